@@ -1,0 +1,47 @@
+# The front door. Every target sets up what it needs first (tools/prepare.py) and does nothing twice.
+# Settings: PYTHON=python3.12 (3.11 or newer), ARGS="--output json" (handed on to the command).
+
+PYTHON ?= python3
+PREPARE := @$(PYTHON) tools/prepare.py
+INSIDE := .venv/bin/
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=DOCKER_HOST)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test demo check bench docs build wheel clean
+MAKEFLAGS += --no-print-directory
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+
+run: ## Set up, build, and watch this host until Ctrl-C (root or sudo)
+	$(PREPARE) run
+	@$(AS_ROOT) $(INSIDE)hullwatch run $(ARGS)
+
+test: ## Set up, build, and run every test; those that need root or an engine say so when skipped
+	$(PREPARE) test
+	@$(INSIDE)python -m pytest $(ARGS)
+
+demo: ## Start a container, do five bad things in it, and show the alerts (root or sudo)
+	$(PREPARE) test
+	@$(AS_ROOT) $(INSIDE)python -m tools.demo $(ARGS)
+
+check: ## Style, types, layers, C format, file sizes
+	$(PREPARE) check
+	@$(INSIDE)python -m tools.check $(ARGS)
+
+bench: ## Measure speed and cost on this machine; writes bench/latest.json (root or sudo)
+	$(PREPARE) test
+	@$(AS_ROOT) $(INSIDE)python -m bench $(ARGS)
+
+docs: ## Write the generated reference pages under docs/reference
+	$(PREPARE) test
+	@$(INSIDE)python -m tools.reference
+
+build: ## Set up everything and build the sensor into src/hullwatch/bin
+	$(PREPARE) test
+
+wheel: build ## Build the wheel into dist
+	@$(INSIDE)python -m pip --quiet wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+clean: ## Remove what was built; .venv stays
+	@rm -rf build dist src/hullwatch/bin

@@ -1,0 +1,1 @@
+"""Speed and cost of Hullwatch, measured on this machine: ``python -m bench``."""

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Files: the open family, when the call has ended. */
+#include "descriptor.h"
+#include "path.h"
+
+#define FMODE_CREATED 0x100000 /* the kernel's note in an open file that this call made it */
+
+/* How openat2() gets its arguments (linux/openat2.h). */
+struct open_how {
+	__u64 flags;
+	__u64 mode;
+	__u64 resolve;
+};
+
+/* The kernel's flags of open() in Falco's portable values. */
+static __always_inline __u32 portable_flags(__u64 flags)
+{
+	__u32 portable = 0;
+	__u32 access = flags & KERNEL_O_ACCMODE;
+
+	portable |= access == 0 ? FILE_O_RDONLY : access == 1 ? FILE_O_WRONLY : FILE_O_RDWR;
+	portable |= flags & KERNEL_O_CREAT ? FILE_O_CREAT : 0;
+	portable |= flags & KERNEL_O_EXCL ? FILE_O_EXCL : 0;
+	portable |= flags & KERNEL_O_TRUNC ? FILE_O_TRUNC : 0;
+	portable |= flags & KERNEL_O_APPEND ? FILE_O_APPEND : 0;
+	portable |= flags & KERNEL_O_NONBLOCK ? FILE_O_NONBLOCK : 0;
+	portable |= flags & KERNEL_O_DSYNC ? FILE_O_DSYNC : 0;
+	portable |= flags & KERNEL_O_SYNC_ONLY ? FILE_O_SYNC : 0;
+	portable |= flags & KERNEL_O_DIRECT ? FILE_O_DIRECT : 0;
+	portable |= flags & KERNEL_O_DIRECTORY ? FILE_O_DIRECTORY : 0;
+	portable |= flags & KERNEL_O_LARGEFILE ? FILE_O_LARGEFILE : 0;
+	portable |= flags & KERNEL_O_CLOEXEC ? FILE_O_CLOEXEC : 0;
+	portable |= flags & KERNEL_O_TMPFILE_ONLY ? FILE_O_TMPFILE : 0;
+	return portable;
+}
+
+/* What the kernel knows of the file that was opened. */
+static __always_inline __u32 fill_opened_file(struct scratch *scratch, struct task_struct *task, int fd, __u32 position)
+{
+	struct record_open *record = (struct record_open *)scratch->record;
+	struct file *file = file_of_descriptor(task, fd);
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	__u32 device = BPF_CORE_READ(inode, i_sb, s_dev);
+	int layer = overlay_layer(inode);
+
+	if (!file) {
+		count_drop(INDEX_OPENAT, DROP_UNREADABLE);
+		return 0;
+	}
+	record->ino = BPF_CORE_READ(inode, i_ino);
+	record->inode_mode = BPF_CORE_READ(inode, i_mode);
+	record->dev = encode_device(device >> 20, device & 0xfffff);
+	if (BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
+		record->flags |= FILE_O_F_CREATED;
+	record->flags |= layer == 1 ? FILE_FD_UPPER_LAYER : layer == 2 ? FILE_FD_LOWER_LAYER : 0;
+	return append_path(scratch, position, (struct path *)__builtin_preserve_access_index(&file->f_path), task);
+}
+
+static __always_inline int report_open(__u16 type, enum event_index index, long result, long dirfd, const void *name,
+				       __u64 flags, __u64 mode)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *scratch = get_scratch();
+	struct record_open *record;
+	__u32 position = sizeof(*record), length;
+
+	if (!scratch || is_own_process(task, index))
+		return 0;
+	record = (struct record_open *)scratch->record;
+	fill_header(&record->header, task, type);
+	record->fd = result;
+	record->dirfd = (int)dirfd;
+	record->flags = portable_flags(flags);
+	record->mode = flags & (KERNEL_O_CREAT | KERNEL_O_TMPFILE_ONLY) ? mode & 07777 : 0;
+	record->ino = 0;
+	record->dev = 0;
+	record->inode_mode = 0;
+	if (result >= 0) {
+		length = fill_opened_file(scratch, task, result, position);
+	} else {
+		record->header.flags |= RECORD_USER_MEMORY;
+		length = append_user_string(scratch, position, name);
+	}
+	record->name_length = length;
+	send_record(scratch, position + length, index);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_open, struct pt_regs *regs, long result)
+{
+	return report_open(EVENT_OPEN, INDEX_OPEN, result, -100, (void *)SYSCALL_ARGUMENT_1(regs),
+			   SYSCALL_ARGUMENT_2(regs), SYSCALL_ARGUMENT_3(regs));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_creat, struct pt_regs *regs, long result)
+{
+	return report_open(EVENT_CREAT, INDEX_CREAT, result, -100, (void *)SYSCALL_ARGUMENT_1(regs),
+			   KERNEL_O_CREAT | KERNEL_O_TRUNC | 1, SYSCALL_ARGUMENT_2(regs));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_openat, struct pt_regs *regs, long result)
+{
+	return report_open(EVENT_OPENAT, INDEX_OPENAT, result, SYSCALL_ARGUMENT_1(regs),
+			   (void *)SYSCALL_ARGUMENT_2(regs), SYSCALL_ARGUMENT_3(regs), SYSCALL_ARGUMENT_4(regs));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_openat2, struct pt_regs *regs, long result)
+{
+	struct open_how how = {};
+
+	bpf_probe_read_user(&how, sizeof(how), (void *)SYSCALL_ARGUMENT_3(regs));
+	return report_open(EVENT_OPENAT2, INDEX_OPENAT2, result, SYSCALL_ARGUMENT_1(regs),
+			   (void *)SYSCALL_ARGUMENT_2(regs), how.flags, how.mode);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Paths from the kernel's own objects: from a file's directory entry up to the root directory of the process, across
+ * mounts. What the caller wrote can be changed by another thread while the kernel reads it; this can not.
+ */
+#pragma once
+
+#include "event.h"
+
+#define PATH_COMPONENTS_MAXIMUM 96
+#define NAME_MAXIMUM 255
+#define OVERLAYFS_MAGIC 0x794c7630
+#define TMPFS_MAGIC 0x01021994
+
+enum walk_end { WALK_GOES_ON, WALK_AT_ROOT, WALK_OUTSIDE, WALK_CUT };
+
+/* A path is written from the middle of scratch->path towards its beginning. */
+struct path_walk {
+	struct dentry *dentry;
+	struct vfsmount *mount;
+	struct dentry *root_dentry;
+	struct vfsmount *root_mount;
+	struct kernfs_node *node;
+	__u8 *buffer;
+	__u32 start;
+	enum walk_end end;
+};
+
+static __always_inline struct mount *mount_around(struct vfsmount *vfsmount)
+{
+	return (struct mount *)((char *)vfsmount - bpf_core_field_offset(struct mount, mnt));
+}
+
+/* Write "/name" in front of what is there. Returns 0 when there is no room. */
+static __always_inline int prepend_name(struct path_walk *walk, const void *name, __u32 length)
+{
+	__u32 start = walk->start;
+
+	/* One byte for the slash, and one because a length of VALUE_MAXIMUM would be masked to nothing. */
+	if (length > NAME_MAXIMUM || start < length + 2 || start > VALUE_MAXIMUM)
+		return 0;
+	barrier_var(length);
+	length &= NAME_MAXIMUM;
+	start = (start - length) & (VALUE_MAXIMUM - 1);
+	if (bpf_probe_read_kernel(&walk->buffer[start], length, name))
+		return 0;
+	start = (start - 1) & (VALUE_MAXIMUM - 1);
+	walk->buffer[start] = '/';
+	walk->start = start;
+	return 1;
+}
+
+static int walk_one_directory(__u32 step, struct path_walk *walk)
+{
+	struct dentry *dentry = walk->dentry;
+	struct vfsmount *vfsmount = walk->mount;
+	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+	struct dentry *mount_root = BPF_CORE_READ(vfsmount, mnt_root);
+	struct qstr name;
+
+	if (dentry == walk->root_dentry && vfsmount == walk->root_mount) {
+		walk->end = WALK_AT_ROOT;
+		return 1;
+	}
+	if (dentry == mount_root) {
+		struct mount *mount = mount_around(vfsmount);
+		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+		if (mount == above) {
+			walk->end = WALK_OUTSIDE;
+			return 1;
+		}
+		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		walk->mount = (struct vfsmount *)((char *)above + bpf_core_field_offset(struct mount, mnt));
+		return 0;
+	}
+	bpf_core_read(&name, sizeof(name), &dentry->d_name);
+	if (!prepend_name(walk, name.name, name.len)) {
+		walk->end = WALK_CUT;
+		return 1;
+	}
+	if (dentry == parent) { /* a file that lies in no directory: memfd, pipe */
+		walk->end = WALK_AT_ROOT;
+		return 1;
+	}
+	walk->dentry = parent;
+	return 0;
+}
+
+/* Append the path at `position`; notes in the header when it was cut or leads outside. Returns its length. */
+static __always_inline __u32 append_path(struct scratch *scratch, __u32 position, struct path *path,
+					 struct task_struct *task)
+{
+	struct record_header *header = (struct record_header *)scratch->record;
+	struct path_walk walk = {
+		.dentry = BPF_CORE_READ(path, dentry),
+		.mount = BPF_CORE_READ(path, mnt),
+		.root_dentry = BPF_CORE_READ(task, fs, root.dentry),
+		.root_mount = BPF_CORE_READ(task, fs, root.mnt),
+		.buffer = scratch->path,
+		.start = VALUE_MAXIMUM,
+	};
+	__u32 start;
+
+	if (!walk.dentry)
+		return 0;
+	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_directory, &walk, 0);
+	if (walk.end == WALK_OUTSIDE)
+		header->flags |= RECORD_UNREACHABLE;
+	if (walk.end == WALK_GOES_ON || walk.end == WALK_CUT)
+		header->flags |= RECORD_TRUNCATED;
+	start = walk.start;
+	if (start == VALUE_MAXIMUM) {
+		scratch->path[VALUE_MAXIMUM - 1] = '/';
+		start = VALUE_MAXIMUM - 1;
+	}
+	barrier_var(start);
+	return append_kernel(scratch, position, &scratch->path[start & (VALUE_MAXIMUM - 1)], VALUE_MAXIMUM - start);
+}
+
+static int walk_one_cgroup(__u32 step, struct path_walk *walk)
+{
+	struct kernfs_node *node = walk->node;
+	struct kernfs_node *parent;
+	const char *name = BPF_CORE_READ(node, name);
+	long length;
+
+	if (bpf_core_field_exists(struct kernfs_node___v615, __parent))
+		parent = BPF_CORE_READ((struct kernfs_node___v615 *)node, __parent);
+	else
+		parent = BPF_CORE_READ(node, parent);
+	if (!parent) {
+		walk->end = WALK_AT_ROOT;
+		return 1;
+	}
+	/* The length is not kept: copy to the spare half of the buffer to learn it. */
+	length = bpf_probe_read_kernel_str(&walk->buffer[VALUE_MAXIMUM], NAME_MAXIMUM + 1, name);
+	if (length <= 1 || !prepend_name(walk, name, length - 1)) {
+		walk->end = WALK_CUT;
+		return 1;
+	}
+	walk->node = parent;
+	return 0;
+}
+
+/* Append a control group's path at `position`, "/" for the root. Returns its length. */
+static __always_inline __u32 append_cgroup(struct scratch *scratch, __u32 position, struct kernfs_node *node)
+{
+	struct path_walk walk = {.node = node, .buffer = scratch->path, .start = VALUE_MAXIMUM};
+	__u32 start;
+
+	if (!node)
+		return 0;
+	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_cgroup, &walk, 0);
+	start = walk.start;
+	if (start == VALUE_MAXIMUM) {
+		scratch->path[VALUE_MAXIMUM - 1] = '/';
+		start = VALUE_MAXIMUM - 1;
+	}
+	barrier_var(start);
+	return append_kernel(scratch, position, &scratch->path[start & (VALUE_MAXIMUM - 1)], VALUE_MAXIMUM - start);
+}
+
+/*
+ * Which layer of an overlay a file is in: 1 upper, 2 lower, 0 not on an overlay. The overlay's inode is not in the
+ * kernel's type information when it is a module, but its upper entry lies right behind the plain inode.
+ */
+static __always_inline int overlay_layer(struct inode *inode)
+{
+	struct dentry *upper = NULL;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_MAGIC)
+		return 0;
+	bpf_probe_read_kernel(&upper, sizeof(upper), (char *)inode + bpf_core_type_size(struct inode));
+	return upper ? 1 : 2;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Everything that is known of a process and the program it runs: for an exec and for the snapshot alike. */
+#pragma once
+
+#include "path.h"
+
+#define ANCESTOR_MAXIMUM 8
+#define PIDTYPE_TGID 1 /* enum pid_type of the kernel */
+#define PIDTYPE_PGID 2
+#define PIDTYPE_SID 3
+#define NOT_SET 0xffffffffu
+#define NANOSECONDS 1000000000ull
+#define CTIME_QUERIED 0x80000000u /* a note of the kernel in the highest bit of i_ctime_nsec */
+
+/* One entry of the parameter `ancestors`. */
+struct ancestor {
+	__u64 start;
+	__u64 pid;
+};
+
+static __always_inline void fill_inode_times(struct record_program *record, struct inode *inode)
+{
+	if (bpf_core_field_exists(inode->i_ctime_sec)) {
+		record->exe_ino_mtime =
+			BPF_CORE_READ(inode, i_mtime_sec) * NANOSECONDS + BPF_CORE_READ(inode, i_mtime_nsec);
+		record->exe_ino_ctime = BPF_CORE_READ(inode, i_ctime_sec) * NANOSECONDS +
+					(BPF_CORE_READ(inode, i_ctime_nsec) & ~CTIME_QUERIED);
+	} else if (bpf_core_field_exists(struct inode___v67, __i_mtime)) {
+		struct inode___v67 *old = (void *)inode;
+
+		record->exe_ino_mtime =
+			BPF_CORE_READ(old, __i_mtime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, __i_mtime.tv_nsec);
+		record->exe_ino_ctime =
+			BPF_CORE_READ(old, __i_ctime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, __i_ctime.tv_nsec);
+	} else if (bpf_core_field_exists(struct inode___v66, __i_ctime)) {
+		struct inode___v66 *old = (void *)inode;
+
+		record->exe_ino_mtime =
+			BPF_CORE_READ(old, i_mtime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, i_mtime.tv_nsec);
+		record->exe_ino_ctime =
+			BPF_CORE_READ(old, __i_ctime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, __i_ctime.tv_nsec);
+	} else {
+		struct inode___v65 *old = (void *)inode;
+
+		record->exe_ino_mtime =
+			BPF_CORE_READ(old, i_mtime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, i_mtime.tv_nsec);
+		record->exe_ino_ctime =
+			BPF_CORE_READ(old, i_ctime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, i_ctime.tv_nsec);
+	}
+}
+
+static __always_inline void fill_executable(struct record_program *record, struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct dentry *dentry;
+	int layer;
+
+	record->exe_ino = 0;
+	record->exe_ino_mtime = 0;
+	record->exe_ino_ctime = 0;
+	record->flags = 0;
+	if (!inode)
+		return;
+	layer = overlay_layer(inode);
+	record->exe_ino = BPF_CORE_READ(inode, i_ino);
+	fill_inode_times(record, inode);
+	record->flags |= layer == 1 ? EXE_UPPER_LAYER : layer == 2 ? EXE_LOWER_LAYER : 0;
+	dentry = BPF_CORE_READ(file, f_path.dentry);
+	/* Without a link, and in no directory: a deleted file still names the one that it was in. */
+	if (BPF_CORE_READ(inode, i_sb, s_magic) == TMPFS_MAGIC && BPF_CORE_READ(inode, i_nlink) == 0 &&
+	    BPF_CORE_READ(dentry, d_parent) == dentry)
+		record->flags |= EXE_FROM_MEMFD;
+}
+
+/* The number of a process (group, session) on the host, or in its innermost pid namespace. */
+static __always_inline __s64 number_of(struct task_struct *task, int type, int innermost)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct pid *pid = NULL;
+	__u32 level;
+	int number = 0;
+
+	bpf_core_read(&pid, sizeof(pid), &signal->pids[type]);
+	level = innermost ? BPF_CORE_READ(pid, level) : 0;
+	/* The array has one entry for each level of namespaces; the number is an entry's first field. */
+	bpf_probe_read_kernel(&number, sizeof(number),
+			      (char *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid));
+	return number;
+}
+
+static __always_inline void fill_identity(struct record_program *record, struct task_struct *task)
+{
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+
+	record->ptid = BPF_CORE_READ(parent, tgid);
+	record->parent_start = BPF_CORE_READ(parent, group_leader, start_boottime);
+	record->pgid = number_of(task, PIDTYPE_PGID, 0);
+	record->sid = number_of(task, PIDTYPE_SID, 0);
+	record->vpid = number_of(task, PIDTYPE_TGID, 1);
+	record->gid = BPF_CORE_READ(task, cred, gid.val);
+	record->loginuid = bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : NOT_SET;
+	record->tty = 0;
+	if (tty)
+		record->tty = encode_device(BPF_CORE_READ(tty, driver, major),
+					    BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index));
+}
+
+/* Append the keys of the ancestors, parent first, ending with the first process of the system. */
+static __always_inline __u32 append_ancestors(struct scratch *scratch, __u32 position, struct task_struct *task)
+{
+	struct task_struct *ancestor = task;
+	__u32 length = 0;
+
+	for (int i = 0; i < ANCESTOR_MAXIMUM; i++) {
+		struct ancestor entry;
+
+		ancestor = BPF_CORE_READ(ancestor, real_parent);
+		entry.pid = BPF_CORE_READ(ancestor, tgid);
+		entry.start = BPF_CORE_READ(ancestor, group_leader, start_boottime);
+		if (entry.pid == 0)
+			break;
+		append_kernel(scratch, position + length, &entry, sizeof(entry));
+		length += sizeof(entry);
+	}
+	return length;
+}
+
+/* Append cwd, comm, cgroups and the executable's path, in the table's order. Returns where the next value goes. */
+static __always_inline __u32 append_places(struct scratch *scratch, __u32 position, struct task_struct *task)
+{
+	struct record_program *record = (struct record_program *)scratch->record;
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct file *file = BPF_CORE_READ(task, mm, exe_file);
+	struct settings *settings = get_settings();
+
+	record->cwd_length = fs ? append_path(scratch, position, __builtin_preserve_access_index(&fs->pwd), task) : 0;
+	position += reread(&record->cwd_length);
+	record->comm_length =
+		append_kernel_string(scratch, position, (void *)__builtin_preserve_access_index(&task->comm));
+	position += reread(&record->comm_length);
+	record->cgroup_v1_length = 0;
+	if (settings && settings->memory_hierarchy)
+		record->cgroup_v1_length = append_cgroup(scratch, position, BPF_CORE_READ(memory_cgroup(task), kn));
+	position += reread(&record->cgroup_v1_length);
+	record->cgroup_v2_length = append_cgroup(scratch, position, BPF_CORE_READ(task, cgroups, dfl_cgrp, kn));
+	position += reread(&record->cgroup_v2_length);
+	record->trusted_exepath_length =
+		file ? append_path(scratch, position, __builtin_preserve_access_index(&file->f_path), task) : 0;
+	position += reread(&record->trusted_exepath_length);
+	fill_executable(record, file);
+	return position;
+}

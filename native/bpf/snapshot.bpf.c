@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The processes that run already, one record each, read by the sensor from the iterator's descriptor. */
+#include "program.h"
+
+static __always_inline __u32 append_arguments_of(struct scratch *scratch, __u32 position, struct task_struct *task)
+{
+	struct record_header *header = (struct record_header *)scratch->record;
+	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
+	unsigned long length = BPF_CORE_READ(task, mm, arg_end) - start;
+
+	if (!start)
+		return 0; /* a kernel thread */
+	if (length > VALUE_MAXIMUM - 1) {
+		length = VALUE_MAXIMUM - 1;
+		header->flags |= RECORD_TRUNCATED;
+	}
+	barrier_var(position);
+	position &= SCRATCH_BYTES - 1;
+	barrier_var(length);
+	length &= VALUE_MAXIMUM - 1;
+	if (bpf_copy_from_user_task(&scratch->record[position], length, (void *)start, task, 0)) {
+		count_drop(INDEX_PROCESS, DROP_UNREADABLE);
+		return 0;
+	}
+	return length;
+}
+
+/* Sleepable, because another process's arguments may have to be paged in; hence a scratch buffer of its own. */
+SEC("iter.s/task")
+int list_process(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+	struct settings *settings = get_settings();
+	struct scratch *scratch;
+	struct record_program *record;
+	__u32 position = sizeof(*record), end;
+
+	if (!task || !settings || task->pid != task->tgid)
+		return 0;
+	scratch = bpf_map_lookup_elem(&scratch_buffers, &settings->snapshot_scratch);
+	if (!scratch)
+		return 0;
+	record = (struct record_program *)scratch->record;
+	fill_header(&record->header, task, EVENT_PROCESS);
+	record->header.sequence = 0;
+	record->res = 0;
+	fill_identity(record, task);
+	record->argv_length = append_arguments_of(scratch, position, task);
+	position += reread(&record->argv_length);
+	position = append_places(scratch, position, task);
+	record->filename_length = 0;
+	record->ancestors_length = append_ancestors(scratch, position, task);
+	end = (position + reread(&record->ancestors_length) + 7) & ~7u;
+	barrier_var(end);
+	end &= SCRATCH_BYTES - 1;
+	record->header.length = end;
+	bpf_seq_write(context->meta->seq, scratch->record, end);
+	return 0;
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * hullwatch-sensor --socket FD [--user UID:GID] [--own PID]... [--ring-bytes N]
+ *
+ * Started by the supervisor, never by hand. Says it is ready with a clock record; attaches its programs when the
+ * engine has said what it wants.
+ */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENT_TABLE_ROWS
+#include "sensor.h"
+
+#ifndef HULLWATCH_VERSION
+#define HULLWATCH_VERSION "unknown"
+#endif
+
+/* One entry of the parameter `counts` of the record `drops`. */
+struct drop_count {
+	__u16 event;
+	__u16 reason;
+	__u32 zero;
+	__u64 count;
+};
+
+struct sensor {
+	struct programs *programs;
+	struct queue *queues; /* one for each CPU, and one for the sensor's own records */
+	int cpus;
+	bool attached;
+	__u64 last_report;
+	__u64 drops[INDEX_COUNT][DROP_REASON_COUNT];
+};
+
+static volatile sig_atomic_t stopping;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopping = 1;
+}
+
+void fail(const char *sentence, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, sentence);
+	fputs("hullwatch-sensor: ", stderr);
+	vfprintf(stderr, sentence, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+	exit(EXIT_CANNOT);
+}
+
+static __u64 nanoseconds(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+__u64 boot_time(void)
+{
+	return nanoseconds(CLOCK_BOOTTIME);
+}
+
+static struct queue *own_queue(struct sensor *sensor)
+{
+	return &sensor->queues[sensor->cpus];
+}
+
+static void report_clock(struct sensor *sensor)
+{
+	struct record_clock clock = {
+		.header = {.length = sizeof(clock), .type = EVENT_CLOCK, .time = boot_time()},
+		.realtime = nanoseconds(CLOCK_REALTIME),
+	};
+
+	queue_push(own_queue(sensor), &clock, sizeof(clock));
+}
+
+/* Send all counts when one of them has changed. */
+static void report_drops(struct sensor *sensor)
+{
+	struct {
+		struct record_drops record;
+		struct drop_count counts[INDEX_COUNT * DROP_REASON_COUNT];
+	} report = {.record.header = {.type = EVENT_DROPS, .time = boot_time()}};
+	__u64 drops[INDEX_COUNT][DROP_REASON_COUNT];
+	int entries = 0;
+
+	programs_count_drops(sensor->programs, drops);
+	if (memcmp(drops, sensor->drops, sizeof(drops)) == 0)
+		return;
+	memcpy(sensor->drops, drops, sizeof(drops));
+	for (int event = 0; event < INDEX_COUNT; event++)
+		for (int reason = 0; reason < DROP_REASON_COUNT; reason++)
+			if (drops[event][reason])
+				report.counts[entries++] = (struct drop_count){
+					.event = event_rows[event].number,
+					.reason = reason,
+					.count = drops[event][reason],
+				};
+	report.record.counts_length = entries * sizeof(struct drop_count);
+	report.record.header.length = sizeof(report.record) + report.record.counts_length;
+	queue_push(own_queue(sensor), &report, report.record.header.length);
+}
+
+static void obey(const struct record_header *header, void *context)
+{
+	struct sensor *sensor = context;
+	const struct record_interest *interest = (const void *)header;
+
+	if (header->type == EVENT_CONTROL_INTEREST && header->length >= sizeof(*interest) + interest->types_length) {
+		programs_set_interest(sensor->programs, (const void *)(interest + 1), interest->types_length / 2);
+		if (!sensor->attached)
+			programs_attach(sensor->programs);
+		sensor->attached = true;
+	} else if (header->type == EVENT_CONTROL_SNAPSHOT && sensor->attached) {
+		programs_snapshot(sensor->programs, own_queue(sensor));
+	} else {
+		fail("the engine sent record type %u (%u bytes), which is no order that can be obeyed now",
+		     header->type, header->length);
+	}
+}
+
+static void drain(struct sensor *sensor)
+{
+	__u64 now = boot_time();
+
+	programs_drain(sensor->programs);
+	if (now - sensor->last_report >= REPORT_INTERVAL_NS) {
+		report_clock(sensor);
+		report_drops(sensor);
+		sensor->last_report = now;
+	}
+	queues_release(sensor->queues, sensor->cpus + 1, now - ORDER_SLACK_NS, stream_append, NULL);
+	stream_flush(now - ORDER_SLACK_NS);
+}
+
+static void parse_user(struct options *options, const char *text)
+{
+	if (sscanf(text, "%d:%d", &options->uid, &options->gid) != 2)
+		fail("--user takes UID:GID, not '%s'", text);
+}
+
+static struct options parse(int count, char **arguments)
+{
+	static const struct option names[] = {
+		{"socket", required_argument, NULL, 's'}, {"user", required_argument, NULL, 'u'},
+		{"own", required_argument, NULL, 'o'},	  {"ring-bytes", required_argument, NULL, 'r'},
+		{"version", no_argument, NULL, 'v'},	  {},
+	};
+	struct options options = {.socket = -1, .uid = -1, .gid = -1};
+	int option;
+
+	while ((option = getopt_long(count, arguments, "", names, NULL)) != -1) {
+		if (option == 's') {
+			options.socket = atoi(optarg);
+		} else if (option == 'u') {
+			parse_user(&options, optarg);
+		} else if (option == 'o' && options.own_count < OWN_PROCESS_LIMIT) {
+			options.own_processes[options.own_count++] = atoi(optarg);
+		} else if (option == 'r') {
+			options.ring_bytes = atoi(optarg);
+		} else if (option == 'v') {
+			printf("hullwatch-sensor %s, event table %d, libbpf %s\n", HULLWATCH_VERSION,
+			       EVENT_TABLE_VERSION, libbpf_version_string());
+			exit(0);
+		} else {
+			exit(2);
+		}
+	}
+	if (options.socket < 0)
+		fail("it is started by 'hullwatch run', with a socket to send events to");
+	return options;
+}
+
+static void handle_signals(void)
+{
+	signal(SIGTERM, stop);
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+int main(int count, char **arguments)
+{
+	struct options options = parse(count, arguments);
+	struct sensor sensor = {.cpus = libbpf_num_possible_cpus()};
+	struct pollfd engine = {.fd = options.socket, .events = POLLIN};
+
+	if (sensor.cpus < 1)
+		fail("the number of processors can not be read: %s", strerror(-sensor.cpus));
+	signal(SIGINT, SIG_IGN); /* Ctrl-C is the supervisor's */
+	drop_privileges(&options);
+	handle_signals(); /* behind the change of user, which resets the death signal */
+	if (options.own_count < OWN_PROCESS_LIMIT)
+		options.own_processes[options.own_count++] = getpid();
+	sensor.queues = calloc(sensor.cpus + 1, sizeof(*sensor.queues));
+	if (!sensor.queues)
+		fail("there is no memory");
+	stream_open(options.socket);
+	sensor.programs = programs_load(&options, sensor.queues, sensor.cpus);
+	while (!stopping) {
+		poll(&engine, 1, DRAIN_INTERVAL_MS);
+		if (engine.revents && !stream_read_orders(obey, &sensor))
+			break;
+		drain(&sensor);
+	}
+	programs_drain(sensor.programs);
+	report_drops(&sensor);
+	queues_release(sensor.queues, sensor.cpus + 1, boot_time(), stream_append, NULL);
+	stream_flush(boot_time());
+	programs_unload(sensor.programs);
+	return 0;
+}

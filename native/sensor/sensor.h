@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The sensor: loads the kernel programs, drains their ring buffers in the order of time, and sends what comes as
+ * framed batches over a socket. It has two capabilities (BPF, PERFMON) and no opinion of its own.
+ */
+#pragma once
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "event_table.h"
+
+#define EXIT_CANNOT 3			 /* Hullwatch's exit code for "could not do it" */
+#define OWN_PROCESS_LIMIT 8		 /* as in event.h */
+#define DRAIN_INTERVAL_MS 4		 /* between looks at the ring buffers */
+#define ORDER_SLACK_NS 2000000		 /* records younger than this wait for slower CPUs */
+#define REPORT_INTERVAL_NS 1000000000ull /* between clock and drop records */
+#define FRAME_MAGIC 0x42525748		 /* "HWRB" */
+#define FRAME_BYTES (256 * 1024)	 /* a frame is sent when it is this long, at the latest when a drain ends */
+#define QUEUE_BYTES (8 * 1024 * 1024)	 /* a CPU's records in one drain; the rest stays in its ring buffer */
+
+/* What stands before each batch. */
+struct frame_header {
+	__u32 magic;
+	__u32 length; /* of the records that follow, in bytes */
+	__u32 records;
+	__u32 version;	 /* of the event table */
+	__u64 watermark; /* no later frame has records older than this, but for those counted as too late */
+};
+
+/* A record that waits for its turn. */
+struct pending_record {
+	__u64 time;
+	__u32 offset;
+	__u32 length;
+};
+
+/* The records of one CPU (or of the sensor itself), ordered by time. */
+struct queue {
+	struct pending_record *records;
+	__u32 count, capacity, next;
+	__u8 *bytes, *spare;
+	__u32 length, size;
+};
+
+struct options {
+	int socket;
+	int uid, gid; /* what to run as; -1 = stay */
+	__u32 own_processes[OWN_PROCESS_LIMIT];
+	int own_count;
+	__u32 ring_bytes; /* for each CPU; 0 = choose */
+};
+
+struct programs; /* the loaded kernel programs; programs.c */
+
+/* main.c */
+_Noreturn void fail(const char *sentence, ...) __attribute__((format(printf, 1, 2)));
+__u64 boot_time(void);
+
+/* privileges.c */
+void drop_privileges(const struct options *options);
+
+/* programs.c */
+struct programs *programs_load(const struct options *options, struct queue *queues, int cpus);
+void programs_attach(struct programs *programs);
+void programs_set_interest(struct programs *programs, const __u16 *types, size_t count);
+void programs_drain(struct programs *programs);
+void programs_snapshot(struct programs *programs, struct queue *queue);
+void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DROP_REASON_COUNT]);
+void programs_unload(struct programs *programs);
+
+/* merge.c */
+bool queue_push(struct queue *queue, const void *record, __u32 length);
+void queues_release(struct queue *queues, int count, __u64 until, void (*deliver)(const void *, __u32, void *),
+		    void *context);
+__u64 queues_late(void);
+
+/* stream.c */
+void stream_open(int socket);
+void stream_append(const void *record, __u32 length, void *unused);
+void stream_flush(__u64 watermark);
+bool stream_read_orders(void (*order)(const struct record_header *, void *), void *context);

@@ -1,0 +1,132 @@
+"""The alert: what a rule's match tells people and machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hullwatch.enrich.container import Container
+    from hullwatch.events.event import Event
+
+# Whether the container's metadata was there in time: "late" after waiting, "missing" when not at all.
+Metadata = Literal["complete", "late", "missing"]
+METADATA_FIELD = "hullwatch.metadata"
+
+
+class Alert(msgspec.Struct, kw_only=True, frozen=True):
+    """One match of one rule.
+
+    Attributes:
+        time: of the event, ns since the epoch, UTC.
+        rule: the rule's name.
+        priority: Falco's long name (``Emergency`` ... ``Debug``).
+        source: of the event: ``syscall``, ...
+        tags: sorted.
+        message: the rule's output with its values, secrets masked, not escaped.
+        output_fields: every field that the output names, in Falco's terms, secrets masked.
+        hostname: where it happened.
+        container_id: 12 digits, or ``host``.
+        container_name: empty while it is not known.
+        container_image: as the user of the engine wrote it; empty while it is not known.
+        process: ``proc.name``; empty when there is no process.
+        labels: what ``--label`` says.
+        metadata: whether the container's metadata was complete when the rule was judged.
+    """
+
+    time: int
+    rule: str
+    priority: str
+    message: str
+    output_fields: dict[str, object]
+    source: str = "syscall"
+    tags: tuple[str, ...] = ()
+    hostname: str = ""
+    container_id: str = "host"
+    container_name: str = ""
+    container_image: str = ""
+    process: str = ""
+    labels: dict[str, str] = {}
+    metadata: Metadata = "complete"
+
+
+class MatchedRule(Protocol):
+    """What an alert takes from the rule that matched."""
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Where its events come from."""
+        ...
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags, sorted."""
+        ...
+
+
+def _suggested(container: Container) -> dict[str, object]:
+    """Return the fields that every alert has, whatever its rule's output names, as Falco's ``suggested_output``."""
+    if container.id == "host":
+        return {"container.id": container.id, "container.name": container.name}
+    return {
+        "container.id": container.id,
+        "container.name": container.name or None,
+        "container.image.repository": container.image_repository or None,
+        "container.image.tag": container.image_tag or None,
+    }
+
+
+def make_alert(
+    rule: MatchedRule,
+    priority: str,
+    rendered: tuple[str, Mapping[str, object]],
+    event: Event,
+    *,
+    mask: Callable[[object, str], object],
+    hostname: str = "",
+    labels: Mapping[str, str] | None = None,
+) -> Alert:
+    """Make the alert of a match; nothing downstream sees what ``mask`` hides.
+
+    Args:
+        rule: that matched.
+        priority: its priority by Falco's long name.
+        rendered: the message and the output fields, as the rule's output format renders them.
+        event: that it matched.
+        mask: ``Masker.value``: takes a value and the name of the process.
+        hostname: of this machine.
+        labels: that every alert carries.
+    """
+    message, fields = rendered
+    container = event.container
+    process = event.program.comm if event.program is not None else ""
+    output_fields = {name: mask(value, process) for name, value in (_suggested(container) | dict(fields)).items()}
+    metadata: Metadata = "complete" if container.complete else "missing"
+    if metadata == "complete" and event.held:
+        metadata = "late"
+    if metadata != "complete":
+        output_fields[METADATA_FIELD] = metadata
+    return Alert(
+        time=event.time,
+        rule=rule.name,
+        priority=priority,
+        message=cast("str", mask(message, process)),
+        output_fields=output_fields,
+        source=rule.source,
+        tags=tuple(sorted(rule.tags)),
+        hostname=hostname,
+        container_id=container.id,
+        container_name="" if container.id == "host" else container.name,
+        container_image=container.image,
+        process=process,
+        labels=dict(labels or {}),
+        metadata=metadata,
+    )

@@ -1,0 +1,217 @@
+"""The pipeline, wired top to bottom: sources, state, rules, alerts, outputs. Read this first.
+
+Runs as an ordinary user in the engine's process (``engine_process.py``); what needs power it asks of the
+supervisor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import selectors
+import socket
+import sys
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hullwatch.counters import Counters
+from hullwatch.detect.engine import Engine
+from hullwatch.enrich.assembler import Assembler
+from hullwatch.enrich.container import encode as encode_container
+from hullwatch.enrich.docker_metadata import docker_source
+from hullwatch.events.codec import BrokenStreamError, encode
+from hullwatch.formats.summary import summary
+from hullwatch.outputs.delivery import Delivery
+from hullwatch.outputs.stdout import has_colours, say
+from hullwatch.sources.docker_connection import engine_url, tls_settings
+from hullwatch.sources.sensor import Sensor, SensorLostError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hullwatch.channel import Supervisor
+    from hullwatch.config.settings import Settings
+    from hullwatch.enrich.container import Container
+    from hullwatch.rules.loader import RuleSet
+
+TICK = 1.0  # seconds between looks at what is due
+START_TICK = 0.02  # the same until everything is ready
+STATUS_INTERVAL = 2.0  # seconds between writes of status.json
+
+
+class Watch:
+    """One run of the pipeline: kernel and container engine in, alerts out.
+
+    Args:
+        settings: of the run.
+        rules: that judge.
+        supervisor: to ask for the sensor and the container engine's socket.
+        state: the directory for what lasts.
+        crashes: how often the engine's process has crashed before.
+    """
+
+    def __init__(
+        self, settings: Settings, rules: RuleSet, supervisor: Supervisor, state: Path, crashes: int = 0
+    ) -> None:
+        """Wire the stages, the last first, for each is given where it hands its results."""
+        self._settings = settings
+        self._state = state
+        self._rules = rules
+        self.counters = Counters()
+        self._delivery = Delivery(settings, self.counters)
+        self._engine = Engine(rules, self.counters)
+        url = settings.docker.host or engine_url(os.environ)
+        is_local = url.startswith("unix://")
+        self._containers = docker_source(
+            url,
+            self._take_container,
+            supervisor.open_container_engine if is_local else None,
+            None if is_local else tls_settings(os.environ),
+        )
+        wanted = self._engine.wanted
+        self._assembler = Assembler(self.counters, self._containers.request, settings.hold.events, wanted)
+        self._sensor = Sensor(supervisor, wanted)
+        self._hold_timeout = int(settings.hold.timeout * 1e9)
+        self._inbox: deque[Container] = deque()
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.settimeout(0)
+        self._wake_write.settimeout(0)
+        self._next_status = 0.0
+        self._ready = False  # the sensor sends, and the containers that ran before are known
+        self._stopping = False
+        if crashes:
+            self._delivery.internal(
+                "Engine restarted", "Critical", f"The engine crashed and was started again, {crashes} times so far."
+            )
+
+    def run(self, lifeline: int) -> int:
+        """Watch until the duration is over, ``stop``, or the supervisor's end; return the exit code.
+
+        Args:
+            lifeline: a descriptor that becomes readable when the supervisor is gone.
+
+        Raises:
+            CannotError: when the sensor cannot work here.
+        """
+        duration = self._settings.run.duration
+        end = float("inf") if duration is None else time.monotonic() + duration
+        self._containers.start()
+        gc.freeze()  # rules and code stay: the collector need not look at them again and again
+        try:
+            while not self._stopping and time.monotonic() < end and not self._delivery.gone:
+                self._sensor.start_if_due(time.monotonic())
+                if lifeline in self._wait(lifeline, end):
+                    break
+                self._read_sensor()
+                self._read_containers()
+                self._give_up_waiting(f"no metadata within {self._hold_timeout // 1_000_000} ms", self._hold_timeout)
+                self._do_what_is_due(time.monotonic())
+        finally:
+            self._finish()
+        return 1 if self._delivery.failed else 0
+
+    def stop(self, *_: object) -> None:
+        """End the run soon; may be a signal handler."""
+        self._stopping = True
+        self._wake()
+
+    def _feed(self, batch: bytes) -> None:
+        """Judge a batch of records: the one place where the stream goes through the pipeline."""
+        for event in self._assembler.feed(batch):
+            match = self._engine.judge(event)
+            if match is not None:
+                self._delivery.match(match)
+
+    def _feed_own(self, kind: str, **values: str) -> None:
+        """Put a record of our own at the end of the stream."""
+        self._feed(encode(kind, {"time": boot_time()}, **values))
+
+    def _wait(self, lifeline: int, end: float) -> list[object]:
+        """Wait until something has come or is due; return what has come."""
+        now = time.monotonic()
+        patience = min(TICK if self._ready else START_TICK, end - now, self._sensor.patience(now))
+        deadline = self._assembler.gate.next_deadline(self._hold_timeout)
+        if deadline is not None:
+            patience = min(patience, (deadline - boot_time()) / 1e9)
+        with selectors.DefaultSelector() as selector:
+            selector.register(lifeline, selectors.EVENT_READ)
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            if self._sensor.source is not None:
+                selector.register(self._sensor.source, selectors.EVENT_READ)
+            return [key.fileobj for key, _ in selector.select(max(0.0, patience))]
+
+    def _read_sensor(self) -> None:
+        try:
+            for frame in self._sensor.read():
+                self._feed(frame.records)
+        except (SensorLostError, BrokenStreamError) as error:
+            self._sensor.close()
+            self._feed_own("sensor_lost", reason=str(error))
+            self.counters.sensor_restarts += 1
+            self._delivery.internal(
+                "Sensor lost",
+                "Critical",
+                f"The sensor is lost ({error}); what happens until it is back is not seen. It is started again.",
+                reason=str(error),
+                restarts=self.counters.sensor_restarts,
+            )
+
+    def _take_container(self, container: Container) -> None:
+        """Take what the container engine says; called in the source's threads."""
+        self._inbox.append(container)
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full: it wakes up anyway
+            self._wake_write.send(b"\0")
+
+    def _read_containers(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_read.recv(4096)
+        while self._inbox:
+            self._feed_own("container", json=encode_container(self._inbox.popleft()))
+
+    def _give_up_waiting(self, reason: str, timeout: int) -> None:
+        for full_id in self._assembler.gate.overdue(boot_time(), timeout):
+            self._feed_own("container_timeout", id=full_id, reason=reason)
+
+    def _do_what_is_due(self, now: float) -> None:
+        if not self._ready and self._sensor.heard and self._containers.settled:
+            self._ready = True
+            say(f"Watching this host with {len(self._rules.rules)} rules; Ctrl-C ends it.")
+        self._sensor.repair_gaps(self._assembler.gaps, now)
+        self._delivery.tick()
+        if now >= self._next_status:
+            self._next_status = now + STATUS_INTERVAL
+            self._write_status()
+
+    def _write_status(self) -> None:
+        """Tell ``hullwatch doctor`` how it goes; a full disk is no reason to stop watching."""
+        status = self.counters.to_status(pid=os.getppid())
+        status["engine"] = msgspec.to_builtins(self._containers.status)
+        target = self._state / "status.json"
+        with contextlib.suppress(OSError):
+            temporary = target.with_suffix(".new")
+            temporary.write_bytes(msgspec.json.encode(status))
+            temporary.replace(target)
+
+    def _finish(self) -> None:
+        """Judge what has come and what waits, deliver it, and sum up."""
+        with contextlib.suppress(BrokenStreamError):
+            for frame in self._sensor.finish():
+                self._feed(frame.records)
+        self._give_up_waiting("Hullwatch ends", 0)
+        self._containers.stop()
+        self._delivery.close()
+        self._write_status()
+        sys.stderr.write(summary(self.counters, colour=has_colours(2)))
+        sys.stderr.flush()
+
+
+def boot_time() -> int:
+    """Return the time that records carry, ns since boot."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -1,0 +1,167 @@
+"""The privileged requests: a short, named list that the engine may ask of the supervisor, and how they travel.
+
+The two ends are a socket pair that was made before the engine was started, so nobody else can connect;
+the supervisor also checks with each message which process sent it. A request has a name and nothing
+else: paths and arguments are the supervisor's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import threading
+from typing import Literal
+
+import msgspec
+
+from hullwatch.errors import CannotError
+
+RequestName = Literal["start_sensor", "sensor_end", "open_container_engine"]
+
+REQUESTS: dict[RequestName, str] = {
+    "start_sensor": "start the sensor and return the socket to it",
+    "sensor_end": "tell how the sensor ended",
+    "open_container_engine": "return a connection to the configured container engine's socket",
+}
+
+MAXIMUM_MESSAGE = 4096
+ANSWER_TIMEOUT = 10.0  # seconds
+_CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What the engine asks for."""
+
+    name: RequestName
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the supervisor says; a descriptor may come with it.
+
+    ``exit_code`` is the sensor's (negative: the signal that ended it) and None while it runs.
+    """
+
+    granted: bool
+    text: str = ""
+    exit_code: int | None = None
+
+
+def make_channel() -> tuple[socket.socket, socket.socket]:
+    """Return the supervisor's and the engine's end."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, theirs
+
+
+def receive_request(end: socket.socket, engine_pid: int) -> Request:
+    """Return the next request.
+
+    Raises:
+        EOFError: the engine is gone.
+        CannotError: the message is not a request of the list, or not from the engine.
+    """
+    data, ancillary, _, _ = end.recvmsg(MAXIMUM_MESSAGE, socket.CMSG_SPACE(_CREDENTIALS.size))
+    if not data:
+        raise EOFError
+    sender = 0
+    for level, kind, value in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            sender = _CREDENTIALS.unpack(value[: _CREDENTIALS.size])[0]
+    if sender != engine_pid:
+        raise CannotError(f"Process {sender} sent a request that only the engine ({engine_pid}) may send.")
+    try:
+        return msgspec.json.decode(data, type=Request)
+    except msgspec.DecodeError as error:
+        raise CannotError(f"The engine sent a request that is not on the list: {error}.") from error
+
+
+def send_answer(end: socket.socket, answer: Answer, descriptor: int | None = None) -> None:
+    """Send an answer, with a descriptor when there is one."""
+    data = msgspec.json.encode(answer)
+    descriptors = [] if descriptor is None else [descriptor]
+    with contextlib.suppress(OSError):  # the engine is gone, which its end will tell
+        socket.send_fds(end, [data], descriptors)
+
+
+class Supervisor:
+    """The engine's side: asks for what only root can do. Threads may share it."""
+
+    def __init__(self, end: socket.socket) -> None:
+        """Take the engine's end of the channel."""
+        self._end = end
+        self._end.settimeout(ANSWER_TIMEOUT)
+        self._lock = threading.Lock()
+        self._owed = 0  # answers that have not come
+
+    def _ask(self, name: RequestName) -> tuple[Answer, int | None]:
+        with self._lock:
+            try:
+                self._end.send(msgspec.json.encode(Request(name)))
+                self._owed += 1
+                data, descriptor = self._receive()
+                while self._owed:  # an answer that came too late for an earlier request
+                    if descriptor is not None:
+                        os.close(descriptor)
+                    data, descriptor = self._receive()
+            except OSError as error:
+                raise CannotError(f"The supervisor did not answer the request {name}: {error}.") from error
+        if not data:
+            raise CannotError("The supervisor is gone.")
+        return msgspec.json.decode(data, type=Answer), descriptor
+
+    def _receive(self) -> tuple[bytes, int | None]:
+        """Return the next answer; answers come in the order of the requests."""
+        data, descriptors, _, _ = socket.recv_fds(self._end, MAXIMUM_MESSAGE, 1)
+        self._owed = self._owed - 1 if data else 0
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - the library has it so
+        return data, descriptors[0] if descriptors else None
+
+    def start_sensor(self) -> socket.socket:
+        """Start a sensor; return the socket to it.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        return self._ask_for_socket("start_sensor")
+
+    def open_container_engine(self) -> socket.socket:
+        """Return a new connection to the container engine.
+
+        Raises:
+            OSError: with the reason, as ``connect`` would.
+        """
+        try:
+            return self._ask_for_socket("open_container_engine")
+        except CannotError as error:
+            raise ConnectionRefusedError(str(error)) from error
+
+    def _ask_for_socket(self, name: RequestName) -> socket.socket:
+        answer, descriptor = self._ask(name)
+        if not answer.granted or descriptor is None:
+            if descriptor is not None:
+                os.close(descriptor)
+            raise CannotError(answer.text or f"The supervisor refused the request {name}.")
+        return socket.socket(fileno=descriptor)
+
+    def sensor_end(self) -> Answer:
+        """Tell how the last sensor ended."""
+        return self._ask("sensor_end")[0]
+
+
+def connect_unix(path: str) -> socket.socket:
+    """Return a socket that is connected to a Unix socket, within two seconds.
+
+    Raises:
+        OSError: as ``connect`` does.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(2)
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection

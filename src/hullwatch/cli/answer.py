@@ -1,0 +1,89 @@
+"""Writing the answers of verbs: rows for people, one JSON object a line for programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hullwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FORMATS = ["text", "json"]
+
+# The option that every verb with an answer has.
+OutputOption = Annotated[
+    str,
+    typer.Option(
+        "-o", "--output", metavar="text|json", help="text, or one JSON object a line.", autocompletion=lambda: FORMATS
+    ),
+]
+
+
+def wants_json(output: str) -> bool:
+    """Whether the option asks for JSON.
+
+    Raises:
+        UsageError: when it is neither text nor json.
+    """
+    if output not in FORMATS:
+        raise UsageError(f'--output is text or json, not "{output}".')
+    return output == "json"
+
+
+def write_safe(text: str) -> None:
+    """Write text that is escaped already on standard output, at once; a reader that has gone ends the verb.
+
+    Raises:
+        typer.Exit: when nobody reads any more (``| head``); that is no error.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()  # some answers take a while: people see how far it is
+    except BrokenPipeError:
+        forget_stdout()
+        raise typer.Exit(0) from None
+
+
+def forget_stdout() -> None:
+    """Send what is still buffered nowhere: the interpreter flushes at its end and would complain."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def write_json(document: Any) -> None:
+    """Write one object as a line on standard output; control characters in it are escaped."""
+    import msgspec
+
+    from hullwatch.formats.escape import escape_json
+
+    try:
+        data = msgspec.json.encode(document).decode()
+    except UnicodeEncodeError:  # a file name that is not UTF-8
+        import json
+
+        data = json.dumps(msgspec.to_builtins(document))
+    write_safe(escape_json(data) + "\n")
+
+
+def write_line(text: str = "") -> None:
+    """Write a line on standard output, escaped."""
+    from hullwatch.formats.escape import escape
+
+    write_safe(escape(text) + "\n")
+
+
+def write_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Write rows in columns; the last column is as wide as it is."""
+    from hullwatch.formats.escape import escape
+
+    safe = [[escape(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in safe) for column in range(max(map(len, safe), default=1) - 1)]
+    for row in safe:
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
+        write_safe("  ".join((*cells, *row[len(widths) :])).rstrip() + "\n")

@@ -1,0 +1,1 @@
+"""The checks of ``hullwatch doctor``: one file for each thing that can be wrong."""

@@ -1,0 +1,113 @@
+"""Does an instance run, and does it lose events?"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from hullwatch.cli.checks.check import Check
+from hullwatch.config.values import format_duration
+
+STATUS_FILE = "status.json"
+LARGEST_STATUS = 1 << 20  # bytes
+STALE = 10.0  # seconds; a running instance writes every second or so
+MANY_DROPS = 0.001  # of all events: more than this is a reason to do something
+_REASONS_SHOWN = 5
+
+
+class InstanceStatus(msgspec.Struct, kw_only=True):
+    """What a running instance writes to ``status.json``; times in ns since the epoch."""
+
+    started: int
+    updated: int
+    pid: int
+    events: int = 0
+    dropped: dict[str, dict[str, int]] = {}
+    alerts: int = 0
+    containers: int = 0
+    sensor_restarts: int = 0
+    alerts_lost: dict[str, int] = {}
+
+
+def instance(state: Path, now: int | None = None) -> list[Check]:
+    """Check the instance of a state directory by its status file.
+
+    Args:
+        state: the state directory.
+        now: ns since the epoch; the clock's time when None.
+    """
+    path = state / STATUS_FILE
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_STATUS)
+        status = msgspec.json.decode(data, type=InstanceStatus)
+    except FileNotFoundError:
+        return [Check("instance", "ok", "No instance runs.")]
+    except PermissionError:
+        return [Check("instance", "warn", f"{path} may not be read by this user.", "sudo hullwatch doctor")]
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return [Check("instance", "warn", f"{path} cannot be read: {error}.", f"rm {path}")]
+    age = ((time.time_ns() if now is None else now) - status.updated) / 1e9
+    if not Path(f"/proc/{status.pid}").exists():
+        return [Check("instance", "ok", f"No instance runs; the last one ended {_span(age)} ago.")]
+    if age > STALE:
+        return [
+            Check(
+                "instance",
+                "fail",
+                f"Process {status.pid} has not written its status for {_span(age)}: it hangs, or is another program.",
+                f"ps -fp {status.pid}   # if it is hullwatch: kill {status.pid}, and start it again",
+            )
+        ]
+    return [_running(status), *_losses(status)]
+
+
+def _running(status: InstanceStatus) -> Check:
+    return Check(
+        "instance",
+        "ok",
+        f"Process {status.pid} has run for {_span((status.updated - status.started) / 1e9)}: {status.events:,} events, "
+        f"{status.alerts:,} alerts, {status.containers:,} containers.",
+    )
+
+
+def _losses(status: InstanceStatus) -> list[Check]:
+    found: list[Check] = []
+    rows = sorted(
+        ((number, kind, reason) for kind, reasons in status.dropped.items() for reason, number in reasons.items()),
+        reverse=True,
+    )
+    total = sum(number for number, _, _ in rows)
+    if total:
+        share = total / (status.events + total)
+        worst = ", ".join(f"{kind} ({reason}) {number:,}" for number, kind, reason in rows[:_REASONS_SHOWN])
+        many = share > MANY_DROPS
+        fix = "hullwatch run -r FILE...   # fewer rules, or rules that name event types, ask for fewer events"
+        found.append(
+            Check(
+                "drops",
+                "warn" if many else "ok",
+                f"{total:,} events were lost ({share:.3%}): {worst}.",
+                fix if many else "",
+            )
+        )
+    else:
+        found.append(Check("drops", "ok", "No event was lost."))
+    if status.sensor_restarts:
+        found.append(
+            Check(
+                "sensor", "warn", f"The sensor was restarted {status.sensor_restarts:,} times.", "journalctl -k -g oom"
+            )
+        )
+    if status.alerts_lost:
+        worst = ", ".join(
+            f"{reason} {number:,}" for reason, number in sorted(status.alerts_lost.items())[:_REASONS_SHOWN]
+        )
+        found.append(Check("alerts", "warn", f"Alerts did not reach their reader: {worst}."))
+    return found
+
+
+def _span(seconds: float) -> str:
+    return format_duration(max(1, round(seconds)))

@@ -1,0 +1,79 @@
+"""``hullwatch config``: what the settings are and where they come from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hullwatch.cli.answer import OutputOption
+
+config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Show the settings and where each comes from.")
+
+
+@config.command("show")
+def show(
+    output: OutputOption = "text",
+    config_file: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="Configuration file, over the usual ones.")
+    ] = None,
+) -> int:
+    """Print every setting with its value and origin.
+
+    \b
+    Example:
+      hullwatch config show -o json
+
+    Later ones win: defaults, /etc/hullwatch/config.toml, $XDG_CONFIG_HOME/hullwatch/config.toml,
+    --config or HULLWATCH_CONFIG, variables (HULLWATCH_OUTPUT_FORMAT=json), flags.
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.cli.answer import wants_json, write_json, write_rows
+    from hullwatch.cli.settings import load_settings
+    from hullwatch.config import leaves
+
+    as_json = wants_json(output)
+    loaded = load_settings({}, config_file)
+    rows: list[list[str]] = []
+    for path, leaf in leaves().items():
+        section, _, name = path.partition(".")
+        value = getattr(getattr(loaded.settings, section), name)
+        if as_json:
+            write_json(
+                {
+                    "name": path,
+                    "value": value,
+                    "origin": loaded.origins[path],
+                    "variable": leaf.variable,
+                    "help": leaf.help,
+                }
+            )
+        rows.append([path, "=", _written(value, duration=leaf.duration), f"# {loaded.origins[path]}"])
+    if not as_json:
+        write_rows(rows)
+    return 0
+
+
+@config.command("schema")
+def schema() -> int:
+    """Print the JSON schema of the configuration file, for editors."""
+    from hullwatch.cli.answer import write_json
+    from hullwatch.config import schema as settings_schema
+
+    write_json(settings_schema())
+    return 0
+
+
+def _written(value: object, *, duration: bool) -> str:
+    """Return a value as TOML writes it; ``(unset)`` where TOML has no word for it."""
+    import json
+
+    from hullwatch.config.values import format_duration
+
+    if value is None:
+        return "(unset)"
+    if duration and isinstance(value, float):
+        return f'"{format_duration(value)}"'
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{json.dumps(key)} = {json.dumps(text)}" for key, text in value.items())  # pyright: ignore[reportUnknownVariableType]
+        return f"{{{pairs}}}"
+    return json.dumps(value, ensure_ascii=False)

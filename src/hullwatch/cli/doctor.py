@@ -1,0 +1,110 @@
+"""``hullwatch doctor``: what is missing on this machine, and how to fix it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hullwatch.cli.answer import OutputOption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hullwatch.cli.checks.check import Check
+    from hullwatch.config import Settings
+
+_COLOURS = {"ok": "\x1b[32m", "warn": "\x1b[33m", "fail": "\x1b[31m"}
+_RESET = "\x1b[0m"
+
+
+def doctor(
+    output: OutputOption = "text",
+    config_file: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="Configuration file, over the usual ones.")
+    ] = None,
+) -> int:
+    """Check what Hullwatch needs on this machine.
+
+    \b
+    Examples:
+      sudo hullwatch doctor
+      sudo hullwatch doctor -o json     for a report of an error
+
+    Looks at the settings, the kernel, permissions, the sensor, container engines, the rules, and at
+    what a running instance loses. Each line that is not ok has the command that fixes it.
+    Exit code 3 when something fails.
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.cli.answer import wants_json, write_json
+
+    as_json = wants_json(output)
+    failed = False
+    for check in _checks(config_file):
+        failed = failed or check.status == "fail"
+        if as_json:
+            write_json(check)
+        else:
+            _write(check)
+    return 3 if failed else 0
+
+
+def _checks(config_file: str | None) -> Iterator[Check]:
+    """Make all checks, one after the other."""
+    from hullwatch.cli.checks.check import Check
+    from hullwatch.cli.checks.engines import engines
+    from hullwatch.cli.checks.instance import instance
+    from hullwatch.cli.checks.kernel import kernel_types, kernel_version, lockdown
+    from hullwatch.cli.checks.permissions import capabilities
+    from hullwatch.cli.checks.rules import rules
+    from hullwatch.cli.checks.sensor import sensor
+    from hullwatch.config.paths import state_directory
+
+    settings, configuration = _settings(config_file)
+    yield configuration
+    checks: list[tuple[str, Callable[[], Check | list[Check]]]] = [
+        ("kernel", kernel_version),
+        ("BTF", kernel_types),
+        ("lockdown", lockdown),
+        ("permissions", capabilities),
+        ("sensor", lambda: sensor(settings.engine.sensor)),
+        ("engine", lambda: engines(settings.docker.host)),
+        ("rules", lambda: rules(settings.rules.files)),
+        ("instance", lambda: instance(state_directory(settings.directories.state))),
+    ]
+    for name, check in checks:
+        try:
+            found = check()
+        except Exception as error:  # noqa: BLE001 - one check that breaks must not hide the others
+            sentence = f"This check could not be made: {type(error).__name__}: {error}."
+            yield Check(name, "fail", sentence, "HULLWATCH_DEBUG=1 hullwatch doctor")
+            continue
+        yield from found if isinstance(found, list) else [found]
+
+
+def _settings(config_file: str | None) -> tuple[Settings, Check]:
+    """Load the settings; where they are broken, go on with the defaults and say so."""
+    from hullwatch.cli.checks.check import Check
+    from hullwatch.config import Settings, load
+    from hullwatch.errors import UsageError
+
+    try:
+        loaded = load({}, config_file)
+    except UsageError as error:
+        return Settings(), Check("configuration", "fail", str(error), "hullwatch config show")
+    if loaded.warnings:
+        return loaded.settings, Check("configuration", "warn", " ".join(loaded.warnings), "hullwatch config show")
+    where = ", ".join(loaded.files) or "no file, the defaults"
+    return loaded.settings, Check("configuration", "ok", f"The settings are valid ({where}).")
+
+
+def _write(check: Check) -> None:
+    from hullwatch.cli.answer import write_safe
+    from hullwatch.formats.escape import escape
+    from hullwatch.outputs.stdout import has_colours
+
+    status = f"{check.status:<4}"
+    if has_colours(1):
+        status = _COLOURS[check.status] + status + _RESET
+    write_safe(f"{status}  {check.name:<13}  {escape(check.sentence)}\n")
+    if check.fix and check.status != "ok":
+        write_safe(f"{'':4}  {'':13}  fix: {escape(check.fix)}\n")

@@ -1,0 +1,52 @@
+"""The command ``hullwatch``: its verbs, each in a file of its own.
+
+What a verb needs is imported inside its function, so that ``hullwatch --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from hullwatch.cli.config import config
+from hullwatch.cli.doctor import doctor
+from hullwatch.cli.errors import run_safely
+from hullwatch.cli.rules import rules
+from hullwatch.cli.run import run
+from hullwatch.cli.version import version
+
+HELP = """\b
+Examples:
+  sudo hullwatch run                        watch this host with the built-in rules
+  sudo hullwatch run -r my_rules.yaml -o json --duration 10m
+  hullwatch rules validate my_rules.yaml    check rules before they are used
+  hullwatch doctor                          what is missing on this machine, and how to fix it
+
+Hullwatch watches containers: it sees their processes, files and connections through the kernel, and
+alerts when a rule says that something is wrong.
+
+\b
+Exit codes: 0 done; 1 findings (alerts at or above --fail-on, failing rule tests);
+2 wrong usage or bad input; 3 it could not be done here (a permission, the kernel).
+"""
+
+app = typer.Typer(
+    name="hullwatch",
+    help=HELP,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run)
+app.add_typer(rules, name="rules")
+app.command("doctor")(doctor)
+app.add_typer(config, name="config")
+app.command("version")(version)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    command = typer.main.get_command(app)
+    sys.exit(run_safely(lambda: command.main(prog_name="hullwatch", standalone_mode=False)))

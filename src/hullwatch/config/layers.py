@@ -1,0 +1,255 @@
+"""Filling the settings tree: defaults < files < the environment < flags, each value with its origin."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from hullwatch.config.paths import configuration_files, run_directory, state_directory, untrusted
+from hullwatch.config.settings import Leaf, Settings, leaves
+from hullwatch.config.values import nearest, parse_duration, parse_labels, parse_priority
+from hullwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LARGEST_FILE = 1 << 20  # bytes; settings are a page
+# Variables with our prefix that are not settings.
+OTHER_VARIABLES = frozenset({"HULLWATCH_CONFIG", "HULLWATCH_DEBUG"})
+_PRIORITY_PATHS = frozenset({"rules.priority", "run.fail_on"})
+_DIRECTORY_PATHS = frozenset({"directories.state", "directories.run", "engine.sensor"})
+
+_WORDS = {
+    "str": "text",
+    "int": "a whole number",
+    "bool": "true or false",
+    "float": "a number",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The effective settings.
+
+    Attributes:
+        settings: the tree.
+        origins: where each value came from, by dotted path: ``default``, a file with its line, a
+            variable or a flag.
+        warnings: sentences on what was ignored.
+        files: the files that were read.
+    """
+
+    settings: Settings
+    origins: dict[str, str]
+    warnings: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def load(
+    flags: Mapping[str, tuple[str, object]] | None = None,
+    config_file: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    default_files: list[Path] | None = None,
+) -> Loaded:
+    """Read all sources of settings.
+
+    Args:
+        flags: the flag's name and its value by dotted path (``{"output.format": ("--output", "json")}``);
+            None as a value means that the flag was not given.
+        config_file: a file that must exist, over the default ones; None for ``HULLWATCH_CONFIG``.
+        environment: of the process when None.
+        default_files: the default files, least important first, when they are not the usual ones.
+
+    Raises:
+        UsageError: an unknown key, a wrong type or value, an unreadable file; says where.
+    """
+    env = os.environ if environment is None else environment
+    known = leaves()
+    values: dict[str, object] = {}
+    origins = dict.fromkeys(known, "default")
+    warnings: list[str] = []
+    files: list[str] = []
+    for path, required in _files(config_file, env, default_files):
+        if not required and not path.exists():
+            continue
+        if not required and (reason := untrusted(path)):
+            raise UsageError(f"{path} is not used, because {reason}; run: chown root:root {path} && chmod go-w {path}")
+        files.append(str(path))
+        for key, (line, value) in _read(path, known).items():
+            values[key], origins[key] = value, f"{path}:{line}"
+    for key, (variable, value) in _environment(known, env, warnings).items():
+        values[key], origins[key] = value, f"variable {variable}"
+    for key, (flag, value) in (flags or {}).items():
+        if value is not None:
+            values[key], origins[key] = _convert(known[key], value, f"flag {flag}"), f"flag {flag}"
+    # The tree says where things really are, whoever asks.
+    values["directories.state"] = str(state_directory(str(values.get("directories.state", "")), env))
+    values["directories.run"] = str(run_directory(str(values.get("directories.run", "")), env))
+    return Loaded(_build(values), origins, tuple(warnings), tuple(files))
+
+
+def _files(
+    config_file: str | None, environment: Mapping[str, str], default_files: list[Path] | None
+) -> list[tuple[Path, bool]]:
+    found = [(path, False) for path in (configuration_files(environment) if default_files is None else default_files)]
+    explicit = config_file or environment.get("HULLWATCH_CONFIG")
+    if explicit:
+        found.append((Path(explicit), True))
+    return found
+
+
+def _build(values: Mapping[str, object]) -> Settings:
+    tree: dict[str, dict[str, object]] = {}
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        tree.setdefault(section, {})[name] = value
+    # Every value was converted already; this only puts them into their places.
+    return msgspec.convert(tree, Settings)
+
+
+def _read(path: Path, known: Mapping[str, Leaf]) -> dict[str, tuple[int, object]]:
+    """Return the values of a file with their lines."""
+    text = _text(path)
+    try:
+        tree = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{path}{_syntax_error(str(error), text)}") from error
+    found: dict[str, tuple[int, object]] = {}
+    sections = {name.partition(".")[0] for name in known}
+    for section, group in tree.items():
+        line = _line_of(text, section, None)
+        if section not in sections:
+            raise UsageError(f'{path}:{line}: there is no section "{section}"{nearest(section, sections)}.')
+        if not isinstance(group, dict):
+            raise UsageError(f'{path}:{line}: "{section}" is a section; write [{section}] and values below.')
+        for name, value in cast("dict[str, object]", group).items():
+            key = f"{section}.{name}"
+            line = _line_of(text, section, name)
+            if key not in known:
+                names = [leaf.partition(".")[2] for leaf in known if leaf.startswith(section + ".")]
+                raise UsageError(f'{path}:{line}: [{section}] has no key "{name}"{nearest(name, names)}.')
+            found[key] = (line, _convert(known[key], value, f"{path}:{line}", path.parent))
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise UsageError(f"The configuration file {path} cannot be read: {error.strerror}.") from error
+    if len(data) > LARGEST_FILE:
+        raise UsageError(f"The configuration file {path} has more than {LARGEST_FILE} bytes; it should be a page.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}:{line}: the configuration file is not UTF-8 text.") from error
+
+
+def _syntax_error(said: str, text: str) -> str:
+    """Turn the TOML parser's "... (at line 3, column 7)" into ":3:7: ..."."""
+    place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", said)
+    where = ""
+    if place:
+        where = f":{place[1]}:{place[2]}" if place[1] else f":{max(1, len(text.splitlines()))}"
+        said = said[: place.start()]
+    return f"{where}: this is not valid TOML: {said[:1].lower()}{said[1:]}."
+
+
+def _line_of(text: str, section: str, name: str | None) -> int:
+    """Find the line of a key, for the TOML parser does not tell; 1 when it is written in an unusual way."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
+        if header:
+            current = header[1].replace('"', "").replace("'", "").replace(" ", "")
+            if (name is None and current.partition(".")[0] == section) or current == f"{section}.{name}":
+                return number
+        key = re.match(r"\s*([\w.\"'-]+(?:\s*\.\s*[\w\"'-]+)*)\s*=", line)
+        if key:
+            written = re.sub(r"[\s\"']", "", key[1])
+            dotted = f"{current}.{written}" if current else written
+            wanted = section if name is None else f"{section}.{name}"
+            if dotted == wanted or dotted.startswith(wanted + "."):
+                return number
+    return 1
+
+
+def _environment(
+    known: Mapping[str, Leaf], environment: Mapping[str, str], warnings: list[str]
+) -> dict[str, tuple[str, object]]:
+    by_variable = {leaf.variable: leaf for leaf in known.values()}
+    found: dict[str, tuple[str, object]] = {}
+    for variable, text in environment.items():
+        if not variable.startswith("HULLWATCH_") or variable in OTHER_VARIABLES or not text:
+            continue
+        leaf = by_variable.get(variable)
+        if leaf is None:
+            # Not an error: the prefix is not ours alone (a service manager, a test bench).
+            warnings.append(f"The variable {variable} is no setting{nearest(variable, by_variable)}; it is ignored.")
+            continue
+        found[leaf.path] = (
+            variable,
+            _convert(leaf, text, f"variable {variable}", from_text=True),
+        )
+    return found
+
+
+def _split(leaf: Leaf, text: str) -> object:
+    """Make a list of a variable's text: separated by commas, or by lines where it has several."""
+    if isinstance(leaf.default, tuple):
+        return [part for part in text.split("\n" if "\n" in text else ",") if part]
+    if isinstance(leaf.default, dict):
+        return parse_labels(part for part in text.split(",") if part)
+    return text
+
+
+def _convert(leaf: Leaf, value: object, where: str, base: Path | None = None, *, from_text: bool = False) -> object:
+    """Check a value against its type.
+
+    ``base`` is what relative paths in a file are relative to; ``from_text`` values are a variable's.
+    """
+    try:
+        if from_text and isinstance(value, str):
+            value = _split(leaf, value)
+        if leaf.duration and isinstance(value, str):
+            value = parse_duration(value)
+        elif leaf.duration:
+            raise UsageError('a duration is text with a unit, such as "500ms" or "10s".')
+        result: Any = msgspec.convert(value, leaf.type, strict=not from_text)
+        if leaf.path in _PRIORITY_PATHS and result is not None:
+            result = parse_priority(result)
+        if leaf.path == "output.labels":
+            labels = cast("dict[str, str]", result)
+            result = parse_labels(f"{key}={text}" for key, text in labels.items())
+        if base is not None and result:
+            result = _absolute(leaf, result, base)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {leaf.path} has a wrong value: {_plain(leaf, str(error))}.") from error
+    except UsageError as error:
+        raise UsageError(f"{where}: {leaf.path}: {error}") from error
+    return result
+
+
+def _absolute(leaf: Leaf, value: object, base: Path) -> object:
+    if leaf.path in _DIRECTORY_PATHS and isinstance(value, str):
+        return str(base.absolute() / Path(value).expanduser())
+    if leaf.path == "rules.files" and isinstance(value, tuple):
+        return tuple(str(base.absolute() / Path(item).expanduser()) for item in cast("tuple[str, ...]", value))
+    return value
+
+
+def _plain(leaf: Leaf, text: str) -> str:
+    """Put the validator's message, such as "Expected `int`, got `str`", into words."""
+    text = re.sub(r" - at `.*`$", " inside it", text)
+    text = text.replace("Expected", "expected", 1).replace("Invalid enum value", "unknown value", 1)
+    text = re.sub(r"`(\w+)(?: \| null)?`", lambda match: _WORDS.get(match[1], match[1]), text).replace("`", "")
+    choices = leaf.choices
+    return f"{text}; it is one of {', '.join(choices)}" if choices else text

@@ -1,0 +1,163 @@
+"""The settings tree: what can be set, its type, default and meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+
+from hullwatch.config.values import format_duration
+
+# A description on each value is what `hullwatch config show` and the schema say about it.
+Duration = Annotated[float, msgspec.Meta(gt=0, extra_json_schema={"format": "duration"})]
+
+
+def _help(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which rules judge."""
+
+    files: Annotated[
+        tuple[str, ...],
+        _help("Rules files, or directories whose *.yaml are taken in order; empty: the built-in rules."),
+    ] = ()
+    priority: Annotated[str, _help("The least severe priority that alerts.")] = "Debug"
+
+
+class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How alerts are printed."""
+
+    format: Annotated[Literal["text", "json"], _help("text for people, json for one object a line.")] = "text"
+    all: Annotated[bool, _help("On a terminal, show every repeat of an alert instead of a count.")] = False
+    labels: Annotated[dict[str, str], _help("Labels that every alert carries.")] = {}
+
+
+class MaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which secrets are hidden."""
+
+    patterns: Annotated[
+        tuple[str, ...],
+        _help("More regular expressions (RE2) of secrets; a group named secret limits what is hidden."),
+    ] = ()
+    builtin: Annotated[bool, _help("Use the built-in patterns too; false: only the ones above.")] = True
+
+
+class DockerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The container engine."""
+
+    host: Annotated[str, _help("URL of the engine's API; empty: DOCKER_HOST or the usual sockets.")] = ""
+
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The process that judges."""
+
+    user: Annotated[str, _help("The user it runs as; empty: hullwatch if that user exists, else nobody.")] = ""
+    sensor: Annotated[str, _help("The sensor program; empty: the installed one.")] = ""
+
+
+class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Waiting for the metadata of a container."""
+
+    timeout: Annotated[Duration, _help("How long a container's events wait for its metadata.")] = 0.5
+    events: Annotated[int, msgspec.Meta(ge=0, le=10_000_000), _help("How many events may wait; 0: none.")] = 50_000
+
+
+class DirectorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where Hullwatch keeps things."""
+
+    state: Annotated[str, _help("What lasts; the default is /var/lib/hullwatch, or XDG_STATE_HOME/hullwatch.")] = ""
+    run: Annotated[str, _help("Sockets and locks; the default is /run/hullwatch, or XDG_RUNTIME_DIR/hullwatch.")] = ""
+
+
+class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a run ends, and how."""
+
+    duration: Annotated[Duration | None, _help("End after this time; unset: run until Ctrl-C.")] = None
+    fail_on: Annotated[str | None, _help("End with exit code 1 if there was an alert at least this severe.")] = None
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings; ``hullwatch config show`` prints them with where each came from."""
+
+    rules: RulesSettings = RulesSettings()
+    output: OutputSettings = OutputSettings()
+    mask: MaskSettings = MaskSettings()
+    docker: DockerSettings = DockerSettings()
+    engine: EngineSettings = EngineSettings()
+    hold: HoldSettings = HoldSettings()
+    directories: DirectorySettings = DirectorySettings()
+    run: RunSettings = RunSettings()
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One value of the tree: its dotted path, type, default and help."""
+
+    path: str
+    type: Any
+    default: Any
+    help: str
+    duration: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return "HULLWATCH_" + self.path.replace(".", "_").upper()
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The only values that are possible, where they are few; else empty."""
+        inner = getattr(self.type, "__origin__", None)
+        return get_args(inner) if get_origin(inner) is Literal else ()
+
+
+def leaves() -> dict[str, Leaf]:
+    """Return every value of the tree by its dotted path, in the order of the tree."""
+    found: dict[str, Leaf] = {}
+    defaults = Settings()
+    for section in msgspec.structs.fields(Settings):
+        group: Any = section.type
+        for value in msgspec.structs.fields(group):
+            meta = _metadata(value.type)
+            path = f"{section.name}.{value.name}"
+            found[path] = Leaf(
+                path=path,
+                type=value.type,
+                default=getattr(getattr(defaults, section.name), value.name),
+                help=next((item.description for item in meta if item.description), ""),
+                duration=any((item.extra_json_schema or {}).get("format") == "duration" for item in meta),
+            )
+    return found
+
+
+def _metadata(kind: Any) -> list[msgspec.Meta]:
+    """Collect the Meta notes of a type expression, also those inside unions."""
+    notes = [item for item in getattr(kind, "__metadata__", ()) if isinstance(item, msgspec.Meta)]
+    for part in (getattr(kind, "__origin__", None), *getattr(kind, "__args__", ())):
+        if part is not None:
+            notes += _metadata(part)
+    return notes
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a configuration file; durations are text there (``500ms``)."""
+    return _with_text_durations(msgspec.json.schema(Settings))
+
+
+def _with_text_durations(node: Any) -> Any:
+    if isinstance(node, dict):
+        items: dict[str, Any] = {key: _with_text_durations(value) for key, value in node.items()}  # pyright: ignore[reportUnknownVariableType]
+        if items.get("format") == "duration":
+            items["type"] = "string"
+            items.pop("exclusiveMinimum", None)
+            items.pop("format")
+            items["pattern"] = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
+            if isinstance(items.get("default"), float):
+                items["default"] = format_duration(items["default"])
+        if isinstance(items.get("default"), dict) and "$ref" in items:
+            del items["default"]  # the section's own values say it, and in the form that a file has
+        return items
+    if isinstance(node, list):
+        return [_with_text_durations(item) for item in node]  # pyright: ignore[reportUnknownVariableType]
+    return node

@@ -1,0 +1,101 @@
+"""What a run counts: events seen, and everything that was left out with the reason."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+
+class Counters(msgspec.Struct, kw_only=True):
+    """The numbers of one run; every stage adds to the same object.
+
+    Attributes:
+        started: when the run began, ns since the epoch.
+        events: events that rules saw, by type.
+        dropped: what was lost, by (type, reason); a type that is not known is ``*``.
+        excluded: events of Hullwatch's own processes, left out on purpose, by type.
+        alerts: alerts by rule.
+        priorities: alerts by priority, as Falco writes it (``Warning``).
+        alerts_lost: alerts that an output could not deliver, by reason.
+        held: events that waited for their container's metadata.
+        held_timeout: those of them that were judged without it.
+        containers_seen: containers that an event or an engine named.
+        engine_requests_refused: requests of the engine that the supervisor did not grant.
+        sensor_restarts: how often the sensor ended and was started again.
+        unreadable_records: records that could not be decoded.
+        out_of_order: events that came too late to be put in order; they were judged.
+        slow_writes: writes of an output that had to wait for its reader.
+    """
+
+    started: int = msgspec.field(default_factory=time.time_ns)
+    events: dict[str, int] = {}
+    dropped: dict[tuple[str, str], int] = {}
+    excluded: dict[str, int] = {}
+    alerts: dict[str, int] = {}
+    priorities: dict[str, int] = {}
+    alerts_lost: dict[str, int] = {}
+    held: int = 0
+    held_timeout: int = 0
+    containers_seen: int = 0
+    engine_requests_refused: int = 0
+    sensor_restarts: int = 0
+    unreadable_records: int = 0
+    out_of_order: int = 0
+    slow_writes: int = 0
+
+    def drop(self, kind: str, reason: str, number: int = 1) -> None:
+        """Count ``number`` lost events of a type with the reason."""
+        key = (kind, reason)
+        self.dropped[key] = self.dropped.get(key, 0) + number
+
+    def alert(self, rule: str, priority: str) -> None:
+        """Count one alert."""
+        self.alerts[rule] = self.alerts.get(rule, 0) + 1
+        self.priorities[priority] = self.priorities.get(priority, 0) + 1
+
+    def lose_alert(self, reason: str, number: int = 1) -> None:
+        """Count alerts that did not reach their reader."""
+        self.alerts_lost[reason] = self.alerts_lost.get(reason, 0) + number
+
+    @property
+    def events_total(self) -> int:
+        """Events that rules saw."""
+        return sum(self.events.values())
+
+    @property
+    def dropped_total(self) -> int:
+        """Events that were lost."""
+        return sum(self.dropped.values())
+
+    def to_status(self, *, pid: int, now: int | None = None) -> dict[str, Any]:
+        """Return what the running instance writes to ``status.json`` for ``hullwatch doctor``.
+
+        Args:
+            pid: of the running instance.
+            now: ns since the epoch; the clock's time when None.
+        """
+        dropped: dict[str, dict[str, int]] = {}
+        for (kind, reason), number in sorted(self.dropped.items()):
+            dropped.setdefault(kind, {})[reason] = number
+        return {
+            "pid": pid,
+            "started": self.started,
+            "updated": time.time_ns() if now is None else now,
+            "events": self.events_total,
+            "events_by_type": dict(sorted(self.events.items())),
+            "dropped": dropped,
+            "excluded": sum(self.excluded.values()),
+            "alerts": sum(self.alerts.values()),
+            "alerts_by_rule": dict(sorted(self.alerts.items())),
+            "alerts_lost": dict(sorted(self.alerts_lost.items())),
+            "held": self.held,
+            "held_timeout": self.held_timeout,
+            "containers": self.containers_seen,
+            "engine_requests_refused": self.engine_requests_refused,
+            "sensor_restarts": self.sensor_restarts,
+            "unreadable_records": self.unreadable_records,
+            "out_of_order": self.out_of_order,
+            "slow_writes": self.slow_writes,
+        }

@@ -1,0 +1,138 @@
+"""The engine's process: from the fork to the exit code, all of it without power."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from hullwatch.alerts.mask import Masker
+from hullwatch.app import Watch
+from hullwatch.channel import Supervisor
+from hullwatch.config.rules_files import find, read
+from hullwatch.errors import CannotError, HullwatchError, UsageError
+from hullwatch.outputs.output import OUTPUTS
+from hullwatch.outputs.stdout import say
+from hullwatch.rules import loader, pack
+from hullwatch.rules.priority import Priority
+from hullwatch.rules.problem import RulesError
+
+if TYPE_CHECKING:
+    import socket
+
+    from hullwatch.config.settings import Settings
+    from hullwatch.rules.loader import RuleSet, RulesFile
+
+NAME = "hullwatch-engine"
+PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
+CRASHED = 70  # the exit code after a mistake of the engine's own (EX_SOFTWARE of sysexits.h)
+
+# Imported by libraries when they need them, which is too late for a user who may not see the files.
+_WRONG_RULE = b"- rule: wrong\n  desc: wrong\n  condition: proc.nam = x\n  output: wrong\n  priority: info\n"
+_LATE_IMPORTS = ("docker.errors", "docker.tls", "encodings.idna", "http.client", "stringprep", "traceback")
+
+
+def read_rules(settings: Settings) -> list[RulesFile]:
+    """Return the rules files that the settings name, or the built-in ones.
+
+    Raises:
+        UsageError: when one cannot be read.
+    """
+    if not settings.rules.files:
+        return pack.builtin_files()
+    return [loader.RulesFile(name=str(path), text=read(path)) for path in find(settings.rules.files)]
+
+
+def check_rules(files: list[RulesFile], priority: str) -> RuleSet:
+    """Return the rules of the files that matter at least as much as ``priority``.
+
+    Raises:
+        UsageError: with a sentence for each mistake, with file, line and column.
+    """
+    try:
+        return loader.load(files, Priority.parse(priority))
+    except RulesError as error:
+        raise UsageError(str(error)) from error
+
+
+def preload() -> None:
+    """Import what the engine needs later, while the files can still be read.
+
+    Libraries import and open some things only when they are used; using them once, on our own input, finds those.
+    """
+    OUTPUTS.load()
+    Masker()
+    for module in _LATE_IMPORTS:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    with contextlib.suppress(RulesError):
+        loader.load([*pack.builtin_files(), loader.RulesFile(name="preload", text=_WRONG_RULE)])
+
+
+def be_engine(
+    settings: Settings,
+    files: list[RulesFile],
+    channel: socket.socket,
+    *,
+    lifeline: int,
+    state: Path,
+    user: tuple[int, int],
+    crashes: int,
+) -> NoReturn:
+    """Be the engine, in the process that was forked for it: give up power first, and never return.
+
+    Args:
+        settings: of the run.
+        files: the rules, read but not parsed: that is not for root to do.
+        channel: the engine's end.
+        lifeline: a descriptor that becomes readable when the supervisor is gone.
+        state: the directory for what lasts.
+        user: uid and gid to become.
+        crashes: how often the engine has crashed before.
+    """
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us through the supervisor
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # only what `ps` shows
+            Path("/proc/self/comm").write_text(NAME, encoding="ascii")
+        _drop_privileges(*user)
+        watch = Watch(settings, check_rules(files, settings.rules.priority), Supervisor(channel), state, crashes)
+        signal.signal(signal.SIGTERM, watch.stop)
+        code = watch.run(lifeline)
+    except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape
+        code = _report_end(error, state)
+    os._exit(code)
+
+
+def _drop_privileges(uid: int, gid: int) -> None:
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise CannotError(f"The engine cannot give up new privileges: {os.strerror(ctypes.get_errno())}.")
+    os.umask(0o077)
+    os.chdir("/")
+
+
+def _report_end(error: BaseException, state: Path) -> int:
+    """Say why the engine ends, and return its exit code; an unexpected error leaves its detail in a file."""
+    if isinstance(error, HullwatchError):
+        for line in str(error).splitlines():
+            say(line)
+        return error.exit_code
+    detail = "".join(traceback.format_exception(error))
+    target = state / "crash.txt"
+    with contextlib.suppress(OSError):
+        target.write_text(detail, encoding="utf-8", errors="backslashreplace")
+    say(f"The engine ended by a mistake of its own ({type(error).__name__}); the detail is in {target}.")
+    if os.environ.get("HULLWATCH_DEBUG"):
+        sys.stderr.write(detail)
+    return CRASHED

@@ -1,0 +1,1 @@
+"""What is known around an event: the process tree and the containers."""

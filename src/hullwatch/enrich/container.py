@@ -1,0 +1,151 @@
+"""What is known of a container; metadata as the engines give it, in Falco's terms."""
+
+from __future__ import annotations
+
+import bisect
+from typing import Any, cast
+
+import msgspec
+
+SHORT_ID = 12  # digits of an id that engines and Falco print
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """A mount of a container: source on the host, destination inside."""
+
+    source: str
+    destination: str
+    mode: str = ""
+    rw: bool = True
+    propagation: str = ""
+
+
+class Port(msgspec.Struct, frozen=True):
+    """A published port."""
+
+    host_ip: str
+    host_port: int
+    container_port: int
+    protocol: str = "tcp"
+
+
+class Container(msgspec.Struct, frozen=True, kw_only=True):
+    """A container's metadata.
+
+    ``id`` is the 12-digit form or ``host``; ``full_id`` has 64 digits. ``complete`` is False while
+    (or because) no engine told more than the id, and ``reason`` then says why.
+    """
+
+    id: str
+    full_id: str = ""
+    name: str = ""
+    type: str = ""  # docker, podman, ...
+    image: str = ""  # as the user wrote it: registry/name:tag
+    image_id: str = ""
+    image_repository: str = ""
+    image_tag: str = ""
+    image_digest: str = ""
+    labels: dict[str, str] = {}
+    privileged: bool = False
+    mounts: tuple[Mount, ...] = ()
+    ports: tuple[Port, ...] = ()
+    user: str = ""
+    hostname: str = ""
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    healthcheck: tuple[str, ...] = ()  # the probe's argument vector; ("/bin/sh", "-c", ...) for a shell probe
+    pid: int = 0  # of the first process, on the host; 0 before it runs
+    created: int = 0  # ns since the epoch
+    started: int = 0  # ns since the epoch; 0 before it runs
+    running: bool = False
+    host_network: bool = False
+    host_pid: bool = False
+    host_ipc: bool = False
+    complete: bool = True
+    reason: str = ""
+
+
+HOST = Container(id="host", name="host")
+
+
+def unknown(full_id: str, reason: str) -> Container:
+    """Return what is known of a container from its cgroup's name alone."""
+    return Container(id=full_id[:SHORT_ID], full_id=full_id, complete=False, reason=reason)
+
+
+# ---- the `container` record's json parameter
+
+MAXIMUM_ENCODED = 60_000  # bytes; a variable-size value of a record has at most 65,535
+
+# What a long record can do without, the first first.
+_SHORTENED = ("labels", "mounts", "ports", "healthcheck", "command", "entrypoint")
+_LONGEST_TEXT = 512  # characters of each single text when even that does not suffice
+
+
+class InvalidContainerError(ValueError):
+    """A text is not a container's metadata; the message says what is wrong."""
+
+
+def encode(container: Container) -> str:
+    """Return a container as JSON of at most 60,000 bytes; text that is not Unicode is replaced.
+
+    From a longer one entries are left out, the last first: of the labels, then of the mounts, ports
+    and argument vectors; ``reason`` says so. (Only hostile metadata is so long.)
+    """
+    encoded = _json(container)
+    for field in _SHORTENED:
+        if len(encoded) <= MAXIMUM_ENCODED:
+            return encoded.decode()
+        container, encoded = _leave_out(container, field)
+    if len(encoded) > MAXIMUM_ENCODED:
+        texts = {name: getattr(container, name) for name in container.__struct_fields__}
+        cut = {name: text[:_LONGEST_TEXT] for name, text in texts.items() if isinstance(text, str)}
+        encoded = _json(msgspec.structs.replace(container, **cut))
+    return encoded.decode()
+
+
+def _leave_out(container: Container, field: str) -> tuple[Container, bytes]:
+    """Return the container with as many entries of a field as fit, or with none, and its JSON."""
+    value: dict[str, str] | tuple[Any, ...] = getattr(container, field)
+    entries: list[Any] = list(value.items()) if isinstance(value, dict) else list(value)
+    if not entries:
+        return container, _json(container)
+
+    def keep(number: int) -> tuple[Container, bytes]:
+        kept = dict(entries[:number]) if isinstance(value, dict) else tuple(entries[:number])
+        note = f"{len(entries) - number} of {len(entries)} {field} are left out, the metadata is too long"
+        reason = f"{container.reason}; {note}" if container.reason else note
+        shorter = msgspec.structs.replace(container, **{field: kept, "reason": reason})
+        return shorter, _json(shorter)
+
+    fit = bisect.bisect_left(range(1, len(entries)), x=True, key=lambda n: len(keep(n)[1]) > MAXIMUM_ENCODED)
+    return keep(fit)
+
+
+def _json(container: Container) -> bytes:
+    try:
+        return msgspec.json.encode(container)
+    except UnicodeEncodeError:  # a lone surrogate: bytes that were not UTF-8
+        return msgspec.json.encode(msgspec.convert(_replace_surrogates(msgspec.to_builtins(container)), Container))
+
+
+def _replace_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_replace_surrogates(k): _replace_surrogates(v) for k, v in cast("dict[str, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_replace_surrogates(item) for item in cast("list[Any]", value)]
+    return value
+
+
+def decode(text: str | bytes) -> Container:
+    """Return the container that ``encode`` wrote.
+
+    Raises:
+        InvalidContainerError: when the text is not that of a container.
+    """
+    try:
+        return msgspec.json.decode(text, type=Container)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise InvalidContainerError(f"a container's metadata cannot be read: {error}") from None

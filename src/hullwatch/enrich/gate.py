@@ -1,0 +1,146 @@
+"""Waiting for metadata: a container's events are judged in order, with its name, or after a bounded time without."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hullwatch.enrich.container import HOST, Container, encode, unknown
+from hullwatch.events.event import Event
+from hullwatch.events.table import BY_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hullwatch.counters import Counters
+
+CONTAINERS_KEPT = 8192  # containers that are remembered, running or not; an evicted one is asked for again
+
+_CONTAINER_EVENT = BY_NAME["container"]
+
+
+class _Waiting(msgspec.Struct):
+    since: int  # ns since boot, of the first event
+    events: list[Event]
+
+
+class ContainerGate:
+    """Gives each event its container, and holds back those whose container is not known yet.
+
+    Args:
+        request: called once with the id of a container that is not known.
+        counters: of the run.
+        maximum: how many events may wait, of all containers together.
+    """
+
+    def __init__(self, request: Callable[[str], None], counters: Counters, maximum: int) -> None:
+        """Start with no container known."""
+        self._request = request
+        self._counters = counters
+        self._maximum = maximum
+        self._known: OrderedDict[str, Container] = OrderedDict()
+        self._announced: set[str] = set()  # rules were told of them
+        self._active: set[str] = set()  # they did something while too little was known to tell rules of them
+        self._waiting: dict[str, _Waiting] = {}
+        self._held = 0
+
+    def admit(self, event: Event, full_id: str, boot_time: int) -> list[Event]:
+        """Return the events that can be judged now: this one, none, or this one behind the container's own.
+
+        Args:
+            event: in the order of the stream.
+            full_id: 64 digits; empty for an event of the host.
+            boot_time: of the event, ns since boot.
+        """
+        if not full_id:
+            event.container = HOST
+            return [event]
+        container = self._known.get(full_id)
+        if container is None:
+            return self._hold(event, full_id, boot_time)
+        event.container = container
+        if full_id in self._announced:
+            return [event]
+        if not container.complete:
+            self._active.add(full_id)
+            return [event]
+        return [self._announce(container, event.time), event]
+
+    def _hold(self, event: Event, full_id: str, boot_time: int) -> list[Event]:
+        waiting = self._waiting.get(full_id)
+        if waiting is None:
+            waiting = self._waiting[full_id] = _Waiting(boot_time, [])
+            self._request(full_id)
+        event.held = True
+        waiting.events.append(event)
+        self._held += 1
+        self._counters.held += 1
+        if self._held > self._maximum:
+            return self.give_up(full_id, "too many events were waiting")
+        return []
+
+    def learn(self, container: Container, time: int) -> list[Event]:
+        """Take a container's metadata; return the events that waited for it.
+
+        Args:
+            container: complete, or what is known when the engine does not know it.
+            time: ns since the epoch.
+        """
+        full_id = container.full_id
+        before = self._known.pop(full_id, None)
+        if before is None:
+            self._counters.containers_seen += 1
+        elif before.complete and not container.complete:
+            container = before  # the engine has forgotten it; what it said remains true
+        self._known[full_id] = container
+        self._forget_oldest()
+        ready: list[Event] = []
+        runs = container.running or full_id in self._waiting or full_id in self._active
+        if container.complete and runs and full_id not in self._announced:
+            ready.append(self._announce(container, time))
+        return ready + self._release(full_id, container)
+
+    def give_up(self, full_id: str, reason: str) -> list[Event]:
+        """Judge a container's events without its metadata; it may still come for later ones."""
+        if full_id not in self._waiting:
+            return []
+        container = unknown(full_id, reason)
+        self._known[full_id] = container
+        self._forget_oldest()
+        self._active.add(full_id)
+        self._counters.containers_seen += 1
+        return self._release(full_id, container)
+
+    def _release(self, full_id: str, container: Container) -> list[Event]:
+        waiting = self._waiting.pop(full_id, None)
+        if waiting is None:
+            return []
+        self._held -= len(waiting.events)
+        if not container.complete:
+            self._counters.held_timeout += len(waiting.events)
+        for event in waiting.events:
+            event.container = container
+        return waiting.events
+
+    def _announce(self, container: Container, time: int) -> Event:
+        """Make the event that tells rules of a container."""
+        self._announced.add(container.full_id)
+        self._active.discard(container.full_id)
+        params = {"json": encode(container)}
+        return Event(number=0, time=time, type=_CONTAINER_EVENT, params=params, process=None, container=container)
+
+    def _forget_oldest(self) -> None:
+        while len(self._known) > CONTAINERS_KEPT:
+            full_id, _ = self._known.popitem(last=False)
+            self._announced.discard(full_id)
+            self._active.discard(full_id)
+
+    def overdue(self, boot_time: int, timeout: int) -> list[str]:
+        """Return the containers whose events have waited for ``timeout`` ns and more."""
+        return [full_id for full_id, waiting in self._waiting.items() if boot_time - waiting.since >= timeout]
+
+    def next_deadline(self, timeout: int) -> int | None:
+        """Return when the first of the waiting containers is overdue, ns since boot; None when none waits."""
+        return min((waiting.since + timeout for waiting in self._waiting.values()), default=None)

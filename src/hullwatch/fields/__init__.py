@@ -1,0 +1,1 @@
+"""What rules may ask of an event: one file per class of fields."""

@@ -1,0 +1,126 @@
+"""Fields of the file or connection that the call is about (``fd.*``)."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from hullwatch.events.table import FLAGS
+from hullwatch.fields.field import field
+
+if TYPE_CHECKING:
+    from hullwatch.events.event import Event
+
+_FILE_FLAGS = FLAGS["file_flags"]
+_KINDS = {
+    stat.S_IFREG: "regular",
+    stat.S_IFDIR: "directory",
+    stat.S_IFCHR: "char",
+    stat.S_IFBLK: "block",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+}
+
+
+def number_of(event: Event, name: str) -> int | None:
+    """Return a parameter that is a number; None when the event has none of that name."""
+    value = event.params.get(name)
+    return value if isinstance(value, int) else None
+
+
+def opened_path(event: Event) -> str | None:
+    """Return the path of a file that was opened; None for a failed call and for other events."""
+    if event.type.layout.name != "open":
+        return None
+    value, descriptor = event.params.get("name"), event.params.get("fd", -1)
+    return value if isinstance(value, str) and isinstance(descriptor, int) and descriptor >= 0 else None
+
+
+def _open_number(event: Event, name: str) -> int | None:
+    return number_of(event, name) if opened_path(event) is not None else None
+
+
+@field("fd.num")
+def num(event: Event) -> int | None:
+    """Number of the descriptor; absent when none was opened."""
+    value = number_of(event, "fd")
+    return value if value is not None and value >= 0 else None
+
+
+@field("fd.filetype")
+def filetype(event: Event) -> str | None:
+    """What was opened: regular, directory, char, block, fifo or socket."""
+    mode = _open_number(event, "inode_mode")
+    return _KINDS.get(stat.S_IFMT(mode)) if mode is not None else None
+
+
+@field("fd.directory")
+def directory(event: Event) -> str | None:
+    """Directory of the file that was opened."""
+    path = opened_path(event)
+    return (path.rpartition("/")[0] or "/") if path is not None else None
+
+
+@field("fd.filename")
+def filename(event: Event) -> str | None:
+    """Name of the file that was opened, without its directory."""
+    path = opened_path(event)
+    return path.rpartition("/")[2] if path is not None else None
+
+
+@field("fd.uid")
+def uid(event: Event) -> str | None:
+    """Thread id and descriptor number, joined."""
+    value = num(event)
+    return f"{event.tid}{value}" if value is not None else None
+
+
+@field("fd.containerdirectory")
+def container_directory(event: Event) -> str | None:
+    """Container id and directory, joined with a colon."""
+    path = directory(event)
+    return f"{event.container.id}:{path}" if path is not None else None
+
+
+@field("fd.dev")
+def dev(event: Event) -> int | None:
+    """Device number of the file system that holds the file."""
+    return _open_number(event, "dev")
+
+
+@field("fd.dev.major")
+def dev_major(event: Event) -> int | None:
+    """Major device number of the file system that holds the file."""
+    value = dev(event)
+    return os.major(value) if value is not None else None
+
+
+@field("fd.dev.minor")
+def dev_minor(event: Event) -> int | None:
+    """Minor device number of the file system that holds the file."""
+    value = dev(event)
+    return os.minor(value) if value is not None else None
+
+
+@field("fd.ino")
+def ino(event: Event) -> int | None:
+    """Inode number of the file."""
+    return _open_number(event, "ino")
+
+
+@field("fd.is_upper_layer")
+def is_upper_layer(event: Event) -> bool | None:
+    """Whether the file lies in the container's own layer."""
+    return _layer(event, "FD_UPPER_LAYER")
+
+
+@field("fd.is_lower_layer")
+def is_lower_layer(event: Event) -> bool | None:
+    """Whether the file lies in a layer of the image."""
+    return _layer(event, "FD_LOWER_LAYER")
+
+
+def _layer(event: Event, flag: str) -> bool | None:
+    value = _open_number(event, "flags")
+    return bool(value & _FILE_FLAGS[flag]) if value is not None else None

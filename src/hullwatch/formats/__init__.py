@@ -1,0 +1,1 @@
+"""How things are written: pure functions from alerts and counters to text."""

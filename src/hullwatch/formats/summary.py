@@ -1,0 +1,80 @@
+"""The summary of a run: what was seen, what was lost and why, and what alerted."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hullwatch.config.values import format_duration
+from hullwatch.formats.escape import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hullwatch.counters import Counters
+
+_BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
+
+
+def summary(counters: Counters, *, now: int | None = None, colour: bool = False) -> str:
+    """Return what a run did as several lines, ending with a newline.
+
+    Args:
+        counters: of the run.
+        now: when it ended, ns since the epoch; the clock's time when None.
+        colour: with ANSI colours.
+    """
+    end = time.time_ns() if now is None else now
+    seconds = max(0.0, (end - counters.started) / 1e9)
+    watched = format_duration(round(seconds, 1) if seconds < 10 else round(seconds))
+    alerts = sum(counters.alerts.values())
+    lines = [
+        _paint(_BOLD, colour)
+        + f"Watched for {watched}: {counters.events_total:,} events, {counters.dropped_total:,} dropped, "
+        + f"{_number(alerts, 'alert')}."
+        + _paint(_RESET, colour)
+    ]
+    lines += _section("Alerts by rule:", _largest_first(counters.alerts))
+    lines += _section("Events by type:", _largest_first(counters.events))
+    dropped = {f"{kind}: {reason}": number for (kind, reason), number in counters.dropped.items()}
+    lines += _section(
+        _paint(_RED, colour) + "Dropped, by type and reason:" + _paint(_RESET, colour), _largest_first(dropped)
+    )
+    lines += _section("Alerts that did not reach their reader:", _largest_first(counters.alerts_lost))
+    lines += _section("Also:", _others(counters))
+    return "\n".join(lines) + "\n"
+
+
+def _others(counters: Counters) -> list[tuple[int, str]]:
+    """Return the single numbers that are worth a line when they are not 0."""
+    rows = [
+        (sum(counters.excluded.values()), "events of Hullwatch itself, left out"),
+        (counters.containers_seen, "containers seen"),
+        (counters.held, "events that waited for their container's metadata"),
+        (counters.held_timeout, "of them judged without it"),
+        (counters.sensor_restarts, "restarts of the sensor"),
+        (counters.unreadable_records, "records that could not be read"),
+        (counters.engine_requests_refused, "requests of the engine that were refused"),
+        (counters.slow_writes, "writes that had to wait for their reader"),
+    ]
+    return [(number, words) for number, words in rows if number]
+
+
+def _section(title: str, rows: Iterable[tuple[int, str]]) -> list[str]:
+    lines = [(f"{number:,}", escape(words)) for number, words in rows]
+    if not lines:
+        return []
+    width = max(len(number) for number, _ in lines)
+    return [title, *(f"  {number:>{width}}  {words}" for number, words in lines)]
+
+
+def _largest_first(numbers: Mapping[str, int]) -> list[tuple[int, str]]:
+    return sorted(((number, name) for name, number in numbers.items()), key=lambda row: (-row[0], row[1]))
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _paint(code: str, colour: bool) -> str:  # noqa: FBT001 - a switch that every line passes on
+    return code if colour else ""

@@ -1,0 +1,77 @@
+"""Alerts as one readable line each, for people."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hullwatch.config.values import format_duration
+from hullwatch.formats.escape import escape
+
+if TYPE_CHECKING:
+    from hullwatch.alerts.alert import Alert
+    from hullwatch.alerts.collapse import Repeats
+
+RESET = "\x1b[0m"
+DIM = "\x1b[2m"
+BOLD = "\x1b[1m"
+CYAN = "\x1b[36m"
+_COLOURS = {
+    "Emergency": "\x1b[1;97;41m",
+    "Alert": "\x1b[1;97;41m",
+    "Critical": "\x1b[1;31m",
+    "Error": "\x1b[31m",
+    "Warning": "\x1b[33m",
+    "Notice": "\x1b[34m",
+    "Informational": "\x1b[32m",
+    "Debug": "\x1b[2m",
+}
+_METADATA = {
+    "late": " [the container's metadata came late]",
+    "missing": " [the container's metadata is missing]",
+}
+
+
+def text(alert: Alert, *, colour: bool = False, short_time: bool = False) -> str:
+    r"""Return an alert as ``time priority rule | container (image) | message``, without a newline.
+
+    Args:
+        alert: what to write; every value is escaped, so that it cannot end the line or colour it.
+        colour: with ANSI colours.
+        short_time: ``HH:MM:SS.mmm`` instead of date, time and zone (both local).
+    """
+    return _line(alert, escape(alert.message), colour=colour, short_time=short_time)
+
+
+def repeats(line: Repeats, *, colour: bool = False, short_time: bool = False) -> str:
+    """Return the line that says how often an alert came again, with the last of them."""
+    times = "once more" if line.count == 1 else f"{line.count:,} more times"
+    span = format_duration(max(1, round(line.seconds)))
+    said = f"{times} in {span}, the last: {escape(line.last.message)}"
+    return _line(line.last, said, colour=colour, short_time=short_time)
+
+
+def _line(alert: Alert, said: str, *, colour: bool, short_time: bool) -> str:
+    when = _time(alert.time, short=short_time)
+    labels = "".join(f" [{escape(key)}={escape(value)}]" for key, value in alert.labels.items())
+    ending = _METADATA.get(alert.metadata, "") + labels
+    priority, rule, place = escape(alert.priority), escape(alert.rule), container(alert)
+    if not colour:
+        return f"{when} {priority} {rule} | {place} | {said}{ending}"
+    paint = _COLOURS.get(alert.priority, "")
+    ending = f"{DIM}{ending}{RESET}" if ending else ""
+    return f"{DIM}{when}{RESET} {paint}{priority}{RESET} {BOLD}{rule}{RESET} | {CYAN}{place}{RESET} | {said}{ending}"
+
+
+def container(alert: Alert) -> str:
+    """Return ``name (image)`` of an alert's container, its id while that is all that is known, or ``host``."""
+    name = escape(alert.container_name or alert.container_id)
+    return f"{name} ({escape(alert.container_image)})" if alert.container_image else name
+
+
+def _time(nanoseconds: int, *, short: bool) -> str:
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    local = time.localtime(seconds)
+    if short:
+        return f"{time.strftime('%H:%M:%S', local)}.{rest // 1_000_000:03d}"
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', local)}.{rest // 1_000_000:03d}{time.strftime('%z', local)}"

@@ -1,0 +1,142 @@
+"""Alerts on standard output: a line each, at once.
+
+On a terminal, text has colours and repeats are counted; a pipe or file gets plain text, one line for
+each alert. A reader that ends (``| head``) ends the output cleanly; a slow one is waited for, and that
+is counted.
+"""
+
+from __future__ import annotations
+
+import errno
+import locale
+import os
+import select
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from hullwatch.alerts.collapse import Collapser
+from hullwatch.formats.escape import escape
+from hullwatch.formats.falco import falco
+from hullwatch.formats.text import repeats, text
+from hullwatch.outputs.output import OUTPUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hullwatch.alerts.alert import Alert
+    from hullwatch.alerts.collapse import Repeats
+    from hullwatch.config.settings import OutputSettings, Settings
+    from hullwatch.counters import Counters
+
+SLOW = 0.1  # seconds; a write that took longer waited for its reader
+_GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})  # closed pipe, terminal hung up, closed by the shell
+
+
+class StandardOutput:
+    """Writes alerts to a file descriptor."""
+
+    def __init__(
+        self,
+        settings: OutputSettings,
+        counters: Counters,
+        descriptor: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Look at what the descriptor is.
+
+        Args:
+            settings: format, and whether repeats are shown.
+            counters: where lost alerts and slow writes are counted.
+            descriptor: to write to; it stays open.
+            clock: seconds that do not go back.
+        """
+        self.gone = False
+        self._counters = counters
+        self._descriptor = descriptor
+        self._clock = clock
+        self._json = settings.format == "json"
+        self._terminal = is_terminal(descriptor)
+        self._colour = has_colours(descriptor)
+        self._encoding = (
+            "utf-8" if self._json or not self._terminal else locale.getpreferredencoding(do_setlocale=False)
+        )
+        collapses = self._terminal and not self._json and not settings.all
+        self._collapser = Collapser() if collapses else None
+
+    def send(self, alert: Alert) -> None:
+        """Write an alert, or count it as a repeat."""
+        if self._json:
+            self._write(falco(alert))
+            return
+        shown: Alert | None = alert
+        if self._collapser is not None:
+            due, shown = self._collapser.add(alert, self._clock())
+            self._write_repeats(due)
+        if shown is not None:
+            self._write(text(shown, colour=self._colour, short_time=self._terminal))
+
+    def tick(self) -> None:
+        """Write the counts of repeats that are due."""
+        if self._collapser is not None:
+            self._write_repeats(self._collapser.due(self._clock()))
+
+    def close(self) -> None:
+        """Write the counts of repeats that were not written yet."""
+        if self._collapser is not None:
+            self._write_repeats(self._collapser.close(self._clock()))
+
+    def _write_repeats(self, lines: Iterable[Repeats]) -> None:
+        for line in lines:
+            self._write(repeats(line, colour=self._colour, short_time=self._terminal))
+
+    def _write(self, line: str) -> None:
+        if self.gone:
+            self._counters.lose_alert("standard output: its reader has gone")
+            return
+        data = memoryview((line + "\n").encode(self._encoding, "backslashreplace"))
+        begin = self._clock()
+        try:
+            while data:
+                data = data[self._write_some(data) :]
+        except OSError as error:
+            self.gone = error.errno in _GONE
+            reason = "its reader has gone" if self.gone else os.strerror(error.errno or 0)
+            self._counters.lose_alert(f"standard output: {reason}")
+        if self._clock() - begin > SLOW:
+            self._counters.slow_writes += 1
+
+    def _write_some(self, data: memoryview) -> int:
+        try:
+            return os.write(self._descriptor, data)
+        except BlockingIOError:  # whoever started us made it non-blocking
+            select.select([], [self._descriptor], [])
+            return 0
+
+
+def is_terminal(descriptor: int) -> bool:
+    """Whether people look at a descriptor; False for a closed one."""
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
+
+
+def has_colours(descriptor: int) -> bool:
+    """Whether to colour: on a terminal that can, unless ``NO_COLOR`` is set (no-color.org)."""
+    return is_terminal(descriptor) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@OUTPUTS.register("stdout")
+def stdout(settings: Settings, counters: Counters) -> StandardOutput:
+    """Alerts on standard output, as text or JSON."""
+    return StandardOutput(settings.output, counters)
+
+
+def say(sentence: str) -> None:
+    """Tell people something on standard error, escaped, as one line; a closed one is no error."""
+    try:
+        sys.stderr.write(escape(sentence) + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return

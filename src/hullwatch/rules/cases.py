@@ -1,0 +1,164 @@
+"""Test cases of rules as YAML: events in, alerts out.
+
+Example::
+
+    rules: shells.yaml                # a file or a list, beside this one; without it, Hullwatch's pack
+    cases:
+      - it: alerts when a web server starts a shell
+        events:
+          - {type: execve, proc: {name: sh, parent: {name: nginx}}, container: {image: nginx}}
+        alerts: [Shell in a container]
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hullwatch.events.event import Event
+from hullwatch.rules.case_events import case_error, check_keys, read_event
+from hullwatch.rules.document import Mapping, Scalar, read_documents
+from hullwatch.rules.document import Sequence as SequenceNode
+from hullwatch.rules.loader import RuleSet, RulesFile, load
+from hullwatch.rules.pack import builtin_files
+from hullwatch.rules.problem import Location, ProblemError, RulesError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from hullwatch.rules.document import Node
+
+_FILE_KEYS = frozenset({"rules", "cases"})
+_CASE_KEYS = frozenset({"it", "events", "alerts"})
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A case that can be run: its events, and the rules whose alerts are expected, in order."""
+
+    name: str
+    location: Location
+    rules: RuleSet
+    events: tuple[Event, ...]
+    alerts: tuple[str, ...]
+
+
+class CaseResult(msgspec.Struct, frozen=True):
+    """What came of a case; ``sentence`` says what was wrong, and is empty when it passed."""
+
+    name: str
+    file: str
+    line: int
+    passed: bool
+    sentence: str = ""
+    messages: tuple[str, ...] = ()
+
+
+def case_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the files of some paths: a folder stands for all ``*.yaml`` below it."""
+    found: list[Path] = []
+    for path in paths:
+        found += sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+    return found
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Return the cases of a file.
+
+    Raises:
+        RulesError: when the file, or a rules file that it names, has an error.
+    """
+    try:
+        return _read(path)
+    except ProblemError as error:
+        raise RulesError([error.problem()]) from None
+
+
+def run_case(case: Case) -> CaseResult:
+    """Judge the events of a case, the first rule that matches an event winning, and compare."""
+    alerts: list[str] = []
+    messages: list[str] = []
+    for event in case.events:
+        rule = next((rule for rule in case.rules.for_type(event.type.name) if rule.matches(event)), None)
+        if rule is not None:
+            alerts.append(rule.name)
+            messages.append(rule.output.render(event)[0])
+    passed = tuple(alerts) == case.alerts
+    sentence = "" if passed else f"Expected {_listed(case.alerts)}, got {_listed(alerts)}."
+    return CaseResult(case.name, case.location.file, case.location.line, passed, sentence, tuple(messages))
+
+
+def run_cases(paths: Iterable[Path]) -> list[CaseResult]:
+    """Run the cases of files and folders.
+
+    Raises:
+        RulesError: when a file cannot be read or has an error.
+    """
+    return [run_case(case) for path in case_files(paths) for case in read_cases(path)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names) or "no alert"
+
+
+def _read(path: Path) -> list[Case]:
+    cases: list[Case] = []
+    for root in read_documents(str(path), _content(path, Location(str(path), 1, 1))):
+        if not isinstance(root, Mapping):
+            raise case_error("A file of cases is a map with 'rules' and 'cases'.", root)
+        check_keys(root, _FILE_KEYS, "A file of cases")
+        rules = _rules(root.get("rules"), path)
+        entries = root.get("cases")
+        if not isinstance(entries, SequenceNode):
+            raise case_error("'cases' is a list.", entries or root)
+        cases += [_case(entry, rules) for entry in entries.items]
+    return cases
+
+
+def _content(path: Path, location: Location) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise ProblemError(f"The file {path} cannot be read: {reason}.", location, "LOAD_ERR_FILE_READ") from None
+
+
+def _rules(node: Node | None, path: Path) -> RuleSet:
+    if node is None:
+        return _pack()
+    names = node.items if isinstance(node, SequenceNode) else [node]
+    files: list[RulesFile] = []
+    for name in names:
+        if not isinstance(name, Scalar):
+            raise case_error("'rules' is a file or a list of files, beside this one.", name)
+        target = path.parent / name.text
+        files.append(RulesFile(str(target), _content(target, name.location())))
+    return load(files)
+
+
+@functools.cache
+def _pack() -> RuleSet:
+    return load(builtin_files())
+
+
+def _case(node: Node, rules: RuleSet) -> Case:
+    if not isinstance(node, Mapping):
+        raise case_error("A case is a map with 'it', 'events' and 'alerts'.", node)
+    check_keys(node, _CASE_KEYS, "A case")
+    name, events, alerts = node.get("it"), node.get("events"), node.get("alerts")
+    if not isinstance(name, Scalar) or not name.text:
+        raise case_error("A case needs 'it': a sentence about what it shows.", name or node)
+    if not isinstance(events, SequenceNode) or not events.items:
+        raise case_error("A case needs 'events': a list of at least one.", events or node)
+    if not isinstance(alerts, SequenceNode):
+        raise case_error("A case needs 'alerts': the names of the rules that alert, [] for none.", alerts or node)
+    known = {rule.name for rule in rules.rules}
+    expected: list[str] = []
+    for alert in alerts.items:
+        if not isinstance(alert, Scalar) or alert.text not in known:
+            raise case_error("'alerts' names a rule that is not loaded.", alert)
+        expected.append(alert.text)
+    made = tuple(read_event(event, number) for number, event in enumerate(events.items, start=1))
+    return Case(name.text, name.location(), rules, made, tuple(expected))

@@ -1,0 +1,82 @@
+"""Which events a condition can be true for, read from its checks of ``evt.type``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hullwatch.rules.syntax import And, Check, FieldUse, Not, Or, Text, TextList, fold
+
+if TYPE_CHECKING:
+    from hullwatch.rules.syntax import Expression
+
+
+class TypeSet(NamedTuple):
+    """The named types or, with ``rest``, all but them."""
+
+    names: frozenset[str]
+    rest: bool = False
+
+    def complement(self) -> TypeSet:
+        """Return all types that are not in it."""
+        return TypeSet(self.names, not self.rest)
+
+    def union(self, other: TypeSet) -> TypeSet:
+        """Return the types that are in one of both."""
+        return self.complement().intersection(other.complement()).complement()
+
+    def intersection(self, other: TypeSet) -> TypeSet:
+        """Return the types that are in both."""
+        if self.rest and other.rest:
+            return TypeSet(self.names | other.names, rest=True)
+        if self.rest:
+            return TypeSet(other.names - self.names)
+        return TypeSet(self.names - other.names if other.rest else self.names & other.names)
+
+
+EVERY = TypeSet(frozenset(), rest=True)
+NONE = TypeSet(frozenset())
+
+
+class Outcome(NamedTuple):
+    """For which types a condition can be true, and for which it can be false."""
+
+    true: TypeSet
+    false: TypeSet
+
+
+def event_types(tree: Expression) -> frozenset[str] | None:
+    """Return the names of the events that a condition can be true for; None if it names no types.
+
+    The result may be larger than it need be, never smaller.
+    """
+    possible = fold(tree, _combine).true
+    return None if possible.rest else possible.names
+
+
+def _combine(node: Expression, parts: tuple[Outcome, ...]) -> Outcome:
+    if isinstance(node, Not):
+        return Outcome(parts[0].false, parts[0].true)
+    if isinstance(node, And):
+        true, false = EVERY, NONE
+        for part in parts:
+            true, false = true.intersection(part.true), false.union(part.false)
+        return Outcome(true, false)
+    if isinstance(node, Or):
+        true, false = NONE, EVERY
+        for part in parts:
+            true, false = true.union(part.true), false.intersection(part.false)
+        return Outcome(true, false)
+    return _check(node) if isinstance(node, Check) else Outcome(EVERY, EVERY)
+
+
+def _check(check: Check) -> Outcome:
+    if not isinstance(check.left, FieldUse) or check.left.name != "evt.type" or check.modifier:
+        return Outcome(EVERY, EVERY)
+    names: TypeSet | None = None
+    if isinstance(check.right, Text) and check.operator in {"=", "!="}:
+        names = TypeSet(frozenset({check.right.text}))
+    elif isinstance(check.right, TextList) and check.operator in {"in", "intersects"}:
+        names = TypeSet(frozenset(item.text for item in check.right.items))
+    if names is None:
+        return Outcome(EVERY, EVERY)
+    return Outcome(names.complement(), names) if check.operator == "!=" else Outcome(names, names.complement())

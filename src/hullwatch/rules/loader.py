@@ -1,0 +1,236 @@
+"""Rules files to a set of rules that can be asked: reads, resolves and compiles them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hullwatch.events.event import Event
+from hullwatch.fields.catalogue import produced_event_names
+from hullwatch.rules.compile import compile_condition
+from hullwatch.rules.definitions import Definitions
+from hullwatch.rules.exceptions import exclude_exceptions
+from hullwatch.rules.grammar import parse_condition
+from hullwatch.rules.output import CONTAINER_INFO, OutputFormat, parse_output
+from hullwatch.rules.priority import Priority
+from hullwatch.rules.problem import Problem, ProblemError, RulesError, UnknownFilterError
+from hullwatch.rules.resolve import BrokenMacroError, Names
+
+if TYPE_CHECKING:
+    from hullwatch.rules.compile import Compiled
+    from hullwatch.rules.problem import Code, Location
+    from hullwatch.rules.rule_item import RuleDefinition
+
+SOURCES = frozenset({"syscall"})
+_MANY_TYPES = 100  # with more event types than this a rule counts as one that names none
+_SLOW_FIELDS = frozenset({"evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns", "evt.wait_latency"})
+
+
+class RulesFile(msgspec.Struct, frozen=True):
+    """A file's name, for messages, and its bytes."""
+
+    name: str
+    text: bytes
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A rule that can be asked.
+
+    Attributes:
+        name: unique in the set.
+        description: why it is there.
+        priority: how much its alert matters.
+        source: what kind of events it judges: ``syscall``.
+        tags: sorted.
+        event_types: the events that it can match; None if its condition names none.
+        matches: tells whether an event fulfils the condition.
+        output: makes the message.
+        file: where it is defined.
+        line: where it is defined, from 1.
+        condition: as it is written, without macros and exceptions in it.
+        fields: the fields that its condition uses.
+    """
+
+    name: str
+    description: str
+    priority: Priority
+    source: str
+    tags: tuple[str, ...]
+    event_types: frozenset[str] | None
+    matches: Callable[[Event], bool]
+    output: OutputFormat
+    file: str
+    line: int
+    condition: str
+    fields: frozenset[str]
+
+
+class RuleSet:
+    """The enabled rules of all files, in load order."""
+
+    def __init__(self, rules: Sequence[Rule], warnings: Sequence[Problem] = (), disabled: Sequence[str] = ()) -> None:
+        """Take compiled rules."""
+        self.rules = list(rules)
+        self.warnings = list(warnings)
+        self.disabled = list(disabled)
+        self._by_type: dict[str, list[Rule]] = {}
+
+    def for_type(self, name: str) -> list[Rule]:
+        """Return the rules to ask about an event, in the order in which the first match wins.
+
+        Those that name the event's type come first, then those that name none (as in Falco).
+        """
+        found = self._by_type.get(name)
+        if found is None:
+            typed = [rule for rule in self.rules if rule.event_types is not None and name in rule.event_types]
+            found = typed + [rule for rule in self.rules if rule.event_types is None]
+            self._by_type[name] = found
+        return found
+
+    def event_types(self) -> frozenset[str] | None:
+        """Return the names of all events that a rule can match; None when one names no type."""
+        names: set[str] = set()
+        for rule in self.rules:
+            if rule.event_types is None:
+                return None
+            names |= rule.event_types
+        return frozenset(names)
+
+
+def load(files: Sequence[RulesFile], threshold: Priority = Priority.DEBUG) -> RuleSet:
+    """Return the rules of some files, read in this order.
+
+    Args:
+        files: the last definition of a name wins, wherever it stands.
+        threshold: rules that matter less are left out.
+
+    Raises:
+        RulesError: with every problem that was found; its text is a line for each.
+    """
+    rule_set, problems = _load(files, threshold)
+    if any(problem.severity == "error" for problem in problems):
+        raise RulesError(problems)
+    return rule_set
+
+
+def find_problems(files: Sequence[RulesFile]) -> list[Problem]:
+    """Return every error and warning of some files, in the order of files and lines."""
+    problems = _load(files, Priority.DEBUG)[1]
+    order = {file.name: position for position, file in enumerate(files)}
+    return sorted(problems, key=lambda one: (order.get(one.file, len(order)), one.line, one.column))
+
+
+def _load(files: Sequence[RulesFile], threshold: Priority) -> tuple[RuleSet, list[Problem]]:
+    definitions = Definitions()
+    for file in files:
+        definitions.add_file(file.name, file.text)
+    names = Names(definitions.lists, definitions.macros)
+    compiler = _RuleCompiler(definitions, names)
+    rules = [rule for definition in definitions.rules.values() if (rule := compiler.compile(definition)) is not None]
+    compiler.check_unused()
+    problems = _without_repeats(definitions.problems)
+    warnings = [problem for problem in problems if problem.severity == "warning"]
+    enabled = [rule for rule in rules if definitions.rules[rule.name].enabled and rule.priority.reaches(threshold)]
+    disabled = [rule.name for rule in rules if not definitions.rules[rule.name].enabled]
+    return RuleSet(enabled, warnings, disabled), problems
+
+
+def _without_repeats(problems: list[Problem]) -> list[Problem]:
+    """Return errors first; an error of a macro that several rules use is one error."""
+    unique: dict[tuple[str, Location], Problem] = {}
+    for problem in problems:
+        unique.setdefault((problem.sentence, problem.location), problem)
+    errors = [problem for problem in unique.values() if problem.severity == "error"]
+    return errors + [problem for problem in unique.values() if problem.severity == "warning"]
+
+
+class _RuleCompiler:
+    """Compiles definitions one by one and collects what is wrong."""
+
+    def __init__(self, definitions: Definitions, names: Names) -> None:
+        self._definitions = definitions
+        self._names = names
+
+    def compile(self, definition: RuleDefinition) -> Rule | None:
+        """Return the rule; None when it has an error or is skipped, or when there are errors enough."""
+        if self._definitions.has_enough:
+            return None
+        if definition.source not in SOURCES:
+            sentence = f"The source {definition.source!r} is not known here: the rule is left out."
+            self._warn(definition, sentence, "LOAD_UNKNOWN_SOURCE")
+            return None
+        try:
+            tree = self._names.resolve(parse_condition(definition.condition))
+            tree = self._names.resolve(exclude_exceptions(tree, definition.exceptions))
+            compiled = compile_condition(tree, definition.name)
+            output = parse_output(definition.output)
+        except UnknownFilterError as error:
+            if definition.skip_if_unknown_filter:
+                self._warn(definition, f"{error.sentence} The rule is left out.", "LOAD_UNKNOWN_FILTER")
+            else:
+                self._definitions.fail(error.problem(definition.label))
+            return None
+        except ProblemError as error:
+            self._definitions.fail(error.problem(definition.label))
+            return None
+        except BrokenMacroError:
+            return None
+        self._remark(definition, compiled)
+        return Rule(
+            name=definition.name,
+            description=definition.description,
+            priority=definition.priority,
+            source=definition.source,
+            tags=tuple(sorted(definition.tags)),
+            event_types=compiled.event_types,
+            matches=compiled.matches,
+            output=output,
+            file=definition.location.file,
+            line=definition.location.line,
+            condition=definition.condition.text,
+            fields=compiled.fields,
+        )
+
+    def _remark(self, definition: RuleDefinition, compiled: Compiled) -> None:
+        for remark in compiled.remarks:
+            self._definitions.warn(remark.sentence, remark.location, remark.code, definition.label)
+        types = compiled.event_types
+        if definition.warn_evttypes and (types is None or len(types) > _MANY_TYPES):
+            sentence = f"The rule {definition.name!r} names no evt.type: every event is tried."
+            self._warn(definition, sentence, "LOAD_NO_EVTTYPE")
+        if types is not None and not types & produced_event_names():
+            which = ", ".join(sorted(types)[:5]) or "none"
+            sentence = f"The rule {definition.name!r} never matches here: its event types ({which}) are not watched."
+            self._warn(definition, sentence, "HULLWATCH_NEVER_MATCHES")
+        for field in sorted(compiled.fields & _SLOW_FIELDS):
+            self._warn(definition, f"The field {field} is deprecated: leave it out.", "LOAD_DEPRECATED_ITEM")
+        if f"%{CONTAINER_INFO}" in definition.output.text:
+            sentence = "%container.info stands for name, id and image here; new versions of Falco print nothing for it."
+            self._warn(definition, sentence, "LOAD_DEPRECATED_ITEM")
+
+    def _warn(self, definition: RuleDefinition, sentence: str, code: Code) -> None:
+        self._definitions.warn(sentence, definition.location, code, definition.label)
+
+    def check_unused(self) -> None:
+        """Warn of macros and lists that nothing refers to, and report errors in such macros."""
+        definitions = self._definitions
+        for name, macro in definitions.macros.items():
+            if definitions.has_enough:
+                return
+            try:
+                self._names.macro(name)
+            except UnknownFilterError:
+                pass  # a rule that may be skipped decides
+            except ProblemError as error:
+                definitions.fail(error.problem(f"macro {name}"))
+            except BrokenMacroError:
+                pass
+            if f"macro {name}" not in self._names.used:
+                sentence = f"The macro {name!r} is not used."
+                definitions.warn(sentence, macro.location, "LOAD_UNUSED_MACRO", f"macro {name}")
+        for name, entry in definitions.lists.items():
+            if f"list {name}" not in self._names.used:
+                sentence = f"The list {name!r} is not used."
+                definitions.warn(sentence, entry.location, "LOAD_UNUSED_LIST", f"list {name}")

@@ -1,0 +1,128 @@
+"""The sensor's life as the engine sees it: started through the supervisor, read, missed, and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from hullwatch.errors import CannotError
+from hullwatch.events.codec import BrokenStreamError
+from hullwatch.sources.kernel import KernelSource, StreamEndedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hullwatch.channel import Supervisor
+    from hullwatch.sources.kernel import Frame
+
+BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before it is started again, by how often it ended lately
+STEADY = 30.0  # seconds of life after which its end is a new story
+SNAPSHOT_INTERVAL = 5.0  # seconds at least between lists of processes that gaps cause
+FINISH_TIMEOUT = 2.0  # seconds for the last words
+CANNOT = 3  # its exit code when the kernel or a permission is in the way
+
+
+class SensorLostError(Exception):
+    """The sensor ended or sent nonsense; the text says how, as the rest of a sentence."""
+
+
+class Sensor:
+    """Keeps a sensor running; the stream of the one that runs is read with ``read``.
+
+    Args:
+        supervisor: that starts it.
+        wanted: the event types that rules look at.
+    """
+
+    def __init__(self, supervisor: Supervisor, wanted: frozenset[str]) -> None:
+        """Be due to start at once."""
+        self._supervisor = supervisor
+        self._wanted = wanted
+        self._source: KernelSource | None = None
+        self._due = 0.0  # when to start, on the monotonic clock
+        self._started = 0.0
+        self._ends = 0
+        self._next_snapshot = 0.0
+        self._gaps = 0
+        self.heard = False  # whether the one that runs has sent anything
+
+    @property
+    def source(self) -> KernelSource | None:
+        """What to wait for; None while no sensor runs."""
+        return self._source
+
+    def patience(self, now: float) -> float:
+        """Return the seconds until it has to be started; infinite while it runs."""
+        return float("inf") if self._source is not None else max(0.0, self._due - now)
+
+    def start_if_due(self, now: float) -> None:
+        """Start it when none runs and the wait is over.
+
+        Raises:
+            CannotError: when it cannot be started.
+        """
+        if self._source is not None or now < self._due:
+            return
+        self._started = now
+        self.heard = False
+        self._source = KernelSource(self._supervisor.start_sensor())
+        with contextlib.suppress(StreamEndedError):  # the next read tells
+            self._source.set_interest(self._wanted)
+            self._source.request_snapshot()
+
+    def read(self) -> list[Frame]:
+        """Return the frames that have come; does not wait.
+
+        Raises:
+            SensorLostError: when it ended; it is due to be started again then.
+            CannotError: when it ended because it cannot work here.
+        """
+        if self._source is None:
+            return []
+        try:
+            frames = self._source.read()
+        except StreamEndedError:
+            raise self._lost("") from None
+        except BrokenStreamError as error:
+            raise self._lost(str(error)) from error
+        self.heard = self.heard or bool(frames)
+        return frames
+
+    def _lost(self, broken: str) -> SensorLostError:
+        self.close()
+        end = self._supervisor.sensor_end()
+        if not self.heard and end.exit_code == CANNOT:
+            raise CannotError(
+                "The sensor could not start: its reason is above, and 'hullwatch doctor' tells what to do."
+            )
+        now = time.monotonic()
+        self._ends = 0 if now - self._started > STEADY else self._ends + 1
+        self._due = now + BACKOFF[min(max(0, self._ends - 1), len(BACKOFF) - 1)]
+        return SensorLostError(broken or end.text)
+
+    def repair_gaps(self, gaps: int, now: float) -> None:
+        """Ask for all processes again when some were met that nobody had announced.
+
+        Args:
+            gaps: how many there were since the start.
+            now: on the monotonic clock.
+        """
+        if gaps == self._gaps or now < self._next_snapshot or self._source is None:
+            return
+        self._gaps = gaps
+        self._next_snapshot = now + SNAPSHOT_INTERVAL
+        with contextlib.suppress(StreamEndedError):  # the next read tells
+            self._source.request_snapshot()
+
+    def finish(self) -> Iterator[Frame]:
+        """End it, and yield the frames that it still has, its last counts among them."""
+        if self._source is not None:
+            yield from self._source.finish(FINISH_TIMEOUT)
+        self.close()
+
+    def close(self) -> None:
+        """Close the stream, which ends the sensor."""
+        if self._source is not None:
+            self._source.close()
+            self._source = None

@@ -1,0 +1,353 @@
+"""The one process with power: it starts the sensor and the engine, answers a few requests, and judges nothing.
+
+It reads no rules, decodes no events and speaks to no engine: it opens what the engine may not open and
+hands over the descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pwd
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hullwatch.channel import (
+    Answer,
+    Request,
+    connect_unix,
+    make_channel,
+    receive_request,
+    send_answer,
+)
+from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
+from hullwatch.engine_process import be_engine, check_rules, preload, read_rules
+from hullwatch.errors import CannotError
+from hullwatch.sources.docker_connection import engine_url
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from hullwatch.config.settings import Settings
+    from hullwatch.rules.loader import RulesFile
+
+BTF_FILE = Path("/sys/kernel/btf/vmlinux")
+# No account has it: not the distribution's (below 1000), not people's, not systemd's dynamic ones (from 61184).
+UNUSED_USER = 60_975
+SENSOR_BUFFER = 4 << 20  # bytes in the socket between sensor and engine
+SENSOR_END_WAIT = 2.0  # seconds for a sensor whose socket is closed to end
+STOP_WAIT = 10.0  # seconds for the engine to deliver what is left
+RESTARTS_MAXIMUM = 5  # crashes of the engine ...
+RESTARTS_PERIOD = 60.0  # ... within this many seconds, then we give up
+
+
+def run(settings: Settings) -> int:
+    """Watch this host until Ctrl-C or the end of the duration; return the exit code.
+
+    Raises:
+        UsageError: for a rules file that cannot be read or is wrong.
+        CannotError: when something is missing: root, BTF, the sensor; or another instance runs.
+    """
+    files = read_rules(settings)
+    if os.geteuid() != 0:
+        check_rules(
+            files, settings.rules.priority
+        )  # a wrong file is worth knowing before the permission that is missing as well
+    check_host(settings)
+    lock = take_lock(private_directory(run_directory(settings.directories.run)))
+    try:
+        preload()
+        return _Supervision(settings, files).serve()
+    finally:
+        os.close(lock)
+
+
+def check_host(settings: Settings) -> Path:
+    """Return the sensor's path when this host can be watched.
+
+    Raises:
+        CannotError: with what is missing and how to get it.
+    """
+    if os.geteuid() != 0:
+        raise CannotError(
+            "Watching the kernel needs root: run it with sudo. (The sensor then keeps the capabilities BPF and "
+            "PERFMON only, and what judges runs as an ordinary user.)"
+        )
+    if not BTF_FILE.exists():
+        raise CannotError(
+            f"The kernel {os.uname().release} has no type information ({BTF_FILE} is missing), so its events cannot "
+            "be read: use a kernel with CONFIG_DEBUG_INFO_BTF=y, such as Debian's since 5.10."
+        )
+    sensor = sensor_program(settings.engine.sensor)
+    if sensor is None:
+        wanted = settings.engine.sensor or "hullwatch-sensor"
+        raise CannotError(f"The sensor ({wanted}) is not there or is not a program: build it with 'make build'.")
+    return sensor
+
+
+def take_lock(directory: Path) -> int:
+    """Return the descriptor that marks this as the one instance of the host.
+
+    Raises:
+        CannotError: when another one has it.
+    """
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        other = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise CannotError(
+            f"Hullwatch runs on this host already (process {other}); one instance sees everything. End it first, or "
+            "see what it does with 'hullwatch doctor'."
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def engine_user(configured: str) -> tuple[int, int]:
+    """Return uid and gid of the user that the engine and the sensor run as.
+
+    Without a setting: ``hullwatch`` if there is such a user, else a number that no account has (so that
+    no other process of the host may trace or signal it, as it may with ``nobody``).
+
+    Raises:
+        CannotError: when the configured user does not exist, or is root.
+    """
+    for name in [configured] if configured else ["hullwatch"]:
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            if configured:
+                raise CannotError(f"There is no user {configured!r} (engine.user): make it, or leave it out.") from None
+            continue
+        if user.pw_uid == 0:
+            raise CannotError("engine.user must not be root: the engine reads what attackers write.")
+        return user.pw_uid, user.pw_gid
+    return UNUSED_USER, UNUSED_USER
+
+
+class _Supervision:
+    """One run: the processes and the loop that waits for them."""
+
+    def __init__(self, settings: Settings, files: list[RulesFile]) -> None:
+        self._settings = settings
+        self._files = files
+        self._sensor_path = check_host(settings)
+        self._uid, self._gid = engine_user(settings.engine.user)
+        self._state = self._make_state_directory()
+        self._sensor: subprocess.Popen[bytes] | None = None
+        self._engine = 0
+        self._channel: socket.socket | None = None
+        self._lifeline = -1  # while this end of a pipe is open, the engine knows that we live
+        self._stopping: float | None = None
+        self._asked = False  # the engine that runs has come so far as to ask for something
+        self._refused = 0
+        self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
+
+    def _make_state_directory(self) -> Path:
+        """Make the state directory, which belongs to the engine's user: root has nothing to write there."""
+        path = state_directory(self._settings.directories.state)
+        if not path.exists() or path.stat().st_uid == 0:
+            private_directory(path)
+            os.chown(path, self._uid, self._gid)
+        elif path.stat().st_uid != self._uid:
+            raise CannotError(f"{path} belongs to user {path.stat().st_uid}: run chown {self._uid} {path}")
+        path.chmod(0o700)
+        return path
+
+    def serve(self) -> int:
+        wake_read, wake_write = socket.socketpair()
+        wake_write.settimeout(0)
+        signal.set_wakeup_fd(wake_write.fileno())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, self._signalled)
+        try:
+            self._start_engine()
+            while True:
+                with selectors.DefaultSelector() as selector:
+                    selector.register(wake_read, selectors.EVENT_READ)
+                    if self._channel is not None:
+                        selector.register(self._channel, selectors.EVENT_READ)
+                    ready = [key.fileobj for key, _ in selector.select(self._patience())]
+                if wake_read in ready:
+                    wake_read.recv(4096)
+                if self._channel is not None and self._channel in ready:
+                    self._answer(self._channel)
+                code = self._look_after_engine()
+                if code is not None:
+                    return code
+        finally:
+            signal.set_wakeup_fd(-1)
+            self._end_everything()
+            wake_read.close()
+            wake_write.close()
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGCHLD:
+            return
+        if self._stopping is not None:  # asked twice: somebody is in a hurry
+            self._stopping = 0.0
+            return
+        self._stopping = time.monotonic() + STOP_WAIT
+        self._signal_engine(signal.SIGTERM)
+
+    def _patience(self) -> float | None:
+        return None if self._stopping is None else max(0.05, self._stopping - time.monotonic())
+
+    # ---- the engine
+
+    def _start_engine(self, crashes: int = 0) -> None:
+        ours, theirs = make_channel()
+        lifeline_read, self._lifeline = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            os.close(self._lifeline)
+            be_engine(
+                self._settings,
+                self._files,
+                theirs,
+                lifeline=lifeline_read,
+                state=self._state,
+                user=(self._uid, self._gid),
+                crashes=crashes,
+            )
+        theirs.close()
+        os.close(lifeline_read)
+        self._engine = pid
+        self._asked = False
+        self._channel = ours
+
+    def _look_after_engine(self) -> int | None:
+        """Return the exit code of the run when the engine has ended; start it again when it crashed."""
+        if self._stopping is not None and time.monotonic() >= self._stopping:
+            self._signal_engine(signal.SIGKILL)
+        pid, status = os.waitpid(self._engine, os.WNOHANG)
+        if pid == 0:
+            return None
+        self._engine = 0
+        self._close_engine_ends()
+        code = os.waitstatus_to_exitcode(status)
+        if code in {0, 1, 2, 3}:
+            return code
+        if self._stopping is not None or not self._asked:
+            return 3  # it was to end anyway, or it crashes before it does anything: it said what it could
+        now = time.monotonic()
+        if len(self._crashes) == RESTARTS_MAXIMUM and now - self._crashes[0] < RESTARTS_PERIOD:
+            raise CannotError(
+                f"The engine has crashed {RESTARTS_MAXIMUM + 1} times within a minute; what it said last is in "
+                f"{self._state}/crash.txt."
+            )
+        self._crashes.append(now)
+        self._stop_sensor()
+        self._start_engine(len(self._crashes))
+        return None
+
+    def _signal_engine(self, number: signal.Signals) -> None:
+        if self._engine:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._engine, number)
+
+    def _close_engine_ends(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+    # ---- requests
+
+    def _answer(self, channel: socket.socket) -> None:
+        try:
+            request = receive_request(channel, self._engine)
+            self._asked = True
+            answer, connection = self._grant(request)
+        except (EOFError, ConnectionError):
+            channel.close()
+            self._channel = None
+            return
+        except CannotError as error:
+            self._refused += 1
+            answer, connection = Answer(granted=False, text=str(error)), None
+        send_answer(channel, answer, None if connection is None else connection.fileno())
+        if connection is not None:
+            connection.close()
+
+    def _grant(self, request: Request) -> tuple[Answer, socket.socket | None]:
+        match request.name:
+            case "start_sensor":
+                return Answer(granted=True), self._start_sensor()
+            case "sensor_end":
+                return self._sensor_end(), None
+            case "open_container_engine":
+                return Answer(granted=True), self._open_container_engine()
+
+    def _start_sensor(self) -> socket.socket:
+        self._stop_sensor()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        for end in (ours, theirs):
+            with contextlib.suppress(OSError):  # a smaller buffer only makes the sensor wait sooner
+                end.setsockopt(socket.SOL_SOCKET, 32, SENSOR_BUFFER)  # 32: SO_SNDBUFFORCE, not in `socket`
+        own = [f"--own={pid}" for pid in (os.getpid(), self._engine)]
+        command = [str(self._sensor_path), f"--socket={theirs.fileno()}", f"--user={self._uid}:{self._gid}", *own]
+        environment = {name: os.environ[name] for name in ("HULLWATCH_DEBUG",) if name in os.environ}
+        try:
+            self._sensor = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment, close_fds=True
+            )
+        except OSError as error:
+            ours.close()
+            raise CannotError(f"The sensor {self._sensor_path} cannot be started: {error.strerror}.") from error
+        finally:
+            theirs.close()
+        return ours
+
+    def _sensor_end(self) -> Answer:
+        if self._sensor is None:
+            return Answer(granted=True, text="it was not started")
+        try:
+            code = self._sensor.wait(SENSOR_END_WAIT)
+        except subprocess.TimeoutExpired:
+            return Answer(granted=True, text="it runs, but has closed its stream")
+        if code < 0:
+            return Answer(granted=True, text=f"it was ended by {signal.Signals(-code).name}", exit_code=code)
+        return Answer(granted=True, text=f"it ended with exit code {code}", exit_code=code)
+
+    def _stop_sensor(self) -> None:
+        if self._sensor is None:
+            return
+        self._sensor.terminate()
+        try:
+            self._sensor.wait(SENSOR_END_WAIT)
+        except subprocess.TimeoutExpired:
+            self._sensor.kill()
+            self._sensor.wait()
+        self._sensor = None
+
+    def _open_container_engine(self) -> socket.socket:
+        url = self._settings.docker.host or engine_url(os.environ)
+        if not url.startswith("unix://"):
+            raise CannotError(f"{url} is not a local socket: the engine opens it itself.")
+        path = url.removeprefix("unix://")
+        try:
+            return connect_unix(path)
+        except OSError as error:
+            raise CannotError(f"the socket {path} cannot be opened: {error.strerror or error}") from error
+
+    def _end_everything(self) -> None:
+        self._close_engine_ends()
+        if self._engine:
+            self._signal_engine(signal.SIGKILL)
+            os.waitpid(self._engine, 0)
+            self._engine = 0
+        self._stop_sensor()

@@ -1,0 +1,72 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hullwatch.cli.checks.instance import instance
+from hullwatch.counters import Counters
+
+SECOND = 1_000_000_000
+NOW = 1000 * SECOND
+
+
+def write(state: Path, counters: Counters, *, pid: int | None = None, updated: int = NOW) -> None:
+    status: dict[str, Any] = counters.to_status(pid=os.getpid() if pid is None else pid, now=updated)
+    (state / "status.json").write_bytes(msgspec.json.encode(status))
+
+
+def test_without_a_status_file_no_instance_runs(tmp_path: Path) -> None:
+    (check,) = instance(tmp_path, NOW)
+    assert (check.status, check.sentence) == ("ok", "No instance runs.")
+
+
+def test_a_running_instance_tells_its_numbers(tmp_path: Path) -> None:
+    write(tmp_path, Counters(started=NOW - 65 * SECOND, events={"open": 1234}, containers_seen=2))
+    running, drops = instance(tmp_path, NOW)
+    assert running.sentence == f"Process {os.getpid()} has run for 1m5s: 1,234 events, 0 alerts, 2 containers."
+    assert (drops.status, drops.sentence) == ("ok", "No event was lost.")
+
+
+@pytest.mark.parametrize(("seen", "status"), [(10, "warn"), (1_000_000, "ok")])
+def test_many_drops_are_a_warning_and_few_are_told(tmp_path: Path, seen: int, status: str) -> None:
+    counters = Counters(started=0, events={"open": seen}, dropped={("open", "ring full"): 7, ("*", "x"): 1})
+    write(tmp_path, counters)
+    check = instance(tmp_path, NOW)[1]
+    assert check.status == status
+    assert "8 events were lost" in check.sentence
+    assert "open (ring full) 7, * (x) 1." in check.sentence
+    assert bool(check.fix) == (status == "warn")
+
+
+def test_restarts_of_the_sensor_and_lost_alerts_are_warnings(tmp_path: Path) -> None:
+    write(tmp_path, Counters(started=0, sensor_restarts=2, alerts_lost={"standard output: x": 3}))
+    checks = instance(tmp_path, NOW)[2:]
+    assert [check.status for check in checks] == ["warn", "warn"]
+    assert "restarted 2 times" in checks[0].sentence
+    assert "standard output: x 3" in checks[1].sentence
+
+
+def test_an_instance_that_ended_is_told(tmp_path: Path) -> None:
+    write(tmp_path, Counters(), pid=2**22 + 1)
+    (check,) = instance(tmp_path, NOW + 60 * SECOND)
+    assert (check.status, check.sentence) == ("ok", "No instance runs; the last one ended 1m ago.")
+
+
+def test_an_instance_that_hangs_fails_with_its_process(tmp_path: Path) -> None:
+    write(tmp_path, Counters())
+    (check,) = instance(tmp_path, NOW + 60 * SECOND)
+    assert check.status == "fail"
+    assert "has not written its status for 1m" in check.sentence
+    assert str(os.getpid()) in check.fix
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b'{"pid": "x"}', b"\xff", b'{"pid":1,"started":1,"updated":-1,"dropped":1}']
+)
+def test_a_broken_status_file_is_a_warning(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "status.json").write_bytes(data)
+    (check,) = instance(tmp_path, NOW)
+    assert check.status == "warn"
+    assert "cannot be read" in check.sentence

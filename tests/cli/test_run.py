@@ -1,0 +1,78 @@
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from hullwatch.cli.run import run
+from hullwatch.config import Settings
+from hullwatch.errors import UsageError
+
+
+def no_files(environment: object) -> list[Path]:
+    return []
+
+
+@pytest.fixture
+def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """Stand in for the supervisor: keep the settings that it is given."""
+    seen: list[Settings] = []
+
+    def supervise(settings: Settings) -> int:
+        seen.append(settings)
+        return 1
+
+    monkeypatch.setitem(sys.modules, "hullwatch.supervisor", SimpleNamespace(run=supervise))
+    monkeypatch.delenv("HULLWATCH_CONFIG", raising=False)
+    monkeypatch.setattr("hullwatch.config.layers.configuration_files", no_files)
+    return seen
+
+
+def test_the_flags_become_the_settings_of_the_supervisor(supervised: list[Settings], tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yaml"):
+        (tmp_path / name).touch()
+    code = run(
+        rules=[str(tmp_path)],
+        output="json",
+        duration="1m",
+        fail_on="warning",
+        priority="info",
+        label=["team=x", "env=prod"],
+        show_all=True,
+    )
+    (settings,) = supervised
+    assert code == 1
+    assert settings.rules.files == (str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml"))
+    assert (settings.output.format, settings.output.all) == ("json", True)
+    assert settings.output.labels == {"team": "x", "env": "prod"}
+    assert (settings.run.duration, settings.run.fail_on) == (60.0, "Warning")
+    assert settings.rules.priority == "Informational"
+
+
+def test_without_flags_the_defaults_are_used(supervised: list[Settings]) -> None:
+    run()
+    assert supervised[0].rules.files == ()
+    assert supervised[0].run.duration is None
+
+
+def test_a_flag_wins_over_the_configuration_file(supervised: list[Settings], tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('[output]\nformat = "json"\nlabels = {a = "1"}\n')
+    run(config=str(tmp_path / "c.toml"), output="text")
+    assert supervised[0].output.format == "text"
+    assert supervised[0].output.labels == {"a": "1"}
+
+
+def test_a_wrong_label_is_told_before_anything_starts(supervised: list[Settings]) -> None:
+    with pytest.raises(UsageError, match='has no "="'):
+        run(label=["team"])
+    assert supervised == []
+
+
+def test_ctrl_c_before_the_supervisor_is_ready_is_no_error(
+    supervised: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(settings: Settings) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "hullwatch.supervisor", SimpleNamespace(run=interrupted))
+    assert run() == 0

@@ -1,0 +1,202 @@
+"""``hullwatch run`` as a program: its ends, its second instance, its sensor's death, its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.e2e.watch import Watch
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+
+MARKED_OPEN = """
+- rule: Marked file opened
+  desc: a file whose name nobody else uses
+  condition: evt.type in (open, openat) and fd.name endswith hullwatch-marked-file
+  output: Opened %fd.name by %proc.name (command=%proc.cmdline)
+  priority: WARNING
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> str:
+    path = tmp_path / "marked.yaml"
+    path.write_text(MARKED_OPEN)
+    (tmp_path / "hullwatch-marked-file").write_text("x")
+    return str(path)
+
+
+def open_marked(tmp_path: Path, *arguments: str) -> None:
+    """Have ``cat`` open the file; what follows ``--`` are files that are not there."""
+    target = tmp_path / "hullwatch-marked-file"
+    subprocess.run(["cat", str(target), *arguments], check=False, capture_output=True)
+
+
+def test_ctrl_c_ends_with_0_and_a_summary(watch: Callable[..., Watch], rules: str, tmp_path: Path) -> None:
+    watching = watch("-r", rules)
+    open_marked(tmp_path)
+    watching.alert({"Marked file opened"})
+    assert watching.end(signal.SIGINT) == 0
+    words = "\n".join(watching.said)
+    assert "events" in words
+    assert "Marked file opened" in words
+    assert "dropped" in words
+
+
+def test_a_duration_ends_it_and_fail_on_gives_1(watch: Callable[..., Watch], rules: str, tmp_path: Path) -> None:
+    watching = watch("-r", rules, "--duration", "3s", "--fail-on", "warning")
+    open_marked(tmp_path)
+    watching.alert({"Marked file opened"})
+    assert watching.process.wait(15) == 1
+
+
+def test_fail_on_a_higher_priority_gives_0(watch: Callable[..., Watch], rules: str, tmp_path: Path) -> None:
+    watching = watch("-r", rules, "--duration", "3s", "--fail-on", "critical")
+    open_marked(tmp_path)
+    watching.alert({"Marked file opened"})
+    assert watching.process.wait(15) == 0
+
+
+def test_json_has_falcos_keys_and_labels(watch: Callable[..., Watch], rules: str, tmp_path: Path) -> None:
+    watching = watch("-r", rules, "--label", "site=harbour")
+    open_marked(tmp_path)
+    alert = watching.alert({"Marked file opened"})
+    keys = {"time", "priority", "rule", "source", "tags", "output", "output_fields", "hostname"}
+    assert keys <= alert.keys()
+    assert alert["priority"] == "Warning"
+    assert alert["source"] == "syscall"
+    assert alert["labels"] == {"site": "harbour"}
+    assert alert["output_fields"]["fd.name"].endswith("hullwatch-marked-file")
+
+
+def test_text_is_one_line_with_rule_and_message(watch: Callable[..., Watch], rules: str, tmp_path: Path) -> None:
+    watching = watch("-r", rules, output="text")
+    open_marked(tmp_path)
+    assert watching.wait(lambda: bool(watching.alerts), 10), watching.describe()
+    line = watching.alerts[0]["line"]
+    assert "Warning" in line
+    assert "Marked file opened" in line
+    assert "by cat" in line
+
+
+def test_a_password_on_a_command_line_is_masked(watch: Callable[..., Watch], rules: str, tmp_path: Path) -> None:
+    watching = watch("-r", rules)
+    open_marked(tmp_path, "--", "--password=hunter2secret")
+    alert = watching.alert({"Marked file opened"})
+    assert "hunter2secret" not in json.dumps(alert)
+    assert "--password=***" in alert["output"]
+
+
+def test_terminal_escapes_in_an_argument_do_not_reach_the_terminal(
+    watch: Callable[..., Watch], rules: str, tmp_path: Path
+) -> None:
+    watching = watch("-r", rules, output="text")
+    open_marked(tmp_path, "\x1b[2J\x1b]0;owned\x07\nWarning: forged line")
+    assert watching.wait(lambda: bool(watching.alerts), 10), watching.describe()
+    watching.end()
+    assert len(watching.alerts) == 1, "a newline in an argument made a second line"
+    assert "\x1b" not in watching.alerts[0]["line"]
+
+
+def test_a_second_instance_is_refused_with_a_sentence(watch: Callable[..., Watch], rules: str) -> None:
+    watching = watch("-r", rules)
+    second = subprocess.run(
+        [sys.executable, "-m", "hullwatch", "run"],
+        env=watching.environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode == 3
+    assert str(watching.process.pid) in second.stderr
+    assert "Traceback" not in second.stderr
+    assert watching.process.poll() is None
+
+
+def test_a_killed_sensor_alerts_is_started_again_and_sees_again(
+    watch: Callable[..., Watch], rules: str, tmp_path: Path
+) -> None:
+    watching = watch("-r", rules)
+    os.kill(watching.child("hullwatch-senso"), signal.SIGKILL)
+    lost = watching.alert({"Sensor lost"})
+    assert lost["priority"] == "Critical"
+    assert "SIGKILL" in lost["output"]
+
+    def seen_again() -> bool:
+        open_marked(tmp_path)
+        return watching.wait(lambda: any(one["rule"] == "Marked file opened" for one in watching.alerts), 0.5)
+
+    assert any(seen_again() for _ in range(20)), watching.describe()
+    assert watching.end() == 0
+    assert any("restart" in line for line in watching.said)
+
+
+def test_a_killed_engine_is_started_again_and_sees_again(
+    watch: Callable[..., Watch], rules: str, tmp_path: Path
+) -> None:
+    watching = watch("-r", rules)
+    os.kill(watching.child("hullwatch-engin"), signal.SIGSEGV)
+    restarted = watching.alert({"Engine restarted"})
+    assert restarted["priority"] == "Critical"
+
+    def seen_again() -> bool:
+        open_marked(tmp_path)
+        return watching.wait(lambda: any(one["rule"] == "Marked file opened" for one in watching.alerts), 0.5)
+
+    assert any(seen_again() for _ in range(20)), watching.describe()
+
+
+def test_only_the_supervisor_keeps_power(watch: Callable[..., Watch], rules: str) -> None:
+    watching = watch("-r", rules)
+
+    def status(pid: int) -> dict[str, str]:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+    sensor, engine = status(watching.child("hullwatch-senso")), status(watching.child("hullwatch-engin"))
+    bpf_and_perfmon = 1 << 39 | 1 << 38
+    assert int(sensor["CapEff"], 16) == bpf_and_perfmon
+    assert int(sensor["CapPrm"], 16) == bpf_and_perfmon
+    assert sensor["NoNewPrivs"] == "1"
+    assert int(engine["CapEff"], 16) == 0
+    assert int(engine["CapPrm"], 16) == 0
+    assert "0" not in sensor["Uid"].split()
+    assert "0" not in engine["Uid"].split()
+
+
+def test_its_own_activity_is_left_out_and_counted(watch: Callable[..., Watch], tmp_path: Path) -> None:
+    rules = tmp_path / "all.yaml"
+    rules.write_text(MARKED_OPEN.replace("fd.name endswith hullwatch-marked-file", "fd.name contains status.new"))
+    watching = watch("-r", str(rules))
+    assert watching.end() == 0
+    assert not any("status.new" in json.dumps(alert) for alert in watching.alerts)
+    assert any("Hullwatch itself" in line for line in watching.said), watching.said
+
+
+def test_a_wrong_rules_file_ends_with_2_and_says_where(tmp_path: Path) -> None:
+    directories = {"HULLWATCH_DIRECTORIES_STATE": str(tmp_path / "s"), "HULLWATCH_DIRECTORIES_RUN": str(tmp_path / "r")}
+    path = tmp_path / "wrong.yaml"
+    path.write_text("- rule: R\n  desc: d\n  condition: proc.nam = bash\n  output: o\n  priority: INFO\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "hullwatch", "run", "-r", str(path)],
+        env={**os.environ, **directories},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"{path}:3:" in done.stderr
+    assert "proc.name" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,182 @@
+"""The event table: names and numbers are Falco's, and C, Python and the generated header mean the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hullwatch.events import table
+from hullwatch.events.table import BY_NAME, BY_NUMBER, EVENTS, FLAGS, HEADER, HEADER_FIELDS, TYPES
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATOR = ROOT / "native" / "generate_event_table.py"
+LAYOUTS = sorted({event.layout.name: event.layout for event in EVENTS}.values(), key=lambda layout: layout.name)
+
+_FILE = "fd FD, name FSPATH, flags FLAGS32, mode UINT32, dev UINT32, ino UINT64"
+_AT = "fd FD, dirfd FD, name FSRELPATH, flags FLAGS32, mode UINT32, dev UINT32, ino UINT64"
+_CHILD = "res PID, vpid PID, comm CHARBUF"
+_EXEC = (
+    "res ERRNO, ptid PID, cwd CHARBUF, comm CHARBUF, tty UINT32, loginuid UID, flags FLAGS32, exe_ino UINT64, "
+    "exe_ino_ctime ABSTIME, exe_ino_mtime ABSTIME, trusted_exepath FSPATH, pgid PID, gid GID"
+)
+# Facts of Falco's event table (libs 0.25, schema 4.5): number, and those of its parameters that ours has too.
+FALCO = {
+    "execve": (293, f"{_EXEC}, filename FSPATH"),
+    "execveat": (331, _EXEC),
+    "clone": (223, _CHILD),
+    "fork": (225, _CHILD),
+    "vfork": (227, _CHILD),
+    "clone3": (335, _CHILD),
+    "procexit": (186, "status ERRNO, ret ERRNO, sig SIGTYPE, core UINT8"),
+    "open": (3, _FILE),
+    "openat": (307, _AT),
+    "openat2": (327, _AT),
+    "creat": (59, "fd FD, name FSPATH, mode UINT32, dev UINT32, ino UINT64"),
+    "connect": (23, "res ERRNO, tuple SOCKTUPLE, fd FD"),
+    "accept": (247, "fd FD, tuple SOCKTUPLE"),
+    "accept4": (389, "fd FD, tuple SOCKTUPLE"),
+    "container": (324, "json CHARBUF"),
+}
+# What events that share a layout have more than Falco's: what another call of their family has there.
+SHARED = {"execveat": {"filename"}, "open": {"dirfd"}, "creat": {"dirfd", "flags"}}
+FALCO_FLAGS = {
+    "file_flags": {
+        "O_RDONLY": 1, "O_WRONLY": 2, "O_RDWR": 3, "O_CREAT": 4, "O_APPEND": 8, "O_DSYNC": 16, "O_EXCL": 32,
+        "O_NONBLOCK": 64, "O_SYNC": 128, "O_TRUNC": 256, "O_DIRECT": 512, "O_DIRECTORY": 1024, "O_LARGEFILE": 2048,
+        "O_CLOEXEC": 4096, "O_TMPFILE": 8192, "O_F_CREATED": 16384, "FD_UPPER_LAYER": 32768, "FD_LOWER_LAYER": 65536,
+    },
+    "execve_flags": {"EXE_WRITABLE": 1, "EXE_UPPER_LAYER": 2, "EXE_FROM_MEMFD": 4, "EXE_LOWER_LAYER": 8},
+}  # fmt: skip
+
+
+def test_every_event_that_rules_see_is_one_of_falcos() -> None:
+    assert {event.name for event in EVENTS if event.is_event} == set(FALCO)
+    assert all(event.number >= 1000 for event in EVENTS if not event.is_event)
+
+
+@pytest.mark.parametrize("name", FALCO)
+def test_number_parameters_and_types_are_falcos(name: str) -> None:
+    number, text = FALCO[name]
+    event = BY_NAME[name]
+    expected = {parameter.split()[0]: parameter.split()[1] for parameter in text.split(", ")}
+    # A path is resolved by the sensor, so it is no longer relative to anything.
+    expected = {key: "FSPATH" if kind == "FSRELPATH" else kind for key, kind in expected.items()}
+    found = {p.name: p.type for p in event.layout.parameters if not p.own}
+    for more in SHARED.get(name, set()):
+        del found[more]
+    assert event.number == number
+    assert found == expected
+
+
+@pytest.mark.parametrize("group", FALCO_FLAGS)
+def test_flag_values_are_falcos(group: str) -> None:
+    assert FLAGS[group] == FALCO_FLAGS[group]
+
+
+def test_numbers_names_and_indexes_are_unique() -> None:
+    assert len(BY_NUMBER) == len(BY_NAME) == len(EVENTS)
+    assert [event.index for event in EVENTS] == list(range(len(EVENTS)))
+    assert all(0 < event.number < 1 << 16 for event in EVENTS)
+
+
+def test_parameters_are_unique_in_their_layout_and_of_known_types() -> None:
+    for layout in LAYOUTS:
+        names = [parameter.name for parameter in layout.parameters]
+        assert len(names) == len(set(names)), layout.name
+        assert {parameter.type for parameter in layout.parameters} <= set(TYPES)
+        assert {parameter.flags for parameter in layout.parameters} <= {"", *FLAGS}
+
+
+@pytest.mark.parametrize("group", ["execve_flags", "record_flags"])
+def test_flags_of_a_group_are_single_bits(group: str) -> None:
+    values = list(FLAGS[group].values())
+    assert all(value.bit_count() == 1 for value in values)
+    assert len(set(values)) == len(values)
+
+
+def test_fixed_parts_keep_records_aligned() -> None:
+    assert HEADER.size % 8 == 0
+    for layout in LAYOUTS:
+        assert layout.fixed.size % 8 == 0, layout.name
+
+
+def test_what_carries_state_is_sent_by_the_sensor() -> None:
+    assert all(event.origin == "sensor" for event in EVENTS if event.state)
+    assert not [event.name for event in EVENTS if event.state and event.syscall]
+    assert not [event.name for event in EVENTS if event.syscall and not event.is_event]
+
+
+@pytest.fixture(scope="module")
+def header(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated header, from the build's own generator."""
+    target = tmp_path_factory.mktemp("generated") / "event_table.h"
+    subprocess.run([sys.executable, "-I", GENERATOR, table.TABLE_FILE, target], check=True)
+    return target
+
+
+def compiler() -> str:
+    found = shutil.which("gcc") or shutil.which("clang") or shutil.which("cc")
+    if found is None:
+        pytest.skip("there is no C compiler (apt-get install clang)")
+    return found
+
+
+def test_the_generated_structures_lie_in_memory_as_python_reads_them(header: Path, tmp_path: Path) -> None:
+    lines = ['printf("header %zu\\n", sizeof(struct record_header));']
+    lines += [f'printf("header.{name} %zu\\n", offsetof(struct record_header, {name}));' for name, _ in HEADER_FIELDS]
+    for layout in LAYOUTS:
+        structure = f"struct record_{layout.name}"
+        lines.append(f'printf("{layout.name} %zu\\n", sizeof({structure}));')
+        members = [*layout.scalars, *(f"{name}_length" for name in layout.variables)]
+        lines += [f'printf("{layout.name}.{m} %zu\\n", offsetof({structure}, {m}));' for m in members]
+    source = tmp_path / "layout.c"
+    source.write_text(
+        "#include <linux/types.h>\n#include <stddef.h>\n#include <stdio.h>\n#define EVENT_TABLE_ROWS\n"
+        f'#include "{header}"\nint main(void)\n{{\n' + "\n".join(lines) + "\nreturn event_rows[0].number == 0;\n}\n"
+    )
+    program = tmp_path / "layout"
+    subprocess.run([compiler(), "-Wall", "-Werror", "-std=gnu11", "-o", program, source], check=True)
+    said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    in_c = {line.split()[0]: int(line.split()[1]) for line in said.splitlines()}
+    assert in_c == in_python()
+
+
+def in_python() -> dict[str, int]:
+    """Return sizes and offsets as ``table.py`` has them, found by unpacking numbered bytes."""
+    places = {"header": HEADER.size}
+    offset = 0
+    for name, width in HEADER_FIELDS:
+        places[f"header.{name}"] = offset
+        offset += int(width[1:]) // 8
+    assert offset == HEADER.size
+    for layout in LAYOUTS:
+        size = layout.fixed.size
+        places[layout.name] = HEADER.size + size
+        members = [*layout.scalars, *(f"{name}_length" for name in layout.variables)]
+        for place in range(size):
+            probe = bytes(place) + b"\x01" + bytes(size - place - 1)
+            values = layout.fixed.unpack(probe)
+            for member, value in zip(members, values, strict=True):
+                if value == 1:  # the lowest byte of this member is here
+                    places[f"{layout.name}.{member}"] = HEADER.size + place
+    return places
+
+
+def test_the_generated_numbers_and_flags_are_the_tables(header: Path) -> None:
+    text = header.read_text()
+    for event in EVENTS:
+        assert f"\tEVENT_{event.name.upper()} = {event.number},\n" in text
+        assert f"\tINDEX_{event.name.upper()} = {event.index},\n" in text
+        assert f'\t{{{event.number}, {int(event.state)}, "{event.name}"}},\n' in text
+    assert f"#define EVENT_TABLE_VERSION {table.VERSION}\n" in text
+    assert f"\tDROP_RING_FULL = {FLAGS['drop_reasons']['RING_FULL']},\n" in text
+    assert f"\tRECORD_TRUNCATED = {FLAGS['record_flags']['TRUNCATED']},\n" in text
+
+
+def test_the_generator_says_how_it_is_used() -> None:
+    done = subprocess.run([sys.executable, "-I", GENERATOR], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Usage:" in done.stderr) == (2, True)

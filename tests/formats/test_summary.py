@@ -1,0 +1,42 @@
+from hullwatch.counters import Counters
+from hullwatch.formats.summary import summary
+
+SECOND = 1_000_000_000
+
+
+def test_a_summary_tells_events_drops_with_reasons_and_alerts_by_rule() -> None:
+    counters = Counters(
+        started=0,
+        events={"open": 12_000, "execve": 5},
+        dropped={("open", "ring full"): 7, ("*", "sensor lost"): 1},
+        excluded={"open": 3},
+        held=4,
+        held_timeout=2,
+        sensor_restarts=1,
+    )
+    counters.alert("Shell", "Warning")
+    counters.alert("Shell", "Warning")
+    counters.alert("Read\x1b", "Error")
+    counters.lose_alert("standard output: its reader has gone")
+    assert summary(counters, now=65 * SECOND) == (
+        "Watched for 1m5s: 12,005 events, 8 dropped, 3 alerts.\n"
+        "Alerts by rule:\n  2  Shell\n  1  Read\\x1b\n"
+        "Events by type:\n  12,000  open\n       5  execve\n"
+        "Dropped, by type and reason:\n  7  open: ring full\n  1  *: sensor lost\n"
+        "Alerts that did not reach their reader:\n  1  standard output: its reader has gone\n"
+        "Also:\n"
+        "  3  events of Hullwatch itself, left out\n"
+        "  4  events that waited for their container's metadata\n"
+        "  2  of them judged without it\n"
+        "  1  restarts of the sensor\n"
+    )
+
+
+def test_a_run_without_anything_is_one_line() -> None:
+    assert summary(Counters(started=0), now=SECOND // 2) == "Watched for 500ms: 0 events, 0 dropped, 0 alerts.\n"
+
+
+def test_colours_are_there_only_when_they_are_asked_for() -> None:
+    counters = Counters(started=0, dropped={("open", "ring full"): 1})
+    assert "\x1b[31mDropped" in summary(counters, now=1, colour=True)
+    assert "\x1b" not in summary(counters, now=1)

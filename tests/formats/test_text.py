@@ -1,0 +1,83 @@
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hullwatch.alerts.alert import Alert
+from hullwatch.alerts.collapse import Repeats
+from hullwatch.formats.text import repeats, text
+
+TIME = 1_795_304_405_001_002_003  # 2026-11-21T23:40:05 UTC and 1,002,003 ns
+HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m\r\n\u202e\u2066\x00"
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def alert(**changes: object) -> Alert:
+    values: dict[str, object] = {
+        "time": TIME,
+        "rule": "Shell",
+        "priority": "Warning",
+        "message": "bash started",
+        "output_fields": {},
+        "container_id": "0123456789ab",
+        "container_name": "web",
+        "container_image": "nginx:1",
+    }
+    return Alert(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_a_line_has_time_priority_rule_container_image_and_message() -> None:
+    assert text(alert()) == "2026-11-21T23:40:05.001+0000 Warning Shell | web (nginx:1) | bash started"
+
+
+def test_on_a_terminal_the_time_is_short_and_there_are_colours() -> None:
+    line = text(alert(), colour=True, short_time=True)
+    assert "\x1b[33mWarning\x1b[0m" in line
+    assert re.sub(r"\x1b\[[0-9;]*m", "", line) == "23:40:05.001 Warning Shell | web (nginx:1) | bash started"
+
+
+def test_a_container_that_is_known_by_its_id_alone_says_that_metadata_is_missing() -> None:
+    line = text(alert(container_name="", container_image="", metadata="missing"))
+    assert line.endswith("| 0123456789ab | bash started [the container's metadata is missing]")
+
+
+def test_metadata_that_came_late_is_told() -> None:
+    assert text(alert(metadata="late")).endswith("[the container's metadata came late]")
+
+
+def test_the_host_is_called_host_and_labels_stand_at_the_end() -> None:
+    line = text(alert(container_id="host", container_name="", container_image="", labels={"team": "x"}))
+    assert line.endswith("| host | bash started [team=x]")
+
+
+@pytest.mark.parametrize("field", ["rule", "message", "container_name", "container_image"])
+def test_a_hostile_value_cannot_end_colour_or_turn_the_line(field: str) -> None:
+    line = text(alert(**{field: HOSTILE}))
+    assert line.isprintable()
+    assert "\\x1b[2J\\x1b]0;title\\x07\\x9b31m\\r\\n\\u202e\\u2066\\x00" in line
+
+
+def test_repeats_tell_how_many_and_the_last() -> None:
+    line = repeats(Repeats(last=alert(message="pid 9\x1b"), count=1234, seconds=10.2), short_time=True)
+    assert line == "23:40:05.001 Warning Shell | web (nginx:1) | 1,234 more times in 10s, the last: pid 9\\x1b"
+
+
+def test_a_single_repeat_is_told_in_words() -> None:
+    assert "| once more in 1s, the last: " in repeats(Repeats(last=alert(), count=1, seconds=0.1))
+
+
+@given(st.text(), st.text(), st.dictionaries(st.text(), st.text(), max_size=2))
+def test_any_alert_is_one_printable_line(rule: str, message: str, labels: dict[str, str]) -> None:
+    line = text(alert(rule=rule, message=message, labels=labels))
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", line)

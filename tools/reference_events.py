@@ -1,0 +1,111 @@
+"""The reference page of the event table."""
+
+from __future__ import annotations
+
+import tomllib
+
+from hullwatch.events.table import EVENTS, FLAGS, HEADER_FIELDS, TABLE_FILE, TYPES, VERSION, EventType
+
+INTRODUCTION = f"""\
+# Events
+
+Every record that can stand in the stream between the sensor and the engine, version {VERSION} of the table. Names,
+numbers, parameters and flag values are Falco's where Falco has them; what is our own is marked with *, and own numbers
+begin at 1000.
+
+## How a record lies in bytes
+
+Little-endian. First the header, then the values of fixed size, widest first and otherwise in the order of the tables
+below, then (from an even byte) a u16 length for each value of variable size, then zero bytes up to a multiple of 8,
+then the values of variable size in the order of the tables, then zero bytes up to a multiple of 8.
+
+"""
+
+# What a field of the header means; the fields themselves are the table's.
+HEADER_MEANINGS = {
+    "length": "bytes of the whole record, a multiple of 8",
+    "type": "the event's number",
+    "flags": "record_flags, see below",
+    "time": "ns since boot",
+    "process_start": "when the process started, ns since boot: with pid, its key",
+    "cgroup_id": "the control group that the process is in",
+    "cgroup_hierarchy": "which hierarchy that is: 0 = the unified one",
+    "uid": "effective user id",
+    "pid": "process id",
+    "tid": "thread id",
+    "sequence": "counts the records of a CPU: a gap is a loss",
+    "cpu": "where it happened",
+    "reserved": "0",
+}
+CATEGORIES = {
+    "process": "Processes",
+    "file": "Files",
+    "net": "Network",
+    "container": "Containers",
+    "internal": "State, which no rule sees",
+    "control": "Orders from the engine to the sensor",
+}
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def header() -> str:
+    """Return the section about the header of every record."""
+    rows = [(f"`{name}`", width, HEADER_MEANINGS[name]) for name, width in HEADER_FIELDS]
+    return "### Header\n\n" + table(("field", "type", "meaning"), rows)
+
+
+def types() -> str:
+    """Return the section about the types of parameters."""
+    rows = [
+        (f"`{name}`{'*' * kind.own}", str(kind.size) if kind.size else "variable", "yes" if kind.signed else "")
+        for name, kind in TYPES.items()
+    ]
+    return "### Types\n\n" + table(("type", "bytes", "signed"), rows)
+
+
+def flags() -> str:
+    """Return the section about flag values."""
+    groups = [
+        f"### {group}\n\n" + table(("flag", "value"), [(f"`{name}`", str(value)) for name, value in values.items()])
+        for group, values in FLAGS.items()
+    ]
+    return "## Flags and reasons\n\n" + "\n".join(groups)
+
+
+def section(rows: list[EventType]) -> str:
+    """Return the section of the events that one row of the table makes."""
+    first = rows[0]
+    names = ", ".join(f"{row.name} ({row.number})" for row in rows)
+    remarks = [first.doc]
+    if first.state:
+        remarks.append("Always sent: the process and container state needs it.")
+    if first.origin == "engine":
+        remarks.append("Made by the engine.")
+    parameters = [
+        (
+            f"`{item.name}`{'*' * item.own}",
+            f"`{item.type}`",
+            item.doc + (f" ({item.flags})" if item.flags and item.doc else item.flags),
+        )
+        for item in first.layout.parameters
+    ]
+    body = table(("parameter", "type", "meaning"), parameters) if parameters else "No parameters.\n"
+    return f"### {names}\n\n{' '.join(remarks)}\n\n{body}"
+
+
+def page() -> str:
+    """Return the whole page."""
+    by_number = {event.number: event for event in EVENTS}
+    raw = tomllib.loads(TABLE_FILE.read_text(encoding="utf-8"))
+    groups = [[by_number[number] for number in row["numbers"].values()] for row in raw["events"]]
+    parts = [INTRODUCTION + header(), types()]
+    for category in dict.fromkeys(rows[0].category for rows in groups):
+        parts.append(f"## {CATEGORIES[category]}\n")
+        parts += [section(rows) for rows in groups if rows[0].category == category]
+    parts.append(flags())
+    return "\n".join(parts)

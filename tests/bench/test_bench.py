@@ -239,12 +239,14 @@ def test_a_quick_run_of_the_pipeline_gives_a_table_and_a_file(tmp_path: Path) ->
 
 def test_a_sensor_that_runs_already_is_found_by_its_name(tmp_path: Path) -> None:
     program = tmp_path / "hullwatch-sensor"
-    shutil.copy(str(shutil.which("sleep")), program)
-    with subprocess.Popen([program, "60"]) as process:
-        try:
-            assert process.pid in running_sensors()
-        finally:
-            process.kill()
+    shutil.copy(str(shutil.which("cat")), program)
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"it runs\n")  # a process has its new name a moment after its start has returned
+        process.stdin.flush()
+        assert process.stdout.readline() == b"it runs\n"
+        assert process.pid in running_sensors()
     assert process.pid not in running_sensors()
 
 

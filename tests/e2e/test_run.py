@@ -178,8 +178,9 @@ def test_only_the_supervisor_keeps_power(watch: Callable[..., Watch], rules: str
 def test_its_own_activity_is_left_out_and_counted(watch: Callable[..., Watch], tmp_path: Path) -> None:
     rules = tmp_path / "all.yaml"
     rules.write_text(MARKED_OPEN.replace("fd.name endswith hullwatch-marked-file", "fd.name contains status.new"))
-    watching = watch("-r", str(rules))
-    assert watching.end() == 0
+    watching = watch("-r", str(rules), "--duration", "4s")  # it writes its status every 2 s
+    assert watching.process.wait(20) == 0
+    watching.end()
     assert not any("status.new" in json.dumps(alert) for alert in watching.alerts)
     assert any("Hullwatch itself" in line for line in watching.said), watching.said
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import yaml
@@ -180,7 +180,7 @@ class _Composer:
         self._depth = 0
 
     def documents(self) -> list[Node]:
-        parse: Any = yaml.parse  # pyright: ignore[reportUnknownMemberType]  # it has no types
+        parse = cast("Any", yaml).parse  # it has no types
         events: Iterator[Any] = iter(parse(self._source.text, Loader=yaml.CSafeLoader))
         roots: list[Node] = []
         for event in events:

@@ -53,8 +53,9 @@ def static_programs() -> dict[str, str]:
     missing = [package for program, package in PROGRAMS.values() if shutil.which(program) is None]
     if missing:
         say(f"installing the Debian packages {' '.join(missing)}")
-        subprocess.run(["apt-get", "-qq", "update"], check=False)
-        done = subprocess.run(["apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing], check=False)
+        install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing]
+        subprocess.run(["apt-get", "-qq", "update"], stdout=subprocess.DEVNULL, check=False)
+        done = subprocess.run(install, stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
             raise DemoError(f"Install {' '.join(missing)}: the demonstration's image is made of them.")
     paths = {name: shutil.which(program) for name, (program, _) in PROGRAMS.items()}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import docker.errors
 
-from tests import lab_registry
+from tests import lab_registry, lab_root
 from tests.lab_engine import Engine, LabContainer
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def run_script(name: str, *arguments: str, environment: Mapping[str, str] | None
         RuntimeError: when it failed and ``check`` is set; the message holds its output.
     """
     done = subprocess.run(  # the lab's own scripts with our own arguments
-        [str(SCRIPTS / name), *arguments],
+        lab_root.command(SCRIPTS / name, *arguments),
+        cwd=SCRIPTS,
         env={**os.environ, "LAB": str(LAB), **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -126,7 +127,8 @@ def podman_engine() -> Generator[Engine]:
             run_script("podman.sh", "init", environment=environment)
             with (folder / "service.log").open("wb") as log:
                 service = subprocess.Popen(
-                    [str(SCRIPTS / "podman.sh"), "service"],
+                    lab_root.command(SCRIPTS / "podman.sh", "service"),
+                    cwd=SCRIPTS,
                     env={**os.environ, "LAB": str(LAB), **environment},
                     stdin=subprocess.DEVNULL,
                     stdout=log,

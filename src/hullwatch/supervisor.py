@@ -16,7 +16,6 @@ import socket
 import subprocess
 import time
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hullwatch.channel import (
@@ -31,14 +30,15 @@ from hullwatch.config.paths import private_directory, run_directory, sensor_prog
 from hullwatch.engine_process import be_engine, check_rules, preload, read_rules
 from hullwatch.errors import CannotError
 from hullwatch.sources.docker_connection import engine_url
+from hullwatch.sources.host import kernel_problem, types_problem
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
     from hullwatch.config.settings import Settings
     from hullwatch.rules.loader import RulesFile
 
-BTF_FILE = Path("/sys/kernel/btf/vmlinux")
 # No account has it: not the distribution's (below 1000), not people's, not systemd's dynamic ones (from 61184).
 UNUSED_USER = 60_975
 SENSOR_BUFFER = 4 << 20  # bytes in the socket between sensor and engine
@@ -80,11 +80,9 @@ def check_host(settings: Settings) -> Path:
             "Watching the kernel needs root: run it with sudo. (The sensor then keeps the capabilities BPF and "
             "PERFMON only, and what judges runs as an ordinary user.)"
         )
-    if not BTF_FILE.exists():
-        raise CannotError(
-            f"The kernel {os.uname().release} has no type information ({BTF_FILE} is missing), so its events cannot "
-            "be read: use a kernel with CONFIG_DEBUG_INFO_BTF=y, such as Debian's since 5.10."
-        )
+    for problem in (kernel_problem(), types_problem()):
+        if problem is not None:
+            raise CannotError(problem)
     sensor = sensor_program(settings.engine.sensor)
     if sensor is None:
         wanted = settings.engine.sensor or "hullwatch-sensor"

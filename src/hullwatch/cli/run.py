@@ -66,7 +66,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       sudo hullwatch run -r my_rules.yaml -o json | jq .output
       sudo hullwatch run --duration 10m --fail-on warning
 
-    Ends with Ctrl-C, and a summary on standard error. Needs root, Linux 5.8 or newer with BTF;
+    Ends with Ctrl-C, and a summary on standard error. Needs root, Linux 5.18 or newer with BTF;
     "hullwatch doctor" tells what is missing.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.settings import load_settings

@@ -10,8 +10,8 @@ from hullwatch.cli.checks.kernel import kernel_types, kernel_version, lockdown
     [
         ("4.19.0-25-amd64", "fail"),
         ("5.7.19", "fail"),
-        ("5.8.0", "warn"),
-        ("5.10.0-30-cloud-amd64", "warn"),
+        ("5.17.0", "fail"),
+        ("5.10.0-30-cloud-amd64", "fail"),
         ("6.1.0-28-amd64", "ok"),
         ("6.18.44-fc-v595", "ok"),
         ("10.0", "ok"),

@@ -7,40 +7,29 @@ import re
 from pathlib import Path
 
 from hullwatch.cli.checks.check import Check
+from hullwatch.sources.host import BTF_FILE, kernel_problem, types_problem, version_of
 
-LEAST = (5, 8)  # ring buffers, CAP_BPF and iterators over tasks
-FULL = (6, 1)  # also sleepable iterators: the arguments of processes that ran before
-BTF_FILE = Path("/sys/kernel/btf/vmlinux")
 LOCKDOWN_FILE = Path("/sys/kernel/security/lockdown")
 _INSTALL_KERNEL = "apt install linux-image-amd64   # then reboot"
 
 
 def kernel_version(release: str | None = None) -> Check:
     """Check the version of the kernel (``uname -r``)."""
+    problem = kernel_problem(release)
+    if problem is not None:
+        return Check("kernel", "fail", problem, _INSTALL_KERNEL)
     text = os.uname().release if release is None else release
-    match = re.match(r"(\d+)\.(\d+)", text)
-    if match is None:
+    if version_of(text) is None:
         return Check("kernel", "warn", f"The kernel's version {text} cannot be read.")
-    version = (int(match[1]), int(match[2]))
-    if version < LEAST:
-        return Check("kernel", "fail", f"Linux {text} is too old; 5.8 is needed, 6.1 is better.", _INSTALL_KERNEL)
-    if version < FULL:
-        sentence = f"Linux {text} does; with 6.1 processes that ran before are known completely."
-        return Check("kernel", "warn", sentence, _INSTALL_KERNEL)
     return Check("kernel", "ok", f"Linux {text} has everything that the sensor uses.")
 
 
 def kernel_types(path: Path = BTF_FILE) -> Check:
     """Check that the kernel describes its types (BTF): the sensor fits itself to them."""
-    if path.exists():
-        return Check("BTF", "ok", "The kernel describes its types.")
-    return Check(
-        "BTF",
-        "fail",
-        f"The kernel does not describe its types: there is no {path}. It must be built with CONFIG_DEBUG_INFO_BTF=y, "
-        "as those of the distributions are.",
-        _INSTALL_KERNEL,
-    )
+    problem = types_problem(path)
+    if problem is not None:
+        return Check("BTF", "fail", problem, _INSTALL_KERNEL)
+    return Check("BTF", "ok", "The kernel describes its types.")
 
 
 def lockdown(path: Path = LOCKDOWN_FILE) -> Check:

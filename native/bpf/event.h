@@ -125,7 +125,7 @@ static __always_inline int is_own_process(struct task_struct *task, enum event_i
 /* The memory controller's cgroup of a task: containers always have one of their own in it. */
 static __always_inline struct cgroup *memory_cgroup(struct task_struct *task)
 {
-	struct css_set *css_set = BPF_CORE_READ(task, cgroups);
+	struct css_set *css_set = task->cgroups;
 	struct cgroup_subsys_state *css = NULL;
 	int index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
 

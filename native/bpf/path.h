@@ -18,6 +18,7 @@ enum walk_end { WALK_GOES_ON, WALK_AT_ROOT, WALK_OUTSIDE, WALK_CUT };
 struct path_walk {
 	struct dentry *dentry;
 	struct vfsmount *mount;
+	struct dentry *mount_root; /* of `mount` */
 	struct dentry *root_dentry;
 	struct vfsmount *root_mount;
 	struct kernfs_node *node;
@@ -50,40 +51,67 @@ static __always_inline int prepend_name(struct path_walk *walk, const void *name
 	return 1;
 }
 
+/* What the walk needs of a directory entry: as a rule the two fields lie side by side, and one read gets both. */
+struct entry {
+	struct dentry *parent;
+	__u8 name[sizeof(struct qstr)]; /* in the kernel's layout */
+};
+
+static __always_inline void read_entry(struct entry *entry, struct dentry *dentry)
+{
+	__u32 parent = bpf_core_field_offset(struct dentry, d_parent), name = bpf_core_field_offset(struct dentry, d_name);
+
+	if (name == parent + sizeof(entry->parent)) {
+		bpf_probe_read_kernel(entry, sizeof(*entry), (char *)dentry + parent);
+		return;
+	}
+	bpf_probe_read_kernel(&entry->parent, sizeof(entry->parent), (char *)dentry + parent);
+	bpf_probe_read_kernel(entry->name, sizeof(entry->name), (char *)dentry + name);
+}
+
+static __always_inline void enter_mount(struct path_walk *walk, struct vfsmount *mount)
+{
+	walk->mount = mount;
+	walk->mount_root = BPF_CORE_READ(mount, mnt_root);
+}
+
+/* From the root of a mount to the directory that it is mounted on. */
+static __always_inline int leave_mount(struct path_walk *walk)
+{
+	struct mount *mount = mount_around(walk->mount);
+	struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+	if (mount == above) {
+		walk->end = WALK_OUTSIDE;
+		return 1;
+	}
+	walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+	enter_mount(walk, (struct vfsmount *)((char *)above + bpf_core_field_offset(struct mount, mnt)));
+	return 0;
+}
+
 static int walk_one_directory(__u32 step, struct path_walk *walk)
 {
 	struct dentry *dentry = walk->dentry;
-	struct vfsmount *vfsmount = walk->mount;
-	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-	struct dentry *mount_root = BPF_CORE_READ(vfsmount, mnt_root);
-	struct qstr name;
+	struct entry entry;
 
-	if (dentry == walk->root_dentry && vfsmount == walk->root_mount) {
+	if (dentry == walk->root_dentry && walk->mount == walk->root_mount) {
 		walk->end = WALK_AT_ROOT;
 		return 1;
 	}
-	if (dentry == mount_root) {
-		struct mount *mount = mount_around(vfsmount);
-		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
-
-		if (mount == above) {
-			walk->end = WALK_OUTSIDE;
-			return 1;
-		}
-		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-		walk->mount = (struct vfsmount *)((char *)above + bpf_core_field_offset(struct mount, mnt));
-		return 0;
-	}
-	bpf_core_read(&name, sizeof(name), &dentry->d_name);
-	if (!prepend_name(walk, name.name, name.len)) {
+	if (dentry == walk->mount_root)
+		return leave_mount(walk);
+	read_entry(&entry, dentry);
+	if (!prepend_name(walk, *(void **)(entry.name + bpf_core_field_offset(struct qstr, name)),
+			  *(__u32 *)(entry.name + bpf_core_field_offset(struct qstr, len)))) {
 		walk->end = WALK_CUT;
 		return 1;
 	}
-	if (dentry == parent) { /* a file that lies in no directory: memfd, pipe */
+	if (dentry == entry.parent) { /* a file that lies in no directory: memfd, pipe */
 		walk->end = WALK_AT_ROOT;
 		return 1;
 	}
-	walk->dentry = parent;
+	walk->dentry = entry.parent;
 	return 0;
 }
 
@@ -93,17 +121,18 @@ static __always_inline __u32 append_path(struct scratch *scratch, __u32 position
 {
 	struct record_header *header = (struct record_header *)scratch->record;
 	struct path_walk walk = {
-		.dentry = BPF_CORE_READ(path, dentry),
-		.mount = BPF_CORE_READ(path, mnt),
-		.root_dentry = BPF_CORE_READ(task, fs, root.dentry),
-		.root_mount = BPF_CORE_READ(task, fs, root.mnt),
+		.root_dentry = task->fs->root.dentry,
+		.root_mount = task->fs->root.mnt,
 		.buffer = scratch->path,
 		.start = VALUE_MAXIMUM,
 	};
+	struct path from;
 	__u32 start;
 
-	if (!walk.dentry)
+	if (bpf_core_read(&from, sizeof(from), path) || !from.dentry)
 		return 0;
+	walk.dentry = from.dentry;
+	enter_mount(&walk, from.mnt);
 	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_directory, &walk, 0);
 	if (walk.end == WALK_OUTSIDE)
 		header->flags |= RECORD_UNREACHABLE;

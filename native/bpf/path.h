@@ -59,7 +59,8 @@ struct entry {
 
 static __always_inline void read_entry(struct entry *entry, struct dentry *dentry)
 {
-	__u32 parent = bpf_core_field_offset(struct dentry, d_parent), name = bpf_core_field_offset(struct dentry, d_name);
+	__u32 parent = bpf_core_field_offset(struct dentry, d_parent),
+	      name = bpf_core_field_offset(struct dentry, d_name);
 
 	if (name == parent + sizeof(entry->parent)) {
 		bpf_probe_read_kernel(entry, sizeof(*entry), (char *)dentry + parent);

@@ -53,12 +53,12 @@ def _is_v6(connection: Connection) -> bool:
 @field("fd.type")
 def kind(event: Event) -> str | None:
     """What it is: file, directory, ipv4 or ipv6."""
+    if opened_path(event) is not None:
+        return "directory" if stat.S_ISDIR(number_of(event, "inode_mode") or 0) else "file"
     connection = connection_of(event)
-    if connection is not None:
-        return "ipv6" if _is_v6(connection) else "ipv4"
-    if opened_path(event) is None:
+    if connection is None:
         return None
-    return "directory" if stat.S_ISDIR(number_of(event, "inode_mode") or 0) else "file"
+    return "ipv6" if _is_v6(connection) else "ipv4"
 
 
 @field("fd.typechar")
@@ -71,8 +71,11 @@ def typechar(event: Event) -> str | None:
 @field("fd.name")
 def name(event: Event) -> str | None:
     """Path of the file, or the connection as source:port->destination:port."""
+    path = opened_path(event)
+    if path is not None:
+        return path
     connection = connection_of(event)
-    return tuple_text(connection.client, connection.server) if connection is not None else opened_path(event)
+    return tuple_text(connection.client, connection.server) if connection is not None else None
 
 
 @field("fd.nameraw")

@@ -5,6 +5,7 @@ Patterns run in RE2, whose time grows with the length of the text only, whatever
 
 from __future__ import annotations
 
+import functools
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,15 @@ if TYPE_CHECKING:
 
 Predicate = "Callable[[Any], bool]"
 _SPECIAL = frozenset(b"\\.+*?()|[]{}^$")
+REMEMBERED = 1024  # texts of one pattern whose verdict is kept
+LONGEST_REMEMBERED = 256  # characters; so that hostile names cannot fill the memory
 _MEMORY = 8 << 20  # bytes that one pattern may take; RE2 refuses larger ones
+
+
+def _remembered(test: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Judge a text once: names and paths come again and again, and a lookup costs a tenth of a match."""
+    known = functools.lru_cache(REMEMBERED)(test)
+    return lambda text: known(text) if len(text) <= LONGEST_REMEMBERED else test(text)
 
 
 def glob(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
@@ -22,7 +31,7 @@ def glob(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
     Text is compared as bytes, as the kernel's names are.
     """
     expression = _compile(_glob_expression(_bytes(pattern)), latin=True, ignore_case=ignore_case)
-    return lambda text: expression.fullmatch(_bytes(text)) is not None
+    return _remembered(lambda text: expression.fullmatch(_bytes(text)) is not None)
 
 
 def regex(pattern: str) -> Callable[[str], bool]:
@@ -32,7 +41,7 @@ def regex(pattern: str) -> Callable[[str], bool]:
         ValueError: when the pattern is not valid; the message says why.
     """
     expression = _compile(_bytes(pattern), posix=True)
-    return lambda text: expression.fullmatch(_bytes(text)) is not None
+    return _remembered(lambda text: expression.fullmatch(_bytes(text)) is not None)
 
 
 def needs_no_regex(pattern: str) -> bool:
@@ -64,7 +73,7 @@ def path_prefix(patterns: Sequence[str]) -> Callable[[str], bool]:
             for wanted in globs
         )
 
-    return test
+    return _remembered(test)
 
 
 def network(text: str) -> Callable[[bytes], bool]:

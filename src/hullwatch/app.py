@@ -182,7 +182,8 @@ class Watch:
     def _do_what_is_due(self, now: float) -> None:
         if not self._ready and self._sensor.heard and self._containers.settled:
             self._ready = True
-            say(f"Watching this host with {len(self._rules.rules)} rules; Ctrl-C ends it.")
+            number = len(self._rules.rules)
+            say(f"Watching this host with {number} rule{'s' * (number != 1)}; Ctrl-C ends it.")
         self._sensor.repair_gaps(self._assembler.gaps, now)
         self._delivery.tick()
         if now >= self._next_status:

@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hullwatch import supervisor
+from hullwatch.config.settings import RulesSettings, Settings
+from hullwatch.engine_process import preload
+from hullwatch.errors import HullwatchError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -201,3 +206,56 @@ def test_a_wrong_rules_file_ends_with_2_and_says_where(tmp_path: Path) -> None:
     assert f"{path}:3:" in done.stderr
     assert "proc.name" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def as_nobody(rules_text: str, folder: Path) -> tuple[int, str]:
+    """Run ``hullwatch run`` in a forked process that has become an ordinary user; exit code and sentence.
+
+    Forked, because that user may not be able to read this Python.
+    """
+    path = folder / "rules.yaml"
+    path.write_text(rules_text)
+    settings = Settings(rules=RulesSettings(files=(str(path),)))
+    preload()
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setgroups([])
+        os.setresgid(65534, 65534, 65534)
+        os.setresuid(65534, 65534, 65534)
+        try:
+            supervisor.run(settings)
+            os._exit(0)
+        except HullwatchError as error:
+            os.write(write, str(error).encode())
+            os._exit(error.exit_code)
+        except BaseException as error:  # noqa: BLE001 - the parent shows it
+            os.write(write, repr(error).encode())
+        finally:
+            os._exit(99)
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as stream:
+        sentence = stream.read()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), sentence
+
+
+def open_to_all(folder: Path) -> Path:
+    for parent in (folder, *folder.parents[:3]):
+        if parent.stat().st_uid == os.geteuid() and parent != Path(parent.anchor):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    return folder
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_without_root_it_ends_with_3_and_says_what_to_grant(tmp_path: Path) -> None:
+    code, sentence = as_nobody(MARKED_OPEN, open_to_all(tmp_path))
+    assert code == 3, sentence
+    assert "sudo" in sentence
+    assert "BPF" in sentence
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_without_root_a_wrong_rules_file_is_told_first(tmp_path: Path) -> None:
+    code, sentence = as_nobody(MARKED_OPEN.replace("fd.name", "fd.nme"), open_to_all(tmp_path))
+    assert code == 2, sentence
+    assert "fd.name" in sentence

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 TICK = 1.0  # seconds between looks at what is due
 START_TICK = 0.02  # the same until everything is ready
+READY_PATIENCE = 3.0  # seconds for a slow container engine to list what runs, before people are told that we watch
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
 
@@ -81,6 +82,7 @@ class Watch:
         self._wake_read.settimeout(0)
         self._wake_write.settimeout(0)
         self._next_status = 0.0
+        self._ready_at_last = time.monotonic() + READY_PATIENCE
         self._ready = False  # the sensor sends, and the containers that ran before are known
         self._stopping = False
         if crashes:
@@ -99,6 +101,7 @@ class Watch:
         """
         duration = self._settings.run.duration
         end = float("inf") if duration is None else time.monotonic() + duration
+        self._feed(encode("clock", {"time": boot_time()}, realtime=time.time_ns()))
         self._containers.start()
         gc.freeze()  # rules and code stay: the collector need not look at them again and again
         try:
@@ -180,7 +183,7 @@ class Watch:
             self._feed_own("container_timeout", id=full_id, reason=reason)
 
     def _do_what_is_due(self, now: float) -> None:
-        if not self._ready and self._sensor.heard and self._containers.settled:
+        if not self._ready and self._sensor.heard and (self._containers.settled or now >= self._ready_at_last):
             self._ready = True
             number = len(self._rules.rules)
             say(f"Watching this host with {number} rule{'s' * (number != 1)}; Ctrl-C ends it.")

@@ -22,7 +22,6 @@ class Counters(msgspec.Struct, kw_only=True):
         held: events that waited for their container's metadata.
         held_timeout: those of them that were judged without it.
         containers_seen: containers that an event or an engine named.
-        engine_requests_refused: requests of the engine that the supervisor did not grant.
         sensor_restarts: how often the sensor ended and was started again.
         unreadable_records: records that could not be decoded.
         out_of_order: events that came too late to be put in order; they were judged.
@@ -39,7 +38,6 @@ class Counters(msgspec.Struct, kw_only=True):
     held: int = 0
     held_timeout: int = 0
     containers_seen: int = 0
-    engine_requests_refused: int = 0
     sensor_restarts: int = 0
     unreadable_records: int = 0
     out_of_order: int = 0
@@ -93,7 +91,6 @@ class Counters(msgspec.Struct, kw_only=True):
             "held": self.held,
             "held_timeout": self.held_timeout,
             "containers": self.containers_seen,
-            "engine_requests_refused": self.engine_requests_refused,
             "sensor_restarts": self.sensor_restarts,
             "unreadable_records": self.unreadable_records,
             "out_of_order": self.out_of_order,

@@ -29,6 +29,7 @@ from hullwatch.channel import (
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
 from hullwatch.engine_process import be_engine, check_rules, preload, read_rules
 from hullwatch.errors import CannotError
+from hullwatch.outputs.stdout import say
 from hullwatch.sources.docker_connection import engine_url
 from hullwatch.sources.host import kernel_problem, types_problem
 
@@ -148,7 +149,6 @@ class _Supervision:
         self._lifeline = -1  # while this end of a pipe is open, the engine knows that we live
         self._stopping: float | None = None
         self._asked = False  # the engine that runs has come so far as to ask for something
-        self._refused = 0
         self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
 
     def _make_state_directory(self) -> Path:
@@ -266,17 +266,22 @@ class _Supervision:
     # ---- requests
 
     def _answer(self, channel: socket.socket) -> None:
+        connection: socket.socket | None = None
         try:
             request = receive_request(channel, self._engine)
-            self._asked = True
-            answer, connection = self._grant(request)
         except (EOFError, ConnectionError):
             channel.close()
             self._channel = None
             return
+        except CannotError as error:  # a mistake of ours, or somebody else in the engine's place: people must know
+            say(str(error))
+            send_answer(channel, Answer(granted=False, text=str(error)))
+            return
+        self._asked = True
+        try:
+            answer, connection = self._grant(request)
         except CannotError as error:
-            self._refused += 1
-            answer, connection = Answer(granted=False, text=str(error)), None
+            answer = Answer(granted=False, text=str(error))
         send_answer(channel, answer, None if connection is None else connection.fileno())
         if connection is not None:
             connection.close()

@@ -170,7 +170,7 @@ def test_an_unknown_process_is_entered_once_and_counted() -> None:
     tree = ProcessTree()
     process = tree.find_or_add(9, 90)
     assert tree.find_or_add(9, 90) is process
-    assert (tree.unknown, process.program.comm, process.key) == (1, "", ProcessKey(9, 90))
+    assert (process.program.comm, process.key) == ("", ProcessKey(9, 90))
 
 
 def test_an_end_is_noted_once_and_the_process_can_be_asked_for_a_while() -> None:

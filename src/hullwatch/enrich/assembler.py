@@ -31,6 +31,7 @@ CGROUPS_KEPT = 65_536
 _DROP = struct.Struct("<HHIQ")
 _REASONS = {number: name.lower() for name, number in FLAGS["drop_reasons"].items()}
 _OWN_PROCESS = FLAGS["drop_reasons"]["OWN_PROCESS"]
+_RING_FULL = FLAGS["drop_reasons"]["RING_FULL"]
 _TOO_LATE = FLAGS["drop_reasons"]["TOO_LATE"]
 _EXECS = frozenset({BY_NAME["execve"].number, BY_NAME["execveat"].number})
 _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "clone3"))
@@ -58,7 +59,7 @@ class Assembler:
         self.counters = counters
         self.tree = ProcessTree()
         self.gate = ContainerGate(request_container, counters, hold_events)
-        self.gaps = 0  # processes that were heard of for the first time in the middle of their life
+        self.gaps = 0  # signs that the tree misses something: unannounced processes, lost events
         self.clock_offset = 0  # wall clock minus time since boot, ns
         self._wanted = wanted
         self._number = 0
@@ -111,8 +112,7 @@ class Assembler:
             return change(header[3], decode(kind, batch, offset))
         if kind.is_event:
             self._number += 1
-            events = self.counters.events
-            events[kind.name] = events.get(kind.name, 0) + 1
+            self._count(kind.name)
             if not kind.state and self._wanted is not None and kind.name not in self._wanted:
                 return []
         return self._process_record(kind, header, decode(kind, batch, offset))
@@ -153,6 +153,9 @@ class Assembler:
         )
         return self._numbered(self.gate.admit(event, full_id, time))
 
+    def _count(self, name: str) -> None:
+        self.counters.events[name] = self.counters.events.get(name, 0) + 1
+
     def _known_process(self, pid: int, start: int) -> Process:
         process = self.tree.find(pid, start)
         if process is None:
@@ -192,6 +195,7 @@ class Assembler:
                 self.counters.out_of_order += more
             else:
                 self.counters.drop(kind, _REASONS.get(reason, str(reason)), more)
+                self.gaps += reason == _RING_FULL
         return []
 
     def _snapshot_ended(self, _time: int, values: dict[str, Value]) -> list[Event]:
@@ -215,7 +219,8 @@ class Assembler:
 
     def _numbered(self, events: list[Event]) -> list[Event]:
         for event in events:
-            if event.number == 0:
+            if event.number == 0:  # the gate made it
                 self._number += 1
                 event.number = self._number
+                self._count(event.type.name)
         return events

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 ENDED_KEPT = 4096  # ended processes that late events may still ask for
 DEPTH_MAXIMUM = 64  # generations that are kept above a process once some of them have ended
-NOT_SET = 0xFFFFFFFF
 
 _ANCESTOR = struct.Struct("<QQ")
 
@@ -28,7 +27,6 @@ class ProcessTree:
         self._processes: dict[ProcessKey, Process] = {}
         self._ended: deque[ProcessKey] = deque()
         self._listed: set[ProcessKey] = set()
-        self.unknown = 0  # events of processes that nothing was known of
 
     def __len__(self) -> int:
         """Return how many processes are known."""
@@ -42,7 +40,6 @@ class ProcessTree:
         """Return the process; one that was never heard of is entered with nothing but its id."""
         process = self.find(pid, start)
         if process is None:
-            self.unknown += 1
             process = self._add(ProcessKey(pid, start), None, Program())
         return process
 

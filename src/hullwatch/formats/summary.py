@@ -54,7 +54,7 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.held_timeout, "of them judged without it"),
         (counters.sensor_restarts, "restarts of the sensor"),
         (counters.unreadable_records, "records that could not be read"),
-        (counters.engine_requests_refused, "requests of the engine that were refused"),
+        (counters.out_of_order, "events that came too late to be put in order"),
         (counters.slow_writes, "writes that had to wait for their reader"),
     ]
     return [(number, words) for number, words in rows if number]

@@ -59,6 +59,9 @@ def require_podman() -> None:
     require_lab()
     if shutil.which("podman") is None:
         raise UnavailableError("podman is not installed (apt-get install podman)")
+    outer = lab_root.outer_root()
+    if outer is not None and not Path(outer, "usr/bin/podman").exists():
+        raise UnavailableError("podman is not installed outside of this chroot, where engines are started")
 
 
 def run_script(name: str, *arguments: str, environment: Mapping[str, str] | None = None, check: bool = True) -> str:

@@ -20,8 +20,8 @@ struct pt_regs {
 #define KERNEL_O_DIRECTORY 0200000
 #define KERNEL_O_LARGEFILE 0100000
 
-/* TS_COMPAT: the call came from a 32-bit program. */
-#define IS_COMPAT_SYSCALL(task) ((task)->thread_info.status & 0x2)
+/* TS_COMPAT: the call came from a 32-bit program; or its number has the mark of the x32 interface. */
+#define IS_COMPAT_SYSCALL(task, number) (((task)->thread_info.status & 0x2) || ((number) & 0x40000000))
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -41,7 +41,7 @@ struct pt_regs {
 #define KERNEL_O_LARGEFILE 0400000
 
 /* TIF_32BIT */
-#define IS_COMPAT_SYSCALL(task) ((task)->thread_info.flags & (1UL << 22))
+#define IS_COMPAT_SYSCALL(task, number) ((task)->thread_info.flags & (1UL << 22))
 
 #else
 #error "this processor is not supported: x86_64 and arm64 are"

@@ -20,11 +20,12 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(dispatch_system_call, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	long number = SYSCALL_NUMBER(regs);
 
-	if (IS_COMPAT_SYSCALL(task)) {
+	if (IS_COMPAT_SYSCALL(task, number)) {
 		count_drop(INDEX_UNKNOWN, DROP_COMPAT_SYSCALL);
 		return 0;
 	}
-	bpf_tail_call(ctx, &syscall_handlers, SYSCALL_NUMBER(regs));
+	bpf_tail_call(ctx, &syscall_handlers, number);
 	return 0;
 }

@@ -228,6 +228,10 @@ struct socket {
 	struct sock *sk;
 };
 
+struct io_kiocb {
+	__u8 opcode;
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {

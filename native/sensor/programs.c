@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The kernel programs: loaded, given their buffers, attached, and told what is of interest. */
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -50,6 +51,15 @@ static const struct handler {
 	{SYS_openat, EVENT_OPENAT, "handle_openat"},	{SYS_openat2, EVENT_OPENAT2, "handle_openat2"},
 	{SYS_connect, EVENT_CONNECT, "handle_connect"}, {SYS_accept, EVENT_ACCEPT, "handle_accept"},
 	{SYS_accept4, EVENT_ACCEPT4, "handle_accept4"},
+};
+
+/* Programs for hooks that not every kernel has. */
+static const struct optional {
+	const char *type; /* that stands for the hook in the kernel's type information */
+	const char *program;
+} optional[] = {
+	{"btf_trace_io_uring_submit_req", "count_io_uring"},
+	{"btf_trace_io_uring_submit_sqe", "count_io_uring_before_6_4"},
 };
 
 static char last_warning[512];
@@ -125,12 +135,25 @@ static void write_settings(struct programs *programs, const struct options *opti
 		fail("the settings can not be written into the kernel: %s", strerror(errno));
 }
 
+/* A program for a hook that this kernel has not would keep all others from being loaded. */
+static void leave_out_missing_hooks(struct sensor_programs *skeleton)
+{
+	struct btf *types = btf__load_vmlinux_btf();
+
+	for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++)
+		if (btf__find_by_name_kind(types, optional[i].type, BTF_KIND_TYPEDEF) < 0)
+			bpf_program__set_autoload(bpf_object__find_program_by_name(skeleton->obj, optional[i].program),
+						  false);
+	btf__free(types);
+}
+
 /* Handlers are called through the dispatch table, not attached; so nothing is attached by itself. */
 static void prepare(struct sensor_programs *skeleton, int cpus)
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, skeleton->obj) bpf_program__set_autoattach(program, false);
+	leave_out_missing_hooks(skeleton);
 	bpf_map__set_max_entries(skeleton->maps.rings, cpus);
 	bpf_map__set_max_entries(skeleton->maps.scratch_buffers, cpus + 1);
 }
@@ -171,6 +194,12 @@ void programs_attach(struct programs *programs)
 		if (!bpf_program__attach(attached[i]))
 			fail("the kernel program %s can not be attached: %s", bpf_program__name(attached[i]),
 			     strerror(errno));
+	for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(skeleton->obj, optional[i].program);
+
+		if (bpf_program__autoload(program) && !bpf_program__attach(program))
+			fail("the kernel program %s can not be attached: %s", optional[i].program, strerror(errno));
+	}
 	programs->snapshot = bpf_program__attach(skeleton->progs.list_process);
 	if (!programs->snapshot)
 		fail("the list of running processes can not be read from the kernel: %s", strerror(errno));

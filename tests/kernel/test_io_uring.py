@@ -1,0 +1,47 @@
+"""Files that are opened through io_uring: not seen yet, and counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.kernel.test_sensor import has_drop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.kernel.observation import Sensor
+
+# Opens a file with one entry of a ring: io_uring_setup, the three mappings, an OPENAT entry, io_uring_enter.
+# Offsets are those of struct io_uring_params and io_uring_sqe in linux/io_uring.h.
+OPEN_THROUGH_A_RING = """
+import mmap, struct
+SETUP, ENTER, OPENAT, GETEVENTS = 425, 426, 18, 1
+parameters = ctypes.create_string_buffer(120)
+ring = call(SETUP, 4, parameters)
+sq_entries, cq_entries = struct.unpack_from("<II", parameters, 0)
+head, tail, mask, _, _, _, array = struct.unpack_from("<7I", parameters, 40)
+cq_head, cq_tail, cq_mask, _, _, cqes = struct.unpack_from("<6I", parameters, 80)
+size = max(array + 4 * sq_entries, cqes + 16 * cq_entries)
+queue = mmap.mmap(ring, size, offset=0)
+entries = mmap.mmap(ring, 64 * sq_entries, offset=0x10000000)
+path = ctypes.create_string_buffer(sys.argv[1].encode())
+struct.pack_into("<BBHiQQIIQ", entries, 0, OPENAT, 0, 0, -100, 0, ctypes.addressof(path), 0, 0, 7)
+struct.pack_into("<I", queue, array, 0)
+struct.pack_into("<I", queue, tail, 1)
+call(ENTER, ring, 1, 1, GETEVENTS, 0, 0)
+user_data, result, _ = struct.unpack_from("<QiI", queue, cqes)
+assert user_data == 7
+say(result=result)
+"""
+
+
+def test_a_file_that_is_opened_through_io_uring_is_counted(
+    sensor: Sensor, child: Callable[..., dict[str, Any]]
+) -> None:
+    said: list[dict[str, Any]] = []
+    seen = sensor.during(lambda: said.append(child(OPEN_THROUGH_A_RING, "/etc/hostname")))
+    assert said[0]["result"] > 2, "the ring did not open the file"
+    sensor.wait_for(has_drop("openat", "IO_URING"))
+    assert not [
+        r for r in seen if r.header.pid == said[0]["pid"] and r.name == "openat" and "hostname" in r.text("name")
+    ]

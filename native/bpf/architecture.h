@@ -20,8 +20,9 @@ struct pt_regs {
 #define KERNEL_O_DIRECTORY 0200000
 #define KERNEL_O_LARGEFILE 0100000
 
-/* TS_COMPAT: the call came from a 32-bit program; or its number has the mark of the x32 interface. */
-#define IS_COMPAT_SYSCALL(task, number) (((task)->thread_info.status & 0x2) || ((number) & 0x40000000))
+/* TS_COMPAT: the call came from a 32-bit program; or its number has the mark of the x32 interface. -1: an exec ended. */
+#define IS_COMPAT_SYSCALL(task, number)                                                                                \
+	(((task)->thread_info.status & 0x2) || ((number) >= 0 && ((number) & 0x40000000)))
 
 #elif defined(__TARGET_ARCH_arm64)
 

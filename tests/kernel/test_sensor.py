@@ -79,6 +79,18 @@ def test_calls_of_hullwatchs_own_processes_are_left_out_and_counted_by_type() ->
         assert not [r for r in sensor._records if r.header.pid == os.getpid() and r.name != "process"]
 
 
+def test_programs_that_start_are_not_taken_for_32_bit_ones_and_an_x32_call_is(call: Callable[..., int]) -> None:
+    with Sensor(f"--own={os.getpid()}") as sensor:
+        for _ in range(20):
+            subprocess.run(["true"], check=True)
+        with pytest.raises(FileNotFoundError):
+            Path("/sensor/own").read_bytes()
+        sensor.wait_for(has_drop("openat", "OWN_PROCESS"))
+        assert ("*", "COMPAT_SYSCALL") not in drops_of(sensor._records.of("drops")[-1])
+        call(0x40000000 | 39)  # getpid of the x32 interface, whether this kernel has it or not
+        sensor.wait_for(has_drop("*", "COMPAT_SYSCALL"))
+
+
 def test_calls_of_a_32_bit_program_are_counted_and_not_misread(sensor: Sensor, tmp_path: Path) -> None:
     path = tmp_path / "i386"
     write_opener(path, b"/etc/hostname", 7)

@@ -64,7 +64,7 @@ class Watch:
         self._rules = rules
         self.counters = Counters()
         self._delivery = Delivery(settings, self.counters)
-        self._engine = Engine(rules, self.counters)
+        self._engine = Engine(rules, self.counters, every=settings.rules.match == "all")
         url = settings.docker.host or engine_url(os.environ)
         is_local = url.startswith("unix://")
         self._containers = docker_source(
@@ -127,7 +127,8 @@ class Watch:
         for event in self._assembler.feed(batch):
             match = self._engine.judge(event)
             if match is not None:
-                self._delivery.match(match)
+                for one in (match, *self._engine.following(match)):
+                    self._delivery.match(one)
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""

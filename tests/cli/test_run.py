@@ -37,6 +37,7 @@ def test_the_flags_become_the_settings_of_the_supervisor(supervised: list[Settin
         duration="1m",
         fail_on="warning",
         priority="info",
+        match="all",
         label=["team=x", "env=prod"],
         show_all=True,
     )
@@ -46,7 +47,7 @@ def test_the_flags_become_the_settings_of_the_supervisor(supervised: list[Settin
     assert (settings.output.format, settings.output.all) == ("json", True)
     assert settings.output.labels == {"team": "x", "env": "prod"}
     assert (settings.run.duration, settings.run.fail_on) == (60.0, "Warning")
-    assert settings.rules.priority == "Informational"
+    assert (settings.rules.priority, settings.rules.match) == ("Informational", "all")
 
 
 def test_without_flags_the_defaults_are_used(supervised: list[Settings]) -> None:

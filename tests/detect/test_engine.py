@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
 from hullwatch.enrich.container import HOST
@@ -37,8 +39,8 @@ class Rules:
         return [rule for kind, rule in self._rules if kind == name]
 
 
-def engine(rules: Rules, counters: Counters | None = None) -> Engine:
-    return Engine(cast("RuleSet", rules), counters or Counters())
+def engine(rules: Rules, counters: Counters | None = None, *, every: bool = False) -> Engine:
+    return Engine(cast("RuleSet", rules), counters or Counters(), every=every)
 
 
 def event(name: str = "openat") -> Event:
@@ -92,3 +94,34 @@ def test_a_rule_that_fails_is_counted_and_the_next_one_is_asked() -> None:
 def test_the_wanted_types_are_those_that_a_rule_looks_at() -> None:
     assert engine(Rules(("one", "connect", yes), ("two", "execve", no))).wanted == {"connect", "execve"}
     assert engine(Rules()).wanted == frozenset()
+
+
+def test_with_every_all_rules_that_match_count_in_their_order() -> None:
+    rules = Rules(("one", "openat", yes), ("two", "openat", no), ("three", "openat", yes))
+    assert [match.rule.name for match in engine(rules, every=True).matches(event())] == ["one", "three"]
+    assert [match.rule.name for match in engine(rules).matches(event())] == ["one"]
+    assert list(engine(Rules()).matches(event())) == []
+
+
+def test_with_every_a_rule_that_fails_is_counted_and_the_others_are_asked() -> None:
+    counters = Counters(dropped={})
+    rules = Rules(("one", "openat", fails), ("two", "openat", yes))
+    assert [match.rule.name for match in engine(rules, counters, every=True).matches(event())] == ["two"]
+    assert counters.dropped == {("openat", "rule_error"): 1}
+
+
+def test_events_of_types_that_are_not_watched_here_are_judged_without_being_wanted() -> None:
+    judged = engine(Rules(("one", "mmap", yes)))
+    recorded = event()
+    recorded.type = msgspec.structs.replace(recorded.type, name="mmap")
+    assert judged.judge(recorded) is not None
+    assert judged.wanted == frozenset()
+
+
+def test_a_type_that_nobody_knows_takes_no_memory() -> None:
+    judged = engine(Rules())
+    recorded = event()
+    for number in range(3):
+        recorded.type = msgspec.structs.replace(recorded.type, name=f"nosuch{number}")
+        assert judged.judge(recorded) is None
+    assert not any(name.startswith("nosuch") for name in judged._rules)

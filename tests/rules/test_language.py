@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hullwatch.enrich.container import Container, Mount
 from hullwatch.fields.address import write_tuple
 from hullwatch.rules.problem import RulesError
-from tests.rules.conftest import make_event, rule_of
+from tests.rules.conftest import RULE, load_text, make_event, make_process, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,6 +184,9 @@ def test_a_check_of_an_absent_value_is_false_whatever_the_operator(
         ("proc.aname = sshd", True),
         ("proc.aname = cat", False),
         ("proc.aname != bash", True),
+        ("proc.aname exists", True),
+        ("proc.apid exists", True),
+        ("not proc.acmdline exists", False),
         ("proc.aname[0] = cat", True),
         ("proc.aname[1] = bash", True),
         ("proc.aname[2] = bash", False),
@@ -349,3 +352,43 @@ def test_a_condition_cannot_smuggle_code(matches: Callable[..., bool]) -> None:
     assert not matches('proc.name in ("\')]", "{}")')
     with pytest.raises(RulesError):
         matches("proc.aname[__import__] = x")
+
+
+@pytest.mark.parametrize(
+    ("condition", "event", "expected"),
+    [
+        ("b64(fd.name) = a", {"name": "YQ=="}, True),
+        ("b64(fd.name) = a", {"name": "YQ"}, True),
+        ("b64(fd.name) exists", {"name": "YR"}, False),  # bits that stand for nothing are not 0
+        ("b64(fd.name) exists", {"name": "YWFhY"}, False),
+        ("b64(fd.name) exists", {"name": "YQ==="}, False),
+        ("b64(fd.name) exists", {"name": "Y Q="}, False),
+        ("fd.name icontains k", {"name": "\u212a"}, False),  # the Kelvin sign is no k
+        ("fd.name icontains \u00c9K", {"name": "/\u00c9k"}, True),
+        ("toupper(fd.name) = SS", {"name": "\u00df"}, False),
+        ("toupper(fd.name) = \u00e9A", {"name": "\u00e9a"}, True),
+        ("tolower(fd.name) = \u00c9a", {"name": "\u00c9A"}, True),
+    ],
+)
+def test_letters_are_folded_and_base64_is_decoded_as_falco_does(
+    matches: Callable[..., bool], condition: str, event: dict[str, Any], *, expected: bool
+) -> None:
+    assert matches(condition, make_event(**event)) is expected
+
+
+@pytest.mark.parametrize("operator", ["startswith", "contains", "endswith", "icontains"])
+def test_text_beside_text_is_compared_as_bytes(matches: Callable[..., bool], operator: str) -> None:
+    process = make_process()
+    half = b"\xa9" if operator == "endswith" else b"\xc3"  # of the two bytes of an e with an acute accent
+    process.program.comm = half.decode("utf-8", "surrogateescape")
+    event = make_event(name="\u00e9", process=process)
+    assert matches(f"fd.name {operator} val(proc.name)", event)
+
+
+def test_a_list_within_a_transformer_is_replaced_by_its_values() -> None:
+    text = "- list: l\n  items: [a, b]\n" + RULE.format(condition="join('.', (l)) = a.b", output="x")
+    loaded = load_text(text)
+    assert loaded.rules[0].matches(make_event())
+    assert [warning.sentence for warning in loaded.warnings if "not used" in warning.sentence] == []
+    other = "- list: l\n  items: [a, b]\n" + RULE.format(condition="proc.name = join('', (l, c))", output="x")
+    assert load_text(other).rules[0].matches(make_event()) is False

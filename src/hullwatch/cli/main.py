@@ -12,6 +12,7 @@ import typer
 from hullwatch.cli.config import config
 from hullwatch.cli.doctor import doctor
 from hullwatch.cli.errors import run_safely
+from hullwatch.cli.replay import replay
 from hullwatch.cli.rules import rules
 from hullwatch.cli.run import run
 from hullwatch.cli.version import version
@@ -21,6 +22,7 @@ Examples:
   sudo hullwatch run                        watch this host with the built-in rules
   sudo hullwatch run -r my_rules.yaml -o json --duration 10m
   hullwatch rules validate my_rules.yaml    check rules before they are used
+  hullwatch replay events.ndjson -r my_rules.yaml   judge events that were recorded
   hullwatch doctor                          what is missing on this machine, and how to fix it
 
 Hullwatch watches containers: it sees their processes, files and connections through the kernel, and
@@ -40,6 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run)
+app.command("replay")(replay)
 app.add_typer(rules, name="rules")
 app.command("doctor")(doctor)
 app.add_typer(config, name="config")

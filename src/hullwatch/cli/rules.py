@@ -1,4 +1,4 @@
-"""``hullwatch rules``: check rules before they are used."""
+"""``hullwatch rules``: check rules before they are used, and look into them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.rules_coverage import coverage
+from hullwatch.cli.rules_describe import describe
+from hullwatch.cli.rules_explain import explain
+from hullwatch.cli.rules_list import list_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from hullwatch.rules.loader import RulesFile
     from hullwatch.rules.problem import Problem
 
-rules = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Check and test rules.")
+rules = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Check, test and explain rules.")
 
 
 @rules.command("validate")
@@ -35,11 +41,10 @@ def validate(
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_line
     from hullwatch.cli.rule_set import rules_files
-    from hullwatch.rules.validate import validate as find_problems
 
     as_json = wants_json(output)
     read = rules_files(files or [])
-    problems = find_problems(read)
+    problems = _problems(read)
     for problem in problems:
         if as_json:
             write_json(_problem(problem))
@@ -53,6 +58,19 @@ def validate(
         else:
             write_line(f"{file.name}: {_verdict(errors, warnings)}")
     return 2 if any(problem.severity == "error" for problem in problems) else 0
+
+
+def _problems(files: Sequence[RulesFile]) -> list[Problem]:
+    """Return errors and warnings; where the files load, also those checks that are always false."""
+    from hullwatch.rules.describe import RuleBook
+    from hullwatch.rules.validate import validate as find_problems
+
+    problems = find_problems(files)
+    if any(problem.severity == "error" for problem in problems):
+        return problems
+    order = {file.name: position for position, file in enumerate(files)}
+    found = [*problems, *RuleBook(files).absent_checks()]
+    return sorted(found, key=lambda one: (order.get(one.file, len(order)), one.line, one.column))
 
 
 def _problem(problem: Problem) -> dict[str, object]:
@@ -139,3 +157,9 @@ def _case_paths(names: list[str]) -> list[Path]:
         if folder.is_dir():
             return [folder]
     raise UsageError("There are no test cases of the built-in rules here; name a file of cases.")
+
+
+rules.command("list")(list_rules)
+rules.command("describe")(describe)
+rules.command("explain")(explain)
+rules.command("coverage")(coverage)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 OUTPUTS = ["text", "json"]
+MATCHING = ["first", "all"]
 PRIORITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"]
 
 
@@ -47,6 +48,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
             autocompletion=lambda: PRIORITIES,
         ),
     ] = None,
+    match: Annotated[
+        str | None,
+        typer.Option(
+            "--match",
+            metavar="first|all",
+            help="Alert on the first rule that matches an event, or on all that do.",
+            autocompletion=lambda: MATCHING,
+        ),
+    ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option("--label", metavar="KEY=VALUE", help="A label that every alert carries; may be repeated."),
@@ -77,6 +87,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         {
             "rules.files": ("-r", [str(path) for path in find(rules)] if rules else None),
             "rules.priority": ("--priority", priority),
+            "rules.match": ("--match", match),
             "output.format": ("--output", output),
             "output.all": ("--all", show_all),
             "output.labels": ("--label", parse_labels(label) if label else None),

@@ -24,6 +24,9 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _help("Rules files, or directories whose *.yaml are taken in order; empty: the built-in rules."),
     ] = ()
     priority: Annotated[str, _help("The least severe priority that alerts.")] = "Debug"
+    match: Annotated[
+        Literal["first", "all"], _help("Alert on the first rule that matches an event, or on all that do.")
+    ] = "first"
 
 
 class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

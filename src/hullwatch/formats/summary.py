@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 _BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 
 
-def summary(counters: Counters, *, now: int | None = None, colour: bool = False) -> str:
+def summary(counters: Counters, *, now: int | None = None, colour: bool = False, did: str = "Watched for") -> str:
     """Return what a run did as several lines, ending with a newline.
 
     Args:
         counters: of the run.
         now: when it ended, ns since the epoch; the clock's time when None.
         colour: with ANSI colours.
+        did: what was done, as the words before the time.
     """
     end = time.time_ns() if now is None else now
     seconds = max(0.0, (end - counters.started) / 1e9)
@@ -30,7 +31,7 @@ def summary(counters: Counters, *, now: int | None = None, colour: bool = False)
     alerts = sum(counters.alerts.values())
     lines = [
         _paint(_BOLD, colour)
-        + f"Watched for {watched}: {counters.events_total:,} events, {counters.dropped_total:,} dropped, "
+        + f"{did} {watched}: {counters.events_total:,} events, {counters.dropped_total:,} dropped, "
         + f"{_number(alerts, 'alert')}."
         + _paint(_RESET, colour)
     ]

@@ -19,12 +19,13 @@ from hullwatch.rules.event_types import event_types
 from hullwatch.rules.operators import LIST_OPERATORS, check_operator, field_test_code, test_code
 from hullwatch.rules.problem import ProblemError
 from hullwatch.rules.syntax import And, Check, FieldUse, Not, Text, TextList, Transformed, fold, in_order, parts_of
-from hullwatch.rules.terms import Constants, Term, resolve, split_name
+from hullwatch.rules.terms import Constants, Term, from_event, resolve, split_name
 from hullwatch.rules.values import parse_value
 
 if TYPE_CHECKING:
     from hullwatch.rules.problem import Code, Location
     from hullwatch.rules.syntax import Expression
+    from hullwatch.rules.terms import Lookup
 
 MAXIMUM_CHECKS = 100_000  # of a condition with all its macros written out
 MAXIMUM_HEIGHT = 1000  # of its tree
@@ -71,14 +72,19 @@ class _Part(NamedTuple):
     height: int
 
 
-def compile_condition(tree: Expression, name: str) -> Compiled:
+def compile_condition(tree: Expression, name: str, lookup: Lookup = from_event) -> Compiled:
     """Return the function for a resolved tree; ``name`` is for Python's own messages only.
+
+    Args:
+        tree: without macros and lists.
+        name: of the rule.
+        lookup: gives the function of each field.
 
     Raises:
         ProblemError: for an unknown field or value, or an operator that does not fit.
     """
     _limit(tree)
-    return _Compiler().compile(tree, name)
+    return _Compiler(lookup).compile(tree, name)
 
 
 def _limit(tree: Expression) -> None:
@@ -98,8 +104,8 @@ def _limit(tree: Expression) -> None:
 class _Compiler:
     """Builds the source of one condition."""
 
-    def __init__(self) -> None:
-        self._constants = Constants()
+    def __init__(self, lookup: Lookup) -> None:
+        self._constants = Constants(lookup)
         self._functions: list[str] = []
         self._fields: set[str] = set()
         self._remarks: list[Remark] = []
@@ -174,7 +180,7 @@ class _Compiler:
 
     def _exists(self, term: Term) -> str:
         if term.multiplicity is Multiplicity.ANY:
-            return f"bool({term.code})" if term.code != "None" else "False"
+            return f"(True if {term.code} else False)" if term.code != "None" else "False"
         return f"({term.code} is not None)" if term.code != "None" else "False"
 
     def _quantified(self, operator: str, term: Term, test: str) -> str:
@@ -231,7 +237,7 @@ class _Compiler:
             sentence = f"{kinds}: they cannot be equal."
             raise _error(check, sentence)
         try:
-            test = field_test_code(check.operator, term)
+            test = field_test_code(check.operator, term, self._constants)
         except ValueError as error:
             raise _error(check, str(error)) from None
         if "None" in {term.code, other.code}:

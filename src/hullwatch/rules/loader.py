@@ -17,11 +17,13 @@ from hullwatch.rules.output import CONTAINER_INFO, OutputFormat, parse_output
 from hullwatch.rules.priority import Priority
 from hullwatch.rules.problem import Problem, ProblemError, RulesError, UnknownFilterError
 from hullwatch.rules.resolve import BrokenMacroError, Names
+from hullwatch.rules.terms import from_event
 
 if TYPE_CHECKING:
     from hullwatch.rules.compile import Compiled
     from hullwatch.rules.problem import Code, Location
     from hullwatch.rules.rule_item import RuleDefinition
+    from hullwatch.rules.terms import Lookup
 
 SOURCES = frozenset({"syscall"})
 _MANY_TYPES = 100  # with more event types than this a rule counts as one that names none
@@ -99,17 +101,18 @@ class RuleSet:
         return frozenset(names)
 
 
-def load(files: Sequence[RulesFile], threshold: Priority = Priority.DEBUG) -> RuleSet:
+def load(files: Sequence[RulesFile], threshold: Priority = Priority.DEBUG, lookup: Lookup = from_event) -> RuleSet:
     """Return the rules of some files, read in this order.
 
     Args:
         files: the last definition of a name wins, wherever it stands.
         threshold: rules that matter less are left out.
+        lookup: gives the function of each field; the fields' own functions if nothing is said.
 
     Raises:
         RulesError: with every problem that was found; its text is a line for each.
     """
-    rule_set, problems = _load(files, threshold)
+    rule_set, problems = _load(files, threshold, lookup)
     if any(problem.severity == "error" for problem in problems):
         raise RulesError(problems)
     return rule_set
@@ -117,17 +120,17 @@ def load(files: Sequence[RulesFile], threshold: Priority = Priority.DEBUG) -> Ru
 
 def find_problems(files: Sequence[RulesFile]) -> list[Problem]:
     """Return every error and warning of some files, in the order of files and lines."""
-    problems = _load(files, Priority.DEBUG)[1]
+    problems = _load(files, Priority.DEBUG, from_event)[1]
     order = {file.name: position for position, file in enumerate(files)}
     return sorted(problems, key=lambda one: (order.get(one.file, len(order)), one.line, one.column))
 
 
-def _load(files: Sequence[RulesFile], threshold: Priority) -> tuple[RuleSet, list[Problem]]:
+def _load(files: Sequence[RulesFile], threshold: Priority, lookup: Lookup) -> tuple[RuleSet, list[Problem]]:
     definitions = Definitions()
     for file in files:
         definitions.add_file(file.name, file.text)
     names = Names(definitions.lists, definitions.macros)
-    compiler = _RuleCompiler(definitions, names)
+    compiler = _RuleCompiler(definitions, names, lookup)
     rules = [rule for definition in definitions.rules.values() if (rule := compiler.compile(definition)) is not None]
     compiler.check_unused()
     problems = _without_repeats(definitions.problems)
@@ -149,7 +152,8 @@ def _without_repeats(problems: list[Problem]) -> list[Problem]:
 class _RuleCompiler:
     """Compiles definitions one by one and collects what is wrong."""
 
-    def __init__(self, definitions: Definitions, names: Names) -> None:
+    def __init__(self, definitions: Definitions, names: Names, lookup: Lookup) -> None:
+        self._lookup = lookup
         self._definitions = definitions
         self._names = names
 
@@ -164,8 +168,8 @@ class _RuleCompiler:
         try:
             tree = self._names.resolve(parse_condition(definition.condition))
             tree = self._names.resolve(exclude_exceptions(tree, definition.exceptions))
-            compiled = compile_condition(tree, definition.name)
-            output = parse_output(definition.output)
+            compiled = compile_condition(tree, definition.name, self._lookup)
+            output = parse_output(definition.output, self._lookup)
         except UnknownFilterError as error:
             if definition.skip_if_unknown_filter:
                 self._warn(definition, f"{error.sentence} The rule is left out.", "LOAD_UNKNOWN_FILTER")

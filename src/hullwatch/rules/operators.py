@@ -79,7 +79,7 @@ def test_code(operator: str, term: Term, value: Text, constants: Constants) -> s
     field = term.field.name if term.field is not None else term.name
     literal = parse_value(value, term.type, field)
     if operator == "icontains":
-        return f"({str(literal).lower()!r} in v.lower())"
+        return f"({patterns.lower(str(literal))!r} in {constants.name(patterns.lower)}(v))"
     return _text_test(operator, repr(literal))
 
 
@@ -93,21 +93,26 @@ def _text_test(operator: str, literal: str) -> str:
     return f"(v {operator} {literal})"
 
 
-def field_test_code(operator: str, term: Term) -> str:
+def field_test_code(operator: str, term: Term, constants: Constants) -> str:
     """Return the Python that tests a present value ``v`` against another field's value ``w``.
+
+    Text is compared as bytes: a name may begin or end within a character.
 
     Raises:
         ValueError: when the operator does not take a field on its right.
     """
-    text = term.type in TEXT
-    if operator in ORDER and text:  # bytewise
-        return f"(v.encode('utf-8', 'surrogateescape') {operator} w.encode('utf-8', 'surrogateescape'))"
+    v, w = "v", "w"
+    if term.type in TEXT:
+        v, w = (f"{one}.encode('utf-8', 'surrogateescape')" for one in "vw")
+    if operator in ORDER and term.type in TEXT:
+        return f"({v} {operator} {w})"
     if operator in ORDER or operator in {"=", "!="}:
         return f"(v {'==' if operator == '=' else operator} w)"
     if operator == "icontains":
-        return "(w.lower() in v.lower())"
+        fold = constants.name(patterns.lower)
+        return f"({fold}(w).encode('utf-8', 'surrogateescape') in {fold}(v).encode('utf-8', 'surrogateescape'))"
     if operator == "contains":
-        return "(w in v)"
+        return f"({w} in {v})"
     if operator in {"startswith", "endswith"}:
-        return f"v.{operator}(w)"
+        return f"{v}.{operator}({w})"
     raise ValueError(f"The operator {operator!r} does not take another field on its right.")

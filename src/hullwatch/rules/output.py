@@ -15,7 +15,7 @@ from hullwatch.rules.document import Scalar, Source
 from hullwatch.rules.grammar import parse_left
 from hullwatch.rules.problem import ProblemError, UnknownFilterError
 from hullwatch.rules.syntax import FieldUse, Place, SourceText
-from hullwatch.rules.terms import Constants, Term, resolve, split_name
+from hullwatch.rules.terms import Constants, Lookup, Term, from_event, resolve, split_name
 from hullwatch.rules.transformers import TRANSFORMERS
 
 ABSENT = "<NA>"
@@ -111,8 +111,8 @@ def _is_hexadecimal(term: Term) -> bool:
     return parameters()[term.argument].format == "hex"
 
 
-def parse_output(source: SourceText) -> OutputFormat:
-    """Return the format of a rule's output.
+def parse_output(source: SourceText, lookup: Lookup = from_event) -> OutputFormat:
+    """Return the format of a rule's output, whose fields get their functions from ``lookup``.
 
     Raises:
         UnknownFilterError: for a field that is not known.
@@ -120,17 +120,17 @@ def parse_output(source: SourceText) -> OutputFormat:
     """
     if len(source.text) > MAXIMUM_OUTPUT:
         raise _error(source, 0, f"The output has more than {MAXIMUM_OUTPUT} characters.")
-    return _Parser(source).parse()
+    return _Parser(source, lookup).parse()
 
 
 class _Parser:
     """Reads an output from left to right."""
 
-    def __init__(self, source: SourceText) -> None:
+    def __init__(self, source: SourceText, lookup: Lookup) -> None:
         self._source = source
         self._parts: list[str | _Token] = []
         self._fields: dict[str, _Token] = {}
-        self._constants = Constants()
+        self._constants = Constants(lookup)
 
     def parse(self) -> OutputFormat:
         text = self._source.text
@@ -195,7 +195,7 @@ class _Parser:
 
     def _container_info(self) -> None:
         """Put in what ``%container.info`` stands for: name, id and image."""
-        inner = _Parser(SourceText(Scalar(_CONTAINER_INFO_FORMAT, Source("", ""), 0)))
+        inner = _Parser(SourceText(Scalar(_CONTAINER_INFO_FORMAT, Source("", ""), 0)), self._constants.lookup)
         parsed = inner.parse()
         self._parts += parsed.parts
         self._fields.update({token.term.name: token for token in parsed.fields})

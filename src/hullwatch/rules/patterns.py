@@ -6,7 +6,9 @@ Patterns run in RE2, whose time grows with the length of the text only, whatever
 from __future__ import annotations
 
 import functools
+import re
 import socket
+import string
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +18,13 @@ Predicate = "Callable[[Any], bool]"
 _SPECIAL = frozenset(b"\\.+*?()|[]{}^$")
 REMEMBERED = 1024  # texts of one pattern whose verdict is kept
 LONGEST_REMEMBERED = 256  # characters; so that hostile names cannot fill the memory
+LONGEST_GLOB = 1 << 16  # characters; larger ones take seconds to compile
+_LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
+_UPPER = {ord(letter): letter.upper() for letter in string.ascii_lowercase}
+_CLASS = re.compile(rb"\[:([a-z]*):\]")
+_CLASSES = frozenset(b"alnum alpha blank cntrl digit graph lower print punct space upper xdigit".split())
+_EQUIVALENT = re.compile(rb"\[([.=])([\x00-\x7f])\1\]")
+_NEVER = rb"[^\x00-\xff]"
 _MEMORY = 8 << 20  # bytes that one pattern may take; RE2 refuses larger ones
 
 
@@ -29,7 +38,12 @@ def glob(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
     """Return a test for POSIX ``fnmatch`` without flags: ``*`` and ``?`` match a slash too.
 
     Text is compared as bytes, as the kernel's names are.
+
+    Raises:
+        ValueError: for a pattern that is too long; no path is so long.
     """
+    if len(pattern) > LONGEST_GLOB:
+        raise ValueError(f"the pattern has more than {LONGEST_GLOB} characters")
     expression = _compile(_glob_expression(_bytes(pattern)), latin=True, ignore_case=ignore_case)
     return _remembered(lambda text: expression.fullmatch(_bytes(text)) is not None)
 
@@ -64,7 +78,7 @@ def path_prefix(patterns: Sequence[str]) -> Callable[[str], bool]:
     beginnings = tuple(f"/{pattern}/" for pattern in plain)
 
     def test(path: str) -> bool:
-        components = path.split("/")[1:] if path.startswith("/") and "//" not in path else _components(path)
+        components = path.split("/")[1:] if _is_plain(path) else _components(path)
         if f"/{'/'.join(components)}/".startswith(beginnings):
             return True
         return bool(globs) and any(
@@ -100,8 +114,23 @@ def packed_address(text: str) -> bytes | None:
         return None
 
 
+def _is_plain(path: str) -> bool:
+    """Tell whether every slash of a path begins a component."""
+    return path.startswith("/") and "//" not in path and not path.endswith("/")
+
+
 def _components(path: str) -> list[str]:
     return [component for component in path.split("/") if component]
+
+
+def lower(text: str) -> str:
+    """Return text with its ASCII letters in lower case, as Falco folds: no other letter is touched."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
+
+
+def upper(text: str) -> str:
+    """Return text with its ASCII letters in upper case."""
+    return text.upper() if text.isascii() else text.translate(_UPPER)
 
 
 def _bytes(text: str) -> bytes:
@@ -117,48 +146,54 @@ def _glob_expression(pattern: bytes) -> bytes:
             parts.append(b".*")
         elif byte == b"?":
             parts.append(b".")
-        elif byte == b"[" and (end := _class_end(pattern, position)):
-            parts.append(_class_expression(pattern[position + 1 : end]))
-            position = end
-        elif byte == b"\\" and position + 1 < len(pattern):
+        elif byte == b"[" and (found := _bracket(pattern, position)):
+            position, expression = found
+            parts.append(expression)
+        elif byte == b"\\":
             position += 1
-            parts.append(_quote(pattern[position]))
+            parts.append(_quote(pattern[position]) if position < len(pattern) else _NEVER)
         else:
             parts.append(_quote(pattern[position]))
         position += 1
     return b"".join(parts)
 
 
-def _class_end(pattern: bytes, start: int) -> int:
-    """Return where a bracket expression ends, or 0: then the bracket stands for itself."""
-    position = start + 2 if pattern[start + 1 : start + 2] in {b"!", b"^"} else start + 1
-    if pattern[position : position + 1] == b"]":  # a bracket that comes first is a member
-        position += 1
+def _bracket(pattern: bytes, start: int) -> tuple[int, bytes] | None:
+    """Return where a bracket expression ends, and what it is for RE2; None if it does not: then it stands for itself.
+
+    As in glibc's ``fnmatch``: a backslash quotes inside too, a range that runs backwards is empty, and with a class
+    that does not exist nothing matches.
+    """
+    position = start + 1
+    negated = pattern[position : position + 1] in {b"!", b"^"}
+    position += negated
+    first, parts, valid = position, list[bytes](), True
     while position < len(pattern):
-        if pattern.startswith(b"[:", position) and (stop := pattern.find(b":]", position + 2)) > 0:
-            position = stop + 2
-        elif pattern[position : position + 1] == b"]":
-            return position
-        else:
-            position += 1
-    return 0
+        if pattern[position] == ord("]") and position > first:  # one that comes first is a member
+            if not parts or not valid:
+                return position, b"." if negated and valid else _NEVER
+            return position, b"[" + b"^" * negated + b"".join(parts) + b"]"
+        if named := _CLASS.match(pattern, position):
+            valid = valid and named.group(1) in _CLASSES
+            parts.append(named.group())
+            position = named.end()
+            continue
+        low, position = _member(pattern, position)
+        high = low
+        if pattern[position : position + 1] == b"-" and pattern[position + 1 : position + 2] not in {b"", b"]"}:
+            high, position = _member(pattern, position + 1)
+        if low <= high:
+            parts.append(_quote(low) + b"-" + _quote(high))
+    return None
 
 
-def _class_expression(content: bytes) -> bytes:
-    negated = content[:1] in {b"!", b"^"}
-    members = content[1:] if negated else content
-    parts: list[bytes] = []
-    position = 0
-    while position < len(members):
-        if members.startswith(b"[:", position) and (stop := members.find(b":]", position + 2)) > 0:
-            parts.append(members[position : stop + 2])
-            position = stop + 2
-        else:
-            byte = members[position : position + 1]
-            between = 0 < position < len(members) - 1
-            parts.append(byte if byte == b"-" and between else _quote(members[position]))
-            position += 1
-    return b"[" + (b"^" if negated else b"") + b"".join(parts) + b"]"
+def _member(pattern: bytes, position: int) -> tuple[int, int]:
+    """Return the byte that stands at a place within brackets, and where the next one stands."""
+    if pattern[position] == ord("\\") and position + 1 < len(pattern):
+        return pattern[position + 1], position + 2
+    if equivalent := _EQUIVALENT.match(pattern, position):
+        return equivalent.group(2)[0], equivalent.end()
+    return pattern[position], position + 1
 
 
 def _quote(byte: int) -> bytes:

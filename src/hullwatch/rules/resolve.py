@@ -19,13 +19,15 @@ from hullwatch.rules.syntax import (
     SourceText,
     Text,
     TextList,
+    Transformed,
     fold,
 )
+from hullwatch.rules.terms import MAXIMUM_TRANSFORMER_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hullwatch.rules.syntax import Expression
+    from hullwatch.rules.syntax import Argument, Expression
 
 MAXIMUM_ITEMS = 200_000  # of a list with all lists in it
 
@@ -217,9 +219,12 @@ class Names:
 
     def _resolve_check(self, check: Check) -> Check:
         right = check.right
+        if isinstance(check.left, Transformed):
+            check = msgspec.structs.replace(check, left=self._resolve_transformed(check.left))
+        if isinstance(right, Transformed):
+            return msgspec.structs.replace(check, right=self._resolve_transformed(right))
         if isinstance(right, TextList):
-            items = tuple(value for item in right.items for value in self._values(item))
-            return msgspec.structs.replace(check, right=TextList(items, right.place))
+            return msgspec.structs.replace(check, right=self._resolve_list(right))
         if isinstance(right, Text):
             values = self._values(right)
             if len(values) != 1:
@@ -227,3 +232,20 @@ class Names:
                 raise ProblemError(sentence, right.place.location(), "LOAD_ERR_COMPILE_CONDITION")
             return msgspec.structs.replace(check, right=values[0])
         return check
+
+    def _resolve_list(self, written: TextList) -> TextList:
+        return TextList(tuple(value for item in written.items for value in self._values(item)), written.place)
+
+    def _resolve_transformed(self, use: Transformed, depth: int = 0) -> Transformed:
+        """Return a transformer without names of lists; one that is nested too deep stays, to be refused later."""
+        if depth > MAXIMUM_TRANSFORMER_DEPTH:
+            return use
+        arguments: list[Argument] = []
+        for argument in use.arguments:
+            if isinstance(argument, TextList):
+                arguments.append(self._resolve_list(argument))
+            elif isinstance(argument, Transformed):
+                arguments.append(self._resolve_transformed(argument, depth + 1))
+            else:
+                arguments.append(argument)
+        return msgspec.structs.replace(use, arguments=tuple(arguments))

@@ -6,12 +6,13 @@ catalogue, checks its argument and gives its type; ``code`` is its Python expres
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from hullwatch.fields.catalogue import catalogue, event_names, parameters
-from hullwatch.fields.field import Field, FieldType, Multiplicity
+from hullwatch.fields.field import Field, FieldFunction, FieldType, Multiplicity
 from hullwatch.rules.problem import ProblemError, UnknownFilterError, did_you_mean
 from hullwatch.rules.syntax import FieldUse, Text, TextList
 from hullwatch.rules.transformers import TRANSFORMERS
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from hullwatch.rules.problem import Code
     from hullwatch.rules.syntax import Argument, Left, Place, Transformed
     from hullwatch.rules.transformers import Transformer
+
+Lookup = Callable[[Field, str | None], FieldFunction | None]
+"""Gives the function that answers a field with its argument; None for one that is never there."""
 
 _INDEXED = frozenset(
     {"proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aargs", "proc.apid", "proc.args"}
@@ -48,11 +52,17 @@ class Term(msgspec.Struct, frozen=True):
     uses: tuple[Term, ...] = ()
 
 
-class Constants:
-    """The objects that generated code refers to by name."""
+def from_event(field: Field, _: str | None) -> FieldFunction | None:
+    """Return the field's own function, which reads the event: the lookup of everything but a replay."""
+    return field.function
 
-    def __init__(self) -> None:
+
+class Constants:
+    """The objects that generated code refers to by name, and where its fields get their functions."""
+
+    def __init__(self, lookup: Lookup = from_event) -> None:
         """Start without any."""
+        self.lookup = lookup
         self.namespace: dict[str, Any] = {"__builtins__": {"any": any, "all": all, "sum": sum}}
         self._names: dict[int, str] = {}
 
@@ -112,10 +122,11 @@ def resolve_field(use: FieldUse, constants: Constants, code: Code) -> Term:
 
 
 def _field_code(entry: Field, argument: str | None, constants: Constants) -> str:
-    if entry.function is None:
+    function = constants.lookup(entry, argument)
+    if function is None:
         return "None"
-    function = constants.name(entry.function)
-    return f"{function}(e)" if entry.argument == "none" else f"{function}(e, {argument!r})"
+    name = constants.name(function)
+    return f"{name}(e)" if entry.argument == "none" else f"{name}(e, {argument!r})"
 
 
 def _check_argument(entry: Field, argument: str | None, place: Place, code: Code) -> None:

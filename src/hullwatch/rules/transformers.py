@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from hullwatch.fields.field import FieldType
+from hullwatch.rules.patterns import lower, upper
 
 _STRINGS = frozenset({FieldType.CHARBUF, FieldType.FSPATH})
 _STRINGS_AND_BYTES = _STRINGS | {FieldType.BYTEBUF}
@@ -37,11 +38,16 @@ class Transformer(msgspec.Struct, frozen=True):
 
 
 def _decode(value: str | bytes) -> str | None:
+    """Decode base64 as Falco does: padding may be left out, and the bits that stand for nothing must be 0."""
     raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    digits = raw.removesuffix(b"=").removesuffix(b"=")
     try:
-        return base64.b64decode(raw, validate=True).decode("utf-8", "surrogateescape")
+        decoded = base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
     except binascii.Error:
         return None
+    if base64.b64encode(decoded).rstrip(b"=") != digits:
+        return None
+    return decoded.decode("utf-8", "surrogateescape")
 
 
 def _length(value: str | bytes | tuple[Any, ...]) -> int:
@@ -84,8 +90,8 @@ def _options(values: tuple[str, ...], known: str, wanted: str | None = None) -> 
 
 
 TRANSFORMERS: dict[str, Transformer] = {
-    "tolower": Transformer(_STRINGS, None, str.lower),
-    "toupper": Transformer(_STRINGS, None, str.upper),
+    "tolower": Transformer(_STRINGS, None, lower),
+    "toupper": Transformer(_STRINGS, None, upper),
     "basename": Transformer(_STRINGS, None, _basename),
     "b64": Transformer(_STRINGS_AND_BYTES, FieldType.CHARBUF, _decode),
     "len": Transformer(_STRINGS_AND_BYTES, FieldType.UINT64, _length, takes_list="may"),

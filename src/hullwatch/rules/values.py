@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 _BYTES_TYPES = frozenset({"BYTEBUF", "SOCKTUPLE", "SOCKADDR", "FDLIST", "CHARBUFARRAY", "CHARBUF_PAIR_ARRAY"})
 _TEXT_TYPES = frozenset({"CHARBUF", "FSPATH", "FSRELPATH"})
-_MAPPED = bytes(10) + b"\xff\xff"
+MAPPED = bytes(10) + b"\xff\xff"  # an IPv4 address in IPv6 form begins so (RFC 4291, 2.5.5.2)
 
 
 def parse_value(value: Text, kind: FieldType, field: str) -> Scalar:
@@ -99,7 +99,7 @@ def _address(value: Text, field: str) -> str:
     if packed is None:
         advice = "; for a network there are fd.net, fd.snet and fd.cnet" if "/" in value.text else ""
         raise _error(value, f"{field} is an address, and {value.text!r} is not one{advice}.")
-    packed = packed.removeprefix(_MAPPED)
+    packed = packed.removeprefix(MAPPED)
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 

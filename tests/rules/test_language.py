@@ -336,6 +336,16 @@ def test_a_connection_in_mapped_form_is_that_of_ipv4(matches: Callable[..., bool
     )
 
 
+def test_well_known_services_have_their_ports_without_a_file_of_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str, protocol: str) -> int:
+        raise OSError("service/proto not found")
+
+    monkeypatch.setattr("socket.getservbyname", missing)
+    rule_of("fd.port = http")
+    with pytest.raises(RulesError, match="neither"):
+        rule_of("fd.port = no-such-service")
+
+
 def test_an_accepted_connection_has_us_as_its_server(matches: Callable[..., bool]) -> None:
     event = make_event("accept4")
     assert matches("fd.cip = 10.0.0.2 and fd.rip = 10.0.0.2 and fd.lport = 80 and fd.is_server = true", event)

@@ -85,12 +85,37 @@ def _number(value: Text, kind: FieldType, field: str) -> int | float:
     return int(value.text)
 
 
+# Of IANA's registry; small systems have no /etc/services, and a rule must load there too.
+_SERVICES = {
+    "domain": 53,
+    "ftp": 21,
+    "http": 80,
+    "https": 443,
+    "imaps": 993,
+    "kerberos": 88,
+    "ldap": 389,
+    "ldaps": 636,
+    "mysql": 3306,
+    "ntp": 123,
+    "postgresql": 5432,
+    "rsync": 873,
+    "smtp": 25,
+    "snmp": 161,
+    "ssh": 22,
+    "submission": 587,
+    "syslog": 514,
+    "telnet": 23,
+}
+
+
 def _service_port(value: Text, field: str) -> int:
     for protocol in ("tcp", "udp"):
         try:
             return socket.getservbyname(value.text, protocol)
         except (OSError, ValueError):
             continue
+    if value.text in _SERVICES:
+        return _SERVICES[value.text]
     raise _error(value, f"{field} is a port or the name of a service, and {value.text!r} is neither.")
 
 

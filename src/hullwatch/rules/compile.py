@@ -18,13 +18,24 @@ from hullwatch.rules import patterns
 from hullwatch.rules.event_types import event_types
 from hullwatch.rules.operators import LIST_OPERATORS, check_operator, field_test_code, test_code
 from hullwatch.rules.problem import ProblemError
-from hullwatch.rules.syntax import And, Check, FieldUse, Not, Text, TextList, Transformed, fold, in_order, parts_of
+from hullwatch.rules.syntax import (
+    And,
+    Check,
+    Expression,
+    FieldUse,
+    Not,
+    Text,
+    TextList,
+    Transformed,
+    fold,
+    in_order,
+    parts_of,
+)
 from hullwatch.rules.terms import Constants, Term, from_event, resolve, split_name
 from hullwatch.rules.values import parse_value
 
 if TYPE_CHECKING:
     from hullwatch.rules.problem import Code, Location
-    from hullwatch.rules.syntax import Expression
     from hullwatch.rules.terms import Lookup
 
 MAXIMUM_CHECKS = 100_000  # of a condition with all its macros written out
@@ -44,6 +55,7 @@ class Compiled(msgspec.Struct, frozen=True):
     """A condition that can be asked.
 
     Attributes:
+        tree: the resolved condition.
         matches: tells whether an event fulfils it.
         event_types: the names of the events that it can be true for; None if it names none.
         fields: the fields that it uses.
@@ -51,6 +63,7 @@ class Compiled(msgspec.Struct, frozen=True):
         code: the Python that it became, for tests and for the curious.
     """
 
+    tree: Expression
     matches: Callable[[Event], bool]
     event_types: frozenset[str] | None
     fields: frozenset[str]
@@ -127,6 +140,7 @@ class _Compiler:
         namespace: dict[str, Any] = dict(self._constants.namespace)
         exec(compile(code, f"<condition of {name!r}>", "exec"), namespace)  # noqa: S102 - made here, values only as repr
         return Compiled(
+            tree=tree,
             matches=namespace["matches"],
             event_types=event_types(tree),
             fields=frozenset(self._fields),

@@ -9,7 +9,7 @@ import msgspec
 
 from hullwatch.events.event import Event
 from hullwatch.fields.catalogue import produced_event_names
-from hullwatch.rules.compile import compile_condition
+from hullwatch.rules.compile import Compiled, compile_condition
 from hullwatch.rules.definitions import Definitions
 from hullwatch.rules.exceptions import exclude_exceptions
 from hullwatch.rules.grammar import parse_condition
@@ -20,7 +20,6 @@ from hullwatch.rules.resolve import BrokenMacroError, Names
 from hullwatch.rules.terms import from_event
 
 if TYPE_CHECKING:
-    from hullwatch.rules.compile import Compiled
     from hullwatch.rules.problem import Code, Location
     from hullwatch.rules.rule_item import RuleDefinition
     from hullwatch.rules.terms import Lookup
@@ -48,6 +47,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         tags: sorted.
         event_types: the events that it can match; None if its condition names none.
         matches: tells whether an event fulfils the condition.
+        conditions: compiled: one, or one for each step of a sequence.
         output: makes the message.
         file: where it is defined.
         line: where it is defined, from 1.
@@ -62,6 +62,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     tags: tuple[str, ...]
     event_types: frozenset[str] | None
     matches: Callable[[Event], bool]
+    conditions: tuple[Compiled, ...]
     output: OutputFormat
     file: str
     line: int
@@ -190,6 +191,7 @@ class _RuleCompiler:
             tags=tuple(sorted(definition.tags)),
             event_types=compiled.event_types,
             matches=compiled.matches,
+            conditions=(compiled,),
             output=output,
             file=definition.location.file,
             line=definition.location.line,

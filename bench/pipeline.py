@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 EVENTS = 50_000  # in a sample
 EVENTS_QUICK = 2_000
-ALERTS = 10_000
-ALERTS_QUICK = 500
 HELD_EVENTS = 50_000
 
 
@@ -30,31 +28,26 @@ class Pipeline:
         """Load the built-in rules."""
         from hullwatch.config.settings import OutputSettings, Settings
         from hullwatch.counters import Counters
-        from hullwatch.detect.engine import Engine
-        from hullwatch.enrich.assembler import Assembler
+        from hullwatch.detect.stream import Stream
         from hullwatch.outputs.delivery import Delivery
         from hullwatch.rules import loader, pack
 
         self.counters = Counters()
         self.delivery = Delivery(Settings(output=OutputSettings(format=output_format)), self.counters)
-        self._engine = Engine(loader.load(pack.builtin_files()), self.counters)
-        self._assembler = Assembler(self.counters, _no_request, HELD_EVENTS, self._engine.wanted)
+        self._stream = Stream(loader.load(pack.builtin_files()), self.counters, _no_request, HELD_EVENTS)
 
     @property
     def wanted(self) -> Collection[str]:
         """The event types that a rule looks at."""
-        return self._engine.wanted
+        return self._stream.wanted
 
     def feed(self, batch: bytes) -> None:
         """Take a batch through all stages, as ``Watch`` in ``hullwatch.app`` does."""
-        for event in self._assembler.feed(batch):
-            match = self._engine.judge(event)
-            if match is not None:
-                self.delivery.match(match)
+        self.delivery.matches(self._stream.feed(batch))
 
     def matches(self, batch: bytes) -> list[Match]:
         """Return what rules found in a batch, without an alert."""
-        return [match for event in self._assembler.feed(batch) if (match := self._engine.judge(event)) is not None]
+        return list(self._stream.feed(batch))
 
 
 @contextmanager
@@ -118,21 +111,3 @@ def _check(pipeline: Pipeline) -> None:
             f"{counters.unreadable_records} records of the made-up stream could not be read and "
             f"{counters.dropped_total} events were dropped: bench/stream.py is wrong."
         )
-
-
-@benchmark(Value("alerts.json", "alerts/CPU-s", "a match to a line of JSON: render, mask, encode, write to /dev/null"))
-def alerts_json(run: Run) -> Iterator[Sample]:
-    """Write alerts of many processes and containers as JSON."""
-    with discarded_output():
-        pipeline = Pipeline("json")
-        host = Host(types=pipeline.wanted, sensitive=1.0)
-        pipeline.feed(host.beginning())
-        while True:
-            events = ALERTS_QUICK if run.quick else ALERTS
-            matches = [match for batch in host.batches(events) for match in pipeline.matches(batch)]
-            if not matches:
-                raise CannotMeasureError("no rule matches a read of /etc/shadow in a container: nothing to write.")
-            begin = time.process_time()
-            for match in matches:
-                pipeline.delivery.match(match)
-            yield {"alerts.json": len(matches) / (time.process_time() - begin)}

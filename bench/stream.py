@@ -21,7 +21,7 @@ from hullwatch.events.codec import encode
 from hullwatch.events.table import FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 CONTAINERS = 20
 PROCESSES = 1000
@@ -31,11 +31,18 @@ BATCH_RECORDS = 1000
 NEVER_SEEN = 0.02
 SENSITIVE = 1 / 5000
 SHELLS = 1 / 100
+_OF_CHILDREN = 0.2  # of the calls: programs that have just started open their libraries
+ROUND = (
+    "round000"  # in every path that was never seen before: replaced by another text of this length, all are new again
+)
 _NOT_FOUND = -2  # minus ENOENT
 _REGULAR_FILE = 0o100644
 _BOOT = 3_600_000_000_000  # ns since boot at which the stream begins
 _EPOCH = 1_790_000_000_000_000_000  # ns since the epoch at boot
 _STEP = 4_000  # ns between events
+# What happens, by weight. "missing" is an open of a file that is not there, "process" the next step in the life of a
+# child (fork, exec, exit), "program" an exec alone, "creat" a call that rules seldom ask for.
+EVERYDAY = {"openat": 700, "missing": 100, "process": 100, "connect": 50, "accept4": 50}
 _OPEN_FLAGS = FLAGS["file_flags"]["O_RDONLY"] | FLAGS["file_flags"]["O_CLOEXEC"]
 
 
@@ -72,14 +79,25 @@ class _Process(NamedTuple):
 class Host:
     """Makes the records of a host, on and on; the same seed gives the same ones."""
 
-    def __init__(self, seed: int = 1, types: Collection[str] | None = None, sensitive: float = SENSITIVE) -> None:
+    def __init__(
+        self,
+        seed: int = 1,
+        types: Collection[str] | None = None,
+        sensitive: float = SENSITIVE,
+        mix: Mapping[str, float] = EVERYDAY,
+        never_seen: float = NEVER_SEEN,
+    ) -> None:
         """Start the processes.
 
         Args:
             seed: of the random numbers.
             types: names of the events that are made; None for all. Others of the mix are drawn anew.
             sensitive: the share of opens that read ``/etc/shadow``.
+            mix: what happens, by weight.
+            never_seen: the share of opens whose path never came before.
         """
+        self._kinds, self._kind_weights = list(mix), list(itertools.accumulate(mix.values()))
+        self._never_seen = never_seen
         self._random = random.Random(seed)  # noqa: S311 - a load, not a secret
         self._types = types
         self._sensitive = sensitive
@@ -110,9 +128,13 @@ class Host:
         return [b"".join(records[first : first + BATCH_RECORDS]) for first in range(0, events, BATCH_RECORDS)]
 
     def _event(self) -> bytes:
-        kinds = ("openat", "missing", "process", "connect", "accept4")
         while True:
-            kind = self._random.choices(kinds, (700, 100, 100, 50, 50))[0]
+            kind = self._random.choices(self._kinds, cum_weights=self._kind_weights)[0]
+            if kind == "program":
+                self._children.append(self._new_process())
+                if len(self._children) > CHILDREN:
+                    self._children.popleft()
+                return self._program("execve", self._children[-1], self._random.choice(_CHILDREN))
             record = self._lifecycle() if kind == "process" else self._call(kind)
             if record:
                 return record
@@ -121,7 +143,8 @@ class Host:
         name = "openat" if kind == "missing" else kind
         if not self._wanted(name):
             return b""
-        header = self._header(self._random.choice(self._processes))
+        is_child = bool(self._children) and self._random.random() < _OF_CHILDREN
+        header = self._header(self._random.choice(self._children if is_child else self._processes))
         if kind == "connect":
             return encode("connect", header, res=0, tuple=self._random.choice(self._peers), fd=9, l4proto=6)
         if kind == "accept4":
@@ -129,7 +152,7 @@ class Host:
         if kind == "missing":
             return encode("openat", header, fd=_NOT_FOUND, dirfd=-100, name=self._path(), flags=_OPEN_FLAGS)
         return encode(
-            "openat", header, fd=7, dirfd=-100, name=self._path(), flags=_OPEN_FLAGS, dev=64, ino=4711,
+            name, header, fd=7, dirfd=-100, name=self._path(), flags=_OPEN_FLAGS, dev=64, ino=4711,
             inode_mode=_REGULAR_FILE,
         )  # fmt: skip
 
@@ -137,9 +160,9 @@ class Host:
         chance = self._random.random()
         if chance < self._sensitive:
             return "/etc/shadow"
-        if chance < self._sensitive + NEVER_SEEN:
+        if chance < self._sensitive + self._never_seen:
             self._fresh += 1
-            return f"/var/lib/app/cache/{self._fresh:012x}.tmp"
+            return f"/var/lib/app/cache/{ROUND}{self._fresh:08x}.tmp"
         return self._random.choices(self._paths, cum_weights=self._weights)[0]
 
     def _lifecycle(self) -> bytes:
@@ -157,8 +180,9 @@ class Host:
         self._forked = child, _SHELL if is_attack else self._random.choice(_CHILDREN)
         if not self._wanted("clone"):
             return b""
+        comm = _PROGRAMS[self._processes.index(parent) % len(_PROGRAMS)].comm
         header = self._header(parent)
-        return encode("clone", header, res=child.pid, child_start=child.start, vpid=child.pid, comm="worker")
+        return encode("clone", header, res=child.pid, child_start=child.start, vpid=child.pid, comm=comm)
 
     def _wanted(self, name: str) -> bool:
         return self._types is None or name in self._types

@@ -22,10 +22,12 @@ from hullwatch.channel import (
     Answer,
     Request,
     RequestName,
+    RulesUnreadableError,
     Supervisor,
     connect_unix,
     make_channel,
     receive_request,
+    sealed_rules,
     send_answer,
 )
 from hullwatch.errors import CannotError
@@ -234,3 +236,34 @@ def test_a_unix_socket_is_connected_or_the_reason_is_raised(tmp_path: Path) -> N
         with connect_unix(str(tmp_path / "socket")) as client, server.accept()[0] as accepted:
             client.sendall(b"x")
             assert accepted.recv(1) == b"x"
+
+
+def test_changed_rules_arrive_whole_and_nobody_can_change_them(
+    ends: tuple[socket.socket, socket.socket], answering: Callable[[Callable[[Request], None]], Supervisor]
+) -> None:
+    files = [("/etc/a.yaml", b"x" * (1 << 20)), ("/etc/b\xff.yaml", b"\xff")]
+    with sealed_rules(files) as stream:
+
+        def grant(request: Request) -> None:
+            assert request.name == "changed_rules"
+            send_answer(ends[0], Answer(granted=True), stream.fileno())
+
+        assert answering(grant).changed_rules() == files
+        with pytest.raises(PermissionError):
+            os.pwrite(stream.fileno(), b"y", 0)
+        with pytest.raises(PermissionError):
+            os.ftruncate(stream.fileno(), 0)
+
+
+def test_rules_that_have_not_changed_are_nothing(
+    ends: tuple[socket.socket, socket.socket], answering: Callable[[Callable[[Request], None]], Supervisor]
+) -> None:
+    assert answering(lambda _: send_answer(ends[0], Answer(granted=True))).changed_rules() is None
+
+
+def test_rules_that_cannot_be_read_are_told_with_the_reason(
+    ends: tuple[socket.socket, socket.socket], answering: Callable[[Callable[[Request], None]], Supervisor]
+) -> None:
+    supervisor = answering(lambda _: send_answer(ends[0], Answer(granted=False, text="a.yaml is gone.")))
+    with pytest.raises(RulesUnreadableError, match=r"^a.yaml is gone\.$"):
+        supervisor.changed_rules()

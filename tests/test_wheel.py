@@ -14,6 +14,7 @@ import pytest
 from tools.repository import ROOT, tracked_files
 
 SENSOR = "hullwatch/bin/hullwatch-sensor"
+CLASSIFIER = "hullwatch/bin/libhullwatch-classifier.so"
 EXECUTABLE = 0o111
 PT_INTERP = 3  # elf(5): the segment with which a program asks for the dynamic linker
 
@@ -63,7 +64,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel: Path)
     wanted = {path.relative_to(source).as_posix() for path in tracked_files() if path.is_relative_to(source)}
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert held == wanted | {SENSOR}
+    assert held == wanted | {SENSOR, CLASSIFIER}
 
 
 @pytest.mark.timeout(300)

@@ -1,4 +1,4 @@
-"""Set up this checkout: Debian packages, the private virtual environment, the sensor.
+"""Set up this checkout: Debian packages, the private virtual environment, the sensor and the classifier.
 
 Usage: ``python3 tools/prepare.py run|test|check``. Every step says what it does, does nothing when it is
 done already, and ends with a sentence when it cannot. Only the standard library is used, because
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
 BUILD = ROOT / "build"
-SENSOR = ROOT / "src" / "hullwatch" / "bin" / "hullwatch-sensor"
+INSTALLED = ROOT / "src" / "hullwatch" / "bin"
+NATIVE = ("hullwatch-sensor", "libhullwatch-classifier.so")
 PROGRAM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # a user's PATH often lacks them
 LIBRARY_FOLDERS = ("usr/lib", "usr/lib64", "usr/local/lib")
 SLOW = 1800  # seconds; what takes longer hangs
@@ -196,9 +197,9 @@ def usable(python: Path) -> bool:
     return shown.stdout == expected and scripts.exists() and str(ENVIRONMENT) in scripts.read_text(encoding="utf-8")
 
 
-def build_sensor() -> None:
-    """Build the sensor into the package where a source is newer than it."""
-    folder = BUILD / "sensor"
+def build_native() -> None:
+    """Build the sensor and the classifier into the package where a source is newer than they are."""
+    folder = BUILD / "native"
     cache = folder / "CMakeCache.txt"
     home = f"CMAKE_HOME_DIRECTORY:INTERNAL={ROOT / 'native'}\n"
     if cache.exists() and home not in cache.read_text(encoding="utf-8"):
@@ -207,26 +208,26 @@ def build_sensor() -> None:
     path = {"PATH": os.pathsep.join((str(programs), os.environ.get("PATH", os.defpath), *PROGRAM_FOLDERS))}
     begun = time.monotonic()
     if not (folder / "build.ninja").exists():
-        say("setting up the build of the sensor in build/sensor")
+        say("setting up the build of the sensor and the classifier in build/native")
         call(
             [programs / "cmake", "-S", ROOT / "native", "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
              f"-DPython3_EXECUTABLE={programs / 'python'}"],
-            "the build of the sensor could not be set up: see the lines above.",
+            "the build of native/ could not be set up: see the lines above.",
             path,
         )  # fmt: skip
     call(
         [programs / "ninja", "-C", folder],
-        "the sensor could not be built: see the compiler's lines above.",
+        "native/ could not be built: see the compiler's lines above.",
         path,
     )
-    built = folder / "hullwatch-sensor"
-    if SENSOR.exists() and filecmp.cmp(SENSOR, built, shallow=False):
+    # What is in use is left alone unless it differs: the file of a loaded library must not change under it.
+    if filecmp.cmpfiles(INSTALLED, folder, NATIVE, shallow=False)[0] == list(NATIVE):
         return
     call(
         [programs / "cmake", "--install", folder, "--prefix", ROOT / "src"],
-        "the sensor could not be put into src/hullwatch/bin.",
+        "what was built could not be put into src/hullwatch/bin.",
     )
-    say(f"built the sensor in {time.monotonic() - begun:.1f} s")
+    say(f"built the sensor and the classifier in {time.monotonic() - begun:.1f} s")
 
 
 def prepare(purpose: str) -> None:
@@ -248,7 +249,7 @@ def prepare(purpose: str) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second make waits for the first
         install_packages({**BUILD_PACKAGES, **CHECK_PACKAGES} if purpose == "check" else BUILD_PACKAGES)
         prepare_environment("run" if purpose == "run" else "development")
-        build_sensor()
+        build_native()
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.counters import Counters
-from hullwatch.detect.engine import Engine
-from hullwatch.enrich.assembler import Assembler
+from hullwatch.detect.plan import Plan
+from hullwatch.detect.stream import Stream
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.enrich.docker_metadata import docker_source
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, say
+from hullwatch.rules.reload import Reload, Reloader, cache_of
 from hullwatch.sources.docker_connection import engine_url, tls_settings
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 TICK = 1.0  # seconds between looks at what is due
 START_TICK = 0.02  # the same until everything is ready
 READY_PATIENCE = 3.0  # seconds for a slow container engine to list what runs, before people are told that we watch
+SHOWN_PROBLEMS = 5  # mistakes in rules files that an alert has in its message
+LONGEST_PROBLEM = 4000  # characters of it
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
 
@@ -64,7 +67,6 @@ class Watch:
         self._rules = rules
         self.counters = Counters()
         self._delivery = Delivery(settings, self.counters)
-        self._engine = Engine(rules, self.counters, every=settings.rules.match == "all")
         url = settings.docker.host or engine_url(os.environ)
         is_local = url.startswith("unix://")
         self._containers = docker_source(
@@ -73,11 +75,14 @@ class Watch:
             supervisor.open_container_engine if is_local else None,
             None if is_local else tls_settings(os.environ),
         )
-        wanted = self._engine.wanted
-        self._assembler = Assembler(self.counters, self._containers.request, settings.hold.events, wanted)
-        self._sensor = Sensor(supervisor, wanted)
+        every = settings.rules.match == "all"
+        self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
+        self._sensor = Sensor(supervisor, self._stream.wanted)
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
+        self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
+        self._reloads: deque[Reload[Plan]] = deque()
+        self._refused = False  # the rules files have a mistake since they were changed
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.settimeout(0)
         self._wake_write.settimeout(0)
@@ -103,6 +108,7 @@ class Watch:
         end = float("inf") if duration is None else time.monotonic() + duration
         self._feed(encode("clock", {"time": boot_time()}, realtime=time.time_ns()))
         self._containers.start()
+        self._reloader.start()
         gc.freeze()  # rules and code stay: the collector need not look at them again and again
         try:
             while not self._stopping and time.monotonic() < end and not self._delivery.gone:
@@ -111,6 +117,7 @@ class Watch:
                     break
                 self._read_sensor()
                 self._read_containers()
+                self._read_reloads()
                 self._give_up_waiting(f"no metadata within {self._hold_timeout // 1_000_000} ms", self._hold_timeout)
                 self._do_what_is_due(time.monotonic())
         finally:
@@ -124,11 +131,7 @@ class Watch:
 
     def _feed(self, batch: bytes) -> None:
         """Judge a batch of records: the one place where the stream goes through the pipeline."""
-        for event in self._assembler.feed(batch):
-            match = self._engine.judge(event)
-            if match is not None:
-                for one in (match, *self._engine.following(match)):
-                    self._delivery.match(one)
+        self._delivery.matches(self._stream.feed(batch))
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
@@ -138,7 +141,7 @@ class Watch:
         """Wait until something has come or is due; return what has come."""
         now = time.monotonic()
         patience = min(TICK if self._ready else START_TICK, end - now, self._sensor.patience(now))
-        deadline = self._assembler.gate.next_deadline(self._hold_timeout)
+        deadline = self._stream.assembler.gate.next_deadline(self._hold_timeout)
         if deadline is not None:
             patience = min(patience, (deadline - boot_time()) / 1e9)
         with selectors.DefaultSelector() as selector:
@@ -179,8 +182,41 @@ class Watch:
         while self._inbox:
             self._feed_own("container", json=encode_container(self._inbox.popleft()))
 
+    def _take_reload(self, reload: Reload[Plan]) -> None:
+        """Take what came of changed rules files; called in the reloader's thread."""
+        self._reloads.append(reload)
+        self._wake()
+
+    def _read_reloads(self) -> None:
+        while self._reloads:
+            rules, problem, plan = self._reloads.popleft()
+            if rules is None:
+                self._refused = True
+                self._delivery.internal(
+                    "Rules not reloaded",
+                    "Error",
+                    f"The changed rules files cannot be used, and the rules of before go on: {first_lines(problem)}",
+                    problem=problem[:LONGEST_PROBLEM],
+                )
+            else:
+                self._replace_rules(rules, plan)
+
+    def _replace_rules(self, rules: RuleSet, plan: Plan | None) -> None:
+        """Judge with other rules from the next event on; processes, containers and held events stay."""
+        change = rules_change(self._rules, rules)
+        again = " They are good again." if self._refused else ""
+        self._rules, self._refused = rules, False
+        self._stream.replace(rules, plan)
+        self._sensor.want(self._stream.wanted)
+        gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
+        gc.collect()
+        gc.freeze()
+        for remark in rules.selection.remarks:
+            say(f"Warning: {remark}")
+        self._delivery.internal("Rules reloaded", "Informational", f"The rules files have changed: {change}.{again}")
+
     def _give_up_waiting(self, reason: str, timeout: int) -> None:
-        for full_id in self._assembler.gate.overdue(boot_time(), timeout):
+        for full_id in self._stream.assembler.gate.overdue(boot_time(), timeout):
             self._feed_own("container_timeout", id=full_id, reason=reason)
 
     def _do_what_is_due(self, now: float) -> None:
@@ -188,7 +224,7 @@ class Watch:
             self._ready = True
             number = len(self._rules.rules)
             say(f"Watching this host with {number} rule{'s' * (number != 1)}; Ctrl-C ends it.")
-        self._sensor.repair_gaps(self._assembler.gaps, now)
+        self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
         if now >= self._next_status:
             self._next_status = now + STATUS_INTERVAL
@@ -211,10 +247,25 @@ class Watch:
                 self._feed(frame.records)
         self._give_up_waiting("Hullwatch ends", 0)
         self._containers.stop()
+        self._reloader.stop()
         self._delivery.close()
         self._write_status()
         sys.stderr.write(summary(self.counters, colour=has_colours(2)))
         sys.stderr.flush()
+
+
+def rules_change(before: RuleSet, after: RuleSet) -> str:
+    """Return in words how many rules there are and how many are new or gone."""
+    old, new = ({rule.name for rule in rules.rules} for rules in (before, after))
+    number = "1 rule judges" if len(new) == 1 else f"{len(new)} rules judge"
+    return f"{number} now, {len(new - old)} new, {len(old - new)} gone"
+
+
+def first_lines(text: str) -> str:
+    """Return the first lines of a text as one."""
+    lines = text.splitlines()
+    more = f" ... and {len(lines) - SHOWN_PROBLEMS} more" if len(lines) > SHOWN_PROBLEMS else ""
+    return (" ".join(lines[:SHOWN_PROBLEMS]) + more)[:LONGEST_PROBLEM]
 
 
 def boot_time() -> int:

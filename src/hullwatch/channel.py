@@ -8,26 +8,34 @@ else: paths and arguments are the supervisor's own.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 import struct
 import threading
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import msgspec
 
 from hullwatch.errors import CannotError
 
-RequestName = Literal["start_sensor", "sensor_end", "open_container_engine"]
+RequestName = Literal[
+    "start_sensor", "sensor_end", "open_container_engine", "changed_rules", "rules_taken", "rules_refused"
+]
 
 REQUESTS: dict[RequestName, str] = {
     "start_sensor": "start the sensor and return the socket to it",
     "sensor_end": "tell how the sensor ended",
     "open_container_engine": "return a connection to the configured container engine's socket",
+    "changed_rules": "return the rules files when they have changed, in a sealed memory file",
+    "rules_taken": "know that the changed rules judge now, also after a crash",
+    "rules_refused": "know that the changed rules have a mistake",
 }
 
 MAXIMUM_MESSAGE = 4096
+MAXIMUM_RULES = 80 << 20  # bytes in a memory file of rules files
 ANSWER_TIMEOUT = 10.0  # seconds
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
 
 
@@ -35,6 +43,10 @@ class Request(msgspec.Struct, frozen=True):
     """What the engine asks for."""
 
     name: RequestName
+
+
+class RulesUnreadableError(Exception):
+    """The rules files have changed and cannot be read; the text is a sentence."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -83,6 +95,26 @@ def send_answer(end: socket.socket, answer: Answer, descriptor: int | None = Non
     descriptors = [] if descriptor is None else [descriptor]
     with contextlib.suppress(OSError):  # the engine is gone, which its end will tell
         socket.send_fds(end, [data], descriptors)
+
+
+def sealed_rules(files: list[tuple[str, bytes]]) -> BinaryIO:
+    """Return a memory file of rules files that nobody can change any more.
+
+    Raises:
+        CannotError: when it cannot be made.
+    """
+    stream: BinaryIO | None = None
+    try:
+        descriptor = os.memfd_create("hullwatch-rules", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        stream = os.fdopen(descriptor, "wb")
+        stream.write(msgspec.msgpack.encode(files))
+        stream.flush()
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+    except OSError as error:
+        if stream is not None:
+            stream.close()
+        raise CannotError(f"The rules files cannot be handed over: {error.strerror}.") from error
+    return stream
 
 
 class Supervisor:
@@ -145,6 +177,33 @@ class Supervisor:
                 os.close(descriptor)
             raise CannotError(answer.text or f"The supervisor refused the request {name}.")
         return socket.socket(fileno=descriptor)
+
+    def changed_rules(self) -> list[tuple[str, bytes]] | None:
+        """Return names and texts of the rules files when they have changed; None when they have not.
+
+        They come again until ``rules_taken`` or ``rules_refused`` says that they have arrived.
+
+        Raises:
+            RulesUnreadableError: when they have changed and cannot be read.
+            CannotError: when the supervisor does not answer.
+        """
+        answer, descriptor = self._ask("changed_rules")
+        if descriptor is None:
+            if not answer.granted:
+                raise RulesUnreadableError(answer.text)
+            return None
+        with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor
+            stream.seek(0)
+            data = stream.read(MAXIMUM_RULES)
+        return msgspec.msgpack.decode(data, type=list[tuple[str, bytes]])
+
+    def rules_taken(self) -> None:
+        """Say that the rules that ``changed_rules`` returned judge from now on."""
+        self._ask("rules_taken")
+
+    def rules_refused(self) -> None:
+        """Say that the rules that ``changed_rules`` returned, or could not, leave those of before in place."""
+        self._ask("rules_refused")
 
     def sensor_end(self) -> Answer:
         """Tell how the last sensor ended."""

@@ -26,6 +26,7 @@ class Counters(msgspec.Struct, kw_only=True):
         unreadable_records: records that could not be decoded.
         out_of_order: events that came too late to be put in order; they were judged.
         slow_writes: writes of an output that had to wait for its reader.
+        forgotten: what rules with state remembered by a key and had to forget early, for want of room.
     """
 
     started: int = msgspec.field(default_factory=time.time_ns)
@@ -42,6 +43,7 @@ class Counters(msgspec.Struct, kw_only=True):
     unreadable_records: int = 0
     out_of_order: int = 0
     slow_writes: int = 0
+    forgotten: int = 0
 
     def drop(self, kind: str, reason: str, number: int = 1) -> None:
         """Count ``number`` lost events of a type with the reason."""
@@ -95,4 +97,5 @@ class Counters(msgspec.Struct, kw_only=True):
             "unreadable_records": self.unreadable_records,
             "out_of_order": self.out_of_order,
             "slow_writes": self.slow_writes,
+            "forgotten": self.forgotten,
         }

@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, NoReturn
 from hullwatch.alerts.mask import Masker
 from hullwatch.app import Watch
 from hullwatch.channel import Supervisor
-from hullwatch.config.rules_files import find, read
-from hullwatch.errors import CannotError, HullwatchError, UsageError
+from hullwatch.config.rules_files import read_all
+from hullwatch.counters import Counters
+from hullwatch.detect.stream import Stream
+from hullwatch.errors import CannotError, HullwatchError
 from hullwatch.outputs.output import OUTPUTS
 from hullwatch.outputs.stdout import say
 from hullwatch.rules import loader, pack
-from hullwatch.rules.priority import Priority
 from hullwatch.rules.problem import RulesError
+from hullwatch.rules.reload import cache_of, load_rules
 
 if TYPE_CHECKING:
     import socket
 
     from hullwatch.config.settings import Settings
-    from hullwatch.rules.loader import RuleSet, RulesFile
+    from hullwatch.rules.loader import RulesFile
 
 NAME = "hullwatch-engine"
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
@@ -35,30 +37,26 @@ CRASHED = 70  # the exit code after a mistake of the engine's own (EX_SOFTWARE o
 
 # Imported by libraries when they need them, which is too late for a user who may not see the files.
 _WRONG_RULE = b"- rule: wrong\n  desc: wrong\n  condition: proc.nam = x\n  output: wrong\n  priority: info\n"
+_RULE = b"""- rule: preload
+  desc: of everything that loads something when it is first used
+  condition: >
+    evt.type in (openat, connect) and (fd.name glob "/x/*" or fd.name regex "x.*" or fd.name pmatch (/x)
+    or fd.snet = 10.0.0.0/8 or user.name = x or group.name = x or fd.sproto = x)
+  output: "%evt.time %user.name"
+  priority: INFO
+"""
 _LATE_IMPORTS = ("docker.errors", "docker.tls", "encodings.idna", "http.client", "stringprep", "traceback")
 
 
-def read_rules(settings: Settings) -> list[RulesFile]:
-    """Return the rules files that the settings name, or the built-in ones.
+def read_rules(settings: Settings, *, again: bool = False) -> list[RulesFile]:
+    """Return the rules files that the settings name, or the built-in ones; ``again``: they were read before.
 
     Raises:
         UsageError: when one cannot be read.
     """
     if not settings.rules.files:
         return pack.builtin_files()
-    return [loader.RulesFile(name=str(path), text=read(path)) for path in find(settings.rules.files)]
-
-
-def check_rules(files: list[RulesFile], priority: str) -> RuleSet:
-    """Return the rules of the files that matter at least as much as ``priority``.
-
-    Raises:
-        UsageError: with a sentence for each mistake, with file, line and column.
-    """
-    try:
-        return loader.load(files, Priority.parse(priority))
-    except RulesError as error:
-        raise UsageError(str(error)) from error
+    return [loader.RulesFile(*file) for file in read_all(settings.rules.files, again=again)]
 
 
 def preload() -> None:
@@ -72,7 +70,8 @@ def preload() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     with contextlib.suppress(RulesError):
-        loader.load([*pack.builtin_files(), loader.RulesFile(name="preload", text=_WRONG_RULE)])
+        loader.load([loader.RulesFile(name="preload", text=_WRONG_RULE)])
+    Stream(loader.load([loader.RulesFile(name="preload", text=_RULE)]), Counters(), lambda _: None, 0)
 
 
 def be_engine(
@@ -104,7 +103,10 @@ def be_engine(
         with contextlib.suppress(OSError):  # only what `ps` shows
             Path("/proc/self/comm").write_text(NAME, encoding="ascii")
         _drop_privileges(*user)
-        watch = Watch(settings, check_rules(files, settings.rules.priority), Supervisor(channel), state, crashes)
+        rules = load_rules(files, settings.rules, cache_of(state))
+        for remark in () if crashes else rules.selection.remarks:
+            say(f"Warning: {remark}")
+        watch = Watch(settings, rules, Supervisor(channel), state, crashes)
         signal.signal(signal.SIGTERM, watch.stop)
         code = watch.run(lifeline)
     except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape

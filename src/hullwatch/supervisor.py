@@ -16,7 +16,7 @@ import socket
 import subprocess
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from hullwatch.channel import (
     Answer,
@@ -24,12 +24,15 @@ from hullwatch.channel import (
     connect_unix,
     make_channel,
     receive_request,
+    sealed_rules,
     send_answer,
 )
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
-from hullwatch.engine_process import be_engine, check_rules, preload, read_rules
-from hullwatch.errors import CannotError
+from hullwatch.config.rules_files import FilesWatch
+from hullwatch.engine_process import be_engine, preload, read_rules
+from hullwatch.errors import CannotError, UsageError
 from hullwatch.outputs.stdout import say
+from hullwatch.rules.reload import load_rules
 from hullwatch.sources.docker_connection import engine_url
 from hullwatch.sources.host import kernel_problem, types_problem
 
@@ -45,6 +48,7 @@ UNUSED_USER = 60_975
 SENSOR_BUFFER = 4 << 20  # bytes in the socket between sensor and engine
 SENSOR_END_WAIT = 2.0  # seconds for a sensor whose socket is closed to end
 STOP_WAIT = 10.0  # seconds for the engine to deliver what is left
+LONGEST_REASON = 2000  # characters in an answer to the engine
 RESTARTS_MAXIMUM = 5  # crashes of the engine ...
 RESTARTS_PERIOD = 60.0  # ... within this many seconds, then we give up
 
@@ -56,16 +60,15 @@ def run(settings: Settings) -> int:
         UsageError: for a rules file that cannot be read or is wrong.
         CannotError: when something is missing: root, BTF, the sensor; or another instance runs.
     """
+    watch = FilesWatch(settings.rules.files)
     files = read_rules(settings)
     if os.geteuid() != 0:
-        check_rules(
-            files, settings.rules.priority
-        )  # a wrong file is worth knowing before the permission that is missing as well
+        load_rules(files, settings.rules)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
         preload()
-        return _Supervision(settings, files).serve()
+        return _Supervision(settings, files, watch).serve()
     finally:
         os.close(lock)
 
@@ -112,6 +115,15 @@ def take_lock(directory: Path) -> int:
     return descriptor
 
 
+def has_terminal() -> bool:
+    """Whether there is a terminal that this process belongs to."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 def engine_user(configured: str) -> tuple[int, int]:
     """Return uid and gid of the user that the engine and the sensor run as.
 
@@ -137,9 +149,12 @@ def engine_user(configured: str) -> tuple[int, int]:
 class _Supervision:
     """One run: the processes and the loop that waits for them."""
 
-    def __init__(self, settings: Settings, files: list[RulesFile]) -> None:
+    def __init__(self, settings: Settings, files: list[RulesFile], watch: FilesWatch) -> None:
         self._settings = settings
         self._files = files
+        self._offered = files  # what the engine was given last, good or not
+        self._watch = watch
+        self._had_terminal = has_terminal()
         self._sensor_path = check_host(settings)
         self._uid, self._gid = engine_user(settings.engine.user)
         self._state = self._make_state_directory()
@@ -192,6 +207,9 @@ class _Supervision:
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGCHLD:
             return
+        if number == signal.SIGHUP and (has_terminal() or not self._had_terminal):
+            self._watch.ask()  # somebody sent it; a terminal that is closed sends it too, and is gone then
+            return
         if self._stopping is not None:  # asked twice: somebody is in a hurry
             self._stopping = 0.0
             return
@@ -204,6 +222,7 @@ class _Supervision:
     # ---- the engine
 
     def _start_engine(self, crashes: int = 0) -> None:
+        self._watch.settle()  # rules that an engine crashed of are not offered again
         ours, theirs = make_channel()
         lifeline_read, self._lifeline = os.pipe()
         pid = os.fork()
@@ -266,7 +285,7 @@ class _Supervision:
     # ---- requests
 
     def _answer(self, channel: socket.socket) -> None:
-        connection: socket.socket | None = None
+        connection: socket.socket | BinaryIO | None = None
         try:
             request = receive_request(channel, self._engine)
         except (EOFError, ConnectionError):
@@ -286,7 +305,7 @@ class _Supervision:
         if connection is not None:
             connection.close()
 
-    def _grant(self, request: Request) -> tuple[Answer, socket.socket | None]:
+    def _grant(self, request: Request) -> tuple[Answer, socket.socket | BinaryIO | None]:
         match request.name:
             case "start_sensor":
                 return Answer(granted=True), self._start_sensor()
@@ -294,6 +313,21 @@ class _Supervision:
                 return self._sensor_end(), None
             case "open_container_engine":
                 return Answer(granted=True), self._open_container_engine()
+            case "changed_rules":
+                return Answer(granted=True), self._changed_rules()
+            case "rules_taken" | "rules_refused":
+                self._watch.settle()
+                self._files = self._offered if request.name == "rules_taken" else self._files
+                return Answer(granted=True), None
+
+    def _changed_rules(self) -> BinaryIO | None:
+        if not self._watch.changed():
+            return None
+        try:
+            self._offered = read_rules(self._settings, again=True)
+        except UsageError as error:
+            raise CannotError(str(error)[:LONGEST_REASON]) from error
+        return sealed_rules([(file.name, file.text) for file in self._offered])
 
     def _start_sensor(self) -> socket.socket:
         self._stop_sensor()

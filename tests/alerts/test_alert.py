@@ -27,7 +27,7 @@ def event(container: Container = WEB, *, held: bool = False, comm: str = "mysql"
 
 
 def made(of: Event, message: str = "m", **fields: object) -> Alert:
-    return make_alert(Rule(), "Warning", (message, fields), of, mask=Masker().value, hostname="h", labels={"team": "x"})
+    return make_alert(Rule(), "Warning", (message, fields), of, masker=Masker(), hostname="h", labels={"team": "x"})
 
 
 def test_an_alert_says_what_rule_event_and_container_say() -> None:
@@ -69,3 +69,8 @@ def test_metadata_that_was_not_there_in_time_is_told(of: Event, metadata: str) -
 def test_an_alert_of_the_host_has_no_container_name() -> None:
     alert = made(event(HOST))
     assert (alert.container_id, alert.container_name, alert.container_image) == ("host", "", "")
+
+
+def test_what_the_output_names_is_as_the_output_says() -> None:
+    alert = made(event(), **{"container.image.tag": ""})
+    assert alert.output_fields["container.image.tag"] == ""

@@ -178,3 +178,71 @@ def test_any_text_is_masked_to_valid_text(text: str, program: str) -> None:
 def test_whatever_the_password_is_it_does_not_come_through(secret: str) -> None:
     line = f"app --password={secret} PASSWORD={secret} https://u:{secret}@h/ --token {secret}"
     assert secret not in MASKER.text(line).replace("***", "")
+
+
+def one_by_one(masker: Masker, message: str, fields: dict[str, object], program: str) -> tuple[str, dict[str, object]]:
+    """Mask an alert in the simple way."""
+    return masker.text(message, program), {name: masker.value(value, program) for name, value in fields.items()}
+
+
+OWN = Masker([r"^own(?P<secret>[0-9]+)$", r"\bmine\b"])
+ANCHORED = [Masker([pattern]) for pattern in (r"\Aown(?P<secret>[0-9]+)\z", r"(?-m:^own(?P<secret>[0-9]+)$)")]
+ODD = [
+    "own1",
+    "mine",
+    "_pass=x",
+    "=x",
+    "--token",
+    "-p",
+    "hunter2",
+    "\n",
+    " ",
+    "curl",
+    "mysql ",
+    "é",
+    "\udcff",
+    "x" * 5000,
+]
+PIECES = st.sampled_from([*MASKED, *LEFT_ALONE, *ODD])
+LINES = st.lists(PIECES, max_size=3).map("".join)
+VALUES = st.dictionaries(
+    st.sampled_from("abcd"),
+    LINES | st.none() | st.booleans() | st.integers() | LINES.map(lambda text: text.encode("utf-8", "surrogateescape"))
+    | st.lists(LINES, max_size=3) | st.tuples(st.just("--token"), LINES),
+)  # fmt: skip
+
+
+@given(st.sampled_from([MASKER, OWN, *ANCHORED]), LINES, VALUES, st.sampled_from(["", "nginx", "mysql", "curl"]))
+def test_an_alert_is_masked_as_its_texts_are_one_by_one(
+    masker: Masker, message: str, fields: dict[str, object], program: str
+) -> None:
+    assert masker.alert(message, dict(fields), program) == one_by_one(masker, message, fields, program)
+
+
+@pytest.mark.parametrize("text", MASKED)
+@pytest.mark.parametrize("number", range(3))
+def test_a_secret_is_found_in_each_text_of_an_alert_that_has_none_else(text: str, number: int) -> None:
+    texts = ["ls -la", "ls -la", "ls -la"]
+    texts[number] = text
+    message, fields = MASKER.alert(texts[0], {"a": texts[1], "b": None, "c": texts[2]})
+    assert [message, fields["a"], fields["c"]] == [MASKER.text(one) for one in texts]
+    assert fields["b"] is None
+
+
+def test_the_options_of_the_process_are_hidden_in_an_alert_that_has_no_other_secret() -> None:
+    assert MASKER.alert("args", {"a": "-phunter2"}, "mysql") == ("args", {"a": "-p***"})
+
+
+def test_a_text_of_an_alert_that_is_too_long_is_cut() -> None:
+    text = "x" * (LONGEST_TEXT + 1)
+    assert MASKER.alert("m", {"a": text}) == ("m", {"a": MASKER.text(text)})
+
+
+@pytest.mark.parametrize("masker", [OWN, *ANCHORED])
+def test_a_pattern_of_the_user_for_a_whole_text_holds_for_each_text_of_an_alert(masker: Masker) -> None:
+    assert masker.alert("own5", {"a": "own1", "b": "x own1"}) == ("own***", {"a": "own***", "b": "x own1"})
+
+
+def test_without_google_re2_alerts_are_masked_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mask.importlib, "import_module", _no_module)
+    assert Masker().alert("app --token=x", {"a": "app --token=y"}) == ("app --token=***", {"a": "app --token=***"})

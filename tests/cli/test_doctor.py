@@ -8,7 +8,8 @@ from hullwatch.cli.checks import kernel
 from hullwatch.cli.checks.check import Check
 from hullwatch.cli.doctor import doctor
 
-NAMES = ["configuration", "kernel", "BTF", "lockdown", "permissions", "sensor", "engine", "rules", "instance"]
+FIRST = ["configuration", "kernel", "BTF", "lockdown", "permissions", "sensor", "classifier"]
+NAMES = [*FIRST, "engine", "rules", "instance"]
 
 
 def returning(answer: object) -> Callable[..., object]:
@@ -24,6 +25,7 @@ def _a_machine_where_all_is_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         "hullwatch.cli.checks.kernel.lockdown": Check("lockdown", "ok", "Fine."),
         "hullwatch.cli.checks.permissions.capabilities": Check("permissions", "ok", "Fine."),
         "hullwatch.cli.checks.sensor.sensor": Check("sensor", "ok", "Fine."),
+        "hullwatch.cli.checks.classifier.classifier": Check("classifier", "ok", "Fine."),
         "hullwatch.cli.checks.engines.engines": [Check("engine", "warn", "None.", "do")],
         "hullwatch.cli.checks.rules.rules": Check("rules", "ok", "Fine."),
     }

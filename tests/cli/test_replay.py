@@ -84,7 +84,7 @@ def test_wrong_lines_are_told_with_their_number_and_the_others_are_judged(files:
     assert "standard input, line 1, is left out: it is no JSON object" in said
     assert "standard input, line 2, is left out: proc.pid is a whole number, and 'x' is not." in said
     assert "'proc.nam', and there is no such field (did you mean proc.name?)" in said
-    assert "1 events, 2 dropped, 1 alert" in said
+    assert "1 event, 2 dropped, 1 alert" in said
 
 
 def test_after_many_wrong_lines_the_others_are_only_counted(files: tuple[str, str]) -> None:
@@ -125,3 +125,24 @@ def test_a_reader_that_has_gone_ends_the_replay(files: tuple[str, str]) -> None:
     done = subprocess.run(["sh", "-c", command], input=data * 20_000, capture_output=True, check=False, timeout=60)
     assert len(done.stdout.splitlines()) == 1
     assert b"Traceback" not in done.stderr
+
+
+def test_a_file_without_any_event_is_bad_input(files: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "no.ndjson").write_text("nothing\n[1]\n")
+    code, alerts, said = replay(str(tmp_path / "no.ndjson"), "-r", files[1])
+    assert (code, alerts) == (2, [])
+    assert "0 events, 2 dropped" in said
+    assert "No line of" in said.splitlines()[-1]
+
+
+def test_what_was_parsed_is_kept_where_the_settings_say(
+    files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_CACHE", str(tmp_path / "kept"))
+    first = replay(files[0], "-r", files[1])
+    (kept,) = (tmp_path / "kept").iterdir()
+    assert replay(files[0], "-r", files[1])[:2] == first[:2]
+    kept.write_bytes(b"broken")
+    code, alerts, said = replay(files[0], "-r", files[1])
+    assert (code, alerts) == first[:2]
+    assert f"Warning: The cache of rules {kept} is ignored: it is broken." in said

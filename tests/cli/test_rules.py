@@ -120,3 +120,19 @@ def test_a_mistake_in_a_file_of_cases_is_a_usage_error_with_its_place(tmp_path: 
 def test_a_folder_without_cases_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no test cases in"):
         run_tests([str(tmp_path)])
+
+
+def test_with_match_all_every_rule_that_matches_is_expected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "good.yaml").write_text(RULE + RULE.replace("rule: Bash", "rule: Also"))
+    path = tmp_path / "cases.yaml"
+    path.write_text(
+        "rules: good.yaml\ncases: [{it: x, alerts: [Bash, Also], events: [{type: execve, proc: {name: bash}}]}]"
+    )
+    assert run_tests([str(path)]) == 1
+    assert "Expected 'Bash', 'Also', got 'Bash'." in capsys.readouterr().out
+    assert run_tests([str(path)], match="all") == 0
+
+
+def test_match_is_first_or_all() -> None:
+    with pytest.raises(UsageError, match='--match is first or all, not "every"'):
+        run_tests([], match="every")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hullwatch.cli.event_file import LARGEST_EVENT
 from hullwatch.cli.rules import validate
 from hullwatch.cli.rules_coverage import coverage
 from hullwatch.cli.rules_describe import describe
-from hullwatch.cli.rules_explain import LARGEST_EVENT, explain
+from hullwatch.cli.rules_explain import explain
 from hullwatch.cli.rules_list import list_rules
 from hullwatch.errors import UsageError
 from tools.repository import ROOT
@@ -54,8 +55,8 @@ def objects(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_list_is_a_line_with_tabs_for_each_rule_in_a_pipe(rules: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert list_rules([rules]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"Shell\tNotice\tenabled\tsyscall\tT9999,mitre_execution,t1059.004\t{rules}:4",
-        f"Quiet one\tDebug\tdisabled\tsyscall\t\t{rules}:10",
+        f"Shell\tNotice\tenabled\tsyscall\tT9999,mitre_execution,t1059.004\t{rules}:4\t",
+        f"Quiet one\tDebug\tdisabled\tsyscall\t\t{rules}:10\tenabled: false",
     ]
 
 
@@ -288,7 +289,7 @@ def on_terminal(*arguments: str, no_colour: bool = False) -> str:
 
 def test_on_a_terminal_the_list_is_a_table_with_headings(rules: str) -> None:
     first, second, *_ = on_terminal("rules", "list", "-r", rules).splitlines()
-    assert first.split() == ["NAME", "PRIORITY", "STATE", "SOURCE", "TAGS", "PLACE"]
+    assert first.split() == ["NAME", "PRIORITY", "STATE", "SOURCE", "TAGS", "PLACE", "WHY"]
     assert second.index("Notice") == first.index("PRIORITY")
 
 
@@ -298,3 +299,60 @@ def test_on_a_terminal_results_are_coloured_unless_no_color_is_set(rules: str, e
     assert "\x1b[32mtrue  \x1b[0m" in coloured
     assert "\x1b[33mabsent\x1b[0m" in coloured
     assert "\x1b" not in on_terminal(*arguments, no_colour=True)
+
+
+CHAIN = """
+- rule: Chain
+  desc: d
+  sequence:
+    - {condition: evt.type = execve and proc.name = bash, by: proc.name}
+    - {condition: evt.type = openat, by: fd.name}
+  by: container
+  within: 5m
+  output: x
+  priority: INFO
+- rule: Often
+  desc: d
+  condition: evt.type = execve
+  threshold: {count: 3, within: 1m, distinct: proc.name}
+  output: x
+  priority: INFO
+"""
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> str:
+    path = tmp_path / "chain.yaml"
+    path.write_text(CHAIN)
+    return str(path)
+
+
+def test_explain_shows_every_step_of_a_sequence(chain: str, event: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain("Chain", event, [chain]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(
+        "Chain: step 1 of 2 matches this execve\nIt alerts for 2 steps in order within 5m, by container.\n"
+    )
+    assert "\nStep 1 of 2: matches\n" in shown
+    assert "\nStep 2 of 2: does not match\n" in shown
+    assert '\nGrouped by: container is "host", proc.name is "bash"\n' in shown
+    assert '\nGrouped by: container is "host", fd.name is absent\n' in shown
+    assert explain("Chain", event, [chain], output="json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [step["matches"] for step in told["steps"]] == [True, False]
+
+
+def test_describe_shows_what_a_rule_remembers(chain: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert describe("Chain", [chain]) == 0
+    shown = capsys.readouterr().out
+    assert "remembers\n  2 steps in order within 5m\n  by container\n" in shown
+    assert "step 2, by fd.name, with macros and lists written out\n  evt.type = openat\n" in shown
+    assert describe("Chain", [chain], output="json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["by"], told["within"]) == (["container"], 300.0)
+    assert [(step["condition"], step["by"]) for step in told["sequence"]] == [
+        ("evt.type = execve and proc.name = bash", ["proc.name"]),
+        ("evt.type = openat", ["fd.name"]),
+    ]
+    assert describe("Often", [chain], output="json") == 0
+    assert json.loads(capsys.readouterr().out)["threshold"] == {"count": 3, "distinct": "proc.name"}

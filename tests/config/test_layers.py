@@ -139,3 +139,37 @@ def test_any_text_is_settings_or_a_usage_error(tmp_path_factory: pytest.TempPath
         load(config_file=str(path), environment={}, default_files=[])
     except UsageError as error:
         assert str(path) in str(error)  # noqa: PT017 - either outcome is right
+
+
+def test_rules_are_turned_on_and_off_in_the_form_of_falco(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('[[rules.selection]]\ndisable = {rule = "*"}\n[[rules.selection]]\nenable = {tag = "network"}\n')
+    entries = load({}, str(path), {}, []).settings.rules.selection
+    assert [str(entry) for entry in entries] == ["disable rule '*'", "enable tag 'network'"]
+
+
+def test_a_variable_has_entries_as_the_file_does() -> None:
+    text = '[{disable = {rule = "*"}}, {enable = {tag = "network"}}]'
+    entries = load({}, None, {"HULLWATCH_RULES_SELECTION": text}, []).settings.rules.selection
+    assert [str(entry) for entry in entries] == ["disable rule '*'", "enable tag 'network'"]
+    with pytest.raises(
+        UsageError, match=r"variable HULLWATCH_RULES_SELECTION: .*write it as in the configuration file"
+    ):
+        load({}, None, {"HULLWATCH_RULES_SELECTION": "network"}, [])
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("{}", "either enable or disable"),
+        ('{disable = {rule = "a"}, enable = {rule = "b"}}', "either enable or disable"),
+        ("{disable = {}}", "either rule or tag"),
+        ('{disable = {name = "a"}}', "name"),
+        ('{disable = {rule = ""}}', "length"),
+    ],
+)
+def test_an_entry_that_means_nothing_is_told_with_its_line(tmp_path: Path, entry: str, sentence: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(f"[rules]\nselection = [{entry}]\n")
+    with pytest.raises(UsageError, match=f"c.toml:2: rules.selection has a wrong value: .*{sentence}"):
+        load({}, str(path), {}, [])

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from hullwatch.config.paths import (
+    cache_directory,
     configuration_files,
     private_directory,
     run_directory,
@@ -82,3 +83,12 @@ def test_a_sensor_that_is_set_must_be_a_program(tmp_path: Path) -> None:
     assert sensor_program(str(tmp_path / "sensor")) is None
     (tmp_path / "sensor").chmod(0o755)
     assert sensor_program(str(tmp_path / "sensor")) == tmp_path / "sensor"
+
+
+def test_what_can_be_made_again_has_a_place_that_fits_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert cache_directory("", {"XDG_CACHE_HOME": "/home/ada/.cache"}) == Path("/var/cache/hullwatch")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert cache_directory("", {"XDG_CACHE_HOME": "/home/ada/cache"}) == Path("/home/ada/cache/hullwatch")
+    assert cache_directory("", {"HOME": "/home/ada"}) == Path("/home/ada/.cache/hullwatch")
+    assert cache_directory("/srv/cache", {}) == Path("/srv/cache")

@@ -1,127 +1,146 @@
-"""The engine: the first rule that matches wins, and a rule that fails blinds no other."""
+"""The engine: the first rule that matches wins, rules with state are always asked, a failing one blinds no other."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+import json
+from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
-from hullwatch.enrich.container import HOST
-from hullwatch.events.event import Event
-from hullwatch.events.table import BY_NAME, EVENTS
+from hullwatch.detect.plan import Plan
+from hullwatch.events.table import EVENTS
+from tests.rules.conftest import load_text, make_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from hullwatch.events.event import Event
     from hullwatch.rules.loader import RuleSet
 
-
-class Rules:
-    """A set of rules, each a name, its event type and what it says of an event; in load order."""
-
-    def __init__(self, *rules: tuple[str, str, Callable[[Event], bool]]) -> None:
-        self.asked: list[str] = []
-        self._rules = [
-            (kind, SimpleNamespace(name=name, matches=self._noting(name, says))) for name, kind, says in rules
-        ]
-
-    def _noting(self, name: str, says: Callable[[Event], bool]) -> Callable[[Event], bool]:
-        def matches(event: Event) -> bool:
-            self.asked.append(name)
-            return says(event)
-
-        return matches
-
-    def for_type(self, name: str) -> list[Any]:
-        return [rule for kind, rule in self._rules if kind == name]
+YES = "evt.type = openat and fd.name = /etc/passwd"
+NO = "evt.type = openat and fd.name = /etc/shadow"
+THRICE = {"threshold": {"count": 3, "within": "1m"}, "by": ["proc.pid"]}
 
 
-def engine(rules: Rules, counters: Counters | None = None, *, every: bool = False) -> Engine:
-    return Engine(cast("RuleSet", rules), counters or Counters(), every=every)
+def rules_of(*conditions: str, **more: object) -> RuleSet:
+    """Return rules r0, r1, ...; ``more`` are keys of the last one."""
+    shared: dict[str, object] = {"desc": "d", "output": "x", "priority": "NOTICE", "warn_evttypes": False}
+    rules = [shared | {"rule": f"r{number}", "condition": one} for number, one in enumerate(conditions)]
+    return load_text(json.dumps([*rules[:-1], rules[-1] | more]))
 
 
-def event(name: str = "openat") -> Event:
-    return Event(number=1, time=1, type=BY_NAME[name], params={}, process=None, container=HOST)
+@pytest.fixture(params=[True, False], ids=["deciding once", "asking every time"])
+def decide_once(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
 
 
-def yes(_: Event) -> bool:
-    return True
+def found(rules: RuleSet, event: Event, *, every: bool = False, decide_once: bool = True) -> list[str]:
+    engine = Engine(rules, Counters(), every=every, decide_once=decide_once)
+    return [match.rule.name for match in engine.matches(event)]
 
 
-def no(_: Event) -> bool:
-    return False
+def test_the_first_rule_that_matches_wins(*, decide_once: bool) -> None:
+    assert found(rules_of(NO, YES, YES), make_event(), decide_once=decide_once) == ["r1"]
 
 
-def fails(_: Event) -> bool:
-    raise ValueError("a value that nobody thought of")
+def test_with_every_all_rules_that_match_count_in_their_order(*, decide_once: bool) -> None:
+    assert found(rules_of(YES, NO, YES), make_event(), every=True, decide_once=decide_once) == ["r0", "r2"]
 
 
-def test_the_first_rule_that_matches_wins_and_later_ones_are_not_asked() -> None:
-    rules = Rules(("one", "openat", no), ("two", "openat", yes), ("three", "openat", yes))
-    opened = event()
-    match = engine(rules).judge(opened)
-    assert match is not None
-    assert (match.rule.name, match.event) == ("two", opened)
-    assert rules.asked == ["one", "two"]
+def test_rules_that_name_the_event_type_come_before_those_that_name_none(*, decide_once: bool) -> None:
+    assert found(rules_of("fd.name = /etc/passwd", YES), make_event(), decide_once=decide_once) == ["r1"]
 
 
-def test_an_event_that_no_rule_matches_is_no_match() -> None:
-    assert engine(Rules(("one", "openat", no))).judge(event()) is None
+def test_rules_of_other_event_types_are_not_asked(*, decide_once: bool) -> None:
+    assert found(rules_of("evt.type = connect and proc.name = cat"), make_event(), decide_once=decide_once) == []
 
 
-def test_rules_of_other_event_types_are_not_asked() -> None:
-    rules = Rules(("one", "connect", yes))
-    assert engine(rules).judge(event()) is None
-    assert rules.asked == []
+def test_every_event_that_rules_can_see_can_be_judged(*, decide_once: bool) -> None:
+    rules = rules_of("proc.name = cat")
+    for kind in EVENTS:
+        if kind.is_event:
+            assert found(rules, make_event(kind.name), decide_once=decide_once) == ["r0"]
 
 
-def test_every_event_that_rules_can_see_can_be_judged() -> None:
-    judge = engine(Rules()).judge
-    assert [judge(event(kind.name)) for kind in EVENTS if kind.is_event] == [None] * sum(e.is_event for e in EVENTS)
+def _failing(rules: RuleSet) -> RuleSet:
+    """Make the first rule fail on every event."""
+
+    def fails(_: Event) -> bool:
+        raise ValueError("a value that nobody thought of")
+
+    rules.rules[0].conditions[0].matches = fails
+    return rules
 
 
-def test_a_rule_that_fails_is_counted_and_the_next_one_is_asked() -> None:
+@pytest.mark.parametrize("every", [False, True])
+def test_a_rule_that_fails_is_counted_and_the_next_one_is_asked(*, every: bool, decide_once: bool) -> None:
     counters = Counters(dropped={})
-    match = engine(Rules(("one", "openat", fails), ("two", "openat", yes)), counters).judge(event())
-    assert match is not None
-    assert match.rule.name == "two"
+    engine = Engine(_failing(rules_of(YES, YES)), counters, every=every, decide_once=decide_once)
+    assert [match.rule.name for match in engine.matches(make_event())] == ["r1"]
     assert counters.dropped == {("openat", "rule_error"): 1}
 
 
 def test_the_wanted_types_are_those_that_a_rule_looks_at() -> None:
-    assert engine(Rules(("one", "connect", yes), ("two", "execve", no))).wanted == {"connect", "execve"}
-    assert engine(Rules()).wanted == frozenset()
+    assert Engine(rules_of("evt.type = connect", "evt.type = execve"), Counters()).wanted == {"connect", "execve"}
 
 
-def test_with_every_all_rules_that_match_count_in_their_order() -> None:
-    rules = Rules(("one", "openat", yes), ("two", "openat", no), ("three", "openat", yes))
-    assert [match.rule.name for match in engine(rules, every=True).matches(event())] == ["one", "three"]
-    assert [match.rule.name for match in engine(rules).matches(event())] == ["one"]
-    assert list(engine(Rules()).matches(event())) == []
+def test_a_rule_with_state_is_asked_whatever_other_rules_match(*, decide_once: bool) -> None:
+    engine = Engine(rules_of(YES, YES, **THRICE), Counters(), decide_once=decide_once)
+    assert [[match.rule.name for match in engine.matches(make_event())] for _ in range(3)] == [
+        ["r0"],
+        ["r0"],
+        ["r0", "r1"],
+    ]
 
 
-def test_with_every_a_rule_that_fails_is_counted_and_the_others_are_asked() -> None:
-    counters = Counters(dropped={})
-    rules = Rules(("one", "openat", fails), ("two", "openat", yes))
-    assert [match.rule.name for match in engine(rules, counters, every=True).matches(event())] == ["two"]
-    assert counters.dropped == {("openat", "rule_error"): 1}
+def test_a_match_of_a_rule_with_state_tells_the_events_before() -> None:
+    engine = Engine(rules_of(YES, **THRICE), Counters())
+    times = [1_000_000_000, 2_000_000_000, 3_000_000_000]
+    matches = []
+    for time in times:
+        event = make_event()
+        event.time = time
+        matches = engine.matches(event)
+    (match,) = matches
+    assert [event.time for event in match.evidence] == times[:2]
+    assert match.event.time == times[2]
+
+
+def test_other_rules_go_on_with_the_state_of_the_same_rule() -> None:
+    engine = Engine(rules_of(YES, **THRICE), Counters())
+    engine.matches(make_event())
+    engine.matches(make_event())
+    engine.replace(rules_of(NO, YES))  # r1 is a rule without state, r0 another one
+    assert [match.rule.name for match in engine.matches(make_event())] == ["r1"]
+    engine.replace(rules_of(YES, **THRICE))
+    engine.matches(make_event())
+    engine.matches(make_event())
+    engine.replace(rules_of(YES, **THRICE))
+    assert [match.rule.name for match in engine.matches(make_event())] == ["r0"]
+
+
+def test_a_plan_that_was_made_before_is_used() -> None:
+    engine = Engine(rules_of(NO), Counters())
+    rules = rules_of(YES)
+    plan = Plan(rules)
+    engine.replace(rules, plan)
+    assert engine.plan is plan
+    assert [match.rule.name for match in engine.matches(make_event())] == ["r0"]
 
 
 def test_events_of_types_that_are_not_watched_here_are_judged_without_being_wanted() -> None:
-    judged = engine(Rules(("one", "mmap", yes)))
-    recorded = event()
+    engine = Engine(rules_of("evt.type = mmap"), Counters())
+    recorded = make_event()
     recorded.type = msgspec.structs.replace(recorded.type, name="mmap")
-    assert judged.judge(recorded) is not None
-    assert judged.wanted == frozenset()
+    assert len(engine.matches(recorded)) == 1
+    assert engine.wanted == frozenset()
 
 
 def test_a_type_that_nobody_knows_takes_no_memory() -> None:
-    judged = engine(Rules())
-    recorded = event()
+    engine = Engine(rules_of("proc.name = cat"), Counters())
+    recorded = make_event()
     for number in range(3):
         recorded.type = msgspec.structs.replace(recorded.type, name=f"nosuch{number}")
-        assert judged.judge(recorded) is None
-    assert not any(name.startswith("nosuch") for name in judged._rules)
+        assert len(engine.matches(recorded)) == 1
+    assert not any(name.startswith("nosuch") for name in engine._entries)

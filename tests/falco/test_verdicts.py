@@ -40,7 +40,7 @@ class Verdicts(NamedTuple):
 def verdicts() -> Verdicts:
     rules = load([RulesFile("rules.yaml", (DATA / "rules.yaml").read_bytes())], lookup=from_values)
     counters, maker = Counters(), ValueEvents()
-    engine = Engine(rules, counters, every=True)
+    engine = Engine(rules, counters, every=True, decide_once=False)
     ours: dict[str, set[Verdict]] = defaultdict(set)
     with gzip.open(EVENTS) as lines:
         captures = [json.loads(line)["capture"] for line in lines]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hullwatch.alerts.alert import Alert
 from hullwatch.alerts.collapse import Repeats
-from hullwatch.formats.text import repeats, text
+from hullwatch.formats.text import repeats, text, text_with_evidence
 
 TIME = 1_795_304_405_001_002_003  # 2026-11-21T23:40:05 UTC and 1,002,003 ns
 HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m\r\n\u202e\u2066\x00"
@@ -75,6 +75,48 @@ def test_repeats_tell_how_many_and_the_last() -> None:
 
 def test_a_single_repeat_is_told_in_words() -> None:
     assert "| once more in 1s, the last: " in repeats(Repeats(last=alert(), count=1, seconds=0.1))
+
+
+EARLIER: dict[str, object] = {
+    "evt.time": TIME - 20_000_000_000,
+    "evt.type": "openat",
+    "fd.name": "/opt/x",
+    "proc.name": "curl",
+    "proc.cmdline": "curl -o /opt/x",
+    "container.id": "0123456789ab",
+}
+
+
+def test_earlier_events_stand_on_lines_of_their_own_below_the_alert() -> None:
+    soon = {"evt.time": TIME - 1_500_000, "evt.type": "execve", "proc.exepath": "/opt/x", "container.id": "other"}
+    lines = text_with_evidence(alert(evidence=(EARLIER, soon))).split("\n")
+    assert lines == [
+        text(alert()),
+        "    20s earlier: openat /opt/x by curl (curl -o /opt/x)",
+        "    2ms earlier: execve /opt/x in other",
+    ]
+
+
+def test_where_an_alert_is_one_line_the_earlier_events_stand_behind_it() -> None:
+    again = {**EARLIER, "evt.time": TIME, "proc.cmdline": "curl"}
+    before = "20s earlier: openat /opt/x by curl (curl -o /opt/x); 0s earlier: openat /opt/x by curl"
+    assert text(alert(evidence=(EARLIER, again))) == f"{text(alert())} [before: {before}]"
+
+
+def test_a_long_command_line_of_an_earlier_event_is_cut() -> None:
+    line = text_with_evidence(alert(evidence=({**EARLIER, "proc.cmdline": "x" * 5000},))).split("\n")[1]
+    assert len(line) < 250
+    assert line.endswith("...(cut))")
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_hostile_earlier_event_cannot_end_colour_or_turn_its_line(*, colour: bool) -> None:
+    fields = ("evt.type", "fd.name", "proc.name", "proc.cmdline", "container.name")
+    shown = alert(evidence=({**EARLIER, "container.id": "x", **dict.fromkeys(fields, HOSTILE)},))
+    first, second = text_with_evidence(shown, colour=colour).split("\n")
+    for line in (first, second, text(shown, colour=colour)):
+        assert re.sub(r"\x1b\[[0-9;]*m", "", line).isprintable()
+    assert "\x1b[2J" not in second
 
 
 @given(st.text(), st.text(), st.dictionaries(st.text(), st.text(), max_size=2))

@@ -19,23 +19,41 @@ ROOT = Path(__file__).resolve().parents[2]
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-@pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes], subprocess.CompletedProcess[bytes]]:
-    """Run the driver: takes the part's name and its input."""
+def compile_driver(program: Path, source: str, parts: list[str], includes: list[Path]) -> None:
+    """Compile a driver of this folder with some parts below ``native``, with the compiler's checks if it has them."""
     compiler = shutil.which("gcc") or shutil.which("clang") or shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler (apt-get install clang)")
+    sources = [Path(__file__).with_name(source), *(ROOT / "native" / part for part in parts)]
+    command = [compiler, "-g", "-O1", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]
+    command += [*(f"-I{folder}" for folder in includes), "-o", str(program), *map(str, sources)]
+    if subprocess.run([*command, *CHECKS], capture_output=True, check=False).returncode:
+        subprocess.run(command, check=True)  # a compiler without the libraries for its checks
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes], subprocess.CompletedProcess[bytes]]:
+    """Run the sensor's driver: takes the part's name and its input."""
     folder = tmp_path_factory.mktemp("native")
     generator = ROOT / "native" / "generate_event_table.py"
     subprocess.run([sys.executable, "-I", generator, table.TABLE_FILE, folder / "event_table.h"], check=True)
     program = folder / "driver"
-    sources = [Path(__file__).with_name("driver.c"), *(ROOT / "native/sensor" / n for n in ("merge.c", "stream.c"))]
-    command = [compiler, "-g", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]
-    command += ["-I", str(folder), "-I", str(ROOT / "native/sensor"), "-o", str(program), *map(str, sources)]
-    if subprocess.run([*command, *CHECKS], capture_output=True, check=False).returncode:
-        subprocess.run(command, check=True)  # a compiler without the libraries for its checks
+    compile_driver(program, "driver.c", ["sensor/merge.c", "sensor/stream.c"], [folder, ROOT / "native/sensor"])
 
     def run(part: str, given: bytes) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run([program, part], input=given, capture_output=True, check=False, timeout=60)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def classifier_driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Run the classifier's driver: takes its arguments and, by name, its input."""
+    program = tmp_path_factory.mktemp("classifier") / "classifier_driver"
+    parts = ["classifier/contexts.c", "classifier/words.c"]
+    compile_driver(program, "classifier_driver.c", parts, [ROOT / "native/classifier"])
+
+    def run(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run([program, *arguments], input=given, capture_output=True, check=False, timeout=120)
 
     return run

@@ -1,8 +1,10 @@
+import errno
 import json
 import os
 import threading
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from hullwatch.alerts.alert import Alert
@@ -15,6 +17,13 @@ from hullwatch.outputs.stdout import StandardOutput, has_colours, say
 
 def alert(message: str = "m") -> Alert:
     return Alert(time=0, rule="r", priority="Warning", message=message, output_fields={}, container_id="c")
+
+
+def write(output: StandardOutput, *messages: str) -> None:
+    """Deliver alerts as a batch."""
+    for message in messages or ("m",):
+        output.send(alert(message))
+    output.flush()
 
 
 def read_lines(descriptor: int, number: int) -> list[str]:
@@ -55,15 +64,15 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
 
 def test_each_alert_is_a_line_at_once_in_a_pipe(pipe: tuple[int, int]) -> None:
     output = StandardOutput(OutputSettings(), Counters(), pipe[1])
-    output.send(alert("one"))
+    write(output, "one")
     assert os.read(pipe[0], 1000).decode().endswith("Warning r | c | one\n")
-    output.send(alert("one"))
+    write(output, "one")
     assert os.read(pipe[0], 1000).decode().endswith("Warning r | c | one\n")
 
 
 def test_json_is_one_object_a_line_for_each_alert_also_on_a_terminal(terminal: tuple[int, int]) -> None:
     output = StandardOutput(OutputSettings(format="json"), Counters(), terminal[1])
-    output.send(alert("one"))
+    write(output, "one")
     output.send(alert("two"))
     output.close()
     lines = read_lines(terminal[0], 2)
@@ -85,8 +94,8 @@ def test_on_a_terminal_repeats_are_counted(terminal: tuple[int, int]) -> None:
 
 def test_a_count_that_was_not_told_is_told_at_the_end(terminal: tuple[int, int]) -> None:
     output = StandardOutput(OutputSettings(), Counters(), terminal[1], Clock())
-    output.send(alert())
-    output.send(alert())
+    write(output)
+    write(output)
     output.close()
     assert "once more" in read_lines(terminal[0], 2)[1]
 
@@ -109,7 +118,7 @@ def test_a_terminal_without_colours_gets_none(
 
 def test_hostile_values_do_not_reach_the_terminal(terminal: tuple[int, int]) -> None:
     output = StandardOutput(OutputSettings(), Counters(), terminal[1])
-    output.send(alert("\x1b[2J\x1b]0;gone\x07\r\n\u202e"))
+    write(output, "\x1b[2J\x1b]0;gone\x07\r\n\u202e")
     written = os.read(terminal[0], 10_000).decode()
     assert "\\x1b[2J\\x1b]0;gone\\x07\\r\\n\\u202e" in written
     assert "\x1b[2J" not in written
@@ -119,8 +128,8 @@ def test_a_reader_that_ends_ends_the_output_and_lost_alerts_are_counted(pipe: tu
     counters = Counters()
     output = StandardOutput(OutputSettings(), counters, pipe[1])
     os.close(pipe[0])
-    output.send(alert())
-    output.send(alert())
+    write(output)
+    write(output)
     output.close()
     assert output.gone
     assert counters.alerts_lost == {"standard output: its reader has gone": 2}
@@ -130,7 +139,7 @@ def test_a_full_disk_is_counted_and_does_not_end_the_output() -> None:
     counters = Counters()
     full = os.open("/dev/full", os.O_WRONLY)
     output = StandardOutput(OutputSettings(), counters, full)
-    output.send(alert())
+    write(output)
     os.close(full)
     assert not output.gone
     assert counters.alerts_lost == {"standard output: No space left on device": 1}
@@ -140,8 +149,8 @@ def test_a_write_that_waited_for_its_reader_is_counted(pipe: tuple[int, int]) ->
     counters = Counters()
     times = iter([0.0, 0.05, 1.0, 1.2])
     output = StandardOutput(OutputSettings(), counters, pipe[1], lambda: next(times))
-    output.send(alert())
-    output.send(alert())
+    write(output)
+    write(output)
     assert counters.slow_writes == 1
 
 
@@ -168,15 +177,103 @@ def test_a_reader_that_does_not_keep_up_is_waited_for(
             read.extend(chunk)
 
     output = StandardOutput(OutputSettings(), counters, pipe[1])
-    output.send(alert("x" * 60_000))
+    write(output, "x" * 60_000)
     reader = threading.Thread(target=read_all)
     reader.start()
-    output.send(alert("y" * 60_000))
+    write(output, "y" * 60_000)
     os.close(pipe[1])
     reader.join()
     assert read.count(b"\n") == 2
     assert read.count(b"y") == 60_000
     assert counters.alerts_lost == {}
+
+
+def test_the_lines_of_a_batch_are_one_write(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    output = StandardOutput(OutputSettings(), Counters(), pipe[1])
+    writes: list[int] = []
+    system_write = os.write
+
+    def count_and_write(descriptor: int, data: bytes) -> int:
+        writes.append(descriptor)
+        return system_write(descriptor, data)
+
+    monkeypatch.setattr(stdout_module.os, "write", count_and_write)
+    write(output, "one", "two", "three")
+    output.flush()
+    assert writes == [pipe[1]]
+    assert [line.rpartition(" ")[2] for line in read_lines(pipe[0], 3)] == ["one", "two", "three"]
+
+
+def test_a_large_batch_is_not_gathered_in_memory(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdout_module, "MOST_TAKEN", 100)
+    os.set_blocking(pipe[0], False)
+    output = StandardOutput(OutputSettings(), Counters(), pipe[1])
+    output.send(alert("x" * 101))
+    assert read_lines(pipe[0], 1)[0].endswith("x" * 101)
+    output.send(alert("one"))
+    with pytest.raises(BlockingIOError):
+        os.read(pipe[0], 1)
+
+
+def test_what_waits_at_the_end_is_written(pipe: tuple[int, int]) -> None:
+    output = StandardOutput(OutputSettings(), Counters(), pipe[1])
+    output.send(alert("one"))
+    output.tick()
+    output.send(alert("two"))
+    output.close()
+    assert [line.rpartition(" ")[2] for line in read_lines(pipe[0], 2)] == ["one", "two"]
+
+
+def test_of_a_batch_that_is_written_in_part_only_the_rest_is_lost(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters = Counters()
+    output = StandardOutput(OutputSettings(), counters, pipe[1])
+    lines = 0
+
+    def write_a_line_and_a_half(_: int, data: memoryview) -> int:
+        nonlocal lines
+        lines += 1
+        if lines == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return bytes(data).index(b"\n") + 10
+
+    monkeypatch.setattr(stdout_module.os, "write", write_a_line_and_a_half)
+    write(output, "one", "two", "three")
+    assert counters.alerts_lost == {"standard output: No space left on device": 2}
+
+
+BEFORE = {"evt.time": 0, "evt.type": "openat", "container.id": "c"}
+
+
+def test_earlier_events_stand_below_the_alert_on_a_terminal(terminal: tuple[int, int]) -> None:
+    output = StandardOutput(OutputSettings(), Counters(), terminal[1])
+    output.send(msgspec.structs.replace(alert("one"), evidence=(BEFORE,)))
+    output.close()
+    first, second = read_lines(terminal[0], 2)
+    assert first.endswith("one")
+    assert "    \x1b[2m0s earlier: openat" in second
+
+
+def test_an_alert_with_earlier_events_is_one_line_in_a_pipe(pipe: tuple[int, int]) -> None:
+    output = StandardOutput(OutputSettings(), Counters(), pipe[1])
+    output.send(msgspec.structs.replace(alert("one"), evidence=(BEFORE,)))
+    output.close()
+    assert [line.partition("| c | ")[2] for line in read_lines(pipe[0], 1)] == ["one [before: 0s earlier: openat]"]
+
+
+def test_an_alert_of_several_lines_that_is_not_written_is_one_lost_alert(
+    terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int, __: memoryview) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    counters = Counters()
+    output = StandardOutput(OutputSettings(), counters, terminal[1])
+    output.send(msgspec.structs.replace(alert("one"), evidence=(BEFORE, BEFORE)))
+    monkeypatch.setattr(stdout_module.os, "write", fail)
+    output.close()
+    assert counters.alerts_lost == {"standard output: its reader has gone": 1}
 
 
 def test_it_is_found_by_its_name() -> None:

@@ -95,10 +95,13 @@ def _parameter(draw: Draw, parameter: Parameter) -> Any:
     return draw(small | st.sampled_from((-1, -2, -100))) if signed else draw(small)
 
 
+CONNECTIONS = [name for name in EVENT_NAMES if any(one.type == "SOCKTUPLE" for one in BY_NAME[name].layout.parameters)]
+
+
 @st.composite
 def events(draw: Draw) -> Event:
-    """Any event that rules may see."""
-    kind = BY_NAME[draw(st.sampled_from(EVENT_NAMES))]
+    """Any event that rules may see, connections as often as all others."""
+    kind = BY_NAME[draw(st.sampled_from(draw(st.sampled_from((EVENT_NAMES, CONNECTIONS)))))]
     return Event(
         number=draw(st.integers(1, 3)),
         time=1_700_000_000_123_456_789,

@@ -69,7 +69,7 @@ def test_macros_lists_and_exceptions_are_written_out() -> None:
     )
     assert description.macros == ("shell", "spawned")
     assert description.lists == {"outer": ("bash", "two words", "zsh"), "inner": ("bash", "two words")}
-    assert description.compiled.event_types == {"execve"}
+    assert description.event_types == {"execve"}
 
 
 def test_each_part_knows_the_macro_or_exception_that_it_stands_for() -> None:
@@ -84,7 +84,7 @@ def test_rules_that_are_not_in_use_are_told_apart() -> None:
         "Off": "disabled",
         "Elsewhere": "left out",
     }
-    assert found.describe("Off").compiled.event_types == {"open"}
+    assert found.describe("Off").event_types == {"open"}
 
 
 def test_a_wrong_name_gets_the_nearest_one() -> None:
@@ -136,10 +136,10 @@ def test_a_long_list_is_cut_for_people() -> None:
 def test_the_written_out_conditions_of_the_pack_are_conditions_of_the_same_meaning() -> None:
     pack = RuleBook(builtin_files())
     for rule in pack.rules():
-        description = pack.describe(rule.name)
-        again = compile_condition(parse_condition(source(condition_text(description.condition))), "x")
-        assert again.event_types == description.compiled.event_types
-        assert again.fields == description.compiled.fields
+        for step in pack.describe(rule.name).steps:
+            again = compile_condition(parse_condition(source(condition_text(step.condition))), "x")
+            assert again.event_types == step.compiled.event_types
+            assert again.fields == step.compiled.fields
 
 
 def test_a_check_of_a_field_that_nothing_answers_is_warned_of_where_it_stands() -> None:
@@ -166,3 +166,39 @@ def test_macros_that_only_name_other_macros_are_written_out_without_recursion() 
 def test_definitions_are_read_although_a_condition_is_wrong() -> None:
     broken = RULES.replace("evt.type = open", "evt.type = ")
     assert list(read_definitions([RulesFile("a.yaml", broken.encode())]).rules) == ["Used", "Off", "Elsewhere"]
+
+
+SEQUENCE = """
+- macro: spawned
+  condition: evt.type = execve
+- rule: Chain
+  desc: d
+  sequence:
+    - condition: evt.type = openat and evt.pluginname = x
+      by: fd.name
+    - condition: spawned and proc.name = sh
+      by: proc.exepath
+  by: container
+  within: 90s
+  output: x
+  priority: INFO
+  exceptions:
+    - {name: known, fields: [user.uid], values: [[0]]}
+"""
+
+
+def test_each_step_of_a_sequence_is_taken_apart() -> None:
+    description = book(SEQUENCE).describe("Chain")
+    first, last = description.steps
+    assert condition_text(first.condition) == ("( evt.type = openat and evt.pluginname = x ) and not user.uid = 0")
+    assert condition_text(last.condition) == "( evt.type = execve and proc.name = sh ) and not user.uid = 0"
+    assert (first.by, last.by) == (("fd.name",), ("proc.exepath",))
+    assert description.event_types == {"openat", "execve"}
+    assert {"container.id", "fd.name", "proc.exepath"} <= description.fields
+    assert description.macros == ("spawned",)
+    assert description.definition.stateful is not None
+    assert description.definition.stateful.describe() == ["2 steps in order within 1m30s", "by container"]
+
+
+def test_a_check_of_any_step_that_nothing_answers_is_warned_of() -> None:
+    assert [one.line for one in book(SEQUENCE).absent_checks()] == [7]

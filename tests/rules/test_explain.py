@@ -9,7 +9,7 @@ from hullwatch.rules.case_events import read_event
 from hullwatch.rules.cases import case_files, read_cases
 from hullwatch.rules.describe import RuleBook
 from hullwatch.rules.document import read_documents
-from hullwatch.rules.explain import explain
+from hullwatch.rules.explain import Explainer, explain
 from hullwatch.rules.loader import RulesFile
 from hullwatch.rules.pack import builtin_files
 
@@ -111,8 +111,42 @@ def test_a_macro_that_is_doubled_again_and_again_is_judged_once() -> None:
 
 def test_the_explanation_agrees_with_the_engine_on_every_case_of_the_pack() -> None:
     book = RuleBook(builtin_files())
-    by_type = {rule.name: rule for rule in book.rule_set.rules}
-    for path in case_files([CASES]):
-        for happened in [one for case in read_cases(path)[:12] for one in case.events]:
-            for rule in book.rule_set.for_type(happened.type.name):
-                assert explain(book, rule.name, happened).matches == by_type[rule.name].matches(happened)
+    explainer = Explainer(book)
+    for happened in [one for path in case_files([CASES]) for case in read_cases(path) for one in case.events]:
+        for rule in book.rule_set.for_type(happened.type.name):
+            assert explainer.explain(rule.name, happened).matches == rule.matches(happened)
+
+
+SEQUENCE = """
+- rule: R
+  desc: d
+  sequence:
+    - condition: evt.type = execve and proc.name = bash
+    - condition: evt.type = execve and proc.name = zsh
+  within: 5m
+  output: x
+  priority: INFO
+"""
+
+
+def test_an_event_is_judged_with_every_step_of_a_sequence() -> None:
+    book = RuleBook([RulesFile("a.yaml", SEQUENCE.encode())])
+    found = explain(book, "R", event("{type: execve, proc: {name: bash}}"))
+    assert [(one.step, one.matches) for one in found.steps] == [(1, True), (2, False)]
+    assert (found.step, found.matches, found.taken_by) == (1, True, None)
+    assert found.remembers == ("2 steps in order within 5m", "by nothing: all events together")
+    none = explain(book, "R", event("{type: execve, proc: {name: sh}}"))
+    assert (none.step, none.matches) == (2, False)
+
+
+def test_an_explanation_says_what_a_threshold_counts() -> None:
+    text = RULE.format(name="R", condition="evt.type = execve")
+    text += "  threshold: {count: 3, within: 1m, distinct: proc.name}\n  by: [user, container]\n"
+    found = explain(RuleBook([RulesFile("a.yaml", text.encode())]), "R", event("{type: execve, proc: {name: bash}}"))
+    assert found.matches
+    assert found.remembers == ("3 different values of proc.name within 1m", "by user, container")
+    assert [(one.field, one.value) for one in found.grouped] == [
+        ("user", "0"),
+        ("container", "host"),
+        ("proc.name", "bash"),
+    ]

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING, Any
 
-from hullwatch.enrich.container import Container
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hullwatch.enrich.container import HOST, Container
+from hullwatch.events.table import BY_NAME
+from hullwatch.fields.catalogue import catalogue
+from hullwatch.rules.document import Scalar, Source
+from hullwatch.rules.output import OutputFormat, clean, field_value, parse_output, value_text
 from hullwatch.rules.problem import RulesError
+from hullwatch.rules.syntax import SourceText
+from hullwatch.rules.value_events import ValueEvent, from_values
 from tests.rules.conftest import load_text, make_event, rule_of
+
+if TYPE_CHECKING:
+    from hullwatch.events.event import Event
 
 ARGUMENTS = (
     "fd=3(<f>/etc/passwd) dirfd=-100(AT_FDCWD) name=/etc/passwd flags=4097(O_RDONLY|O_CLOEXEC) mode=0 dev=5 ino=7"
@@ -102,3 +115,63 @@ def test_an_error_in_an_output_has_its_place(output: str, column: int, sentence:
         load_text(text)
     assert str(caught.value).startswith(f"a.yaml:5:{column}: ")
     assert sentence in str(caught.value)
+
+
+def simple(output: OutputFormat, event: ValueEvent) -> tuple[str, dict[str, object]]:
+    """Render an output part by part, without code of its own for it."""
+    message = ""
+    for part in output.parts:
+        if isinstance(part, str):
+            message += part
+        else:
+            text = value_text(part.term, event.values.get(part.term.name))
+            message += text[: part.width].ljust(part.width) if part.width else text
+    terms = [token.term for token in output.fields]
+    return clean(message).strip(), {term.name: field_value(term, event.values.get(term.name), event) for term in terms}
+
+
+NAMES = sorted(name for name, entry in catalogue().items() if entry.argument == "none")
+HOSTILE = st.text(st.sampled_from("a' \"\\{}\n\t\0\x1b\u202eé\udcc3\udca9$()"), max_size=8)
+VALUES: st.SearchStrategy[Any] = (
+    st.none() | HOSTILE | st.booleans() | st.integers() | st.floats() | st.binary(max_size=8)
+    | st.lists(HOSTILE).map(tuple)
+)  # fmt: skip
+
+
+def value_event(values: dict[str, Any]) -> ValueEvent:
+    event = ValueEvent(number=1, time=7, type=BY_NAME["openat"], params={}, process=None, container=HOST)
+    event.values = values
+    return event
+
+
+def parsed(text: str) -> OutputFormat:
+    return parse_output(SourceText(Scalar(text, Source("a.yaml", ""), 0)), from_values)
+
+
+@given(st.lists(st.tuples(HOSTILE, st.sampled_from(["", "3", "20"]), st.sampled_from(NAMES)), max_size=6), st.data())
+def test_any_output_renders_any_values_as_its_parts_one_by_one(
+    tokens: list[tuple[str, str, str]], data: st.DataObject
+) -> None:
+    output = parsed("".join(f"{text}%{width}{name} " for text, width, name in tokens))
+    event = value_event({name: data.draw(VALUES) for _, _, name in tokens})
+    assert output.render(event) == simple(output, event)
+
+
+def test_code_in_an_output_stays_text() -> None:
+    text = "');raise SystemExit(' {v0!r} \\' \" \n __import__('os')"
+    assert parsed(f"x {text} %proc.name").render(value_event({"proc.name": text}))[0] == f"x {text} {text}"
+
+
+def test_a_field_that_is_named_twice_is_computed_once() -> None:
+    asked: list[str] = []
+
+    def answer(_: Event) -> str:
+        asked.append("asked")
+        return "cat"
+
+    def lookup(*_: object) -> Any:
+        return answer
+
+    output = parse_output(SourceText(Scalar("%proc.name %5proc.name", Source("a.yaml", ""), 0)), lookup)
+    assert output.render(make_event()) == ("cat cat", {"proc.name": "cat"})
+    assert asked == ["asked"]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+import functools
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from hullwatch.alerts.evidence import Earlier, make_evidence
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hullwatch.alerts.mask import Masker
     from hullwatch.enrich.container import Container
     from hullwatch.events.event import Event
 
 # Whether the container's metadata was there in time: "late" after waiting, "missing" when not at all.
 Metadata = Literal["complete", "late", "missing"]
 METADATA_FIELD = "hullwatch.metadata"
+_REMEMBERED_TAGS = 4096  # tuples of tags: a rule has one
 
 
 class Alert(msgspec.Struct, kw_only=True, frozen=True):
@@ -35,6 +40,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
         process: ``proc.name``; empty when there is no process.
         labels: what ``--label`` says.
         metadata: whether the container's metadata was complete when the rule was judged.
+        evidence: the earlier events that a rule with state alerts for, oldest first, secrets masked.
     """
 
     time: int
@@ -51,6 +57,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
     process: str = ""
     labels: dict[str, str] = {}
     metadata: Metadata = "complete"
+    evidence: tuple[Earlier, ...] = ()
 
 
 class MatchedRule(Protocol):
@@ -84,49 +91,57 @@ def _suggested(container: Container) -> dict[str, object]:
     }
 
 
-def make_alert(
+def make_alert(  # noqa: PLR0913 - one parameter for each thing that an alert is made of
     rule: MatchedRule,
     priority: str,
     rendered: tuple[str, Mapping[str, object]],
     event: Event,
+    evidence: Sequence[Event] = (),
     *,
-    mask: Callable[[object, str], object],
+    masker: Masker,
     hostname: str = "",
     labels: Mapping[str, str] | None = None,
 ) -> Alert:
-    """Make the alert of a match; nothing downstream sees what ``mask`` hides.
+    """Make the alert of a match; nothing downstream sees what the masker hides.
 
     Args:
         rule: that matched.
         priority: its priority by Falco's long name.
         rendered: the message and the output fields, as the rule's output format renders them.
         event: that it matched.
-        mask: ``Masker.value``: takes a value and the name of the process.
+        evidence: the earlier events that it matched with, oldest first.
+        masker: hides secrets.
         hostname: of this machine.
         labels: that every alert carries.
     """
-    message, fields = rendered
     container = event.container
     process = event.program.comm if event.program is not None else ""
-    output_fields = {name: mask(value, process) for name, value in (_suggested(container) | dict(fields)).items()}
-    metadata: Metadata = "complete" if container.complete else "missing"
-    if metadata == "complete" and event.held:
-        metadata = "late"
+    output_fields = _suggested(container)
+    output_fields.update(rendered[1])
+    message, output_fields = masker.alert(rendered[0], output_fields, process)
+    metadata: Metadata = ("late" if event.held else "complete") if container.complete else "missing"
     if metadata != "complete":
         output_fields[METADATA_FIELD] = metadata
     return Alert(
         time=event.time,
         rule=rule.name,
         priority=priority,
-        message=cast("str", mask(message, process)),
+        message=message,
         output_fields=output_fields,
         source=rule.source,
-        tags=tuple(sorted(rule.tags)),
+        tags=in_order(rule.tags),
         hostname=hostname,
         container_id=container.id,
         container_name="" if container.id == "host" else container.name,
         container_image=container.image,
         process=process,
-        labels=dict(labels or {}),
+        labels=dict(labels) if labels else {},
         metadata=metadata,
+        evidence=make_evidence(evidence, masker) if evidence else (),
     )
+
+
+@functools.lru_cache(maxsize=_REMEMBERED_TAGS)
+def in_order(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tags sorted; rules have few different ones."""
+    return tuple(sorted(tags))

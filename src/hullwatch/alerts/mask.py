@@ -28,7 +28,11 @@ CUT = "...(cut)"
 MOST_PATTERNS = 256
 LONGEST_PATTERN = 4096  # characters
 _REMEMBERED = 4096  # texts; the same command lines come again and again
+_REMEMBERED_TOGETHER = 1024  # alerts whose texts, all together, have no secret
 _LONGEST_REMEMBERED = 4096  # characters
+_MEMORY = 64 << 20  # bytes for RE2; the union of all patterns is large
+_LINES_MEMORY = 8 << 20  # bytes, the same for a look at the lines of all alerts: less is no slower
+_ALONE = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")  # what in a pattern tells the end of a text from the end of a line
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
 _KEY_WORDS = re.compile(r"[^a-z0-9]+")
@@ -80,14 +84,57 @@ class Masker:
             named += row["names"]
         self._named = _compile(compile_pattern, rf"\b(?P<key>{'|'.join(map(re.escape, named))})\s") if named else None
         self._any = self._union(compile_pattern, [*built, *own]) if linear else compile_pattern("")
+        self._together = self._look_at_lines([*built, *own, *([self._named.regex.pattern] if self._named else [])])
+        self._remember_lines = functools.lru_cache(maxsize=_REMEMBERED_TOGETHER)(self._has_no_secret)
         self._remember = functools.lru_cache(maxsize=_REMEMBERED)(self._mask)
 
     @staticmethod
-    def _union(compile_pattern: Callable[[str], Any], texts: list[str]) -> Any | None:
+    def _union(compile_pattern: Callable[[str], Any], texts: list[str], flags: str = "") -> Any | None:
         """One pattern for all: most texts have no secret, and one look tells."""
         if not texts:
             return None
-        return compile_pattern("|".join(f"(?:{_GROUP_NAME.sub('(?:', text)})" for text in texts))
+        return compile_pattern(flags + "|".join(f"(?:{_GROUP_NAME.sub('(?:', text)})" for text in texts))
+
+    def _look_at_lines(self, texts: list[str]) -> Callable[[bytes], object] | None:
+        """Return what finds a match of any pattern in the lines of a text; None where that cannot be told."""
+        compile_pattern, linear = _engine(_LINES_MEMORY)
+        if not linear or any(map(_ALONE.search, texts)):
+            return None
+        try:
+            union = self._union(compile_pattern, texts, "(?m)")
+        except Exception:  # noqa: BLE001 - RE2's errors have no base; so many patterns do not fit into the memory
+            return None
+        return union.search if union is not None else lambda _: None
+
+    def alert(self, message: str, fields: dict[str, object], program: str = "") -> tuple[str, dict[str, object]]:
+        """Return an alert's message and output fields, each as ``text`` and ``value`` return it.
+
+        Most alerts have no secret, and one look at all their texts tells.
+        """
+        if self._together is not None and program not in self._programs:
+            texts = [message]
+            for value in fields.values():
+                if isinstance(value, str):
+                    texts.append(value)
+                elif value is not None and not isinstance(value, (int, float)):
+                    break
+            else:
+                lines = "\n".join(texts)
+                look = self._remember_lines if len(lines) <= _LONGEST_REMEMBERED else self._has_no_secret
+                if len(lines) <= LONGEST_TEXT and look(lines):
+                    return message, fields
+        masked = {name: self.value(value, program) for name, value in fields.items()}
+        return self.text(message, program), masked
+
+    def _has_no_secret(self, lines: str) -> bool:
+        r"""Tell whether surely no line has a secret, and all is Unicode.
+
+        A pattern that is found in a line when it stands alone is found in it among others too: a newline is
+        to ``\b`` what the end of the text is, and ``(?m)`` makes it so for ``^`` and ``$``.
+        """
+        if self._together is None or not (lines.isascii() or _SURROGATES.search(lines) is None):
+            return False
+        return self._together(lines.encode()) is None
 
     def text(self, text: str, program: str = "") -> str:
         """Return the text with its secrets hidden, as valid Unicode.
@@ -175,15 +222,15 @@ class Masker:
         return _KEY_WORDS.split(match.group(pattern.key).lower())[-1] in self._harmless
 
 
-def _engine() -> tuple[Callable[[str], Any], bool]:
-    """Return how to compile a pattern, and whether its time is linear."""
+def _engine(memory: int = _MEMORY) -> tuple[Callable[[str], Any], bool]:
+    """Return how to compile a pattern that uses some bytes at most, and whether its time is linear."""
     try:
         module: Any = importlib.import_module("re2")
     except ImportError:
         return functools.partial(re.compile, flags=re.ASCII), False
     options = module.Options()
     options.log_errors = False  # RE2 would write them to stderr itself
-    options.max_mem = 64 << 20  # bytes; the union of all patterns is large
+    options.max_mem = memory
     return functools.partial(module.compile, options=options), True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -67,13 +67,19 @@ def _written(value: object, *, duration: bool) -> str:
     """Return a value as TOML writes it; ``(unset)`` where TOML has no word for it."""
     import json
 
+    import msgspec
+
     from hullwatch.config.values import format_duration
 
     if value is None:
         return "(unset)"
     if duration and isinstance(value, float):
         return f'"{format_duration(value)}"'
+    if isinstance(value, tuple):
+        items: list[object] = msgspec.to_builtins(value)
+        return f"[{', '.join(_written(item, duration=False) for item in items)}]"
     if isinstance(value, dict):
-        pairs = ", ".join(f"{json.dumps(key)} = {json.dumps(text)}" for key, text in value.items())  # pyright: ignore[reportUnknownVariableType]
+        names = cast("dict[str, object]", value)
+        pairs = ", ".join(f"{json.dumps(key)} = {_written(item, duration=False)}" for key, item in names.items())
         return f"{{{pairs}}}"
     return json.dumps(value, ensure_ascii=False)

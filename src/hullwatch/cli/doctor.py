@@ -51,6 +51,7 @@ def doctor(
 def _checks(config_file: str | None) -> Iterator[Check]:
     """Make all checks, one after the other."""
     from hullwatch.cli.checks.check import Check
+    from hullwatch.cli.checks.classifier import classifier
     from hullwatch.cli.checks.engines import engines
     from hullwatch.cli.checks.instance import instance
     from hullwatch.cli.checks.kernel import kernel_types, kernel_version, lockdown
@@ -67,8 +68,9 @@ def _checks(config_file: str | None) -> Iterator[Check]:
         ("lockdown", lockdown),
         ("permissions", capabilities),
         ("sensor", lambda: sensor(settings.engine.sensor)),
+        ("classifier", classifier),
         ("engine", lambda: engines(settings.docker.host)),
-        ("rules", lambda: rules(settings.rules.files)),
+        ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
         ("instance", lambda: instance(state_directory(settings.directories.state))),
     ]
     for name, check in checks:

@@ -15,6 +15,7 @@ from hullwatch.cli.errors import run_safely
 from hullwatch.cli.replay import replay
 from hullwatch.cli.rules import rules
 from hullwatch.cli.run import run
+from hullwatch.cli.selection import SelectingCommand
 from hullwatch.cli.version import version
 
 HELP = """\b
@@ -41,8 +42,8 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run)
-app.command("replay")(replay)
+app.command("run", cls=SelectingCommand)(run)
+app.command("replay", cls=SelectingCommand)(replay)
 app.add_typer(rules, name="rules")
 app.command("doctor")(doctor)
 app.add_typer(config, name="config")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
+from hullwatch.errors import UsageError
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, is_terminal, say
@@ -37,7 +38,7 @@ class Replay:
     def __init__(self, settings: Settings, rules: RuleSet) -> None:
         """Take rules that were loaded with the lookup ``from_values``."""
         self.counters = Counters()
-        self._engine = Engine(rules, self.counters, every=settings.rules.match == "all")
+        self._engine = Engine(rules, self.counters, every=settings.rules.match == "all", decide_once=False)
         self._delivery = Delivery(settings, self.counters)
         self._events = ValueEvents()
         self._wrong = 0
@@ -46,7 +47,8 @@ class Replay:
         """Judge all lines, tell what they did, and return the exit code.
 
         Raises:
-            UsageError: when the input cannot be read to its end; the summary was printed.
+            UsageError: when the input cannot be read to its end, or no line of it is an event; the summary was
+                printed.
         """
         progress = Progress(stream)
         try:
@@ -60,6 +62,8 @@ class Replay:
         finally:
             progress.clear()
             self._finish(name)
+        if self._wrong and not self.counters.events:
+            raise UsageError(f"No line of {name} is an event: write them as in 'hullwatch replay --help'.")
         return 1 if self._delivery.failed else 0
 
     def _judge(self, line: Line, name: str, progress: Progress) -> None:

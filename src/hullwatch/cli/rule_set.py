@@ -9,13 +9,19 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hullwatch.rules.describe import RuleBook
     from hullwatch.rules.loader import RulesFile
+    from hullwatch.rules.rule_item import RuleDefinition
+    from hullwatch.rules.terms import Lookup
 
 # The option of every verb that shows rules.
 RulesOption = Annotated[
     list[str] | None,
     typer.Option(
-        "-r", "--rules", metavar="FILE", help="Rules file or directory; may be repeated. None: the built-in rules."
+        "-r",
+        "--rules",
+        metavar="FILE",
+        help="Rules file or directory; may be repeated. None: those of the configuration, or the built-in rules.",
     ),
 ]
 
@@ -36,16 +42,47 @@ def rules_files(names: Iterable[str]) -> list[RulesFile]:
     return [RulesFile(name=str(path), text=read(path)) for path in find(wanted)]
 
 
-def complete_rule(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the names of rules for the shell's completion; nothing where the files cannot be read."""
+def read_book(
+    context: typer.Context, names: list[str] | None, config: str | None, lookup: Lookup | None = None
+) -> RuleBook:
+    """Return the rules that are named, or those of the configuration, turned on and off by it and by the flags.
+
+    Args:
+        context: of the verb, with its flags.
+        names: files and directories; none for those of the configuration, or the built-in ones.
+        config: the configuration file that was named.
+        lookup: gives the function of each field; the fields' own functions if nothing is said.
+
+    Raises:
+        UsageError: for a value that is wrong, or a file that cannot be read.
+        RulesError: for a mistake in the rules.
+    """
+    from hullwatch.cli.selection import say_remarks
+    from hullwatch.cli.watch_options import watch_settings
+    from hullwatch.rules.describe import RuleBook
+    from hullwatch.rules.terms import from_event
+
+    settings = watch_settings(context, names, config)
+    book = RuleBook(rules_files(settings.rules.files), settings.rules.selection, lookup or from_event)
+    say_remarks(book.rule_set.selection.remarks)
+    return book
+
+
+def definitions_to_complete(context: typer.Context) -> list[RuleDefinition]:
+    """Return the rules that the shell's completion offers; nothing where the files cannot be read."""
     from hullwatch.errors import HullwatchError
     from hullwatch.rules.describe import read_definitions
 
     try:
-        files = rules_files(context.params.get("rules") or [])
+        files = rules_files(context.params.get("rules") or context.params.get("files") or [])
     except (HullwatchError, OSError):
         return []
-    names = read_definitions(files).rules
+    return list(read_definitions(files).rules.values())
+
+
+def complete_rule(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of rules for the shell's completion."""
+    names = [rule.name for rule in definitions_to_complete(context)]
     return [name for name in names if name.startswith(incomplete) and name.isprintable()]
 
 

@@ -11,24 +11,38 @@ from hullwatch.cli.rules_coverage import coverage
 from hullwatch.cli.rules_describe import describe
 from hullwatch.cli.rules_explain import explain
 from hullwatch.cli.rules_list import list_rules
+from hullwatch.cli.selection import NO_FLAGS, SelectingCommand, say_remarks, switches
+from hullwatch.cli.watch_options import MATCHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from hullwatch.config.rule_switch import RuleSwitch
     from hullwatch.rules.loader import RulesFile
     from hullwatch.rules.problem import Problem
+
+MatchOption = Annotated[
+    str,
+    typer.Option(
+        "--match",
+        metavar="first|all",
+        help="Judge with the first rule that matches an event, or with all that do.",
+        autocompletion=lambda: MATCHING,
+    ),
+]
 
 rules = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Check, test and explain rules.")
 
 
-@rules.command("validate")
+@rules.command("validate", cls=SelectingCommand)
 def validate(
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Rules files or directories, in order; none: the built-in rules."),
     ] = None,
     output: OutputOption = "text",
+    context: typer.Context = NO_FLAGS,
 ) -> int:
     """Check rules files without running them.
 
@@ -44,7 +58,7 @@ def validate(
 
     as_json = wants_json(output)
     read = rules_files(files or [])
-    problems = _problems(read)
+    problems = _problems(read, switches(context))
     for problem in problems:
         if as_json:
             write_json(_problem(problem))
@@ -60,16 +74,19 @@ def validate(
     return 2 if any(problem.severity == "error" for problem in problems) else 0
 
 
-def _problems(files: Sequence[RulesFile]) -> list[Problem]:
-    """Return errors and warnings; where the files load, also those checks that are always false."""
+def _problems(files: Sequence[RulesFile], chosen: tuple[RuleSwitch, ...]) -> list[Problem]:
+    """Return errors and warnings; where the files load, also those checks of rules in use that are always false."""
     from hullwatch.rules.describe import RuleBook
-    from hullwatch.rules.validate import validate as find_problems
+    from hullwatch.rules.problem import RulesError
 
-    problems = find_problems(files)
-    if any(problem.severity == "error" for problem in problems):
-        return problems
+    try:
+        book = RuleBook(files, chosen)
+    except RulesError as error:
+        found = error.problems
+    else:
+        say_remarks(book.rule_set.selection.remarks)
+        found = [*book.rule_set.warnings, *book.absent_checks()]
     order = {file.name: position for position, file in enumerate(files)}
-    found = [*problems, *RuleBook(files).absent_checks()]
     return sorted(found, key=lambda one: (order.get(one.file, len(order)), one.line, one.column))
 
 
@@ -92,7 +109,7 @@ def _verdict(errors: int, warnings: int) -> str:
     return f"valid, {warnings} warning{'s' if warnings > 1 else ''}" if warnings else "valid"
 
 
-@rules.command("test")
+@rules.command("test", cls=SelectingCommand)
 def run_tests(
     paths: Annotated[
         list[str] | None,
@@ -101,6 +118,8 @@ def run_tests(
         ),
     ] = None,
     output: OutputOption = "text",
+    match: MatchOption = "first",
+    context: typer.Context = NO_FLAGS,
 ) -> int:
     """Run test cases: events in, alerts out.
 
@@ -108,19 +127,25 @@ def run_tests(
     Examples:
       hullwatch rules test
       hullwatch rules test my_cases.yaml
+      hullwatch rules test my_cases.yaml --match all
 
-    Exit code 1 when a case fails.
+    A file of cases, or a case in it, may say "match: first" or "match: all" itself; that counts more than the
+    flag, for what it expects was written for it. Exit code 1 when a case fails.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_line
+    from hullwatch.detect.case_judge import judging
     from hullwatch.errors import UsageError
     from hullwatch.rules.cases import case_files, read_cases, run_case
 
     as_json = wants_json(output)
+    if match not in MATCHING:
+        raise UsageError(f'--match is first or all, not "{match}".')
+    chosen = switches(context)
     passed = failed = 0
     searched = _case_paths(paths or [])
     for path in case_files(searched):
-        for case in read_cases(path):
-            result = run_case(case)
+        for case in read_cases(path, chosen):
+            result = run_case(case, judging, every=match == "all")
             passed, failed = passed + result.passed, failed + (not result.passed)
             if as_json:
                 write_json(result)
@@ -159,7 +184,7 @@ def _case_paths(names: list[str]) -> list[Path]:
     raise UsageError("There are no test cases of the built-in rules here; name a file of cases.")
 
 
-rules.command("list")(list_rules)
-rules.command("describe")(describe)
-rules.command("explain")(explain)
-rules.command("coverage")(coverage)
+rules.command("list", cls=SelectingCommand)(list_rules)
+rules.command("describe", cls=SelectingCommand)(describe)
+rules.command("explain", cls=SelectingCommand)(explain)
+rules.command("coverage", cls=SelectingCommand)(coverage)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import typer
+
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.attack_techniques import TACTICS, TECHNIQUES
 from hullwatch.cli.rule_set import RulesOption
+from hullwatch.cli.selection import NO_FLAGS
+from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +19,13 @@ if TYPE_CHECKING:
 _TECHNIQUE = re.compile(r"T[0-9]{4}(?:\.[0-9]{3})?")
 
 
-def coverage(rules: RulesOption = None, output: OutputOption = "text") -> int:
-    """Show which MITRE ATT&CK techniques the rules name.
+def coverage(
+    rules: RulesOption = None,
+    output: OutputOption = "text",
+    config: ConfigFlag = None,
+    context: typer.Context = NO_FLAGS,
+) -> int:
+    """Show which MITRE ATT&CK techniques the rules that are on name.
 
     \b
     Examples:
@@ -27,11 +36,10 @@ def coverage(rules: RulesOption = None, output: OutputOption = "text") -> int:
     a rule are shown as well, and rules without either.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_rows
-    from hullwatch.cli.rule_set import rules_files
-    from hullwatch.rules.loader import load
+    from hullwatch.cli.rule_set import read_book
 
     as_json = wants_json(output)
-    tagged = {rule.name: rule.tags for rule in load(rules_files(rules or [])).rules}
+    tagged = {rule.name: rule.tags for rule in read_book(context, rules, config).rule_set.rules}
     found = [*_tactics(tagged), *_techniques(tagged), *_untagged(tagged)]
     if as_json:
         for row in found:

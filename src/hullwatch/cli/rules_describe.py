@@ -5,8 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+import typer
+
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.rule_set import RuleArgument, RulesOption
+from hullwatch.cli.selection import NO_FLAGS
+from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +20,13 @@ if TYPE_CHECKING:
 _WIDTH = 110
 
 
-def describe(rule: RuleArgument, rules: RulesOption = None, output: OutputOption = "text") -> int:
+def describe(
+    rule: RuleArgument,
+    rules: RulesOption = None,
+    output: OutputOption = "text",
+    config: ConfigFlag = None,
+    context: typer.Context = NO_FLAGS,
+) -> int:
     """Show a rule with its macros and lists written out.
 
     \b
@@ -27,11 +37,10 @@ def describe(rule: RuleArgument, rules: RulesOption = None, output: OutputOption
     The fields that have no value here are marked: a check of one is always false.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_line
-    from hullwatch.cli.rule_set import rules_files
-    from hullwatch.rules.describe import RuleBook
+    from hullwatch.cli.rule_set import read_book
 
     as_json = wants_json(output)
-    book = RuleBook(rules_files(rules or []))
+    book = read_book(context, rules, config)
     description = book.describe(rule)
     if as_json:
         write_json(_document(book, description))
@@ -52,7 +61,12 @@ def _lines(book: RuleBook, description: Description) -> Iterator[str]:
     yield f"tags      {', '.join(sorted(rule.tags)) or 'none'}"
     yield f"place     {rule.location.file}:{rule.location.line}"
     yield f"events    {', '.join(_events(description)) or 'all: the condition names no evt.type'}"
-    yield from _section("condition, with macros and lists written out", condition_lines(description.condition))
+    if rule.stateful is not None:
+        yield from _section("remembers", rule.stateful.describe())
+    for number, step in enumerate(description.steps, start=1):
+        what = "condition" if len(description.steps) == 1 else f"step {number}"
+        own = f", by {', '.join(step.by)}" if step.by else ""
+        yield from _section(f"{what}{own}, with macros and lists written out", condition_lines(step.condition))
     places = [_macro_line(book, name) for name in description.macros]
     yield from _section("macros in it", places)
     yield from _section("lists in it", [_list_line(book, name, items) for name, items in description.lists.items()])
@@ -110,7 +124,7 @@ def condition_text(root: Part) -> str:
 
 
 def _events(description: Description) -> list[str]:
-    return sorted(description.compiled.event_types or ())
+    return sorted(description.event_types or ())
 
 
 def _macro_line(book: RuleBook, name: str) -> str:
@@ -124,7 +138,7 @@ def _list_line(book: RuleBook, name: str, items: tuple[str, ...]) -> str:
 
 
 def _condition_fields(description: Description) -> list[str]:
-    return sorted(description.compiled.fields)
+    return sorted(description.fields)
 
 
 def _output_fields(description: Description) -> list[str]:
@@ -150,7 +164,7 @@ def _document(book: RuleBook, description: Description) -> dict[str, object]:
 
     rule = description.definition
     fields, in_output = _condition_fields(description), _output_fields(description)
-    types = description.compiled.event_types
+    types = description.event_types
     return {
         "name": rule.name,
         "description": rule.description,
@@ -163,6 +177,7 @@ def _document(book: RuleBook, description: Description) -> dict[str, object]:
         "event_types": None if types is None else sorted(types),
         "condition": condition_text(description.condition),
         "condition_as_written": rule.condition.text,
+        **_state(description),
         "macros": [_origin(name, book.definitions.macros[name].location) for name in description.macros],
         "lists": [
             {**_origin(name, book.definitions.lists[name].location), "values": items}
@@ -175,6 +190,23 @@ def _document(book: RuleBook, description: Description) -> dict[str, object]:
         "absent_output_fields": absent_fields(frozenset(in_output)),
         "output": rule.output.text,
     }
+
+
+def _state(description: Description) -> dict[str, object]:
+    """Return what a rule with state has besides: times in seconds."""
+    stateful = description.definition.stateful
+    if stateful is None:
+        return {}
+    found: dict[str, object] = {"by": [one.text for one in stateful.by], "within": stateful.span / 1e9}
+    threshold = stateful.threshold
+    if threshold is not None:
+        distinct = threshold.distinct.text if threshold.distinct is not None else None
+        return {**found, "threshold": {"count": threshold.count, "distinct": distinct}}
+    steps = [
+        {"condition": condition_text(step.condition), "condition_as_written": step.written, "by": step.by}
+        for step in description.steps
+    ]
+    return {**found, "sequence": steps}
 
 
 def _origin(name: str, location: tuple[str, int, int]) -> dict[str, object]:

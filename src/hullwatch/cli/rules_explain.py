@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.rule_set import RuleArgument, RulesOption
+from hullwatch.cli.selection import NO_FLAGS
+from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
-    from hullwatch.events.event import Event
     from hullwatch.rules.explain import Explanation, Line, Value
 
-LARGEST_EVENT = 1 << 20  # bytes
+SOURCES = ["case", "fields"]
 _SHOWN = 120  # characters of a value on a line for people; JSON has more of it
 _COLUMN = 64  # where the values stand at most, unless a check is longer
 _COLOURS = {"true": "\x1b[32m", "false": "\x1b[31m", "absent": "\x1b[33m"}
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 
 
-def explain(
+def explain(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     rule: RuleArgument,
     event: Annotated[
         str,
-        typer.Option("--event", metavar="FILE", help="One event, as in a test case, as YAML or JSON; - reads it."),
+        typer.Option("--event", metavar="FILE", help="One event; - reads it from standard input."),
     ],
     rules: RulesOption = None,
     output: OutputOption = "text",
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            metavar="case|fields",
+            help="What FILE has. case: an event as in a test case. fields: field values, as replay takes them.",
+            autocompletion=lambda: SOURCES,
+        ),
+    ] = "case",
+    line: Annotated[
+        int | None, typer.Option("--line", metavar="NUMBER", help="Which line of FILE, with --source fields.")
+    ] = None,
+    config: ConfigFlag = None,
+    context: typer.Context = NO_FLAGS,
 ) -> int:
     """Show why a rule matches an event, or why not.
 
@@ -37,20 +50,29 @@ def explain(
     Examples:
       hullwatch rules explain "Shell in a container" --event event.yaml
       echo '{type: execve, proc: {name: sh}}' | hullwatch rules explain "Shell in a container" --event -
+      hullwatch rules explain "My rule" -r my_rules.yaml --source fields --event events.ndjson --line 7
 
-    The event is written as in the test cases of rules. Every check of the condition is shown with its
-    result and the field's value; "absent" is a check that is false because the field has no value.
-    A star marks what decided. Exit code 0, whether the rule matches or not.
+    The event is written as in the test cases of rules, or as field values. Every check of the condition is
+    shown with its result and the field's value; "absent" is a check that is false because the field has no
+    value. A star marks what decided. Of a sequence every step is shown. Exit code 0, whether the rule matches
+    or not.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json
-    from hullwatch.cli.rule_set import rules_files
-    from hullwatch.rules.describe import RuleBook
+    from hullwatch.cli.event_file import read_event_file, read_field_values
+    from hullwatch.cli.rule_set import read_book
+    from hullwatch.errors import UsageError
     from hullwatch.rules.explain import explain as judge
+    from hullwatch.rules.value_events import from_values
 
     as_json = wants_json(output)
-    book = RuleBook(rules_files(rules or []))
+    if source not in SOURCES:
+        raise UsageError(f'--source is {" or ".join(SOURCES)}, not "{source}".')
+    if line is not None and (source != "fields" or line < 1):
+        raise UsageError("--line is the number of a line, from 1, of a file that is read with --source fields.")
+    book = read_book(context, rules, config, from_values if source == "fields" else None)
     book.find(rule)
-    explanation = judge(book, rule, read_event_file(event))
+    happened = read_field_values(event, line) if source == "fields" else read_event_file(event)
+    explanation = judge(book, rule, happened)
     if as_json:
         write_json(explanation)
     else:
@@ -58,56 +80,43 @@ def explain(
     return 0
 
 
-def read_event_file(name: str) -> Event:
-    """Return the one event of a file, or of standard input for ``-``.
-
-    Raises:
-        UsageError: when it cannot be read, is too large, or is no event; with the place.
-    """
-    from hullwatch.errors import UsageError
-    from hullwatch.rules.case_events import read_event
-    from hullwatch.rules.document import read_documents
-    from hullwatch.rules.problem import ProblemError, RulesError
-
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(LARGEST_EVENT + 1)
-        else:
-            with Path(name).open("rb") as stream:
-                data = stream.read(LARGEST_EVENT + 1)
-    except OSError as error:
-        raise UsageError(f"The event {name} cannot be read: {error.strerror}.") from error
-    if len(data) > LARGEST_EVENT:
-        raise UsageError(f"The event {name} has more than {LARGEST_EVENT >> 20} MiB.")
-    shown = "standard input" if name == "-" else name
-    try:
-        documents = read_documents(shown, data)
-        if len(documents) != 1:
-            sentence = f"{shown} has {len(documents)} events, and one is wanted"
-            raise UsageError(f"{sentence}: such as {{type: execve, proc: {{name: bash}}}}.")
-        return read_event(documents[0], 1)
-    except ProblemError as error:
-        raise RulesError([error.problem()]) from None
-
-
 def _write(explanation: Explanation) -> None:
-    from hullwatch.cli.answer import write_line, write_safe
-    from hullwatch.formats.escape import escape
-    from hullwatch.outputs.stdout import has_colours
+    from hullwatch.cli.answer import write_line
 
-    verdict = "matches" if explanation.matches else "does not match"
-    write_line(f"{explanation.rule}: {verdict} this {explanation.event_type}")
+    write_line(f"{explanation.rule}: {_verdict(explanation)} this {explanation.event_type}")
+    if explanation.remembers:
+        write_line(f"It alerts for {', '.join(explanation.remembers)}.")
     if explanation.state == "disabled":
         write_line("The rule is disabled: it never alerts.")
     if explanation.taken_by is not None:
         write_line(f"It does not alert: {explanation.taken_by} matches as well, and comes first.")
-    write_line()
+    for one in explanation.steps or (explanation,):
+        write_line()
+        if one.step:
+            write_line(f"Step {one.step} of {len(explanation.steps)}: {'matches' if one.matches else 'does not match'}")
+        _write_condition(one)
+
+
+def _verdict(explanation: Explanation) -> str:
+    if not explanation.steps:
+        return "matches" if explanation.matches else "does not match"
+    made = [str(one.step) for one in explanation.steps if one.matches]
+    return f"step {' and '.join(made)} of {len(explanation.steps)} matches" if made else "no step matches"
+
+
+def _write_condition(explanation: Explanation) -> None:
+    from hullwatch.cli.answer import write_line, write_safe
+    from hullwatch.formats.escape import escape
+    from hullwatch.outputs.stdout import has_colours
+
     colours = has_colours(1)
     trees = [escape(f"{'  ' * line.depth}{line.short}") for line in explanation.lines]
     width = min(_COLUMN, max(map(len, trees)))
     for line, tree in zip(explanation.lines, trees, strict=True):
         write_safe(_tree_line(line, f"{tree:<{width}}", colours=colours) + "\n")
     write_line()
+    if explanation.grouped:
+        write_line(f"Grouped by: {', '.join(_value(value) for value in explanation.grouped)}")
     write_line("Decided by (*):")
     for line in explanation.decided_by:
         place = f"  ({line.file}:{line.line}:{line.column})" if line.line else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from hullwatch.config.paths import configuration_files, run_directory, state_directory, untrusted
+from hullwatch.config.paths import cache_directory, configuration_files, run_directory, state_directory, untrusted
 from hullwatch.config.settings import Leaf, Settings, leaves
 from hullwatch.config.values import nearest, parse_duration, parse_labels, parse_priority
 from hullwatch.errors import UsageError
@@ -22,7 +22,7 @@ LARGEST_FILE = 1 << 20  # bytes; settings are a page
 # Variables with our prefix that are not settings.
 OTHER_VARIABLES = frozenset({"HULLWATCH_CONFIG", "HULLWATCH_DEBUG"})
 _PRIORITY_PATHS = frozenset({"rules.priority", "run.fail_on"})
-_DIRECTORY_PATHS = frozenset({"directories.state", "directories.run", "engine.sensor"})
+_DIRECTORY_PATHS = frozenset({"directories.state", "directories.cache", "directories.run", "engine.sensor"})
 
 _WORDS = {
     "str": "text",
@@ -90,6 +90,7 @@ def load(
             values[key], origins[key] = _convert(known[key], value, f"flag {flag}"), f"flag {flag}"
     # The tree says where things really are, whoever asks.
     values["directories.state"] = str(state_directory(str(values.get("directories.state", "")), env))
+    values["directories.cache"] = str(cache_directory(str(values.get("directories.cache", "")), env))
     values["directories.run"] = str(run_directory(str(values.get("directories.run", "")), env))
     return Loaded(_build(values), origins, tuple(warnings), tuple(files))
 
@@ -204,11 +205,23 @@ def _environment(
 
 def _split(leaf: Leaf, text: str) -> object:
     """Make a list of a variable's text: separated by commas, or by lines where it has several."""
+    if leaf.path == "rules.selection":
+        return _entries(leaf, text)
     if isinstance(leaf.default, tuple):
         return [part for part in text.split("\n" if "\n" in text else ",") if part]
     if isinstance(leaf.default, dict):
         return parse_labels(part for part in text.split(",") if part)
     return text
+
+
+def _entries(leaf: Leaf, text: str) -> object:
+    """Read a variable that has entries: TOML's form, for a list of text would not say what they turn on or off."""
+    try:
+        return tomllib.loads(f"entries = {text}")["entries"]
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(
+            f'write it as in the configuration file: {leaf.path} = [{{disable = {{rule = "*"}}}}].'
+        ) from error
 
 
 def _convert(leaf: Leaf, value: object, where: str, base: Path | None = None, *, from_text: bool = False) -> object:

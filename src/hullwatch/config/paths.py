@@ -52,6 +52,21 @@ def run_directory(configured: str = "", environment: Mapping[str, str] | None = 
     return state_directory("", values) / "run"
 
 
+def cache_directory(configured: str = "", environment: Mapping[str, str] | None = None) -> Path:
+    """Return the directory of what can be made again; it is not made.
+
+    Args:
+        configured: the setting ``directories.cache``; empty for the default: ``/var/cache/hullwatch`` for
+            root, whose HOME may be a user's, else ``$XDG_CACHE_HOME/hullwatch``.
+        environment: of the process when None.
+    """
+    if configured:
+        return Path(configured).expanduser()
+    if os.geteuid() == 0:
+        return Path("/var/cache/hullwatch")
+    return _xdg(os.environ if environment is None else environment, "XDG_CACHE_HOME", ".cache") / "hullwatch"
+
+
 def configuration_files(environment: Mapping[str, str] | None = None) -> list[Path]:
     """Return the places of the configuration file, least important first; they need not exist."""
     values = os.environ if environment is None else environment

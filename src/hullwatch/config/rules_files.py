@@ -1,7 +1,8 @@
-"""Finding and reading the rules files that a user names: files, and directories of them."""
+"""Finding, reading and watching the rules files that a user names: files, and directories of them."""
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING
 from hullwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 SUFFIXES = (".yaml", ".yml")
 LARGEST_FILE = 10 << 20  # bytes
 MOST_FILES = 1000
+LARGEST_SUM = 64 << 20  # bytes of all files
 
 
 def find(names: Iterable[str]) -> list[Path]:
@@ -56,6 +58,88 @@ def read(path: Path) -> bytes:
             data = stream.read(LARGEST_FILE + 1)
     except OSError as error:
         raise UsageError(f"The rules file {path} cannot be read: {error.strerror}.") from error
+    return _bounded(path, data)
+
+
+def _bounded(path: Path, data: bytes) -> bytes:
     if len(data) > LARGEST_FILE:
         raise UsageError(f"The rules file {path} has more than {LARGEST_FILE >> 20} MiB; split it.")
     return data
+
+
+def _read_again(path: Path) -> bytes:
+    """Read a file that was read before; a pipe would be empty now, or would never end.
+
+    Raises:
+        UsageError: as ``read`` does, and when it is no regular file.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise UsageError(f"The rules file {path} is no regular file: it can be read only once, at the start.")
+            data = stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise UsageError(f"The rules file {path} cannot be read: {error.strerror}.") from error
+    return _bounded(path, data)
+
+
+def read_all(names: Iterable[str], *, again: bool = False) -> list[tuple[str, bytes]]:
+    """Return names and texts of the rules files that are meant; ``again``: from regular files only.
+
+    Raises:
+        UsageError: as ``find`` and ``read`` do, and when all together have more than 64 MiB.
+    """
+    files: list[tuple[str, bytes]] = []
+    total = 0
+    for path in find(names):
+        data = _read_again(path) if again else read(path)
+        total += len(data)
+        if total > LARGEST_SUM:
+            raise UsageError(f"The rules files have more than {LARGEST_SUM >> 20} MiB together; leave some out.")
+        files.append((str(path), data))
+    return files
+
+
+class FilesWatch:
+    """Notices that rules files were written, replaced, added or removed.
+
+    It looks instead of being told: that works on every file system, through symbolic links, and for files
+    that are not there yet. A change counts when two looks in a row see the same, so that a file is not read
+    while it is being written.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Look for the first time; to be made before the files are read."""
+        self._names = tuple(names)
+        self._known = self._last = self._look()
+        self._asked = False
+
+    def ask(self) -> None:
+        """Have the files count as changed."""
+        self._asked = True
+
+    def changed(self) -> bool:
+        """Look again; whether the files are other ones than those of the last ``settle``."""
+        found = self._look()
+        steady, self._last = found == self._last, found
+        return self._asked or (steady and found != self._known)
+
+    def settle(self) -> None:
+        """Take what was seen last as known."""
+        self._known, self._asked = self._last, False
+
+    def _look(self) -> tuple[object, ...]:
+        try:
+            return tuple(_state(path) for path in find(self._names))
+        except UsageError as error:
+            return (str(error),)
+
+
+def _state(path: Path) -> tuple[object, ...]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        return (path, error.errno)
+    if not stat.S_ISREG(found.st_mode):
+        return (path,)  # a pipe changes when it is read
+    return (path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.values import format_duration
 
 # A description on each value is what `hullwatch config show` and the schema say about it.
@@ -27,6 +28,11 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     match: Annotated[
         Literal["first", "all"], _help("Alert on the first rule that matches an event, or on all that do.")
     ] = "first"
+    selection: Annotated[
+        tuple[RuleSwitch, ...],
+        msgspec.Meta(max_length=MOST_SWITCHES),
+        _help('Turns rules on and off, in order: {disable = {rule = "*"}}, {enable = {tag = "network"}}.'),
+    ] = ()
 
 
 class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +77,9 @@ class DirectorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Where Hullwatch keeps things."""
 
     state: Annotated[str, _help("What lasts; the default is /var/lib/hullwatch, or XDG_STATE_HOME/hullwatch.")] = ""
+    cache: Annotated[
+        str, _help("What can be made again; the default is /var/cache/hullwatch, or XDG_CACHE_HOME/hullwatch.")
+    ] = ""
     run: Annotated[str, _help("Sockets and locks; the default is /run/hullwatch, or XDG_RUNTIME_DIR/hullwatch.")] = ""
 
 

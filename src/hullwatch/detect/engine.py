@@ -1,90 +1,126 @@
-"""From events to matches: each event is judged by the rules that name its type, in Falco's order."""
+"""From events to matches: an event is judged by the conditions that its process leaves possible, in Falco's order."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hullwatch.detect.correlate import Correlator
+from hullwatch.detect.plan import Plan, entries_for
 from hullwatch.events.table import EVENTS
 from hullwatch.fields.catalogue import event_names
+from hullwatch.fields.inputs import result_parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hullwatch.counters import Counters
+    from hullwatch.detect.plan import Entry, Kind
     from hullwatch.events.event import Event
     from hullwatch.rules.loader import Rule, RuleSet
 
+_RESULTS = {kind.name: result_parameter(kind.layout) for kind in EVENTS}
+
 
 class Match(NamedTuple):
-    """A rule and the event that it matched."""
+    """A rule and the event that it matched; for a rule with state also the events before it, oldest first."""
 
     rule: Rule
     event: Event
+    evidence: tuple[Event, ...] = ()
 
 
 class Engine:
     """Judges events.
 
-    Asking for the first match costs nothing more when all are wanted: most events have none.
+    Rules with state are asked for every event; of the others the first that matches counts, as Falco's
+    default is, or every one.
 
     Args:
         rules: that judge.
-        counters: where rules that fail are counted.
-        every: give every rule that matches an event, not only the first as Falco's default does.
+        counters: where conditions that fail are counted.
+        every: give every rule that matches an event, not only the first.
+        decide_once: leave out conditions that the event's process rules out; not for rules whose fields
+            were given other functions than their own (``rules.value_events``), which say nothing of it.
     """
 
-    def __init__(self, rules: RuleSet, counters: Counters, *, every: bool = False) -> None:
+    def __init__(self, rules: RuleSet, counters: Counters, *, every: bool = False, decide_once: bool = True) -> None:
         """Sort the rules by the event types that they can match."""
-        self._all = rules
-        self._rules = {kind.name: rules.for_type(kind.name) for kind in EVENTS if kind.is_event}
-        self._wanted = frozenset(name for name, found in self._rules.items() if found)
         self._counters = counters
         self._every = every
+        self._decide_once = decide_once
+        self._correlator = Correlator(counters, rules.rules)
+        self._take(rules)
 
-    @property
-    def wanted(self) -> frozenset[str]:
-        """The event types that at least one rule looks at."""
-        return self._wanted
+    def _take(self, rules: RuleSet, plan: Plan | None = None) -> None:
+        self._rules = rules
+        self.plan = (plan or Plan(rules)) if self._decide_once else None
+        self._entries: dict[str, list[Entry]] = {}
+        names = {kind.name for kind in EVENTS if kind.is_event}
+        self.wanted = frozenset(name for name in names if entries_for(rules, name))
+        """The event types that at least one condition looks at."""
 
-    def judge(self, event: Event) -> Match | None:
-        """Return the first match.
+    def replace(self, rules: RuleSet, plan: Plan | None = None) -> None:
+        """Judge by other rules from now on; those with state that are defined as before go on with it.
 
-        A rule that fails on an event is counted and the next one is asked: one bad event must not
-        blind the others.
+        Args:
+            rules: that judge.
+            plan: of these rules, where it was made before: it takes longest.
         """
-        try:
-            rules = self._rules[event.type.name]
-        except KeyError:
-            rules = self._rules_of_other(event.type.name)
-        for rule in rules:
-            try:
-                if rule.matches(event):
-                    return Match(rule, event)
-            except Exception:  # noqa: BLE001 - whatever an event provokes; counted
-                self._counters.drop(event.type.name, "rule_error")
-        return None
-
-    def following(self, match: Match) -> list[Match]:
-        """Return the matches of the same event that count besides the first: none, unless ``every`` was asked for."""
-        if not self._every:
-            return []
-        rule, event = match
-        rules = self._rules.get(event.type.name) or self._rules_of_other(event.type.name)
-        return [Match(one, event) for one in rules[rules.index(rule) + 1 :] if self._holds(one, event)]
+        correlator = Correlator(self._counters, rules.rules)
+        correlator.carry_over(self._correlator)
+        self._correlator = correlator
+        self._take(rules, plan)
 
     def matches(self, event: Event) -> list[Match]:
-        """Return all matches of an event that count, in the order of ``judge``."""
-        match = self.judge(event)
-        return [] if match is None else [match, *self.following(match)]
+        """Return the matches of an event that count."""
+        kind = self.kind(event)
+        if kind is None or self.plan is None:
+            return self.judge(event, self._all_entries(event.type.name))
+        return self.matches_of(event, kind, self.plan.process.mask(event))
 
-    def _rules_of_other(self, name: str) -> list[Rule]:
-        """Return the rules to ask about a recorded event of a type that we do not watch; kept, if it is a known one."""
-        if name not in event_names():
-            return self._all.for_type("")  # no rule can name such a type, only ask about all of them
-        self._rules[name] = self._all.for_type(name)
-        return self._rules[name]
+    def matches_of(self, event: Event, kind: Kind, mask: int) -> list[Match]:
+        """Return the matches of an event that count, knowing what ``Plan.process`` says of its process."""
+        mask = mask >> kind.process_shift & kind.every
+        return self.judge(event, kind.entries_of(mask)) if mask else []
 
-    def _holds(self, rule: Rule, event: Event) -> bool:
-        try:
-            return rule.matches(event)
-        except Exception:  # noqa: BLE001 - as above
-            self._counters.drop(event.type.name, "rule_error")
-            return False
+    def judge(self, event: Event, entries: Sequence[Entry]) -> list[Match]:
+        """Return the matches of an event that count, asking only these conditions.
+
+        A condition that fails on an event is counted and the next one is asked: one bad event must not
+        blind the others.
+        """
+        found: list[Match] = []
+        for rule, step, condition in entries:
+            if rule.stateful is None and found and not self._every:
+                continue
+            try:
+                if not condition.matches(event):
+                    continue
+                evidence = () if rule.stateful is None else self._correlator.observe(rule, step, event)
+            except Exception:  # noqa: BLE001 - whatever an event provokes; counted
+                self._counters.drop(event.type.name, "rule_error")
+                continue
+            if evidence is not None:
+                found.append(Match(rule, event, evidence))
+        return found
+
+    def kind(self, event: Event) -> Kind | None:
+        """Return the kind of an event; None if nothing was decided about its type."""
+        if self.plan is None:
+            return None
+        name = event.type.name
+        both = self.plan.kinds.get(name)
+        if both is None:
+            return None
+        result = event.params.get(_RESULTS[name] or "")
+        return both[isinstance(result, int) and result < 0]
+
+    def _all_entries(self, name: str) -> list[Entry]:
+        """Return the conditions to ask about an event type; kept, if it is a known one."""
+        found = self._entries.get(name)
+        if found is None:
+            # No rule can name a type that is not known, only ask about all of them.
+            found = entries_for(self._rules, name if name in event_names() else "")
+            if name in event_names():
+                self._entries[name] = found
+        return found

@@ -7,14 +7,15 @@ bytes give the same events, live and from a capture.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from hullwatch.enrich.cgroup import container_id
 from hullwatch.enrich.container import HOST, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
+from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.gate import ContainerGate
 from hullwatch.enrich.tree import ProcessTree
-from hullwatch.events.codec import BrokenStreamError, decode
+from hullwatch.events.codec import BrokenStreamError, check_record, decode
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME, BY_NUMBER, FLAGS, HEADER
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from hullwatch.counters import Counters
     from hullwatch.enrich.process import Process
-    from hullwatch.events.codec import Value
     from hullwatch.events.table import EventType
 
 CGROUPS_KEPT = 65_536
@@ -46,6 +46,7 @@ class Assembler:
         request_container: called with the 64-digit id of a container that is not known.
         hold_events: how many events may wait for metadata.
         wanted: names of the event types that rules look at; None for all. Others only change state.
+        forget: told of whatever changes what is known around a process.
     """
 
     def __init__(
@@ -54,18 +55,20 @@ class Assembler:
         request_container: Callable[[str], None],
         hold_events: int,
         wanted: frozenset[str] | None = None,
+        forget: Contexts | None = None,
     ) -> None:
         """Start with nothing known."""
         self.counters = counters
-        self.tree = ProcessTree()
-        self.gate = ContainerGate(request_container, counters, hold_events)
+        self._contexts = forget or Contexts()
+        self.tree = ProcessTree(self._contexts.forget_process)
+        self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
+        self.number = 0  # of the last event
         self.gaps = 0  # signs that the tree misses something: unannounced processes, lost events
         self.clock_offset = 0  # wall clock minus time since boot, ns
-        self._wanted = wanted
-        self._number = 0
+        self.wanted = wanted
         self._cgroups: dict[tuple[int, int], str] = {}
         self._drops: dict[tuple[int, int], int] = {}
-        self._state: dict[int, Callable[[int, dict[str, Value]], list[Event]]] = {
+        self._state: dict[int, Callable[[int, dict[str, Any]], list[Event]]] = {
             BY_NAME["clock"].number: self._clock,
             BY_NAME["cgroup_mkdir"].number: self._cgroup_made,
             BY_NAME["cgroup_rmdir"].number: self._cgroup_removed,
@@ -85,44 +88,65 @@ class Assembler:
             BrokenStreamError: when the batch is not a sequence of records.
         """
         offset, size = 0, len(batch)
-        header_size, unpack = HEADER.size, HEADER.unpack_from
         while offset < size:
-            if size - offset < header_size:
-                raise BrokenStreamError(f"{size - offset} bytes are left behind the last record of a batch")
-            header = unpack(batch, offset)
-            length = header[0]
-            if length < header_size or length % 8 or length > size - offset:
-                raise BrokenStreamError(f"a record at byte {offset} of a batch claims {length} bytes")
-            try:
-                events = self._record(header, batch, offset)
-            except BrokenStreamError:
-                self.counters.unreadable_records += 1
-            else:
-                if events:
-                    yield from events
+            length, number = check_record(batch, offset)
+            kind = BY_NUMBER.get(number)
+            if kind is not None and kind.is_event and number not in self._state:
+                self.number += 1
+                self._count(kind.name)
+                if not kind.state and self.wanted is not None and kind.name not in self.wanted:
+                    offset += length
+                    continue
+            yield from self.record(batch, offset)
             offset += length
 
-    def _record(self, header: tuple[int, ...], batch: bytes, offset: int) -> list[Event]:
-        number = header[1]
-        kind = BY_NUMBER.get(number)
-        if kind is None or kind.category == "control":
-            raise BrokenStreamError(f"record type {number} is not one that an engine is sent")
-        change = self._state.get(number)
-        if change is not None:
-            return change(header[3], decode(kind, batch, offset))
-        if kind.is_event:
-            self._number += 1
-            self._count(kind.name)
-            if not kind.state and self._wanted is not None and kind.name not in self._wanted:
-                return []
-        return self._process_record(kind, header, decode(kind, batch, offset))
+    def record(self, batch: bytes, offset: int) -> list[Event]:
+        """Take one record that is whole; return the events that can be judged after it.
 
-    def _process_record(self, kind: EventType, header: tuple[int, ...], values: dict[str, Value]) -> list[Event]:
+        Its number (``evt.num``) is the present one. A record that cannot be read is counted.
+        """
+        header = HEADER.unpack_from(batch, offset)
+        kind = BY_NUMBER.get(header[1])
+        try:
+            if kind is None or kind.category == "control":
+                raise BrokenStreamError(f"record type {header[1]} is not one that an engine is sent")
+            change = self._state.get(header[1])
+            if change is not None:
+                return change(header[3], decode(kind, batch, offset))
+            return self._process_record(kind, header, decode(kind, batch, offset))
+        except BrokenStreamError:
+            self.counters.unreadable_records += 1
+            return []
+
+    def surroundings(self, batch: bytes, offset: int) -> Event | None:
+        """Return an event without parameters, with what is known around the call that a record tells of.
+
+        None when that is not settled: the process or its container is not known, or waits to be announced.
+        """
+        header = HEADER.unpack_from(batch, offset)
+        process = self.tree.find(header[8], header[4])
+        if process is None:
+            return None
+        full_id = self._cgroups.get((header[6], header[5]))
+        container = self.gate.settled(process.container_id if full_id is None else full_id)
+        if container is None:
+            return None
+        return Event(
+            number=0,
+            time=0,
+            type=BY_NUMBER[header[1]],
+            params={},
+            process=process,
+            container=container,
+            uid=header[7],
+        )
+
+    def _process_record(self, kind: EventType, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
         """Handle what a process did: keep the tree, then make the event if rules look at it."""
         _, number, flags, time, start, cgroup_id, hierarchy, uid, pid, tid, _, cpu, _ = header
         full_id = self._cgroups.get((hierarchy, cgroup_id))
         if number in _EXECS or not kind.is_event:  # not kind.is_event: a process of the snapshot
-            paths = cast("str", values["cgroup_v1"]), cast("str", values["cgroup_v2"])
+            paths = values["cgroup_v1"], values["cgroup_v2"]
             full_id = container_id(paths[0]) or container_id(paths[1]) or ""
             self._remember_cgroup(hierarchy, cgroup_id, full_id)
             exec_time = time if kind.is_event else 0
@@ -137,10 +161,10 @@ class Assembler:
                 self.tree.forked(process, values, full_id)
             elif number == _EXIT:
                 self.tree.ended(process)
-        if self._wanted is not None and kind.name not in self._wanted:
+        if self.wanted is not None and kind.name not in self.wanted:
             return []
         event = Event(
-            number=self._number,
+            number=self.number,
             time=time + self.clock_offset,
             type=kind,
             params=values,
@@ -164,25 +188,32 @@ class Assembler:
         return process
 
     def _remember_cgroup(self, hierarchy: int, cgroup_id: int, full_id: str) -> None:
+        if self._cgroups.get((hierarchy, cgroup_id)) == full_id:
+            return
+        self._contexts.forget_cgroup(hierarchy, cgroup_id)
         if len(self._cgroups) >= CGROUPS_KEPT:
-            self._cgroups.pop(next(iter(self._cgroups)))
+            oldest = next(iter(self._cgroups))
+            del self._cgroups[oldest]
+            self._contexts.forget_cgroup(*oldest)
         self._cgroups[hierarchy, cgroup_id] = full_id
 
-    def _clock(self, time: int, values: dict[str, Value]) -> list[Event]:
-        self.clock_offset = cast("int", values["realtime"]) - time
+    def _clock(self, time: int, values: dict[str, Any]) -> list[Event]:
+        self.clock_offset = values["realtime"] - time
         return []
 
-    def _cgroup_made(self, _time: int, values: dict[str, Value]) -> list[Event]:
-        full_id = container_id(cast("str", values["path"])) or ""
-        self._remember_cgroup(cast("int", values["hierarchy"]), cast("int", values["id"]), full_id)
+    def _cgroup_made(self, _time: int, values: dict[str, Any]) -> list[Event]:
+        full_id = container_id(values["path"]) or ""
+        self._remember_cgroup(values["hierarchy"], values["id"], full_id)
         return []
 
-    def _cgroup_removed(self, _time: int, values: dict[str, Value]) -> list[Event]:
-        self._cgroups.pop((cast("int", values["hierarchy"]), cast("int", values["id"])), None)
+    def _cgroup_removed(self, _time: int, values: dict[str, Any]) -> list[Event]:
+        group = values["hierarchy"], values["id"]
+        self._cgroups.pop(group, None)
+        self._contexts.forget_cgroup(*group)
         return []
 
-    def _count_drops(self, _time: int, values: dict[str, Value]) -> list[Event]:
-        counts = cast("bytes", values["counts"])
+    def _count_drops(self, _time: int, values: dict[str, Any]) -> list[Event]:
+        counts = values["counts"]
         for number, reason, _, count in _DROP.iter_unpack(counts[: len(counts) // _DROP.size * _DROP.size]):
             more = count - self._drops.get((number, reason), 0)
             self._drops[number, reason] = count
@@ -198,29 +229,30 @@ class Assembler:
                 self.gaps += reason == _RING_FULL
         return []
 
-    def _snapshot_ended(self, _time: int, values: dict[str, Value]) -> list[Event]:
-        self.tree.snapshot_ended(cast("int", values["started"]))
+    def _snapshot_ended(self, _time: int, values: dict[str, Any]) -> list[Event]:
+        self.tree.snapshot_ended(values["started"])
         return []
 
-    def _container_known(self, time: int, values: dict[str, Value]) -> list[Event]:
+    def _container_known(self, time: int, values: dict[str, Any]) -> list[Event]:
         try:
-            container = decode_container(cast("str", values["json"]))
+            container = decode_container(values["json"])
         except InvalidContainerError as error:
             raise BrokenStreamError(str(error)) from error
         return self._numbered(self.gate.learn(container, time + self.clock_offset))
 
-    def _container_late(self, _time: int, values: dict[str, Value]) -> list[Event]:
-        return self.gate.give_up(cast("str", values["id"]), cast("str", values["reason"]))
+    def _container_late(self, _time: int, values: dict[str, Any]) -> list[Event]:
+        return self.gate.give_up(values["id"], values["reason"])
 
-    def _sensor_lost(self, _time: int, _values: dict[str, Value]) -> list[Event]:
+    def _sensor_lost(self, _time: int, _values: dict[str, Any]) -> list[Event]:
         self._drops.clear()  # the next sensor counts from zero
         self._cgroups.clear()
+        self._contexts.forget_all()
         return []
 
     def _numbered(self, events: list[Event]) -> list[Event]:
         for event in events:
             if event.number == 0:  # the gate made it
-                self._number += 1
-                event.number = self._number
+                self.number += 1
+                event.number = self.number
                 self._count(event.type.name)
         return events

@@ -15,6 +15,7 @@ process (``libpod-conmon-ID.scope``) watches a container from outside and is non
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -60,5 +61,10 @@ def find_container(path: str) -> CgroupContainer | None:
 
 def container_id(path: str) -> str | None:
     """Return the 64-digit id of the container that a cgroup path lies in, or None on the host."""
+    return _container_id(path[: MAXIMUM_PATH + 1])
+
+
+@functools.lru_cache(1024)  # a host has about as many control groups as containers and services
+def _container_id(path: str) -> str | None:
     found = find_container(path)
     return None if found is None else found.id

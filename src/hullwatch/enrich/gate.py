@@ -21,6 +21,10 @@ CONTAINERS_KEPT = 8192  # containers that are remembered, running or not; an evi
 _CONTAINER_EVENT = BY_NAME["container"]
 
 
+def _nobody_asks(_: str) -> None:
+    pass
+
+
 class _Waiting(msgspec.Struct):
     since: int  # ns since boot, of the first event
     events: list[Event]
@@ -33,11 +37,19 @@ class ContainerGate:
         request: called once with the id of a container that is not known.
         counters: of the run.
         maximum: how many events may wait, of all containers together.
+        changed: called with the id of a container of which something else is known than before.
     """
 
-    def __init__(self, request: Callable[[str], None], counters: Counters, maximum: int) -> None:
+    def __init__(
+        self,
+        request: Callable[[str], None],
+        counters: Counters,
+        maximum: int,
+        changed: Callable[[str], None] = _nobody_asks,
+    ) -> None:
         """Start with no container known."""
         self._request = request
+        self._changed = changed
         self._counters = counters
         self._maximum = maximum
         self._known: OrderedDict[str, Container] = OrderedDict()
@@ -68,6 +80,15 @@ class ContainerGate:
             return [event]
         return [self._announce(container, event.time), event]
 
+    def settled(self, full_id: str) -> Container | None:
+        """Return the container if its events are let through, and nothing has to be said of it before; else None."""
+        if not full_id:
+            return HOST
+        container = self._known.get(full_id)
+        if container is None or full_id in self._announced:
+            return container
+        return container if not container.complete and full_id in self._active else None
+
     def _hold(self, event: Event, full_id: str, boot_time: int) -> list[Event]:
         waiting = self._waiting.get(full_id)
         if waiting is None:
@@ -95,6 +116,7 @@ class ContainerGate:
         elif before.complete and not container.complete:
             container = before  # the engine has forgotten it; what it said remains true
         self._known[full_id] = container
+        self._changed(full_id)
         self._forget_oldest()
         ready: list[Event] = []
         runs = container.running or full_id in self._waiting or full_id in self._active
@@ -108,6 +130,7 @@ class ContainerGate:
             return []
         container = unknown(full_id, reason)
         self._known[full_id] = container
+        self._changed(full_id)
         self._forget_oldest()
         self._active.add(full_id)
         self._counters.containers_seen += 1
@@ -136,6 +159,7 @@ class ContainerGate:
             full_id, _ = self._known.popitem(last=False)
             self._announced.discard(full_id)
             self._active.discard(full_id)
+            self._changed(full_id)
 
     def overdue(self, boot_time: int, timeout: int) -> list[str]:
         """Return the containers whose events have waited for ``timeout`` ns and more."""

@@ -39,41 +39,103 @@ class Program:
         "uid",
     )
 
-    def __init__(self, comm: str = "", exe: str = "", args: tuple[str, ...] = (), exepath: str = "") -> None:
-        """Start with the names; the rest is set by the process table."""
+    def __init__(  # noqa: PLR0913, PLR0917 - a record has this many values, and names cost time here
+        self,
+        comm: str = "",
+        exe: str = "",
+        args: tuple[str, ...] = (),
+        exepath: str = "",
+        filename: str = "",
+        cwd: str = "",
+        tty: int = 0,
+        uid: int = 0,
+        gid: int = 0,
+        loginuid: int = 0xFFFFFFFF,
+        pgid: int = 0,
+        sid: int = 0,
+        flags: int = 0,
+        exe_ino: int = 0,
+        exe_ino_ctime: int = 0,
+        exe_ino_mtime: int = 0,
+        time: int = 0,
+    ) -> None:
+        """Take what an exec tells.
+
+        Args:
+            comm: the kernel's name.
+            exe: the first argument.
+            args: the others.
+            exepath: path of the executable.
+            filename: the name that was asked for.
+            cwd: working directory.
+            tty: device number, 0 without a terminal.
+            uid: effective user when it was started.
+            gid: effective group.
+            loginuid: 4294967295 when nobody logged in.
+            pgid: process group.
+            sid: session.
+            flags: execve_flags of the event table.
+            exe_ino: inode of the executable.
+            exe_ino_ctime: ns since the epoch.
+            exe_ino_mtime: ns since the epoch.
+            time: of the exec, ns since boot; 0 for a process that ran before.
+        """
         self.comm = comm
         self.exe = exe
         self.args = args
         self.exepath = exepath
-        self.filename = ""
-        self.cwd = ""
-        self.tty = 0  # device number, 0 without a terminal
-        self.uid = 0  # when it was started
-        self.gid = 0
-        self.loginuid = 0xFFFFFFFF
-        self.pgid = 0
-        self.sid = 0
-        self.flags = 0  # execve_flags
-        self.exe_ino = 0
-        self.exe_ino_ctime = 0  # ns since the epoch
-        self.exe_ino_mtime = 0
-        self.time = 0  # of the exec, ns since boot; 0 for a process that ran before
+        self.filename = filename
+        self.cwd = cwd
+        self.tty = tty
+        self.uid = uid
+        self.gid = gid
+        self.loginuid = loginuid
+        self.pgid = pgid
+        self.sid = sid
+        self.flags = flags
+        self.exe_ino = exe_ino
+        self.exe_ino_ctime = exe_ino_ctime
+        self.exe_ino_mtime = exe_ino_mtime
+        self.time = time
 
 
 class Process:
-    """One process: its identity, its parent, and what it runs now."""
+    """One process: its identity, its parent, and what it runs now; ``children`` are those that are still remembered."""
 
-    __slots__ = ("alive", "container_id", "depth", "key", "parent", "program", "vpid")
+    __slots__ = ("alive", "children", "container_id", "depth", "key", "parent", "program", "vpid")
 
     def __init__(self, key: ProcessKey, parent: Process | None, program: Program, container_id: str = "") -> None:
         """Enter a process below its parent."""
         self.key = key
-        self.parent = parent
+        self.parent: Process | None = None
+        self.children: set[Process] = set()
         self.program = program
         self.container_id = container_id  # 64 digits; empty on the host
         self.vpid = key.pid
         self.alive = True
-        self.depth = 0 if parent is None else parent.depth + 1
+        self.depth = 0
+        self.hang_below(parent)
+
+    def hang_below(self, parent: Process | None) -> None:
+        """Make another process, or none, the parent."""
+        if self.parent is not None:
+            self.parent.children.discard(self)
+        self.parent = parent
+        if parent is None:
+            self.depth = 0
+        else:
+            self.depth = parent.depth + 1
+            parent.children.add(self)
+
+    def descendants(self) -> list[Process]:
+        """Return the children, their children and so on, in no order."""
+        found: list[Process] = []
+        pending = list(self.children)
+        while pending:
+            process = pending.pop()
+            found.append(process)
+            pending += process.children
+        return found
 
     @property
     def pid(self) -> int:

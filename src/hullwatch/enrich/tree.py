@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from hullwatch.enrich.process import Process, ProcessKey, Program
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from hullwatch.events.codec import Value
+    from collections.abc import Callable, Mapping
 
 ENDED_KEPT = 4096  # ended processes that late events may still ask for
 DEPTH_MAXIMUM = 64  # generations that are kept above a process once some of them have ended
@@ -19,11 +18,21 @@ DEPTH_MAXIMUM = 64  # generations that are kept above a process once some of the
 _ANCESTOR = struct.Struct("<QQ")
 
 
-class ProcessTree:
-    """All processes that run, and the last few that ended."""
+def _nobody_asks(_: Process) -> None:
+    pass
 
-    def __init__(self) -> None:
+
+class ProcessTree:
+    """All processes that run, and the last few that ended.
+
+    Args:
+        changed: called with each process whose program or line of ancestors has become another one, or that
+            has ended, before anybody is told of the event that did it.
+    """
+
+    def __init__(self, changed: Callable[[Process], None] = _nobody_asks) -> None:
         """Start empty; a snapshot of the sensor fills it."""
+        self._changed = changed
         self._processes: dict[ProcessKey, Process] = {}
         self._ended: deque[ProcessKey] = deque()
         self._listed: set[ProcessKey] = set()
@@ -44,7 +53,7 @@ class ProcessTree:
         return process
 
     def ran_program(
-        self, pid: int, start: int, uid: int, time: int, values: Mapping[str, Value], container_id: str
+        self, pid: int, start: int, uid: int, time: int, values: Mapping[str, Any], container_id: str
     ) -> Process:
         """Enter what an exec (or, with ``time`` 0, a process that was already running) tells.
 
@@ -58,12 +67,20 @@ class ProcessTree:
             process = self._add(key, None, program)
         process.program = program
         process.container_id = container_id
-        process.vpid = cast("int", values["vpid"])
+        process.vpid = values["vpid"]
         if process.parent is None and pid > 1:
-            self._adopt(process, cast("bytes", values["ancestors"]))
+            self._adopt(process, values["ancestors"])
         if time == 0:
             self._listed.add(key)
+        self._tell(process)
         return process
+
+    def _tell(self, process: Process) -> None:
+        """Tell of a change that everything below a process shares."""
+        self._changed(process)
+        if process.children:
+            for one in process.descendants():
+                self._changed(one)
 
     def _adopt(self, process: Process, ancestors: bytes) -> None:
         """Hang a process below the ancestors that the kernel named; unknown ones are entered by their key."""
@@ -76,31 +93,33 @@ class ProcessTree:
             known = parent is not None
             if parent is None:
                 parent = self._add(key, None, Program())
-            child.parent = parent
-            child.depth = parent.depth + 1
+            child.hang_below(parent)
             if known:
                 return
             child = parent
 
-    def forked(self, parent: Process, values: Mapping[str, Value], container_id: str) -> Process:
+    def forked(self, parent: Process, values: Mapping[str, Any], container_id: str) -> Process:
         """Enter a child: it runs what its parent runs until it says otherwise."""
         if parent.depth >= DEPTH_MAXIMUM:
-            parent = _nearest_alive(parent)
+            parent.hang_below(_nearest_alive(parent))
+            self._tell(parent)
         program = parent.program
-        comm = cast("str", values["comm"])
+        comm = values["comm"]
         if comm and comm != program.comm:  # the parent has renamed itself
             program = _renamed(program, comm)
-        key = ProcessKey(cast("int", values["res"]), cast("int", values["child_start"]))
+        key = ProcessKey(values["res"], values["child_start"])
         above = parent if parent.key.start < key.start else None  # as in _adopt
         known = self._processes.get(key)
         if known is not None and known.program.comm:  # its own exec or the snapshot came first, and is newer
             if known.parent is None and above is not None:
-                known.parent = above
-                known.depth = above.depth + 1
+                known.hang_below(above)
+                self._tell(known)
             return known
         child = self._add(key, above, program)
+        if known is not None:
+            self._changed(child)
         child.container_id = container_id
-        child.vpid = cast("int", values["vpid"])
+        child.vpid = values["vpid"]
         return child
 
     def ended(self, process: Process) -> None:
@@ -108,9 +127,18 @@ class ProcessTree:
         if not process.alive:
             return
         process.alive = False
+        self._changed(process)
         self._ended.append(process.key)
         if len(self._ended) > ENDED_KEPT:
-            self._processes.pop(self._ended.popleft(), None)
+            self._let_go(self._processes.pop(self._ended.popleft(), None))
+
+    def _let_go(self, process: Process | None) -> None:
+        """Take a forgotten process off its parent, once it has no children whose way up leads over it."""
+        while process is not None and not process.children and process.key not in self._processes:
+            parent = process.parent
+            if parent is not None:
+                parent.children.discard(process)
+            process = parent
 
     def snapshot_ended(self, started: int) -> int:
         """Remove what was not in the snapshot and is older than it; return how many those were.
@@ -133,43 +161,44 @@ class ProcessTree:
         return process
 
 
-def _nearest_alive(process: Process) -> Process:
-    """Cut ended generations out of a long line, so that a program that forks and ends for ever stays bounded."""
+def _nearest_alive(process: Process) -> Process | None:
+    """Return the first ancestor that runs.
+
+    Hung below it, a process has no ended generations above: one that forks and ends for ever stays bounded.
+    """
     ancestor = process.parent
     while ancestor is not None and not ancestor.alive:
         ancestor = ancestor.parent
-    process.parent = ancestor
-    process.depth = 0 if ancestor is None else ancestor.depth + 1
-    return process
+    return ancestor
 
 
 def _renamed(program: Program, comm: str) -> Program:
-    renamed = Program(comm, program.exe, program.args, program.exepath)
-    for name in Program.__slots__:
-        if name != "comm":
-            setattr(renamed, name, getattr(program, name))
+    renamed = copy.copy(program)
+    renamed.comm = comm
     return renamed
 
 
-def _program(values: Mapping[str, Value], uid: int, time: int) -> Program:
-    argv = cast("bytes", values["argv"])
-    arguments = argv.decode("utf-8", "surrogateescape").split("\0")
-    if arguments and not arguments[-1]:
+def _program(values: Mapping[str, Any], uid: int, time: int) -> Program:
+    arguments: list[str] = values["argv"].decode("utf-8", "surrogateescape").split("\0")
+    if not arguments[-1]:
         arguments.pop()  # behind the last end mark
-    comm, exepath = cast("str", values["comm"]), cast("str", values["trusted_exepath"])
-    exe = arguments[0] if arguments else comm
-    program = Program(comm, exe, tuple(arguments[1:]), exepath)
-    program.filename = cast("str", values["filename"])
-    program.cwd = cast("str", values["cwd"])
-    program.tty = cast("int", values["tty"])
-    program.uid = uid
-    program.gid = cast("int", values["gid"])
-    program.loginuid = cast("int", values["loginuid"])
-    program.pgid = cast("int", values["pgid"])
-    program.sid = cast("int", values["sid"])
-    program.flags = cast("int", values["flags"])
-    program.exe_ino = cast("int", values["exe_ino"])
-    program.exe_ino_ctime = cast("int", values["exe_ino_ctime"])
-    program.exe_ino_mtime = cast("int", values["exe_ino_mtime"])
-    program.time = time
-    return program
+    comm: str = values["comm"]
+    return Program(
+        comm,
+        arguments[0] if arguments else comm,
+        tuple(arguments[1:]),
+        values["trusted_exepath"],
+        values["filename"],
+        values["cwd"],
+        values["tty"],
+        uid,
+        values["gid"],
+        values["loginuid"],
+        values["pgid"],
+        values["sid"],
+        values["flags"],
+        values["exe_ino"],
+        values["exe_ino_ctime"],
+        values["exe_ino_mtime"],
+        time,
+    )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hullwatch.events.table import BY_NAME, BY_NUMBER, HEADER, EventType
+from hullwatch.events.table import BY_NAME, BY_NUMBER, HEADER, LAYOUTS, EventType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Value = int | str | bytes
 
@@ -42,23 +47,41 @@ def decode(kind: EventType, record: bytes | memoryview, offset: int = 0) -> dict
     Raises:
         BrokenStreamError: when a value would lie outside the record.
     """
-    layout = kind.layout
-    end = offset + int.from_bytes(record[offset : offset + 4], "little")
-    position = offset + HEADER.size + layout.fixed.size
-    if position > end or end > len(record):
-        raise BrokenStreamError(f"a record of type {kind.name} is shorter than its fixed part")
-    fixed = layout.fixed.unpack_from(record, offset + HEADER.size)
-    values: dict[str, Value] = dict(zip(layout.scalars, fixed, strict=False))
-    index = len(layout.scalars)
-    for name, text in zip(layout.variables, layout.text, strict=False):  # of one length: checking costs 10 %
-        stop = position + fixed[index]
-        if stop > end:
-            raise BrokenStreamError(f"the value {name} of a record of type {kind.name} ends behind the record")
-        raw = record[position:stop]
-        values[name] = str(raw, "utf-8", "surrogateescape") if text else bytes(raw)
-        position = stop
-        index += 1
-    return values
+    return _decoder(kind.layout.name)(kind, record, offset)
+
+
+@functools.cache
+def _decoder(name: str) -> Callable[[EventType, bytes | memoryview, int], dict[str, Value]]:
+    """Return the function that decodes a layout, written out value by value: a loop takes twice the time."""
+    layout = LAYOUTS[name]
+    lengths = [f"n{index}" for index in range(len(layout.variables))]
+    taken = [*(f"s{index}" for index in range(len(layout.scalars))), *lengths]
+    values = [f"{scalar!r}: s{index}" for index, scalar in enumerate(layout.scalars)]
+    lines = [
+        "def decode(kind, record, offset):",
+        f"    position = offset + {HEADER.size + layout.fixed.size}",
+        "    end = offset + int.from_bytes(record[offset : offset + 4], 'little')",
+        "    if position > end or end > len(record):",
+        "        raise broken(kind, 'is shorter than its fixed part')",
+        f"    {''.join(f'{one}, ' for one in taken)}= unpack(record, offset + {HEADER.size})" if taken else "",
+    ]
+    for index, (variable, text) in enumerate(zip(layout.variables, layout.text, strict=True)):
+        lines.append(f"    v{index} = record[position : (position := position + n{index})]")
+        values.append(
+            f"{variable!r}: " + (f"str(v{index}, 'utf-8', 'surrogateescape')" if text else f"bytes(v{index})")
+        )
+    lines += [
+        "    if position > end:",
+        "        raise broken(kind, 'has values that end behind it')",
+        f"    return {{{', '.join(values)}}}",
+    ]
+    namespace: dict[str, Any] = {"unpack": layout.fixed.unpack_from, "broken": _broken}
+    exec(compile("\n".join(lines), f"<layout {name}>", "exec"), namespace)  # noqa: S102 - from the event table alone
+    return namespace["decode"]
+
+
+def _broken(kind: EventType, what: str) -> BrokenStreamError:
+    return BrokenStreamError(f"a record of type {kind.name} {what}")
 
 
 def encode(kind: EventType | str, header: dict[str, int] | None = None, **values: Value) -> bytes:
@@ -89,6 +112,24 @@ def encode(kind: EventType | str, header: dict[str, int] | None = None, **values
     return HEADER.pack(*fields.values()) + body
 
 
+BEGINNING = struct.Struct("<IH")  # of the header: length and type
+
+
+def check_record(batch: bytes | memoryview, offset: int) -> tuple[int, int]:
+    """Return length and type of the record that begins at an offset of a batch and lies within it.
+
+    Raises:
+        BrokenStreamError: when there is no whole record.
+    """
+    left = len(batch) - offset
+    if left < HEADER.size:
+        raise BrokenStreamError(f"{left} bytes are left behind the last record of a batch")
+    length, number = BEGINNING.unpack_from(batch, offset)
+    if length < HEADER.size or length % 8 or length > left:
+        raise BrokenStreamError(f"a record at byte {offset} of a batch claims {length} bytes")
+    return length, number
+
+
 def walk(batch: bytes | memoryview) -> list[tuple[int, Header]]:
     """Return the offset and header of each record in a batch.
 
@@ -96,15 +137,11 @@ def walk(batch: bytes | memoryview) -> list[tuple[int, Header]]:
         BrokenStreamError: when a length is impossible.
     """
     records: list[tuple[int, Header]] = []
-    offset, size = 0, len(batch)
-    while offset < size:
-        if size - offset < HEADER.size:
-            raise BrokenStreamError(f"{size - offset} bytes are left behind the last record of a batch")
-        header = Header._make(HEADER.unpack_from(batch, offset))
-        if header.length < HEADER.size or header.length % 8 or header.length > size - offset:
-            raise BrokenStreamError(f"a record at byte {offset} of a batch claims {header.length} bytes")
-        records.append((offset, header))
-        offset += header.length
+    offset = 0
+    while offset < len(batch):
+        length, _ = check_record(batch, offset)
+        records.append((offset, Header._make(HEADER.unpack_from(batch, offset))))
+        offset += length
     return records
 
 

@@ -2,59 +2,76 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from hullwatch.alerts.alert import in_order
 from hullwatch.formats.escape import escape_json
 
 if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_DELETE = 0x7F
 _SECOND = 1_000_000_000  # ns
 
 
-def falco(alert: Alert) -> str:
-    """Return an alert as one line of JSON, without the newline.
+def falco(alert: Alert) -> bytes:
+    """Return an alert as one line of JSON in UTF-8, without the newline.
 
     The keys are Falco 0.44's, sorted: hostname, output, output_fields, priority, rule, source, tags,
-    time; and ``labels``, which Falco does not have, only when labels were given. ``time`` is UTC with
-    nine digits and Z. ``output`` is the whole line as Falco prints it: local time, priority, message.
-    ``output_fields`` has ``evt.time`` (ns since the epoch) in any case, and ``hullwatch.metadata``
-    (``late`` or ``missing``) when the container's metadata was not there in time.
+    time; and two that Falco does not have, only when there are any: ``labels``, and ``evidence``, the
+    earlier events that a rule with state alerts for, oldest first, each an object of fields as in
+    ``output_fields``. ``time`` is UTC with nine digits and Z. ``output`` is the whole line as Falco prints
+    it: local time, priority, message. ``output_fields`` has ``evt.time`` (ns since the epoch) in any case,
+    and ``hullwatch.metadata`` (``late`` or ``missing``) when the container's metadata was not there in time.
     """
+    local, universal = times(alert.time)
+    fields = alert.output_fields.copy()
+    fields.setdefault("evt.time", alert.time)
     document: dict[str, Any] = {
         "hostname": alert.hostname,
-        "output": f"{local_time(alert.time)}: {alert.priority} {alert.message}",
-        "output_fields": {"evt.time": alert.time, **alert.output_fields},
+        "output": f"{local}: {alert.priority} {alert.message}",
+        "output_fields": fields,
         "priority": alert.priority,
         "rule": alert.rule,
         "source": alert.source,
-        "tags": sorted(alert.tags),
-        "time": utc_time(alert.time),
+        "tags": in_order(alert.tags),
+        "time": universal,
     }
     if alert.labels:
         document["labels"] = alert.labels
+    if alert.evidence:
+        document["evidence"] = alert.evidence
     try:
         data = _ENCODER.encode(document)
     except UnicodeEncodeError:  # a text with half of a surrogate pair, where Falco writes U+FFFD
         data = _ENCODER.encode(_valid(document))
-    return escape_json(data.decode())
+    if data.isascii() and _DELETE not in data:  # all other control characters are escaped in any JSON
+        return data
+    return escape_json(data.decode()).encode()
 
 
-def utc_time(nanoseconds: int) -> str:
-    """Return ``2026-11-21T23:40:05.123456789Z`` of ns since the epoch."""
+def times(nanoseconds: int) -> tuple[str, str]:
+    """Return ns since the epoch as Falco's ``evt.time`` in local time, and as date and time in UTC.
+
+    They look like ``23:40:05.123456789`` and ``2026-11-21T23:40:05.123456789Z``.
+    """
     seconds, rest = divmod(nanoseconds, _SECOND)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09d}Z"
+    local, universal = _second(seconds, time.timezone)
+    digits = str(rest).zfill(9)
+    return f"{local}.{digits}", f"{universal}.{digits}Z"
 
 
-def local_time(nanoseconds: int) -> str:
-    """Return ``23:40:05.123456789`` in local time, as Falco's ``evt.time``."""
-    seconds, rest = divmod(nanoseconds, _SECOND)
-    return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest:09d}"
+@functools.lru_cache(maxsize=16)
+def _second(seconds: int, _zone: int) -> tuple[str, str]:
+    """Return a second's part of both times: many alerts share it, as long as the time zone is the same."""
+    local, universal = time.localtime(seconds), time.gmtime(seconds)
+    return time.strftime("%H:%M:%S", local), time.strftime("%Y-%m-%dT%H:%M:%S", universal)
 
 
 def _other(value: object) -> str:

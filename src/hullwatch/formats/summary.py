@@ -31,7 +31,7 @@ def summary(counters: Counters, *, now: int | None = None, colour: bool = False,
     alerts = sum(counters.alerts.values())
     lines = [
         _paint(_BOLD, colour)
-        + f"{did} {watched}: {counters.events_total:,} events, {counters.dropped_total:,} dropped, "
+        + f"{did} {watched}: {_number(counters.events_total, 'event')}, {counters.dropped_total:,} dropped, "
         + f"{_number(alerts, 'alert')}."
         + _paint(_RESET, colour)
     ]
@@ -57,6 +57,7 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.unreadable_records, "records that could not be read"),
         (counters.out_of_order, "events that came too late to be put in order"),
         (counters.slow_writes, "writes that had to wait for their reader"),
+        (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]
     return [(number, words) for number, words in rows if number]
 

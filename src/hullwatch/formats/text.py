@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from hullwatch.alerts.mask import CUT
 from hullwatch.config.values import format_duration
 from hullwatch.formats.escape import escape
 
 if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.collapse import Repeats
+    from hullwatch.alerts.evidence import Earlier
 
 RESET = "\x1b[0m"
 DIM = "\x1b[2m"
@@ -26,21 +28,60 @@ _COLOURS = {
     "Informational": "\x1b[32m",
     "Debug": "\x1b[2m",
 }
+_TARGETS = ("fd.name", "fs.path.name", "proc.exepath")  # what an earlier event was about: the first that it has
+_SECOND = 1_000_000_000  # ns
+_EXACT = 10  # seconds; what is longer ago is told without its parts
 _METADATA = {
     "late": " [the container's metadata came late]",
     "missing": " [the container's metadata is missing]",
 }
 
 
+_LONGEST_COMMAND = 120  # characters of an earlier event's command line; JSON has more of it
+
+
 def text(alert: Alert, *, colour: bool = False, short_time: bool = False) -> str:
     r"""Return an alert as ``time priority rule | container (image) | message``, without a newline.
+
+    The earlier events of a rule with state stand behind it on the same line, in brackets.
 
     Args:
         alert: what to write; every value is escaped, so that it cannot end the line or colour it.
         colour: with ANSI colours.
         short_time: ``HH:MM:SS.mmm`` instead of date, time and zone (both local).
     """
-    return _line(alert, escape(alert.message), colour=colour, short_time=short_time)
+    before = f" [before: {'; '.join(map(escape, evidence(alert)))}]" if alert.evidence else ""
+    return _line(alert, escape(alert.message) + before, colour=colour, short_time=short_time)
+
+
+def text_with_evidence(alert: Alert, *, colour: bool = False, short_time: bool = False) -> str:
+    """Return an alert as ``text`` does, with each earlier event on a line of its own, indented below it."""
+    lines = [_line(alert, escape(alert.message), colour=colour, short_time=short_time)]
+    dim, reset = (DIM, RESET) if colour else ("", "")
+    lines += [f"    {dim}{escape(said)}{reset}" for said in evidence(alert)]
+    return "\n".join(lines)
+
+
+def evidence(alert: Alert) -> list[str]:
+    """Return ``20s earlier: openat /opt/x by curl (curl -o /opt/x)`` of each earlier event, not escaped."""
+    return [_earlier(one, alert) for one in alert.evidence]
+
+
+def _earlier(event: Earlier, alert: Alert) -> str:
+    when = int(str(event["evt.time"]))
+    seconds = (alert.time - when) / _SECOND
+    ago = f"{format_duration(round(seconds, 3) if seconds < _EXACT else round(seconds))} earlier"
+    what = [str(event.get("evt.type", "an event"))]
+    target = next((str(event[name]) for name in _TARGETS if name in event), "")
+    what += [target] if target else []
+    name, command = str(event.get("proc.name", "")), str(event.get("proc.cmdline", ""))
+    what += [f"by {name}"] if name else []
+    if len(command) > _LONGEST_COMMAND:
+        command = command[:_LONGEST_COMMAND] + CUT
+    what += [f"({command})"] if command not in {"", name} else []
+    if event.get("container.id") != alert.container_id:
+        what.append(f"in {event.get('container.name') or event.get('container.id')}")
+    return f"{ago}: {' '.join(what)}"
 
 
 def repeats(line: Repeats, *, colour: bool = False, short_time: bool = False) -> str:

@@ -10,8 +10,11 @@ from hullwatch.alerts.alert import Alert, make_alert
 from hullwatch.alerts.mask import Masker
 from hullwatch.config.values import at_least
 from hullwatch.outputs.output import OUTPUTS
+from hullwatch.rules.priority import Priority
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hullwatch.config.settings import Settings
     from hullwatch.counters import Counters
     from hullwatch.detect.engine import Match
@@ -31,6 +34,7 @@ class Delivery:
         self._labels = settings.output.labels
         self._fail_on = settings.run.fail_on
         self._masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
+        self._priorities = {priority: str(priority) for priority in Priority}
         self._hostname = socket.gethostname()
         self._outputs = [OUTPUTS.get("stdout")(settings, counters)]
 
@@ -40,18 +44,32 @@ class Delivery:
         return all(output.gone for output in self._outputs)
 
     def match(self, match: Match) -> None:
-        """Send the alert of a match."""
-        rule, event = match
-        alert = make_alert(
+        """Send the alert of a match at once."""
+        self.matches((match,))
+
+    def matches(self, matches: Iterable[Match]) -> None:
+        """Send the alerts of the matches of a batch of events; all are delivered when it returns.
+
+        What the matches come from may raise: the alerts before that are delivered all the same.
+        """
+        try:
+            for match in matches:
+                self._send(self._alert(match))
+        finally:
+            self._flush()
+
+    def _alert(self, match: Match) -> Alert:
+        rule, event, evidence = match
+        return make_alert(
             rule,
-            str(rule.priority),
+            self._priorities[rule.priority],
             rule.output.render(event),
             event,
-            mask=self._masker.value,
+            evidence,
+            masker=self._masker,
             hostname=self._hostname,
             labels=self._labels,
         )
-        self._send(alert)
 
     def internal(self, rule: str, priority: str, message: str, **fields: object) -> None:
         """Send an alert about Hullwatch itself."""
@@ -67,6 +85,7 @@ class Delivery:
             labels=dict(self._labels),
         )
         self._send(alert)
+        self._flush()
 
     def _send(self, alert: Alert) -> None:
         self._counters.alert(alert.rule, alert.priority)
@@ -74,6 +93,10 @@ class Delivery:
             self.failed = True
         for output in self._outputs:
             output.send(alert)
+
+    def _flush(self) -> None:
+        for output in self._outputs:
+            output.flush()
 
     def tick(self) -> None:
         """Let the outputs do what is due."""

@@ -23,7 +23,11 @@ class Output(Protocol):
         ...
 
     def send(self, alert: Alert) -> None:
-        """Deliver an alert; never raises for what its reader does."""
+        """Take an alert; it may wait until ``flush``. Never raises for what its reader does."""
+        ...
+
+    def flush(self) -> None:
+        """Deliver what was taken; called when a batch of events is judged."""
         ...
 
     def tick(self) -> None:

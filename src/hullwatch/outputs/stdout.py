@@ -1,8 +1,8 @@
-"""Alerts on standard output: a line each, at once.
+"""Alerts on standard output: a line each, those of a batch of events in one write.
 
-On a terminal, text has colours and repeats are counted; a pipe or file gets plain text, one line for
-each alert. A reader that ends (``| head``) ends the output cleanly; a slow one is waited for, and that
-is counted.
+On a terminal, text has colours, repeats are counted, and the earlier events of a rule with state stand
+below its alert; a pipe or file gets plain text, one line for each alert. A reader that ends (``| head``)
+ends the output cleanly; a slow one is waited for, and that is counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from hullwatch.alerts.collapse import Collapser
 from hullwatch.formats.escape import escape
 from hullwatch.formats.falco import falco
-from hullwatch.formats.text import repeats, text
+from hullwatch.formats.text import repeats, text, text_with_evidence
 from hullwatch.outputs.output import OUTPUTS
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hullwatch.config.settings import OutputSettings, Settings
     from hullwatch.counters import Counters
 
+MOST_TAKEN = 1 << 16  # bytes that wait for a flush: as much as a pipe holds
 SLOW = 0.1  # seconds; a write that took longer waited for its reader
 _GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})  # closed pipe, terminal hung up, closed by the shell
 
@@ -63,38 +64,59 @@ class StandardOutput:
         )
         collapses = self._terminal and not self._json and not settings.all
         self._collapser = Collapser() if collapses else None
+        self._taken: list[bytes] = []  # lines that wait for a flush
+        self._size = 0  # of them, bytes
 
     def send(self, alert: Alert) -> None:
-        """Write an alert, or count it as a repeat."""
+        """Take an alert to be written with the next flush, or count it as a repeat."""
         if self._json:
-            self._write(falco(alert))
+            self._take(falco(alert))
             return
         shown: Alert | None = alert
         if self._collapser is not None:
             due, shown = self._collapser.add(alert, self._clock())
-            self._write_repeats(due)
+            self._take_repeats(due)
         if shown is not None:
-            self._write(text(shown, colour=self._colour, short_time=self._terminal))
+            write = text_with_evidence if self._terminal else text
+            self._take_text(write(shown, colour=self._colour, short_time=self._terminal))
+
+    def flush(self) -> None:
+        """Write what was taken, in one call if the reader allows it."""
+        if not self._taken:
+            return
+        if self.gone:
+            self._lose(len(self._taken), "its reader has gone")
+        else:
+            self._write(memoryview(b"\n".join((*self._taken, b""))))
+        self._taken.clear()
+        self._size = 0
 
     def tick(self) -> None:
         """Write the counts of repeats that are due."""
         if self._collapser is not None:
-            self._write_repeats(self._collapser.due(self._clock()))
+            self._take_repeats(self._collapser.due(self._clock()))
+        self.flush()
 
     def close(self) -> None:
         """Write the counts of repeats that were not written yet."""
         if self._collapser is not None:
-            self._write_repeats(self._collapser.close(self._clock()))
+            self._take_repeats(self._collapser.close(self._clock()))
+        self.flush()
 
-    def _write_repeats(self, lines: Iterable[Repeats]) -> None:
+    def _take_repeats(self, lines: Iterable[Repeats]) -> None:
         for line in lines:
-            self._write(repeats(line, colour=self._colour, short_time=self._terminal))
+            self._take_text(repeats(line, colour=self._colour, short_time=self._terminal))
 
-    def _write(self, line: str) -> None:
-        if self.gone:
-            self._counters.lose_alert("standard output: its reader has gone")
-            return
-        data = memoryview((line + "\n").encode(self._encoding, "backslashreplace"))
+    def _take_text(self, line: str) -> None:
+        self._take(line.encode(self._encoding, "backslashreplace"))
+
+    def _take(self, line: bytes) -> None:
+        self._taken.append(line)
+        self._size += len(line)
+        if self._size > MOST_TAKEN:
+            self.flush()
+
+    def _write(self, data: memoryview) -> None:
         begin = self._clock()
         try:
             while data:
@@ -102,9 +124,22 @@ class StandardOutput:
         except OSError as error:
             self.gone = error.errno in _GONE
             reason = "its reader has gone" if self.gone else os.strerror(error.errno or 0)
-            self._counters.lose_alert(f"standard output: {reason}")
+            self._lose(self._unwritten(len(data)), reason)
         if self._clock() - begin > SLOW:
             self._counters.slow_writes += 1
+
+    def _unwritten(self, size: int) -> int:
+        """Return how many of the alerts that were taken are among the last bytes, wholly or in part."""
+        number = 0
+        for line in reversed(self._taken):
+            if size <= 0:
+                break
+            size -= len(line) + 1
+            number += 1
+        return number
+
+    def _lose(self, number: int, reason: str) -> None:
+        self._counters.lose_alert(f"standard output: {reason}", number)
 
     def _write_some(self, data: memoryview) -> int:
         try:

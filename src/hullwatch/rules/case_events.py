@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hullwatch.config.values import parse_duration
 from hullwatch.enrich.container import HOST, Container
 from hullwatch.enrich.process import Process, ProcessKey, Program
+from hullwatch.errors import UsageError
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME, FLAGS, EventType, Parameter
 from hullwatch.fields.address import write_tuple
@@ -20,7 +22,7 @@ from hullwatch.rules.problem import ProblemError, did_you_mean
 if TYPE_CHECKING:
     from hullwatch.rules.document import Node
 
-EVENT_KEYS = frozenset({"type", "params", "proc", "container", "user", "time", "cpu", "tid"})
+EVENT_KEYS = frozenset({"type", "params", "proc", "container", "user", "time", "after", "cpu", "tid"})
 _PROGRAM_NUMBERS = ("tty", "uid", "gid", "loginuid", "pgid", "sid", "exe_ino", "exe_ino_ctime", "exe_ino_mtime")
 _PROCESS_KEYS = frozenset(
     {"name", "exe", "exepath", "args", "cmdline", "cwd", "filename", "pid", "vpid", "flags", "outside", "parent"}
@@ -71,8 +73,13 @@ def plain(node: Node) -> Any:
         return node.text
 
 
-def read_event(node: Node, number: int) -> Event:
+def read_event(node: Node, number: int, before: int | None = None) -> Event:
     """Return the event that a map describes.
+
+    Args:
+        node: the map.
+        number: of the event.
+        before: the time of the event before it, ns since the epoch; None for the first.
 
     Raises:
         ProblemError: when it has a wrong key or value; the place is that of the value.
@@ -87,7 +94,7 @@ def read_event(node: Node, number: int) -> Event:
     uid = _user(user) if user is not None else (process.program.uid if process is not None else 0)
     return Event(
         number=number,
-        time=_integer(node, "time", _DEFAULT_TIME),
+        time=_time(node, _DEFAULT_TIME if before is None else before),
         type=kind,
         params=_parameters(node.get("params"), kind),
         process=process,
@@ -107,6 +114,18 @@ def _event_type(node: Mapping) -> EventType:
         known = [one.name for one in BY_NAME.values() if one.is_event]
         raise case_error(f"There is no event {name.text!r} here{did_you_mean(name.text, known)}.", name)
     return kind
+
+
+def _time(node: Mapping, before: int) -> int:
+    after = node.get("after")
+    if after is None:
+        return _integer(node, "time", before)
+    if not isinstance(after, Scalar) or node.key("time") is not None:
+        raise case_error("An event has a 'time' in ns since 1970, or 'after' the one before it, such as 30s.", after)
+    try:
+        return before + round(parse_duration(after.text) * 1e9)
+    except UsageError as error:
+        raise case_error(str(error), after) from None
 
 
 def _integer(node: Mapping, key: str, default: int) -> int:

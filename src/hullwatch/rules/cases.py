@@ -8,12 +8,16 @@ Example::
         events:
           - {type: execve, proc: {name: sh, parent: {name: nginx}}, container: {image: nginx}}
         alerts: [Shell in a container]
+
+With ``match: all``, in the file or in a case, every rule that matches an event is among the alerts, in the order
+in which they are asked. The events happen at the same time, unless ``after: 30s`` says how long after the one
+before, or ``time`` when.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -26,23 +30,46 @@ from hullwatch.rules.pack import builtin_files
 from hullwatch.rules.problem import Location, ProblemError, RulesError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from hullwatch.config.rule_switch import RuleSwitch
     from hullwatch.rules.document import Node
+    from hullwatch.rules.loader import Rule
 
-_FILE_KEYS = frozenset({"rules", "cases"})
-_CASE_KEYS = frozenset({"it", "events", "alerts"})
+_FILE_KEYS = frozenset({"rules", "match", "cases"})
+_CASE_KEYS = frozenset({"it", "match", "events", "alerts"})
+_MATCHING = {"first": False, "all": True}
+
+
+class Judging(Protocol):
+    """Makes a judge of some rules."""
+
+    def __call__(self, rules: RuleSet, /, *, every: bool) -> Callable[[Event], Iterable[Rule]]:
+        """Return what answers each event that it is given with the rules that alert, in order.
+
+        Args:
+            rules: that judge.
+            every: with every rule that matches, not only the first (of those without state).
+        """
+        ...
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A case that can be run: its events, and the rules whose alerts are expected, in order."""
+    """A case that can be run.
+
+    Attributes:
+        events: what happens.
+        alerts: the rules whose alerts are expected, in order.
+        every: whether every rule that matches an event alerts, or only the first; None where the file does not say.
+    """
 
     name: str
     location: Location
     rules: RuleSet
     events: tuple[Event, ...]
     alerts: tuple[str, ...]
+    every: bool | None = None
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -64,25 +91,31 @@ def case_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def read_cases(path: Path) -> list[Case]:
-    """Return the cases of a file.
+def read_cases(path: Path, switches: Sequence[RuleSwitch] = ()) -> list[Case]:
+    """Return the cases of a file, for its rules as ``switches`` turn them on and off.
 
     Raises:
         RulesError: when the file, or a rules file that it names, has an error.
     """
     try:
-        return _read(path)
+        return _read(path, tuple(switches))
     except ProblemError as error:
         raise RulesError([error.problem()]) from None
 
 
-def run_case(case: Case) -> CaseResult:
-    """Judge the events of a case, the first rule that matches an event winning, and compare."""
+def run_case(case: Case, judging: Judging, *, every: bool = False) -> CaseResult:
+    """Have the events of a case judged, and compare.
+
+    Args:
+        case: whose rules and events they are; each case begins with nothing remembered.
+        judging: the judge stands above the rules, which know nothing of him.
+        every: judge with every rule that matches, where neither the case nor its file says which.
+    """
     alerts: list[str] = []
     messages: list[str] = []
+    judge = judging(case.rules, every=every if case.every is None else case.every)
     for event in case.events:
-        rule = next((rule for rule in case.rules.for_type(event.type.name) if rule.matches(event)), None)
-        if rule is not None:
+        for rule in judge(event):
             alerts.append(rule.name)
             messages.append(rule.output.render(event)[0])
     passed = tuple(alerts) == case.alerts
@@ -90,30 +123,31 @@ def run_case(case: Case) -> CaseResult:
     return CaseResult(case.name, case.location.file, case.location.line, passed, sentence, tuple(messages))
 
 
-def run_cases(paths: Iterable[Path]) -> list[CaseResult]:
-    """Run the cases of files and folders.
+def run_cases(paths: Iterable[Path], judging: Judging, *, every: bool = False) -> list[CaseResult]:
+    """Run the cases of files and folders, as ``run_case`` does.
 
     Raises:
         RulesError: when a file cannot be read or has an error.
     """
-    return [run_case(case) for path in case_files(paths) for case in read_cases(path)]
+    return [run_case(case, judging, every=every) for path in case_files(paths) for case in read_cases(path)]
 
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names) or "no alert"
 
 
-def _read(path: Path) -> list[Case]:
+def _read(path: Path, switches: tuple[RuleSwitch, ...]) -> list[Case]:
     cases: list[Case] = []
     for root in read_documents(str(path), _content(path, Location(str(path), 1, 1))):
         if not isinstance(root, Mapping):
             raise case_error("A file of cases is a map with 'rules' and 'cases'.", root)
         check_keys(root, _FILE_KEYS, "A file of cases")
-        rules = _rules(root.get("rules"), path)
+        rules = _rules(root.get("rules"), path, switches)
+        every = _every(root.get("match"))
         entries = root.get("cases")
         if not isinstance(entries, SequenceNode):
             raise case_error("'cases' is a list.", entries or root)
-        cases += [_case(entry, rules) for entry in entries.items]
+        cases += [_case(entry, rules, every) for entry in entries.items]
     return cases
 
 
@@ -125,9 +159,9 @@ def _content(path: Path, location: Location) -> bytes:
         raise ProblemError(f"The file {path} cannot be read: {reason}.", location, "LOAD_ERR_FILE_READ") from None
 
 
-def _rules(node: Node | None, path: Path) -> RuleSet:
+def _rules(node: Node | None, path: Path, switches: tuple[RuleSwitch, ...]) -> RuleSet:
     if node is None:
-        return _pack()
+        return _pack(switches)
     names = node.items if isinstance(node, SequenceNode) else [node]
     files: list[RulesFile] = []
     for name in names:
@@ -135,15 +169,25 @@ def _rules(node: Node | None, path: Path) -> RuleSet:
             raise case_error("'rules' is a file or a list of files, beside this one.", name)
         target = path.parent / name.text
         files.append(RulesFile(str(target), _content(target, name.location())))
-    return load(files)
+    return load(files, switches=switches)
 
 
 @functools.cache
-def _pack() -> RuleSet:
-    return load(builtin_files())
+def _pack(switches: tuple[RuleSwitch, ...]) -> RuleSet:
+    return load(builtin_files(), switches=switches)
 
 
-def _case(node: Node, rules: RuleSet) -> Case:
+def _every(node: Node | None) -> bool | None:
+    """Return what ``match`` says; None where it is not there."""
+    if node is None:
+        return None
+    if not isinstance(node, Scalar) or node.text not in _MATCHING:
+        raise case_error("'match' is first or all: which of the rules that match an event alert.", node)
+    return _MATCHING[node.text]
+
+
+def _case(node: Node, rules: RuleSet, every: bool | None) -> Case:  # noqa: FBT001 - what the file says, None for nothing
+    """Return a case; ``every`` counts where it has no ``match`` of its own."""
     if not isinstance(node, Mapping):
         raise case_error("A case is a map with 'it', 'events' and 'alerts'.", node)
     check_keys(node, _CASE_KEYS, "A case")
@@ -160,5 +204,8 @@ def _case(node: Node, rules: RuleSet) -> Case:
         if not isinstance(alert, Scalar) or alert.text not in known:
             raise case_error("'alerts' names a rule that is not loaded.", alert)
         expected.append(alert.text)
-    made = tuple(read_event(event, number) for number, event in enumerate(events.items, start=1))
-    return Case(name.text, name.location(), rules, made, tuple(expected))
+    made: list[Event] = []
+    for number, event in enumerate(events.items, start=1):
+        made.append(read_event(event, number, made[-1].time if made else None))
+    own = _every(node.get("match"))
+    return Case(name.text, name.location(), rules, tuple(made), tuple(expected), every if own is None else own)

@@ -14,10 +14,12 @@ from hullwatch.rules.rule_item import (
     RULE_KEYS,
     RuleDefinition,
     append_to_rule,
+    check_rule,
     new_rule,
     replace_in_rule,
 )
 from hullwatch.rules.scalars import condition_text, item_error, nonempty, read_boolean, scalar_list
+from hullwatch.rules.stateful import STATEFUL_KEYS
 from hullwatch.rules.version import check_engine_version, check_plugin_versions
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class Definitions(msgspec.Struct):
             return
         kind = next((kind for kind in _KINDS if item.key(kind) is not None), None)
         if kind is None:
+            if self.warnings >= MAXIMUM_WARNINGS:
+                return
             first = item.entries[0][0].text if item.entries else ""
             sentence = f"An item that begins with {first!r} is not known{did_you_mean(first, _KINDS)}: it is ignored."
             self.warn(sentence, item.location(), "LOAD_UNKNOWN_ITEM")
@@ -196,6 +200,9 @@ class Definitions(msgspec.Struct):
         modes = self._mode(item, REPLACEABLE, label)
         earlier = self.rules.get(name.text)
         keys = {key.text for key, _ in item.entries}
+        if item.get("append") is not None and (state := sorted(keys & STATEFUL_KEYS)):
+            sentence = f"'append' cannot change {state[0]!r}: write 'override: {{{state[0]}: replace}}'."
+            raise item_error(sentence, item.key(state[0]) or name)
         if keys == {"rule", "enabled"}:
             if earlier is None:
                 raise _nothing_earlier("rule", name)
@@ -216,6 +223,7 @@ class Definitions(msgspec.Struct):
         for key in sorted(modes, key=lambda key: (modes[key] != "append", key)):
             change = append_to_rule if modes[key] == "append" else replace_in_rule
             change(earlier, item, key, self.warn)
+        check_rule(earlier, item)
 
 
 def _nothing_earlier(kind: str, name: Scalar) -> ProblemError:

@@ -13,21 +13,24 @@ from hullwatch.rules.compile import Compiled, compile_condition
 from hullwatch.rules.definitions import Definitions
 from hullwatch.rules.exceptions import exclude_exceptions
 from hullwatch.rules.grammar import parse_condition
+from hullwatch.rules.group_keys import compile_stateful
 from hullwatch.rules.loader import load
 from hullwatch.rules.output import OutputFormat, parse_output
 from hullwatch.rules.problem import Problem, did_you_mean
 from hullwatch.rules.resolve import Names
 from hullwatch.rules.rule_item import RuleDefinition
 from hullwatch.rules.syntax import And, Check, FieldUse, MacroUse, Not, Text, TextList, Transformed, fold, in_order
-from hullwatch.rules.terms import split_name
+from hullwatch.rules.terms import from_event, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hullwatch.config.rule_switch import RuleSwitch
     from hullwatch.fields.field import Field
     from hullwatch.rules.loader import RulesFile
     from hullwatch.rules.problem import Location
-    from hullwatch.rules.syntax import Argument, Expression, Left
+    from hullwatch.rules.syntax import Argument, Expression, Left, SourceText
+    from hullwatch.rules.terms import Lookup
 
 State = Literal["enabled", "disabled", "left out"]
 _MOST_ORIGINS = 4  # that a part tells: macros that only name other macros may be nested without end
@@ -56,41 +59,85 @@ class Part(msgspec.Struct, frozen=True, eq=False):
     lists: tuple[str, ...] = ()
 
 
+class Step(msgspec.Struct, frozen=True):
+    """A condition of a rule: the only one, or a step of its sequence.
+
+    Attributes:
+        condition: its tree.
+        compiled: its function, event types and fields.
+        written: as the files have it.
+        by: what only this step has to name it by.
+    """
+
+    condition: Part
+    compiled: Compiled
+    written: str
+    by: tuple[str, ...] = ()
+
+
 class Description(msgspec.Struct, frozen=True, kw_only=True):
     """A rule, taken apart.
 
     Attributes:
         definition: as the files have it, overrides included.
         state: ``left out`` when its source or a field of it is unknown here and the rule allows that.
-        condition: its tree.
-        compiled: its function, event types and fields.
+        steps: one, or the steps of a sequence.
         output: its parsed output.
-        macros: that the condition uses, in the order of their first use.
-        lists: that the condition uses, with their values.
+        macros: that its conditions use, in the order of their first use.
+        lists: that its conditions use, with their values.
+        grouped: the fields by which a rule with state groups events.
     """
 
     definition: RuleDefinition
     state: State
-    condition: Part
-    compiled: Compiled
+    steps: tuple[Step, ...]
     output: OutputFormat
     macros: tuple[str, ...]
     lists: dict[str, tuple[str, ...]]
+    grouped: frozenset[str] = frozenset()
+
+    @property
+    def condition(self) -> Part:
+        """The tree of its only condition, or of its last step."""
+        return self.steps[-1].condition
+
+    @property
+    def event_types(self) -> frozenset[str] | None:
+        """The events that it looks at; None if one of its conditions names none."""
+        types: set[str] = set()
+        for step in self.steps:
+            if step.compiled.event_types is None:
+                return None
+            types |= step.compiled.event_types
+        return frozenset(types)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that its conditions use."""
+        return self.grouped.union(*(step.compiled.fields for step in self.steps))
 
 
 class RuleBook:
-    """The rules of some files with everything that they refer to."""
+    """The rules of some files with everything that they refer to; what was taken apart once is remembered.
 
-    def __init__(self, files: Sequence[RulesFile]) -> None:
-        """Load the files.
+    Attributes:
+        lookup: gives the function of each field.
+    """
+
+    def __init__(
+        self, files: Sequence[RulesFile], switches: Sequence[RuleSwitch] = (), lookup: Lookup = from_event
+    ) -> None:
+        """Load the files, with rules turned on and off by ``switches``.
 
         Raises:
             RulesError: as ``loader.load`` does.
         """
-        self.rule_set = load(files)
+        self.lookup = lookup
+        self.rule_set = load(files, lookup=lookup, switches=switches)
         self.definitions = read_definitions(files)
         self._names = Names(self.definitions.lists, self.definitions.macros)
         self._macros: dict[str, Part] = {}
+        self._described: dict[str, Description] = {}
         self._loaded = {rule.name for rule in self.rule_set.rules}
 
     def rules(self) -> list[RuleDefinition]:
@@ -124,17 +171,22 @@ class RuleBook:
         Raises:
             UsageError: as ``find`` does.
         """
-        rule = self.find(name)
-        condition = self._condition(rule)
-        resolved = self._names.resolve(exclude_exceptions(parse_condition(rule.condition), rule.exceptions))
-        origins = [origin for part, _ in walk(condition, once=True) for origin in part.origins]
-        lists = [used for part, _ in walk(condition, once=True) for used in part.lists]
+        if name not in self._described:
+            self._described[name] = self._describe(self.find(name))
+        return self._described[name]
+
+    def _describe(self, rule: RuleDefinition) -> Description:
+        steps = tuple(self._step(rule, number) for number in range(len(rule.steps)))
+        parts = [part for step in steps for part, _ in walk(step.condition, once=True)]
+        origins = [origin for part in parts for origin in part.origins]
+        lists = [used for part in parts for used in part.lists]
+        stateful = rule.stateful
         return Description(
             definition=rule,
-            state=self.state(name),
-            condition=condition,
-            compiled=compile_condition(resolved, name),
-            output=parse_output(rule.output),
+            state=self.state(rule.name),
+            steps=steps,
+            grouped=compile_stateful(stateful, self.lookup).fields if stateful is not None else frozenset(),
+            output=parse_output(rule.output, self.lookup),
             macros=tuple(dict.fromkeys(one.removeprefix("macro ") for one in origins if one.startswith("macro "))),
             lists={used: tuple(item.text for item in self._names.items(used)) for used in dict.fromkeys(lists)},
         )
@@ -143,8 +195,10 @@ class RuleBook:
         """Return a warning for every check of the rules in use that nothing here can make true."""
         found: dict[tuple[str, Location], Problem] = {}
         for name in [rule.name for rule in self.rule_set.rules]:
-            condition = self._condition(self.definitions.rules[name])
-            for check in [part.check for part, _ in walk(condition, once=True) if part.check is not None]:
+            rule = self.definitions.rules[name]
+            conditions = [self._condition(rule, written) for written in rule.steps]
+            parts = [part for condition in conditions for part, _ in walk(condition, once=True)]
+            for check in [part.check for part in parts if part.check is not None]:
                 for entry in [one for one in fields_of(check) if one.function is None]:
                     place = check.place.location()
                     sentence = f"The field {entry.name} has no value here: this check is always false."
@@ -155,8 +209,16 @@ class RuleBook:
                         return [*found.values(), msgspec.structs.replace(problem, sentence=more)]
         return list(found.values())
 
-    def _condition(self, rule: RuleDefinition) -> Part:
-        tree = parse_condition(rule.condition)
+    def _step(self, rule: RuleDefinition, number: int) -> Step:
+        written = rule.steps[number]
+        resolved = self._names.resolve(exclude_exceptions(parse_condition(written), rule.exceptions))
+        steps = rule.stateful.steps if rule.stateful is not None else []
+        by = tuple(one.text for one in steps[number].by) if steps else ()
+        compiled = compile_condition(resolved, rule.name, self.lookup)
+        return Step(self._condition(rule, written), compiled, written.text, by)
+
+    def _condition(self, rule: RuleDefinition, written: SourceText) -> Part:
+        tree = parse_condition(written)
         whole = self._part(tree)
         excluded = exclude_exceptions(tree, rule.exceptions)
         if excluded is tree or not isinstance(excluded, And):

@@ -7,13 +7,15 @@ number of nodes are limited, so that no file can hold up its reader.
 from __future__ import annotations
 
 import bisect
+import hashlib
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 import yaml
 
 from hullwatch.rules.problem import Location, ProblemError
+from hullwatch.rules.tree_cache import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,15 +24,22 @@ MAXIMUM_FILE = 10 << 20  # bytes
 MAXIMUM_DEPTH = 24  # of nested collections; rules files have 6
 MAXIMUM_NODES = 1_000_000
 
+Index = Annotated[int, msgspec.Meta(ge=0)]  # of a character in the file
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=lambda _: 0)  # the nodes of a file all have the same source
+_MARK = 16  # characters between the places of a scalar that are remembered
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}  # \xNN, \uNNNN, \UNNNNNNNN in a double-quoted scalar
 
 
-class Source(msgspec.Struct):
+class Source:
     """A file's name and text."""
 
-    name: str
-    text: str
-    lines: list[int] = []  # where each line begins; filled when it is first wanted
+    def __init__(self, name: str, text: str) -> None:
+        """Take both; where the lines begin is found when it is first wanted."""
+        self.name = name
+        self.text = text
+        self.lines: list[int] = []
+        self.marks: dict[tuple[int, str], list[int]] = {}
+        """Where every 16th character of a scalar stands, by its place and text; made when it is first wanted."""
 
     def location(self, index: int) -> Location:
         """Return line and column of a character."""
@@ -40,12 +49,12 @@ class Source(msgspec.Struct):
         return Location(self.name, line, index - self.lines[line - 1] + 1)
 
 
-class Scalar(msgspec.Struct):
+class Scalar(msgspec.Struct, array_like=True, tag=True):
     """A value; ``style`` is YAML's: empty for plain, or one of ``'"|>``."""
 
     text: str
     source: Source
-    index: int
+    index: Index
     style: str = ""
 
     def location(self, offset: int = 0) -> Location:
@@ -58,22 +67,44 @@ class Scalar(msgspec.Struct):
         return self.index + 1
 
     def _index_of(self, offset: int) -> int:
-        """Walk text and source side by side: YAML folds lines, doubles quotes and has escapes."""
-        source, position = self.source.text, self._first()
+        marks = self.source.marks.get((self.index, self.text))
+        if marks is None:
+            marks = self.source.marks[self.index, self.text] = self._marks()
+        begin = min(offset // _MARK, len(marks) - 1) * _MARK
+        for index, position in self._walk(begin, marks[begin // _MARK]):
+            if index == offset:
+                return position
+        return len(self.source.text) - 1
+
+    def _marks(self) -> list[int]:
+        position = self._first()
         if self.style in {"|", ">"}:
-            position = source.find("\n", position) + 1
+            position = self.source.text.find("\n", position) + 1
+        marks = [position]
+        marks += [place for index, place in self._walk(0, position, starts=True) if index % _MARK == 0 and index]
+        return marks
+
+    def _walk(self, begin: int, position: int, *, starts: bool = False) -> Iterator[tuple[int, int]]:
+        """Walk text and source side by side: YAML folds lines, doubles quotes and has escapes.
+
+        Args:
+            begin: of the characters of the text that are walked.
+            position: of that character in the source, or of what is folded before it.
+            starts: yield where a character was looked for, from where the walk can go on, not where it stands.
+        """
+        source = self.source.text
         end = len(source) - 1
-        for index, character in enumerate(self.text[: offset + 1]):
-            length = 1
+        for index in range(begin, len(self.text)):
+            character, start, length = self.text[index], position, 1
             if not character.isspace():
                 position = self._skip_folding(position, character)
                 length = self._length(position)
             elif position <= end and not source[position].isspace():
                 length = self._length(position) if source[position] == "\\" else 0
-            if index == offset or position >= end:
-                break
+            yield index, min(start if starts else position, end)
+            if position >= end:
+                return
             position += length
-        return min(position, end)
 
     def _skip_folding(self, position: int, character: str) -> int:
         source = self.source.text
@@ -95,24 +126,24 @@ class Scalar(msgspec.Struct):
         return 1
 
 
-class Sequence(msgspec.Struct):
+class Sequence(msgspec.Struct, array_like=True, tag=True):
     """A list of nodes."""
 
     items: list[Node]
     source: Source
-    index: int
+    index: Index
 
     def location(self) -> Location:
         """Return where it begins."""
         return self.source.location(self.index)
 
 
-class Mapping(msgspec.Struct):
+class Mapping(msgspec.Struct, array_like=True, tag=True):
     """Keys and values in order."""
 
     entries: list[tuple[Scalar, Node]]
     source: Source
-    index: int
+    index: Index
 
     def location(self) -> Location:
         """Return where it begins."""
@@ -157,6 +188,17 @@ def read_documents(name: str, content: bytes) -> list[Node]:
             Location(name, before.count(b"\n") + 1, column),
             "LOAD_ERR_YAML_PARSE",
         ) from None
+    key = f"file {hashlib.sha256(content).hexdigest()}"
+    kept = MEMORY.get(key)
+    if kept is not None:
+        return msgspec.msgpack.decode(kept, type=list[Node], dec_hook=lambda _, __: source)
+    roots = _compose(source)
+    MEMORY.keep(key, _ENCODER.encode(roots))
+    return roots
+
+
+def _compose(source: Source) -> list[Node]:
+    name = source.name
     try:
         return _Composer(source).documents()
     except yaml.MarkedYAMLError as error:

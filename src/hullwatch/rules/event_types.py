@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.rules.syntax import And, Check, FieldUse, Not, Or, Text, TextList, fold
+from hullwatch.rules.syntax import And, Check, FieldUse, Not, Text, TextList, fold_in_order
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hullwatch.rules.syntax import Expression
 
 
@@ -44,39 +46,48 @@ class Outcome(NamedTuple):
     false: TypeSet
 
 
-def event_types(tree: Expression) -> frozenset[str] | None:
+_ANY = Outcome(EVERY, EVERY)  # what most checks tell of the type: nothing
+
+
+def event_types(order: Sequence[Expression]) -> frozenset[str] | None:
     """Return the names of the events that a condition can be true for; None if it names no types.
 
     The result may be larger than it need be, never smaller.
+
+    Args:
+        order: the condition's nodes as ``syntax.in_order`` gives them.
     """
-    possible = fold(tree, _combine).true
+    possible = fold_in_order(order, _combine).true
     return None if possible.rest else possible.names
 
 
 def _combine(node: Expression, parts: tuple[Outcome, ...]) -> Outcome:
+    if isinstance(node, Check):
+        return _check(node)
     if isinstance(node, Not):
-        return Outcome(parts[0].false, parts[0].true)
+        return Outcome(parts[0].false, parts[0].true) if parts[0] is not _ANY else _ANY
+    told = [part for part in parts if part is not _ANY]
+    if not told:
+        return _ANY
     if isinstance(node, And):
-        true, false = EVERY, NONE
-        for part in parts:
+        true, false = EVERY, NONE if len(told) == len(parts) else EVERY
+        for part in told:
             true, false = true.intersection(part.true), false.union(part.false)
         return Outcome(true, false)
-    if isinstance(node, Or):
-        true, false = NONE, EVERY
-        for part in parts:
-            true, false = true.union(part.true), false.intersection(part.false)
-        return Outcome(true, false)
-    return _check(node) if isinstance(node, Check) else Outcome(EVERY, EVERY)
+    true, false = NONE if len(told) == len(parts) else EVERY, EVERY
+    for part in told:
+        true, false = true.union(part.true), false.intersection(part.false)
+    return Outcome(true, false)
 
 
 def _check(check: Check) -> Outcome:
     if not isinstance(check.left, FieldUse) or check.left.name != "evt.type" or check.modifier:
-        return Outcome(EVERY, EVERY)
+        return _ANY
     names: TypeSet | None = None
     if isinstance(check.right, Text) and check.operator in {"=", "!="}:
         names = TypeSet(frozenset({check.right.text}))
     elif isinstance(check.right, TextList) and check.operator in {"in", "intersects"}:
         names = TypeSet(frozenset(item.text for item in check.right.items))
     if names is None:
-        return Outcome(EVERY, EVERY)
+        return _ANY
     return Outcome(names.complement(), names) if check.operator == "!=" else Outcome(names, names.complement())

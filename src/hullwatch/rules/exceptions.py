@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hullwatch.rules.syntax import Expression
 
 Warn = Callable[..., None]
+MAXIMUM_CHECKS = 100_000  # that a rule's exceptions write out, as of a condition
 _LIST_OPERATORS = frozenset({"in", "intersects", "pmatch"})
 
 
@@ -99,6 +100,11 @@ def exclude_exceptions(condition: Expression, definitions: list[ExceptionDefinit
     Raises:
         ProblemError: when an exception's parts do not fit together.
     """
+    cells = sum(len(one.values) * len(one.fields) for one in definitions if not one.single)
+    if cells > MAXIMUM_CHECKS:  # refused before millions of nodes are made of them
+        largest = max(definitions, key=lambda one: len(one.values))
+        sentence = f"The exceptions compare {cells} values, {MAXIMUM_CHECKS} are the most: use a list and 'in'."
+        raise _invalid(sentence, largest.name)
     excluded = [Not(_single(one) if one.single else _rows(one)) for one in definitions if one.values]
     return And((condition, *excluded)) if excluded else condition
 

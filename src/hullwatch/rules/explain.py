@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
 from hullwatch.fields.field import FieldType
 from hullwatch.rules.compile import compile_condition
 from hullwatch.rules.describe import Part, fields_of, walk, write_check, write_left
+from hullwatch.rules.group_keys import left_of
 from hullwatch.rules.output import value_text
 from hullwatch.rules.syntax import Check, FieldUse, Transformed
 from hullwatch.rules.terms import Constants, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hullwatch.events.event import Event
     from hullwatch.rules.describe import Description, RuleBook
+    from hullwatch.rules.document import Scalar
+    from hullwatch.rules.problem import Location
     from hullwatch.rules.syntax import Left
-    from hullwatch.rules.terms import Term
+    from hullwatch.rules.terms import Lookup, Term
 
 Result = Literal["true", "false", "absent"]
 _SHOWN_VALUES = 5  # of a list, in the short form of a check
@@ -78,6 +81,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         lines: the condition's parts in order, each before its own parts.
         decided_by: the checks that the result rests on, each once.
         taken_by: the rule that comes first and matches as well, so that this one does not alert.
+        remembers: what a rule with state asks for besides, as lines for people.
+        grouped: what a rule with state groups the event by; one that is absent keeps the event out.
+        step: which step of a sequence this is, from 1; 0 for a rule with one condition.
+        steps: of a sequence each step by itself; the rest is then that of the last step that matches, or of the last.
     """
 
     rule: str
@@ -87,6 +94,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     decided_by: tuple[Line, ...]
     taken_by: str | None
+    remembers: tuple[str, ...] = ()
+    step: int = 0
+    grouped: tuple[Value, ...] = ()
+    steps: tuple[Explanation, ...] = ()
 
 
 class _Verdict(msgspec.Struct, frozen=True):
@@ -94,68 +105,187 @@ class _Verdict(msgspec.Struct, frozen=True):
     values: tuple[Value, ...] = ()
 
 
-def explain(book: RuleBook, name: str, event: Event) -> Explanation:
-    """Judge an event with every part of a rule's condition, also with those that an engine would skip.
+class _Side(NamedTuple):
+    """A field or transformer of a check, ready to be read.
 
-    Raises:
-        UsageError: when there is no such rule.
+    Attributes:
+        written: as the condition writes it.
+        read: its value for an event, as text; None when it is absent.
     """
-    description = book.describe(name)
-    lines = tuple(_lines(description.condition, _judge(description.condition, event)))
-    checks: dict[tuple[str, str], Line] = {}
-    for line in lines:
-        if line.decisive and line.kind == "check":
-            checks.setdefault((line.text, line.result), line)
-    matches = lines[0].result == "true"
-    return Explanation(
-        rule=name,
-        state=description.state,
-        event_type=event.type.name,
-        matches=matches,
-        lines=lines,
-        decided_by=tuple(checks.values()),
-        taken_by=_taken_by(book, description, event) if matches else None,
-    )
+
+    written: str
+    read: Callable[[Event], str | None]
 
 
-def _taken_by(book: RuleBook, description: Description, event: Event) -> str | None:
-    if description.state != "enabled":
-        return None
-    first = next((rule for rule in book.rule_set.for_type(event.type.name) if rule.matches(event)), None)
-    return first.name if first is not None and first.name != description.definition.name else None
+class _Question(NamedTuple):
+    """A check, ready to be asked and shown."""
+
+    matches: Callable[[Event], bool]
+    sides: tuple[_Side, ...]
+    answered: bool
+    text: str
+    short: str
 
 
-def _judge(root: Part, event: Event) -> dict[int, _Verdict]:
-    """Return the verdict of every part, by its identity."""
-    verdicts: dict[int, _Verdict] = {}
-    for part in reversed([part for part, _ in walk(root)]):  # parts before what they are part of
-        if id(part) in verdicts:
-            continue
-        if part.check is not None:
-            verdicts[id(part)] = _judge_check(part.check, event)
-            continue
-        results = [verdicts[id(one)].result == "true" for one in part.parts]
-        true = not results[0] if part.kind == "not" else (all if part.kind == "and" else any)(results)
-        verdicts[id(part)] = _Verdict("true" if true else "false")
-    return verdicts
+class Explainer:
+    """Says why rules match events or not; what it compiled for one event it has for the next."""
+
+    def __init__(self, book: RuleBook) -> None:
+        """Take the rules; those of a book that was loaded with ``from_values`` judge such events."""
+        self._book = book
+        self._questions: dict[int, tuple[Check, _Question]] = {}  # by the check's identity
+        self._places: dict[int, Location] = {}  # the same
+        self._orders: dict[int, list[Part]] = {}  # by the condition's identity
+
+    def explain(self, name: str, event: Event) -> Explanation:
+        """Judge an event with every part of a rule's condition, also with those that an engine would skip.
+
+        Raises:
+            UsageError: when there is no such rule.
+        """
+        description = self._book.describe(name)
+        stateful = description.definition.stateful
+        if stateful is None:
+            found = self._explain(description, description.condition, event)
+            return msgspec.structs.replace(
+                found, taken_by=self._taken_by(description, event) if found.matches else None
+            )
+        remembers = tuple(stateful.describe())
+        if stateful.threshold is not None:
+            grouped = self._grouped([*stateful.by, *filter(None, [stateful.threshold.distinct])], event)
+            found = self._explain(description, description.condition, event)
+            return msgspec.structs.replace(found, remembers=remembers, grouped=grouped)
+        steps: list[Explanation] = []
+        for number, (step, written) in enumerate(zip(description.steps, stateful.steps, strict=True), start=1):
+            found = self._explain(description, step.condition, event)
+            grouped = self._grouped([*stateful.by, *written.by], event)
+            steps.append(msgspec.structs.replace(found, step=number, grouped=grouped))
+        told = next((one for one in reversed(steps) if one.matches), steps[-1])
+        return msgspec.structs.replace(told, remembers=remembers, steps=tuple(steps))
+
+    def _grouped(self, written: list[Scalar], event: Event) -> tuple[Value, ...]:
+        return tuple(Value(one.text, _side(left_of(one), self._book.lookup).read(event)) for one in written)
+
+    def _explain(self, description: Description, condition: Part, event: Event) -> Explanation:
+        """Judge an event with one condition of a rule."""
+        lines = tuple(self._lines(condition, self._judge(condition, event)))
+        checks: dict[tuple[str, str], Line] = {}
+        for line in lines:
+            if line.decisive and line.kind == "check":
+                checks.setdefault((line.text, line.result), line)
+        return Explanation(
+            rule=description.definition.name,
+            state=description.state,
+            event_type=event.type.name,
+            matches=lines[0].result == "true",
+            lines=lines,
+            decided_by=tuple(checks.values()),
+            taken_by=None,
+        )
+
+    def _taken_by(self, description: Description, event: Event) -> str | None:
+        if description.state != "enabled":
+            return None
+        first = next((rule for rule in self._book.rule_set.for_type(event.type.name) if rule.matches(event)), None)
+        return first.name if first is not None and first.name != description.definition.name else None
+
+    def _judge(self, root: Part, event: Event) -> dict[int, _Verdict]:
+        """Return the verdict of every part, by its identity."""
+        verdicts: dict[int, _Verdict] = {}
+        for part in self._order(root):
+            if part.check is not None:
+                verdicts[id(part)] = _ask(self._question(part.check), event)
+                continue
+            results = [verdicts[id(one)].result == "true" for one in part.parts]
+            true = not results[0] if part.kind == "not" else (all if part.kind == "and" else any)(results)
+            verdicts[id(part)] = _Verdict("true" if true else "false")
+        return verdicts
+
+    def _order(self, root: Part) -> list[Part]:
+        """Return every part once, each before what it is part of."""
+        found = self._orders.get(id(root))
+        if found is None:
+            parts = {id(part): part for part in reversed([part for part, _ in walk(root)])}
+            found = self._orders[id(root)] = list(parts.values())
+        return found
+
+    def _question(self, check: Check) -> _Question:
+        """Return a check as the same code that the engine runs."""
+        found = self._questions.get(id(check))
+        if found is None:
+            lookup = self._book.lookup
+            sides = [check.left, check.right] if isinstance(check.right, FieldUse | Transformed) else [check.left]
+            question = _Question(
+                matches=compile_condition(check, "explained", lookup).matches,
+                sides=tuple(_side(side, lookup) for side in sides),
+                answered=all(lookup(entry, None) is not None for entry in fields_of(check)),
+                text=write_check(check),
+                short=write_check(check, _SHOWN_VALUES),
+            )
+            found = self._questions[id(check)] = (check, question)
+        return found[1]
+
+    def _place(self, check: Check) -> Location:
+        found = self._places.get(id(check))
+        if found is None:
+            found = self._places[id(check)] = check.place.location()
+        return found
+
+    def _lines(self, root: Part, verdicts: dict[int, _Verdict]) -> Iterator[Line]:
+        """Yield the parts with their results; what decided is what has the result that its whole needs."""
+        pending = [(root, 0, True)]
+        left = _PLACES
+        while pending:
+            part, depth, decisive = pending.pop()
+            verdict = verdicts[id(part)]
+            left -= part.check.place.offset if part.check is not None else 0
+            yield self._line(part, depth, verdict, decisive=decisive, placed=left >= 0)
+            true = verdict.result == "true"
+            for one in reversed(part.parts):
+                agrees = part.kind == "not" or (verdicts[id(one)].result == "true") is true
+                pending.append((one, depth + 1, decisive and agrees))
+
+    def _line(self, part: Part, depth: int, verdict: _Verdict, *, decisive: bool, placed: bool) -> Line:
+        place = self._place(part.check) if part.check is not None and placed else None
+        question = self._question(part.check) if part.check is not None else None
+        return Line(
+            depth=depth,
+            kind=part.kind,
+            text=question.text if question is not None else part.kind,
+            short=question.short if question is not None else part.kind,
+            result=verdict.result,
+            decisive=decisive,
+            origins=part.origins,
+            values=verdict.values,
+            file=place.file if place is not None else "",
+            line=place.line if place is not None else 0,
+            column=place.column if place is not None else 0,
+        )
 
 
-def _judge_check(check: Check, event: Event) -> _Verdict:
-    """Ask one check with the same code that the engine runs."""
-    sides = [check.left, check.right] if isinstance(check.right, FieldUse | Transformed) else [check.left]
-    answered = all(entry.function is not None for entry in fields_of(check))
-    values = tuple(Value(write_left(side), _value(side, event), answered) for side in sides)
-    if compile_condition(check, "explained").matches(event):
+def explain(book: RuleBook, name: str, event: Event) -> Explanation:
+    """Judge a single event with a rule, as ``Explainer.explain`` does."""
+    return Explainer(book).explain(name, event)
+
+
+def _ask(question: _Question, event: Event) -> _Verdict:
+    values = tuple(Value(side.written, side.read(event), question.answered) for side in question.sides)
+    if question.matches(event):
         return _Verdict("true", values)
     return _Verdict("absent" if any(one.value is None for one in values) else "false", values)
 
 
-def _value(left: Left, event: Event) -> str | None:
-    constants = Constants()
+def _side(left: Left, lookup: Lookup) -> _Side:
+    constants = Constants(lookup)
     term = resolve(left, constants)
     code = compile(f"lambda e: {term.code}", "<explained value>", "eval")
-    value = eval(code, constants.namespace)(event)  # noqa: S307 - made here, values only as repr
-    return None if value is None else _text(term, value)[:MAXIMUM_VALUE]
+    function = eval(code, constants.namespace)  # noqa: S307 - made here, values only as repr
+
+    def read(event: Event) -> str | None:
+        value = function(event)
+        return None if value is None else _text(term, value)[:MAXIMUM_VALUE]
+
+    return _Side(write_left(left), read)
 
 
 def _text(term: Term, value: Any) -> str:
@@ -167,35 +297,3 @@ def _text(term: Term, value: Any) -> str:
     if term.field is not None and not term.field.printable:  # no output shows it, and a condition may ask for it
         term = msgspec.structs.replace(term, field=None)
     return value_text(term, value)
-
-
-def _lines(root: Part, verdicts: dict[int, _Verdict]) -> Iterator[Line]:
-    """Yield the parts with their results; what decided is what has the result that its whole needs."""
-    pending = [(root, 0, True)]
-    left = _PLACES
-    while pending:
-        part, depth, decisive = pending.pop()
-        verdict = verdicts[id(part)]
-        left -= part.check.place.offset if part.check is not None else 0
-        yield _line(part, depth, verdict, decisive=decisive, placed=left >= 0)
-        true = verdict.result == "true"
-        for one in reversed(part.parts):
-            agrees = part.kind == "not" or (verdicts[id(one)].result == "true") is true
-            pending.append((one, depth + 1, decisive and agrees))
-
-
-def _line(part: Part, depth: int, verdict: _Verdict, *, decisive: bool, placed: bool) -> Line:
-    place = part.check.place.location() if part.check is not None and placed else None
-    return Line(
-        depth=depth,
-        kind=part.kind,
-        text=write_check(part.check) if part.check is not None else part.kind,
-        short=write_check(part.check, _SHOWN_VALUES) if part.check is not None else part.kind,
-        result=verdict.result,
-        decisive=decisive,
-        origins=part.origins,
-        values=verdict.values,
-        file=place.file if place is not None else "",
-        line=place.line if place is not None else 0,
-        column=place.column if place is not None else 0,
-    )

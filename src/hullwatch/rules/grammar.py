@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from hullwatch.rules.problem import ProblemError, did_you_mean
 from hullwatch.rules.syntax import (
@@ -20,6 +23,7 @@ from hullwatch.rules.syntax import (
     TextList,
     Transformed,
 )
+from hullwatch.rules.tree_cache import MEMORY
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -30,6 +34,14 @@ GRAMMAR_FILE = Path(__file__).with_name("grammar.lark")
 MAXIMUM_CONDITION = 1 << 20  # characters
 MAXIMUM_NESTING = 1000  # Falco's
 
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=lambda _: 0)  # a tree's places are in the text that it was made of
+_RESULTS: dict[str, Any] = {
+    "condition": Check | MacroUse | Not | And | Or,
+    "left": FieldUse | Transformed,
+    "values": TextList,
+    "single": Text | FieldUse | Transformed,
+    "operator": tuple[str, str],
+}
 _ESCAPES = {"\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", " ": "\\"}
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 _PARENTHESES = re.compile(r"""(?s)"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[()]""")
@@ -100,6 +112,22 @@ def parse_operator(source: SourceText) -> tuple[str, str]:
 
 
 def _parse(source: SourceText, start: str) -> Any:
+    kept = MEMORY.get(f"{start} {source.text}")
+    if kept is not None:
+        with contextlib.suppress(RecursionError):  # we are deeper in calls than when it was kept
+            return _rebuilt(kept, source, start)
+    tree = _parse_anew(source, start)
+    with contextlib.suppress(RecursionError):  # nested deeper than the encoder goes: it is parsed each time
+        MEMORY.keep(f"{start} {source.text}", _ENCODER.encode(tree))
+    return tree
+
+
+def _rebuilt(kept: bytes, source: SourceText, start: str) -> Any:
+    """Return a tree from its encoded form, with its places in this text."""
+    return msgspec.msgpack.decode(kept, type=_RESULTS[start], dec_hook=lambda _, __: source)
+
+
+def _parse_anew(source: SourceText, start: str) -> Any:
     from lark import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
     builder = _Builder(source)

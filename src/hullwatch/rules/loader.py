@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.events.event import Event
 from hullwatch.fields.catalogue import produced_event_names
+from hullwatch.rules.check_code import CheckCompiler
 from hullwatch.rules.compile import Compiled, compile_condition
-from hullwatch.rules.definitions import Definitions
+from hullwatch.rules.definitions import MAXIMUM_WARNINGS, Definitions
 from hullwatch.rules.exceptions import exclude_exceptions
 from hullwatch.rules.grammar import parse_condition
+from hullwatch.rules.group_keys import Stateful, compile_stateful
 from hullwatch.rules.output import CONTAINER_INFO, OutputFormat, parse_output
 from hullwatch.rules.priority import Priority
 from hullwatch.rules.problem import Problem, ProblemError, RulesError, UnknownFilterError
 from hullwatch.rules.resolve import BrokenMacroError, Names
+from hullwatch.rules.selection import Selection, select
 from hullwatch.rules.terms import from_event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hullwatch.config.rule_switch import RuleSwitch
+    from hullwatch.events.event import Event
     from hullwatch.rules.problem import Code, Location
     from hullwatch.rules.rule_item import RuleDefinition
+    from hullwatch.rules.syntax import SourceText
     from hullwatch.rules.terms import Lookup
 
 SOURCES = frozenset({"syscall"})
@@ -46,13 +52,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         source: what kind of events it judges: ``syscall``.
         tags: sorted.
         event_types: the events that it can match; None if its condition names none.
-        matches: tells whether an event fulfils the condition.
         conditions: compiled: one, or one for each step of a sequence.
         output: makes the message.
         file: where it is defined.
         line: where it is defined, from 1.
         condition: as it is written, without macros and exceptions in it.
         fields: the fields that its condition uses.
+        stateful: what it remembers; None for a rule that judges each event by itself.
     """
 
     name: str
@@ -61,35 +67,54 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     source: str
     tags: tuple[str, ...]
     event_types: frozenset[str] | None
-    matches: Callable[[Event], bool]
     conditions: tuple[Compiled, ...]
     output: OutputFormat
     file: str
     line: int
     condition: str
     fields: frozenset[str]
+    stateful: Stateful | None = None
+
+    @property
+    def matches(self) -> Callable[[Event], bool]:
+        """Tells whether an event fulfils the condition; of a sequence the last one."""
+        return self.conditions[-1].matches
 
 
 class RuleSet:
     """The enabled rules of all files, in load order."""
 
-    def __init__(self, rules: Sequence[Rule], warnings: Sequence[Problem] = (), disabled: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        warnings: Sequence[Problem] = (),
+        disabled: Sequence[str] = (),
+        selection: Selection | None = None,
+    ) -> None:
         """Take compiled rules."""
         self.rules = list(rules)
+        self.selection = selection or Selection({}, ())
         self.warnings = list(warnings)
         self.disabled = list(disabled)
+        self.stateful = [rule for rule in self.rules if rule.stateful is not None]
         self._by_type: dict[str, list[Rule]] = {}
+        self._typed: dict[str, list[Rule]] = {}
+        self._untyped: list[Rule] = []
+        for rule in [rule for rule in self.rules if rule.stateful is None]:
+            if rule.event_types is None:
+                self._untyped.append(rule)
+            for name in rule.event_types or ():
+                self._typed.setdefault(name, []).append(rule)
 
     def for_type(self, name: str) -> list[Rule]:
         """Return the rules to ask about an event, in the order in which the first match wins.
 
-        Those that name the event's type come first, then those that name none (as in Falco).
+        Those that name the event's type come first, then those that name none (as in Falco). Rules with
+        state are not among them: they are asked about every event, whatever else matches it.
         """
         found = self._by_type.get(name)
         if found is None:
-            typed = [rule for rule in self.rules if rule.event_types is not None and name in rule.event_types]
-            found = typed + [rule for rule in self.rules if rule.event_types is None]
-            self._by_type[name] = found
+            found = self._by_type[name] = self._typed.get(name, []) + self._untyped
         return found
 
     def event_types(self) -> frozenset[str] | None:
@@ -102,18 +127,24 @@ class RuleSet:
         return frozenset(names)
 
 
-def load(files: Sequence[RulesFile], threshold: Priority = Priority.DEBUG, lookup: Lookup = from_event) -> RuleSet:
+def load(
+    files: Sequence[RulesFile],
+    threshold: Priority = Priority.DEBUG,
+    lookup: Lookup = from_event,
+    switches: Sequence[RuleSwitch] = (),
+) -> RuleSet:
     """Return the rules of some files, read in this order.
 
     Args:
         files: the last definition of a name wins, wherever it stands.
         threshold: rules that matter less are left out.
         lookup: gives the function of each field; the fields' own functions if nothing is said.
+        switches: turn rules on and off, in order, whatever the files say.
 
     Raises:
         RulesError: with every problem that was found; its text is a line for each.
     """
-    rule_set, problems = _load(files, threshold, lookup)
+    rule_set, problems = _load(files, threshold, lookup, switches)
     if any(problem.severity == "error" for problem in problems):
         raise RulesError(problems)
     return rule_set
@@ -126,7 +157,9 @@ def find_problems(files: Sequence[RulesFile]) -> list[Problem]:
     return sorted(problems, key=lambda one: (order.get(one.file, len(order)), one.line, one.column))
 
 
-def _load(files: Sequence[RulesFile], threshold: Priority, lookup: Lookup) -> tuple[RuleSet, list[Problem]]:
+def _load(
+    files: Sequence[RulesFile], threshold: Priority, lookup: Lookup, switches: Sequence[RuleSwitch] = ()
+) -> tuple[RuleSet, list[Problem]]:
     definitions = Definitions()
     for file in files:
         definitions.add_file(file.name, file.text)
@@ -136,9 +169,10 @@ def _load(files: Sequence[RulesFile], threshold: Priority, lookup: Lookup) -> tu
     compiler.check_unused()
     problems = _without_repeats(definitions.problems)
     warnings = [problem for problem in problems if problem.severity == "warning"]
-    enabled = [rule for rule in rules if definitions.rules[rule.name].enabled and rule.priority.reaches(threshold)]
-    disabled = [rule.name for rule in rules if not definitions.rules[rule.name].enabled]
-    return RuleSet(enabled, warnings, disabled), problems
+    selection = select(list(definitions.rules.values()), switches)
+    enabled = [rule for rule in rules if selection.decisions[rule.name].on and rule.priority.reaches(threshold)]
+    disabled = [rule.name for rule in rules if not selection.decisions[rule.name].on]
+    return RuleSet(enabled, warnings, disabled, selection), problems
 
 
 def _without_repeats(problems: list[Problem]) -> list[Problem]:
@@ -150,11 +184,35 @@ def _without_repeats(problems: list[Problem]) -> list[Problem]:
     return errors + [problem for problem in unique.values() if problem.severity == "warning"]
 
 
+def _rule(
+    definition: RuleDefinition, conditions: tuple[Compiled, ...], stateful: Stateful | None, output: OutputFormat
+) -> Rule:
+    types = [compiled.event_types for compiled in conditions]
+    named = [one for one in types if one is not None]
+    grouped = stateful.fields if stateful is not None else frozenset[str]()
+    return Rule(
+        name=definition.name,
+        description=definition.description,
+        priority=definition.priority,
+        source=definition.source,
+        tags=tuple(sorted(definition.tags)),
+        event_types=frozenset[str]().union(*named) if len(named) == len(types) else None,
+        conditions=conditions,
+        output=output,
+        file=definition.location.file,
+        line=definition.location.line,
+        condition="\n".join(step.text for step in definition.steps),
+        fields=grouped.union(*(compiled.fields for compiled in conditions)),
+        stateful=stateful,
+    )
+
+
 class _RuleCompiler:
     """Compiles definitions one by one and collects what is wrong."""
 
     def __init__(self, definitions: Definitions, names: Names, lookup: Lookup) -> None:
         self._lookup = lookup
+        self._checks = CheckCompiler(lookup)
         self._definitions = definitions
         self._names = names
 
@@ -167,10 +225,9 @@ class _RuleCompiler:
             self._warn(definition, sentence, "LOAD_UNKNOWN_SOURCE")
             return None
         try:
-            tree = self._names.resolve(parse_condition(definition.condition))
-            tree = self._names.resolve(exclude_exceptions(tree, definition.exceptions))
-            compiled = compile_condition(tree, definition.name, self._lookup)
-            output = parse_output(definition.output, self._lookup)
+            conditions = tuple([self._condition(definition, step) for step in definition.steps])
+            stateful = compile_stateful(definition.stateful, self._lookup) if definition.stateful is not None else None
+            output = parse_output(definition.output, constants=self._checks.constants)
         except UnknownFilterError as error:
             if definition.skip_if_unknown_filter:
                 self._warn(definition, f"{error.sentence} The rule is left out.", "LOAD_UNKNOWN_FILTER")
@@ -182,26 +239,21 @@ class _RuleCompiler:
             return None
         except BrokenMacroError:
             return None
-        self._remark(definition, compiled)
-        return Rule(
-            name=definition.name,
-            description=definition.description,
-            priority=definition.priority,
-            source=definition.source,
-            tags=tuple(sorted(definition.tags)),
-            event_types=compiled.event_types,
-            matches=compiled.matches,
-            conditions=(compiled,),
-            output=output,
-            file=definition.location.file,
-            line=definition.location.line,
-            condition=definition.condition.text,
-            fields=compiled.fields,
-        )
+        for compiled in conditions:
+            self._remark(definition, compiled)
+        self._remark_all(definition, stateful)
+        return _rule(definition, conditions, stateful, output)
+
+    def _condition(self, definition: RuleDefinition, written: SourceText) -> Compiled:
+        """Compile a condition; the exceptions count for each step, so what one names takes no part."""
+        tree = self._names.resolve(exclude_exceptions(parse_condition(written), definition.exceptions))
+        return compile_condition(tree, definition.name, checks=self._checks)
 
     def _remark(self, definition: RuleDefinition, compiled: Compiled) -> None:
         for remark in compiled.remarks:
-            self._definitions.warn(remark.sentence, remark.location, remark.code, definition.label)
+            if self._definitions.warnings >= MAXIMUM_WARNINGS:  # to find each one's place takes time
+                break
+            self._definitions.warn(remark.sentence, remark.place.location(), remark.code, definition.label)
         types = compiled.event_types
         if definition.warn_evttypes and (types is None or len(types) > _MANY_TYPES):
             sentence = f"The rule {definition.name!r} names no evt.type: every event is tried."
@@ -212,6 +264,11 @@ class _RuleCompiler:
             self._warn(definition, sentence, "HULLWATCH_NEVER_MATCHES")
         for field in sorted(compiled.fields & _SLOW_FIELDS):
             self._warn(definition, f"The field {field} is deprecated: leave it out.", "LOAD_DEPRECATED_ITEM")
+
+    def _remark_all(self, definition: RuleDefinition, stateful: Stateful | None) -> None:
+        for written in stateful.absent if stateful is not None else ():
+            sentence = f"{written.text} has no value here: nothing is grouped by it, and the rule never alerts."
+            self._definitions.warn(sentence, written.location(), "HULLWATCH_NEVER_MATCHES", definition.label)
         if f"%{CONTAINER_INFO}" in definition.output.text:
             sentence = "%container.info stands for name, id and image here; new versions of Falco print nothing for it."
             self._warn(definition, sentence, "LOAD_DEPRECATED_ITEM")

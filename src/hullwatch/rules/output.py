@@ -1,9 +1,12 @@
-"""The output of a rule: a text with fields in it, as ``%proc.name`` or ``%10proc.name[1]``."""
+"""The output of a rule: a text with fields in it, as ``%proc.name`` or ``%10proc.name[1]``.
+
+All is checked when it is parsed; the function that renders it is made when it is first called.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +15,7 @@ from hullwatch.events.event import Event
 from hullwatch.fields.catalogue import parameters
 from hullwatch.fields.field import Multiplicity
 from hullwatch.rules.document import Scalar, Source
+from hullwatch.rules.generated import function_of, on_first_call
 from hullwatch.rules.grammar import parse_left
 from hullwatch.rules.problem import ProblemError, UnknownFilterError
 from hullwatch.rules.syntax import FieldUse, Place, SourceText
@@ -21,6 +25,7 @@ from hullwatch.rules.transformers import TRANSFORMERS
 ABSENT = "<NA>"
 MAXIMUM_OUTPUT = 1 << 16  # characters of the format
 MAXIMUM_WIDTH = 4096
+_MANY_PARTS = 128  # of an output; one with more is made ready when it is loaded, before events wait for it
 CONTAINER_INFO = "container.info"
 _CONTAINER_INFO_FORMAT = "%container.name (id=%container.id, image=%container.image)"
 
@@ -30,50 +35,88 @@ _BRACKET = re.compile(r"""\[(?:"[^"]*"|'[^']*'|[^\]\["' \t\r\n]+)\]""")
 _TIME_PREFIXES = ("evt.time", "evt.datetime")
 
 
+Rendered = tuple[str, dict[str, object]]
+Render = Callable[[Event], Rendered]
+
+
 class _Token(msgspec.Struct, frozen=True):
     """A field within the text; ``width`` 0 prints it as it is."""
 
     term: Term
     width: int
-    value: Callable[[Event], Any]
 
 
-class OutputFormat(msgspec.Struct, frozen=True):
+class OutputFormat(msgspec.Struct, eq=False):
     """A parsed output.
 
     Attributes:
         text: the format as it was written.
         parts: literal text and tokens in order.
-        fields: the fields that become keys of ``output_fields``, with the function of each value.
+        fields: the fields that become keys of ``output_fields``.
+        render: gives the message and the ``output_fields`` of an event. An absent value is ``<NA>`` in the
+            text and None among the fields; times are ns integers among the fields; bytes that are not UTF-8
+            become U+FFFD. Control characters are left as they are: whoever prints the text escapes them for
+            the place it goes to. The first call replaces it by the function that it makes.
     """
 
     text: str
     parts: tuple[str | _Token, ...]
     fields: tuple[_Token, ...]
+    render: Render
 
-    def render(self, event: Event) -> tuple[str, dict[str, object]]:
-        """Return the message and the ``output_fields`` of an event.
 
-        An absent value is ``<NA>`` in the text and None among the fields; times are ns integers
-        among the fields; bytes that are not UTF-8 become U+FFFD. Control characters are left as
-        they are: whoever prints the text escapes them for the place it goes to.
-        """
-        pieces: list[str] = []
-        for part in self.parts:
-            if isinstance(part, str):
-                pieces.append(part)
-            else:
-                text = value_text(part.term, part.value(event))
-                pieces.append(text[: part.width].ljust(part.width) if part.width else text)
-        values: dict[str, object] = {}
-        for token in self.fields:
-            values[token.term.name] = field_value(token.term, token.value(event), event)
-        return clean("".join(pieces)).strip(), values
+def _compile(parts: Sequence[str | _Token], fields: Sequence[_Token], constants: Constants) -> Render:
+    """Return the function that renders these parts and fields: each value is computed once, text stays as it is.
+
+    For ``id %container.id`` it is, with ``k0``, ``k1``, ... for the objects that it needs::
+
+        def render(e):
+            v0 = container_id(e)
+            message = ''.join(('id ', (v0 if v0.__class__ is str else '<NA>' if v0 is None else value_text(term, v0))))
+            values = {'container.id': v0 if v0 is None or ... and v0.isascii() else field_value(term, v0, e)}
+            return (message if message.isascii() else clean(message)).strip(), values
+    """
+    terms = [part.term for part in (*parts, *fields) if not isinstance(part, str)]
+    variables = {code: f"v{number}" for number, code in enumerate(dict.fromkeys(term.code for term in terms))}
+    as_text, as_value, clean_text = map(constants.name, (value_text, field_value, clean))
+    text_type = constants.name(str)
+
+    def text(part: str | _Token) -> str:
+        if isinstance(part, str):
+            return repr(part)
+        code, variable = repr(ABSENT), variables[part.term.code]
+        if _is_printable(part.term):
+            other = f"{as_text}({constants.name(part.term)}, {variable})"
+            absent = f"{ABSENT!r} if {variable} is None"
+            code = f"({variable} if {variable}.__class__ is {text_type} else {absent} else {other})"
+        return f"{code}[:{part.width}].ljust({part.width})" if part.width else code
+
+    def value(term: Term) -> str:
+        if term.name.startswith(_TIME_PREFIXES):
+            return "e.time"
+        if not _is_printable(term):
+            return "None"
+        variable = variables[term.code]
+        kept = f"{variable} is None or {variable}.__class__ is {text_type} and {variable}.isascii()"
+        return f"{variable} if {kept} else {as_value}({constants.name(term)}, {variable}, e)"
+
+    lines = [
+        "def render(e):",
+        *(f"    {variable} = {code}" for code, variable in variables.items()),
+        f"    message = ''.join(({''.join(f'{text(part)}, ' for part in parts)}))",
+        f"    values = {{{', '.join(f'{token.term.name!r}: {value(token.term)}' for token in fields)}}}",
+        f"    return (message if message.isascii() else {clean_text}(message)).strip(), values",
+    ]
+    return function_of("\n".join(lines), "render", "<output>", constants.namespace)
+
+
+def _is_printable(term: Term) -> bool:
+    return term.field is None or term.field.printable
 
 
 def value_text(term: Term, value: Any) -> str:
     """Return a field's value as Falco prints it."""
-    if value is None or (term.field is not None and not term.field.printable):
+    if value is None or not _is_printable(term):
         return ABSENT
     if isinstance(value, tuple):
         items = [value_text(term, item) for item in value]  # pyright: ignore[reportUnknownVariableType] - Any
@@ -91,7 +134,7 @@ def field_value(term: Term, value: Any, event: Event) -> object:
     """Return a field's value as it stands in ``output_fields``."""
     if term.name.startswith(_TIME_PREFIXES):
         return event.time
-    if value is None or (term.field is not None and not term.field.printable):
+    if value is None or not _is_printable(term):
         return None
     if isinstance(value, tuple) and term.multiplicity is Multiplicity.LIST:
         return [clean(str(item)) for item in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - Any
@@ -111,8 +154,15 @@ def _is_hexadecimal(term: Term) -> bool:
     return parameters()[term.argument].format == "hex"
 
 
-def parse_output(source: SourceText, lookup: Lookup = from_event) -> OutputFormat:
-    """Return the format of a rule's output, whose fields get their functions from ``lookup``.
+def parse_output(
+    source: SourceText, lookup: Lookup = from_event, *, constants: Constants | None = None
+) -> OutputFormat:
+    """Return the format of a rule's output.
+
+    Args:
+        source: as it is written.
+        lookup: gives the function of each field.
+        constants: what it refers to, with a lookup of their own; one for all outputs of a rule set saves time.
 
     Raises:
         UnknownFilterError: for a field that is not known.
@@ -120,27 +170,40 @@ def parse_output(source: SourceText, lookup: Lookup = from_event) -> OutputForma
     """
     if len(source.text) > MAXIMUM_OUTPUT:
         raise _error(source, 0, f"The output has more than {MAXIMUM_OUTPUT} characters.")
-    return _Parser(source, lookup).parse()
+    return _Parser(source, constants or Constants(lookup)).parse()
 
 
 class _Parser:
     """Reads an output from left to right."""
 
-    def __init__(self, source: SourceText, lookup: Lookup) -> None:
+    def __init__(self, source: SourceText, constants: Constants) -> None:
         self._source = source
         self._parts: list[str | _Token] = []
         self._fields: dict[str, _Token] = {}
-        self._constants = Constants(lookup)
+        self._constants = constants
 
     def parse(self) -> OutputFormat:
+        parts, fields = self.read()
+
+        def make() -> Render:
+            return _compile(parts, fields, self._constants)
+
+        def keep(made: Render) -> None:
+            output.render = made
+
+        render = make() if len(parts) > _MANY_PARTS else on_first_call(make, keep)
+        output = OutputFormat(text=self._source.text, parts=tuple(parts), fields=tuple(fields), render=render)
+        return output
+
+    def read(self) -> tuple[list[str | _Token], list[_Token]]:
+        """Return the parts and the fields."""
         text = self._source.text
         position = 1 if text.startswith("*") else 0
         while (percent := text.find("%", position)) >= 0:
             self._parts.append(text[position:percent])
             position = self._token(percent)
         self._parts.append(text[position:])
-        parts = tuple(part for part in self._parts if part != "")
-        return OutputFormat(text=text, parts=parts, fields=tuple(self._fields.values()))
+        return [part for part in self._parts if part != ""], list(self._fields.values())
 
     def _token(self, percent: int) -> int:
         """Read a token and return where it ends."""
@@ -195,20 +258,16 @@ class _Parser:
 
     def _container_info(self) -> None:
         """Put in what ``%container.info`` stands for: name, id and image."""
-        inner = _Parser(SourceText(Scalar(_CONTAINER_INFO_FORMAT, Source("", ""), 0)), self._constants.lookup)
-        parsed = inner.parse()
-        self._parts += parsed.parts
-        self._fields.update({token.term.name: token for token in parsed.fields})
+        inner = _Parser(SourceText(Scalar(_CONTAINER_INFO_FORMAT, Source("", ""), 0)), self._constants)
+        parts, fields = inner.read()
+        self._parts += parts
+        self._fields.update({token.term.name: token for token in fields})
 
     def _add(self, term: Term, width: int) -> None:
-        token = self._make(term, width)
+        token = _Token(term, width)
         self._parts.append(token)
         for one in term.uses if term.field is None else (term,):
-            self._fields.setdefault(one.name, token if one is term else self._make(one, 0))
-
-    def _make(self, term: Term, width: int) -> _Token:
-        code = compile(f"lambda e: {term.code}", f"<output field {term.name!r}>", "eval")
-        return _Token(term, width, eval(code, self._constants.namespace))  # noqa: S307 - made here, values only as repr
+            self._fields.setdefault(one.name, token if one is term else _Token(one, 0))
 
 
 def _is_cut_argument(argument: str | None, written: str, end: int) -> bool:

@@ -63,6 +63,11 @@ def needs_no_regex(pattern: str) -> bool:
     return not _SPECIAL & set(_bytes(pattern))
 
 
+def _component(pattern: str) -> Callable[[str], bool]:
+    """Return a test for one component of a path; most of them need no pattern."""
+    return glob(pattern) if any(character in pattern for character in "*?[\\") else pattern.__eq__
+
+
 def path_prefix(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return a test for paths that begin with one of these, by whole components, each of which may be a glob."""
     plain: set[str] = set()
@@ -70,7 +75,7 @@ def path_prefix(patterns: Sequence[str]) -> Callable[[str], bool]:
     for pattern in patterns:
         components = _components(pattern)
         if any(character in pattern for character in "*?["):
-            globs.append([glob(component) for component in components])
+            globs.append([_component(component) for component in components])
         else:
             plain.add("/".join(components))
     if "" in plain:

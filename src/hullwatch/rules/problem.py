@@ -41,6 +41,7 @@ Code = Literal[
 
 _CANDIDATES = 2000  # that a name is compared with: each takes some microseconds
 _NAME_LENGTH = 100
+_LONGEST_SENTENCE = 1000  # characters
 
 
 class Location(NamedTuple):
@@ -59,6 +60,13 @@ class Problem(msgspec.Struct, frozen=True):
     code: Code
     severity: Literal["error", "warning"] = "error"
     item: str = ""  # the rule, macro or list it stands in, such as: rule Shell in a container
+
+    def __post_init__(self) -> None:
+        """Shorten a sentence that quotes very much of the file."""
+        if len(self.sentence) > _LONGEST_SENTENCE:
+            half = _LONGEST_SENTENCE // 2
+            shorter = f"{self.sentence[:half]} ... {self.sentence[-half:]}"
+            msgspec.structs.force_setattr(self, "sentence", shorter)
 
     @property
     def file(self) -> str:

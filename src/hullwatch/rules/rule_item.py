@@ -12,6 +12,13 @@ from hullwatch.rules.exceptions import ExceptionDefinition, append_exceptions, r
 from hullwatch.rules.priority import Priority
 from hullwatch.rules.problem import Location, ProblemError
 from hullwatch.rules.scalars import condition_text, item_error, nonempty, read_boolean, read_number, scalar_list
+from hullwatch.rules.stateful import (
+    STATEFUL_KEYS,
+    StatefulDefinition,
+    check_stateful,
+    read_stateful,
+    replace_stateful,
+)
 from hullwatch.rules.syntax import SourceText
 
 if TYPE_CHECKING:
@@ -20,19 +27,23 @@ if TYPE_CHECKING:
 Warn = Callable[..., None]
 
 _APPENDABLE = frozenset({"condition", "output", "desc", "tags", "exceptions"})
-REPLACEABLE = _APPENDABLE | {
-    "priority",
-    "enabled",
-    "warn_evttypes",
-    "skip-if-unknown-filter",
-    "capture",
-    "capture_duration",
-}
+REPLACEABLE = (
+    _APPENDABLE
+    | STATEFUL_KEYS
+    | {
+        "priority",
+        "enabled",
+        "warn_evttypes",
+        "skip-if-unknown-filter",
+        "capture",
+        "capture_duration",
+    }
+)
 RULE_KEYS = REPLACEABLE | {"rule", "source", "append", "override"}
 
 
 class RuleDefinition(msgspec.Struct, kw_only=True):
-    """A rule before it is compiled."""
+    """A rule before it is compiled; the condition of a sequence is that of its last step."""
 
     name: str
     location: Location
@@ -49,6 +60,13 @@ class RuleDefinition(msgspec.Struct, kw_only=True):
     skip_if_unknown_filter: bool = False
     capture: bool = False
     capture_duration: int = 0  # ms
+    stateful: StatefulDefinition | None = None
+
+    @property
+    def steps(self) -> list[SourceText]:
+        """Its conditions: one, or one for each step of a sequence."""
+        steps = self.stateful.steps if self.stateful is not None else []
+        return [step.condition for step in steps] or [self.condition]
 
     @property
     def label(self) -> str:
@@ -65,10 +83,12 @@ def new_rule(item: Mapping, name: Scalar, warn: Warn) -> RuleDefinition:
     source = item.get("source")
     if source is not None and not isinstance(source, Scalar):
         raise item_error("'source' is text.", source)
+    stateful = read_stateful(item)
+    steps = stateful.steps if stateful is not None else []
     rule = RuleDefinition(
         name=name.text,
         location=name.location(),
-        condition=condition_text(nonempty(item, "condition")),
+        condition=steps[-1].condition if steps else condition_text(nonempty(item, "condition")),
         output=condition_text(nonempty(item, "output")),
         description=nonempty(item, "desc").text.strip(),
         priority=_priority(nonempty(item, "priority")),
@@ -76,6 +96,7 @@ def new_rule(item: Mapping, name: Scalar, warn: Warn) -> RuleDefinition:
         source_location=(source or name).location(),
         tags=_tags(item),
         exceptions=read_exceptions(item.get("exceptions"), f"rule {name.text}", warn),
+        stateful=stateful,
     )
     for key in ("enabled", "warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration"):
         if item.get(key) is not None:
@@ -94,6 +115,7 @@ def append_to_rule(rule: RuleDefinition, item: Mapping, key: str, warn: Warn) ->
         sentence = f"{key!r} can be replaced, not appended to."
         raise ProblemError(sentence, location, "LOAD_ERR_YAML_VALIDATE")
     if key == "condition":
+        _check_plain(rule, item)
         rule.condition = rule.condition.append(nonempty(item, key))
     elif key == "output":
         rule.output = rule.output.append(nonempty(item, key))
@@ -112,7 +134,10 @@ def replace_in_rule(rule: RuleDefinition, item: Mapping, key: str, warn: Warn) -
         ProblemError: when the value does not have the right form.
     """
     if key == "condition":
+        _check_plain(rule, item)
         rule.condition = condition_text(nonempty(item, key))
+    elif key in STATEFUL_KEYS:
+        _replace_state(rule, item, key)
     elif key == "output":
         rule.output = condition_text(nonempty(item, key))
     elif key == "desc":
@@ -128,6 +153,33 @@ def replace_in_rule(rule: RuleDefinition, item: Mapping, key: str, warn: Warn) -
     else:
         attribute = key.replace("-", "_")
         setattr(rule, attribute, read_boolean(_value(item, key), key))
+
+
+def check_rule(rule: RuleDefinition, item: Mapping) -> None:
+    """Check what an item left of a rule after all its changes.
+
+    Raises:
+        ProblemError: when its parts do not fit together any more.
+    """
+    if rule.stateful is not None:
+        check_stateful(rule.stateful, item)
+
+
+def _check_plain(rule: RuleDefinition, item: Mapping) -> None:
+    if rule.stateful is not None and rule.stateful.steps:
+        sentence = f"The rule {rule.name!r} has a sequence, no condition: replace 'sequence' as a whole."
+        raise item_error(sentence, _value(item, "condition"))
+
+
+def _replace_state(rule: RuleDefinition, item: Mapping, key: str) -> None:
+    stateful = rule.stateful or StatefulDefinition()
+    if key == "sequence" and not stateful.steps:
+        sentence = f"The rule {rule.name!r} has a condition, no sequence: define it again to make it one."
+        raise item_error(sentence, _value(item, key))
+    replace_stateful(stateful, item, key)
+    rule.stateful = stateful
+    if stateful.steps:
+        rule.condition = stateful.steps[-1].condition
 
 
 def _value(item: Mapping, key: str) -> Node:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import bisect
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hullwatch.rules.document import Scalar
     from hullwatch.rules.problem import Location
 
 Result = TypeVar("Result")
+
+OPERATOR_NAMES = (
+    "=", "!=", "<", "<=", ">", ">=", "contains", "icontains", "bcontains", "startswith", "bstartswith", "endswith",
+    "glob", "iglob", "regex", "pmatch", "in", "intersects", "exists",
+)  # fmt: skip
+TRANSFORMER_NAMES = ("tolower", "toupper", "basename", "b64", "len", "concat", "join", "getopt", "val")
+
+
+def _name(pattern: str) -> msgspec.Meta:
+    """Limit a name, for trees that are read from the cache; what the grammar makes has no others."""
+    return msgspec.Meta(pattern=rf"^({pattern})\Z")
 
 
 class SourceText:
@@ -43,22 +55,22 @@ class SourceText:
     def locate(self, offset: int) -> Location:
         """Return the file, line and column of a character."""
         offset += self._start
-        start, piece = [one for one in self._pieces if one[0] <= offset][-1]
+        start, piece = self._pieces[bisect.bisect_right(self._pieces, offset, key=lambda one: one[0]) - 1]
         return piece.location(min(offset - start, max(len(piece.text) - 1, 0)))
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, array_like=True):
     """A character of a text."""
 
     source: SourceText
-    offset: int
+    offset: Annotated[int, msgspec.Meta(ge=0)]
 
     def location(self) -> Location:
         """Return the file, line and column."""
         return self.source.locate(self.offset)
 
 
-class Text(msgspec.Struct, frozen=True, eq=False):
+class Text(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """A value as it was written; a quoted one is never the name of a list."""
 
     text: str
@@ -66,24 +78,24 @@ class Text(msgspec.Struct, frozen=True, eq=False):
     place: Place
 
 
-class FieldUse(msgspec.Struct, frozen=True, eq=False):
+class FieldUse(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """A field by name, with the argument in brackets if there is one."""
 
-    name: str
+    name: Annotated[str, _name(r"[a-zA-Z][a-zA-Z0-9_]*(\.[a-zA-Z][a-zA-Z0-9_]*)+")]
     argument: str | None
     place: Place
 
 
-class Transformed(msgspec.Struct, frozen=True, eq=False):
+class Transformed(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """A transformer applied to arguments; ``index`` is what stands in brackets behind it."""
 
-    name: str
+    name: Annotated[str, _name("|".join(TRANSFORMER_NAMES))]
     arguments: tuple[Argument, ...]
     index: str | None
     place: Place
 
 
-class TextList(msgspec.Struct, frozen=True, eq=False):
+class TextList(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """Values in parentheses, or the name of a list."""
 
     items: tuple[Text, ...]
@@ -94,7 +106,7 @@ Left = FieldUse | Transformed
 Argument = FieldUse | Transformed | Text | TextList
 
 
-class Check(msgspec.Struct, frozen=True, eq=False):
+class Check(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """A field, an operator and what it is compared with.
 
     ``right`` is None for ``exists``, one value, several for list operators and modifiers, or
@@ -102,43 +114,48 @@ class Check(msgspec.Struct, frozen=True, eq=False):
     """
 
     left: Left
-    operator: str
+    operator: Annotated[str, _name("|".join(OPERATOR_NAMES))]
     right: Text | TextList | Left | None
-    modifier: str
+    modifier: Annotated[str, _name("oneof|anyof|allof|")]
     place: Place
 
 
-class MacroUse(msgspec.Struct, frozen=True, eq=False):
+class MacroUse(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """The name of a macro."""
 
-    name: str
+    name: Annotated[str, _name("[a-zA-Z][a-zA-Z0-9_]*")]
     place: Place
 
 
-class Not(msgspec.Struct, frozen=True, eq=False):
+class Not(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """True when its part is not."""
 
     part: Expression
 
 
-class And(msgspec.Struct, frozen=True, eq=False):
+class And(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """True when all parts are."""
 
-    parts: tuple[Expression, ...]
+    parts: Annotated[tuple[Expression, ...], msgspec.Meta(min_length=1)]
 
 
-class Or(msgspec.Struct, frozen=True, eq=False):
+class Or(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """True when one part is."""
 
-    parts: tuple[Expression, ...]
+    parts: Annotated[tuple[Expression, ...], msgspec.Meta(min_length=1)]
 
 
 Expression = Check | MacroUse | Not | And | Or
 
 
+_JOINED = (And, Or)  # made once: these functions are called for every node of every rule
+
+
 def parts_of(node: Expression) -> tuple[Expression, ...]:
     """Return the nodes directly below one."""
-    if isinstance(node, And | Or):
+    if isinstance(node, Check):  # as most are
+        return ()
+    if isinstance(node, _JOINED):
         return node.parts
     return (node.part,) if isinstance(node, Not) else ()
 
@@ -149,22 +166,33 @@ def in_order(root: Expression) -> list[Expression]:
     Macros make the tree share nodes, so this is linear where a walk of the tree may not be.
     """
     order: list[Expression] = []
-    seen: set[int] = set()
-    pending: list[tuple[Expression, bool]] = [(root, False)]
+    opened: set[int] = set()
+    done: set[int] = set()
+    pending = [root]
     while pending:
-        node, done = pending.pop()
-        if done:
-            order.append(node)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            pending.append((node, True))
-            pending += [(part, False) for part in reversed(parts_of(node))]
+        node = pending.pop()
+        key = id(node)
+        if key in done:
+            continue
+        if key not in opened and (parts := parts_of(node)):
+            opened.add(key)
+            pending.append(node)
+            pending += parts[::-1]
+            continue
+        done.add(key)
+        order.append(node)
     return order
 
 
 def fold(root: Expression, combine: Callable[[Expression, tuple[Result, ...]], Result]) -> Result:
-    """Compute a result for every node from those of its parts, and return the root's."""
+    """Compute a result for every node from those of its parts, and return the root's; parts come first."""
+    return fold_in_order(in_order(root), combine)
+
+
+def fold_in_order(order: Sequence[Expression], combine: Callable[[Expression, tuple[Result, ...]], Result]) -> Result:
+    """Do the same with the nodes in order, for who needs them more than once."""
     results: dict[int, Result] = {}
-    for node in in_order(root):
-        results[id(node)] = combine(node, tuple(results[id(part)] for part in parts_of(node)))
-    return results[id(root)]
+    for node in order:
+        parts = parts_of(node)
+        results[id(node)] = combine(node, tuple([results[id(part)] for part in parts]) if parts else ())
+    return results[id(order[-1])]

@@ -64,6 +64,8 @@ class Constants:
         """Start without any."""
         self.lookup = lookup
         self.namespace: dict[str, Any] = {"__builtins__": {"any": any, "all": all, "sum": sum}}
+        self.fields: dict[tuple[str, str | None], Term] = {}
+        """The terms of fields by name and argument, as they were written."""
         self._names: dict[int, str] = {}
 
     def name(self, value: Any) -> str:
@@ -96,6 +98,9 @@ def resolve_field(use: FieldUse, constants: Constants, code: Code) -> Term:
     Raises:
         UnknownFilterError: when there is no such field, or its argument is not one.
     """
+    known = constants.fields.get((use.name, use.argument))
+    if known is not None:
+        return known
     entry, argument = split_name(use.name)
     written = use.name if use.argument is None else f"{use.name}[{use.argument}]"
     if entry is None:
@@ -111,7 +116,7 @@ def resolve_field(use: FieldUse, constants: Constants, code: Code) -> Term:
     if kind is FieldType.DYNAMIC:
         kind = parameter_type(argument or "")
     alone = argument is not None and entry.argument == "optional"
-    return Term(
+    term = constants.fields[use.name, use.argument] = Term(
         name=written,
         type=kind,
         multiplicity=Multiplicity.ONE if alone else entry.multiplicity,
@@ -119,6 +124,7 @@ def resolve_field(use: FieldUse, constants: Constants, code: Code) -> Term:
         field=entry,
         argument=argument,
     )
+    return term
 
 
 def _field_code(entry: Field, argument: str | None, constants: Constants) -> str:

@@ -52,6 +52,15 @@ class Sensor:
         """What to wait for; None while no sensor runs."""
         return self._source
 
+    def want(self, names: frozenset[str]) -> None:
+        """Have it send these events from now on, and those that carry state."""
+        if names == self._wanted:
+            return
+        self._wanted = names
+        if self._source is not None:
+            with contextlib.suppress(StreamEndedError):  # the next read tells
+                self._source.set_interest(names)
+
     def patience(self, now: float) -> float:
         """Return the seconds until it has to be started; infinite while it runs."""
         return float("inf") if self._source is not None else max(0.0, self._due - now)

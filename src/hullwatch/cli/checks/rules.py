@@ -9,12 +9,15 @@ from hullwatch.cli.checks.check import Check
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hullwatch.config.rule_switch import RuleSwitch
 
-def rules(files: Sequence[str] = ()) -> Check:
+
+def rules(files: Sequence[str] = (), switches: Sequence[RuleSwitch] = ()) -> Check:
     """Check that the rules can be loaded, and count them.
 
     Args:
         files: the setting ``rules.files``; empty for the built-in ones.
+        switches: the setting ``rules.selection``.
     """
     from hullwatch.cli.rule_set import rules_files
     from hullwatch.errors import UsageError
@@ -23,7 +26,7 @@ def rules(files: Sequence[str] = ()) -> Check:
 
     what = " ".join(files) if files else "built-in"
     try:
-        loaded = load(rules_files(files))
+        loaded = load(rules_files(files), switches=switches)
     except (RulesError, UsageError) as error:
         first = str(error).splitlines()[0]
         fix = f"hullwatch rules validate {' '.join(files)}".rstrip()

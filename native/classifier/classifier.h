@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules out records by values that were judged before: detect/classifier.py in C, and the same in every result.
+ *
+ * The caller describes where values lie (recipes) and tells the classes of values as it learns them; a batch is
+ * then looked at in one call. Nothing here trusts a batch: every length is checked before it is used, and a
+ * record that contradicts itself is handed to the caller. The recipes are the caller's own and are trusted.
+ */
+#ifndef HULLWATCH_CLASSIFIER_H
+#define HULLWATCH_CLASSIFIER_H
+
+#include <stdint.h>
+
+#define HW_CONTEXT_SIZE 28   /* bytes of a record's header that make a process context */
+#define HW_STRINGS 2	     /* strings of a record that are looked at */
+#define HW_SCALARS 6	     /* small values of a record that are looked at */
+#define HW_CLASSES (1 << 14) /* classes of a domain, 0 (unknown) among them */
+#define HW_KINDS 255
+#define HW_SURVIVORS 256 /* of one call */
+
+enum { HW_STATE = -1, HW_BROKEN = -2 }; /* stand for the kind of a survivor */
+
+struct hw_piece {
+	uint32_t offset; /* from the record's first byte */
+	uint32_t size;	 /* bytes, 24 at most in all pieces */
+};
+
+struct hw_string {
+	uint32_t variable; /* which of the values of variable size */
+	uint32_t protocol; /* offset of the protocol of an address pair; 0 for other strings */
+	uint32_t decides;  /* 0: no condition asks for it */
+};
+
+struct hw_kind {
+	uint32_t fixed_end; /* offset of the first value of variable size */
+	uint32_t lengths;   /* offset of its u16 length, which those of the others follow */
+	uint32_t asks_scalars;
+	uint32_t scalar_count;
+	struct hw_piece scalars[HW_SCALARS];
+	uint32_t string_count;
+	struct hw_string strings[HW_STRINGS];
+};
+
+struct hw_type {
+	uint32_t number;   /* of the event table */
+	uint32_t is_event; /* counted and numbered */
+	uint32_t is_state; /* the caller has to see it before the next record is looked at */
+	uint32_t shortest; /* bytes that a record has at least */
+	uint32_t sign;	   /* offset of the result's highest byte; 0 without a result */
+	int32_t succeeded; /* kind of calls that succeeded, or of all; -1: no condition can hold */
+	int32_t failed;
+};
+
+struct hw_survivor {
+	uint64_t offset; /* in the batch */
+	uint64_t number; /* which event it is, from 1 at the beginning of the call */
+	int32_t kind;
+	uint32_t process; /* classes; 0 = unknown */
+	uint32_t scalars;
+	uint32_t strings[HW_STRINGS];
+	uint32_t reserved;
+};
+
+struct hw_result {
+	uint64_t offset; /* where to go on */
+	uint64_t events;
+	uint32_t survivors;
+	uint32_t broken; /* at the offset there is no whole record */
+	struct hw_survivor list[HW_SURVIVORS];
+};
+
+struct hw_classifier;
+
+/* `key` has 16 secret bytes. NULL without memory. */
+struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, const struct hw_kind *kinds,
+			     uint32_t kind_count, const uint8_t *key);
+void hw_free(struct hw_classifier *classifier);
+
+/*
+ * Takes the automaton that finds the words in a kind's string: the column of each byte, the next state by state and
+ * column, and by state the end of its words in `outputs`, each with bit 0 set if the word does not decide.
+ * Returns 0, or -1 without memory; then new strings are unknown.
+ */
+int hw_set_words(struct hw_classifier *classifier, uint32_t kind, uint32_t slot, const uint8_t *columns,
+		 uint32_t column_count, const uint32_t *next, uint32_t state_count, const uint32_t *output_ends,
+		 const uint32_t *outputs);
+
+/*
+ * Looks at records from an offset on, to the end of the batch, the first record of state, the first with an unknown
+ * class, or until `result->list` is full.
+ */
+void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, uint64_t size, uint64_t offset,
+		 struct hw_result *result);
+
+/* `classes` has one for each kind. */
+void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, const uint16_t *classes);
+void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
+		      uint64_t offset, uint32_t judged);
+void hw_learn_string(struct hw_classifier *classifier, uint32_t kind, uint32_t slot, const uint8_t *batch,
+		     uint64_t size, uint64_t offset, uint32_t judged);
+void hw_learn_dead(struct hw_classifier *classifier, uint32_t kind, uint32_t process, uint32_t scalars, uint32_t first,
+		   uint32_t second);
+void hw_forget_process(struct hw_classifier *classifier, const uint8_t *context);
+void hw_forget_processes(struct hw_classifier *classifier);
+
+/* Gives how many events of each type there were since the last call, in the order of `types` of hw_new. */
+void hw_take_counts(struct hw_classifier *classifier, uint64_t *counts);
+
+#endif

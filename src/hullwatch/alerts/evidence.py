@@ -1,0 +1,77 @@
+"""The earlier events that a rule with state alerts for, as an alert shows them: a few fields of each.
+
+They are Falco's fields, as in ``output_fields``; what an event does not have is left out.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from hullwatch.alerts.mask import CUT
+from hullwatch.fields.catalogue import catalogue
+from hullwatch.rules.terms import from_event
+from hullwatch.rules.value_events import ValueEvent, from_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hullwatch.alerts.mask import Masker
+    from hullwatch.events.event import Event
+
+Earlier = dict[str, object]
+"""Fields of an event by name; ``evt.time`` is always there, ns since the epoch."""
+
+MOST_EVENTS = 16  # the longest sequence has 15 before its last step
+LONGEST_VALUE = 1024  # characters
+_FIELDS = (
+    "evt.type",
+    "proc.name",
+    "proc.pid",
+    "proc.cmdline",
+    "proc.exepath",
+    "fd.name",
+    "fs.path.name",  # also of a call that failed
+    "user.name",
+)
+
+
+def make_evidence(events: Sequence[Event], masker: Masker) -> tuple[Earlier, ...]:
+    """Return what an alert shows of the events before it, oldest first; secrets are masked and texts cut.
+
+    Args:
+        events: oldest first; of more than ``MOST_EVENTS`` the last.
+        masker: hides secrets; it sees the whole of a text that is cut.
+    """
+    return tuple(_earlier(event, masker) for event in events[-MOST_EVENTS:])
+
+
+def _earlier(event: Event, masker: Masker) -> Earlier:
+    values = isinstance(event, ValueEvent)
+    found: Earlier = {}
+    for name in _FIELDS:
+        value = _reader(name, values=values)(event)
+        if value is not None and value != "":
+            found[name] = value
+    if found.get("fs.path.name") == found.get("fd.name"):
+        found.pop("fs.path.name", None)
+    program = event.program.comm if event.program is not None else ""
+    _, masked = masker.alert("", found, program)
+    shown: Earlier = {name: _cut(value) for name, value in masked.items()}
+    shown["evt.time"] = event.time
+    container = event.container
+    shown["container.id"] = container.id
+    if container.name:
+        shown["container.name"] = container.name
+    return shown
+
+
+@functools.cache
+def _reader(name: str, *, values: bool) -> Callable[[Event], Any]:
+    """Return the function of a field; ``values``: of events that are made of field values."""
+    function = (from_values if values else from_event)(catalogue()[name], None)
+    return function if function is not None else lambda _: None
+
+
+def _cut(value: object) -> object:
+    return value[:LONGEST_VALUE] + CUT if isinstance(value, str) and len(value) > LONGEST_VALUE else value

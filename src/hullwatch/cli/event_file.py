@@ -1,0 +1,117 @@
+"""The one event of a file that a verb looks at: written as in a test case, or as field values."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from hullwatch.events.event import Event
+    from hullwatch.sources.field_values import Line
+
+LARGEST_EVENT = 1 << 20  # bytes
+
+
+def read_event_file(name: str) -> Event:
+    """Return the one event of a file, or of standard input for ``-``.
+
+    Raises:
+        UsageError: when it cannot be read, is too large, or is no event; with the place.
+    """
+    from hullwatch.errors import UsageError
+    from hullwatch.rules.case_events import read_event
+    from hullwatch.rules.document import read_documents
+    from hullwatch.rules.problem import ProblemError, RulesError
+
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(LARGEST_EVENT + 1)
+        else:
+            with _opened(name) as stream:
+                data = stream.read(LARGEST_EVENT + 1)
+    except OSError as error:
+        raise UsageError(f"The event {name} cannot be read: {error.strerror}.") from error
+    if len(data) > LARGEST_EVENT:
+        raise UsageError(f"The event {name} has more than {LARGEST_EVENT >> 20} MiB.")
+    shown = "standard input" if name == "-" else name
+    try:
+        documents = read_documents(shown, data)
+        if len(documents) != 1:
+            sentence = f"{shown} has {len(documents)} events, and one is wanted"
+            raise UsageError(f"{sentence}: such as {{type: execve, proc: {{name: bash}}}}.")
+        return read_event(documents[0], 1)
+    except ProblemError as error:
+        raise RulesError([error.problem()]) from None
+
+
+def read_field_values(name: str, number: int | None = None) -> Event:
+    """Return an event of a file that ``replay --source fields`` takes, or of standard input for ``-``.
+
+    Args:
+        name: of the file, plain or compressed with gzip.
+        number: of the line, from 1; None where the file has one event.
+
+    Raises:
+        UsageError: when it cannot be read, has no such line, several events and no number, or a line that is no event.
+    """
+    from hullwatch.errors import UsageError
+    from hullwatch.outputs.stdout import say
+    from hullwatch.rules.value_events import ValueEvents, WrongValueError
+
+    shown = "standard input" if name == "-" else name
+    if name == "-":
+        line = _one_line(sys.stdin.buffer, shown, number)
+    else:
+        with _opened(name) as stream:
+            line = _one_line(stream, shown, number)
+    events = ValueEvents()
+    mistake = line.mistake
+    if not mistake:
+        try:
+            event = events.make(line.values)
+        except WrongValueError as error:
+            mistake = str(error)
+        else:
+            for unknown, near in events.unknown.items():
+                say(f"Warning: {shown} has values of {unknown[:80]!r}, and there is no such field{near}.")
+            return event
+    raise UsageError(f"{shown}, line {line.number}, is no event: {mistake}.")
+
+
+def _opened(name: str) -> BinaryIO:
+    from hullwatch.errors import UsageError
+
+    try:
+        return Path(name).open("rb")
+    except OSError as error:
+        raise UsageError(f"The event {name} cannot be read: {error.strerror}.") from error
+
+
+def _one_line(stream: BinaryIO, shown: str, number: int | None) -> Line:
+    from hullwatch.sources.field_values import read_lines
+
+    lines = cast("Generator[Line]", read_lines(stream, shown))
+    with contextlib.closing(lines):  # it looks at the stream once more
+        return _chosen(lines, shown, number)
+
+
+def _chosen(lines: Iterator[Line], shown: str, number: int | None) -> Line:
+    from hullwatch.errors import UsageError
+
+    if number is None:
+        line = next(lines, None)
+        if line is None:
+            raise UsageError(f"{shown} has no event: write one as in 'hullwatch replay --help'.")
+        if next(lines, None) is not None:
+            raise UsageError(f"{shown} has several events: say which with --line, such as --line {line.number}.")
+        return line
+    for line in lines:
+        if line.number == number:
+            return line
+        if line.number > number:
+            break
+    raise UsageError(f"{shown} has no event in line {number}.")

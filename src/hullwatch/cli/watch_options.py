@@ -1,0 +1,91 @@
+"""The options that the verbs which judge events share, and the settings that they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hullwatch.config import Settings
+
+OUTPUTS = ["text", "json"]
+MATCHING = ["first", "all"]
+PRIORITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"]
+
+RulesFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-r",
+        "--rules",
+        metavar="FILE",
+        help="Rules file, or directory of *.yaml; may be repeated. Replaces the built-in rules.",
+    ),
+]
+OutputFlag = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="text|json", help="How alerts are printed.", autocompletion=lambda: OUTPUTS),
+]
+FailOnFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-on",
+        metavar="PRIORITY",
+        help="End with exit code 1 if there was an alert at least this severe.",
+        autocompletion=lambda: PRIORITIES,
+    ),
+]
+PriorityFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--priority",
+        metavar="PRIORITY",
+        help="Alert only on rules that are at least this severe.",
+        autocompletion=lambda: PRIORITIES,
+    ),
+]
+MatchFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--match",
+        metavar="first|all",
+        help="Alert on the first rule that matches an event, or on all that do.",
+        autocompletion=lambda: MATCHING,
+    ),
+]
+ConfigFlag = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="Configuration file, over the usual ones.")
+]
+
+_FLAGS = {
+    "priority": ("rules.priority", "--priority"),
+    "match": ("rules.match", "--match"),
+    "output": ("output.format", "--output"),
+    "fail_on": ("run.fail_on", "--fail-on"),
+    "show_all": ("output.all", "--all"),
+    "duration": ("run.duration", "--duration"),
+    "labels": ("output.labels", "--label"),
+}
+
+
+def watch_settings(context: typer.Context, rules: list[str] | None, config: str | None, **flags: object) -> Settings:
+    """Return the settings of a verb that judges events.
+
+    Args:
+        context: of the verb, with the flags that turn rules on and off.
+        rules: the rules files that were named.
+        config: the configuration file that was named.
+        flags: the values of the other options by the names of their parameters.
+
+    Raises:
+        UsageError: for a value that is wrong, or a file that cannot be read.
+    """
+    from hullwatch.cli.selection import with_switches
+    from hullwatch.cli.settings import load_settings
+    from hullwatch.config.rules_files import find
+
+    given: dict[str, tuple[str, object]] = {
+        "rules.files": ("-r", [str(path) for path in find(rules)] if rules else None)
+    }
+    given |= {_FLAGS[name][0]: (_FLAGS[name][1], value) for name, value in flags.items()}
+    return with_switches(load_settings(given, config).settings, context)

@@ -1,0 +1,25 @@
+"""Judges the events of a test case of rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hullwatch.counters import Counters
+from hullwatch.detect.engine import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hullwatch.events.event import Event
+    from hullwatch.rules.loader import Rule, RuleSet
+
+
+def judging(rules: RuleSet, *, every: bool = False) -> Callable[[Event], list[Rule]]:
+    """Return a function that takes event after event and gives the rules that alert for it.
+
+    Args:
+        rules: that judge.
+        every: give every rule that matches, not only the first (of those without state).
+    """
+    engine = Engine(rules, Counters(), every=every, decide_once=False)  # a case has too few events for a plan to pay
+    return lambda event: [match.rule for match in engine.matches(event)]

@@ -1,0 +1,354 @@
+"""The hot loop in Python: records whose values were all judged before, and rule everything out, end here.
+
+``detect/native.py`` does the same in C, several times faster; both are asked in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END, recipe, result_offset
+from hullwatch.events.codec import BEGINNING, check_record
+from hullwatch.events.table import EVENTS, HEADER
+
+if TYPE_CHECKING:
+    from hullwatch.detect.plan import Kind, Plan
+    from hullwatch.detect.recipe import StringPlace
+    from hullwatch.events.table import EventType
+
+UNKNOWN = 0  # the class of a value that was never judged; the first class is 1
+STATE = -1  # stands for the kind of a record that the assembler has to see before the next one is looked at
+BROKEN = -2  # of a record that contradicts itself
+VALUES_KEPT = 1 << 14  # of a domain, of one kind
+_LONGEST_SPAN = 16  # bytes
+LONGEST_KEPT = 512  # bytes of a string
+CONTEXTS_KEPT = 1 << 15
+COMBINATIONS_KEPT = 1 << 16
+MAXIMUM_CLASSES = (1 << 14) - 1  # of a domain, of one kind
+
+
+class Survivor(NamedTuple):
+    """A record that is not ruled out yet, and the classes of its values that are known.
+
+    Attributes:
+        offset: in the batch.
+        number: which event it is, counted from 1 at the beginning of the call.
+        kind: its number in ``Plan.all``, ``STATE`` or ``BROKEN``.
+    """
+
+    offset: int
+    number: int
+    kind: int
+    process: int = UNKNOWN
+    scalars: int = UNKNOWN
+    first: int = UNKNOWN
+    second: int = UNKNOWN
+
+
+class _Type:
+    """What to do with the records of an event type, and how many there were."""
+
+    __slots__ = ("count", "failed", "is_state", "number", "shortest", "sign", "succeeded")
+
+    def __init__(self, kind: EventType, both: tuple[_KindState | None, _KindState | None] | None) -> None:
+        """Take the kinds of its calls that succeeded and that failed; None: the assembler has to see it."""
+        result = result_offset(kind.layout)
+        self.number = kind.number
+        self.count = 0
+        self.is_state = both is None
+        self.shortest = HEADER.size + kind.layout.fixed.size
+        self.sign = result + 7 if result else 0  # offset of the result's last byte; 0 without
+        self.succeeded, self.failed = both or (None, None)
+
+
+class _String:
+    """What is known of the strings in one place of a kind's records."""
+
+    def __init__(self, kind: Kind, slot: int, place: StringPlace) -> None:
+        self.place = place
+        self.decides = kind.strings[slot].prefilter.decides
+        self.signatures = kind.strings[slot].signatures
+        self.classes: dict[bytes, int] = {}
+        self.by_signature: dict[tuple[int, ...], int] = {}
+
+
+class _KindState:
+    """What is known of the values of one kind."""
+
+    def __init__(self, number: int, kind: Kind) -> None:
+        self.number = number
+        self.recipe = recipe(kind)
+        self.asks_scalars = kind.scalars.decides
+        pieces = self.recipe.scalars
+        self.begin, self.end = (pieces[0][0], sum(pieces[-1])) if pieces else (0, 0)
+        # Values beside each other are one key, with what lies between them where that is little.
+        self.pieces = pieces if self.end - self.begin > _LONGEST_SPAN else ()
+        self.scalars: dict[bytes, int] = {} if kind.scalars.decides else {b"": 1}
+        self.strings = [_String(kind, slot, place) for slot, place in enumerate(self.recipe.strings)]
+        # Combinations of classes that leave nothing: process and scalars, with the first string, with both strings.
+        self.pairs: set[int] = set()
+        self.triples: set[int] = set()
+        self.dead: set[tuple[int, int, int, int]] = set()
+
+    @property
+    def quick(self) -> _Quick:
+        """What the loop needs to know to rule out the usual record of this kind."""
+        simple = len(self.strings) == 1 and self.strings[0].decides and not self.strings[0].place.peer
+        simple = simple and self.strings[0].place.variable == 0
+        classes = self.strings[0].classes if simple else {}
+        begin, end = (1, 0) if self.pieces else (self.begin, self.end)
+        return (
+            self.number, begin, end, self.scalars.get, self.pairs,
+            self.recipe.lengths if simple else 0, self.recipe.fixed_end, classes.get, self.triples,
+        )  # fmt: skip
+
+
+# Kind; begin and end of its small values (1 and 0: they are not together), their classes, dead pairs; offset of the
+# length of its only string (0: it has none or another), where strings begin, the string's classes, dead triples.
+_Quick = tuple[int, int, int, "_Lookup", set[int], int, int, "_Lookup", set[int]]
+_Lookup = Callable[[bytes, int], int]
+
+
+class Classifier(Protocol):
+    """Judges records by what is known of their values."""
+
+    def classify(self, batch: bytes, offset: int) -> tuple[int, int, list[Survivor]]:
+        """Look at records from an offset on.
+
+        It ends with the batch, and behind a record that changes what is known: one of state, or one with a
+        value that is yet to be judged.
+
+        Returns:
+            Where to go on, how many events there were, and the records that are not ruled out.
+
+        Raises:
+            BrokenStreamError: when the batch is not a sequence of records.
+        """
+        ...
+
+    def take_counts(self) -> dict[int, int]:
+        """Return how many events of each type number there were since the last call."""
+        ...
+
+    def learn_process(self, context: bytes, classes: tuple[int, ...]) -> None:
+        """Remember the classes of a process context, one for each kind."""
+        ...
+
+    def learn_scalars(self, kind: int, batch: bytes, offset: int, judged: int) -> None:
+        """Remember the class of the small values of a record."""
+        ...
+
+    def learn_string(self, kind: int, slot: int, batch: bytes, offset: int, judged: int) -> None:
+        """Remember the class of a string of a record, and of all strings with the same words."""
+        ...
+
+    def learn_dead(self, kind: int, process: int, scalars: int, first: int, second: int) -> None:
+        """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
+        ...
+
+    def forget_process(self, context: bytes) -> None:
+        """Forget a process context."""
+        ...
+
+    def forget_processes(self) -> None:
+        """Forget all process contexts."""
+        ...
+
+
+class PythonClassifier(Classifier):
+    """The same results everywhere; where no compiler was."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Start with no value known."""
+        self._kinds = [_KindState(number, kind) for number, kind in enumerate(plan.all)]
+        self._quick = [kind.quick for kind in self._kinds]
+        self._contexts: dict[bytes, tuple[int, ...]] = {}
+        states = {id(kind): state for kind, state in zip(plan.all, self._kinds, strict=True)}
+        self._types: dict[int, _Type] = {}
+        for kind in EVENTS:
+            if not kind.is_event or kind.origin != "sensor":
+                continue
+            succeeded, failed = (None if one is None else states[id(one)] for one in plan.kinds[kind.name])
+            self._types[kind.number] = _Type(kind, None if kind.state else (succeeded, failed))
+
+    def classify(  # noqa: C901, PLR0912 - written out for speed
+        self, batch: bytes, offset: int
+    ) -> tuple[int, int, list[Survivor]]:
+        """Look at records from an offset on; see ``Classifier.classify``.
+
+        What is usual is written out here: a call of a function takes as long as the rest.
+        """
+        survivors: list[Survivor] = []
+        size, number, header, read = len(batch), 0, HEADER.size, BEGINNING.unpack_from
+        types, contexts, quick = self._types.get, self._contexts.get, self._quick
+        while offset < size:
+            if size - offset < header:
+                return self._broken(batch, offset, number, survivors)
+            length, type_number = read(batch, offset)
+            if length < header or length & 7 or length > size - offset:
+                return self._broken(batch, offset, number, survivors)
+            kind_of = types(type_number)
+            if kind_of is None:
+                survivors.append(Survivor(offset, number, STATE))
+                return offset + length, number, survivors
+            kind_of.count += 1
+            number += 1
+            if kind_of.is_state:
+                survivors.append(Survivor(offset, number, STATE))
+                return offset + length, number, survivors
+            kind, sign = kind_of.succeeded, kind_of.sign
+            if sign and length >= kind_of.shortest and batch[offset + sign] & 0x80:
+                kind = kind_of.failed
+            if kind is None:
+                offset += length
+                continue
+            known = contexts(batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END])
+            place, begin, end, scalars_of, pairs, low, text, class_of, triples = quick[kind.number]
+            if known is not None and length >= text and (end or not begin):
+                both = known[place] << 14 | scalars_of(batch[offset + begin : offset + end], UNKNOWN)
+                if both in pairs:
+                    offset += length
+                    continue
+                if low:
+                    at = offset + low
+                    till = text + (batch[at] | batch[at + 1] << 8)
+                    if till <= length:
+                        judged = class_of(batch[offset + text : offset + till], UNKNOWN)
+                        if both << 14 | judged in triples:
+                            offset += length
+                            continue
+            survivor = self._look(kind, batch, offset, length, UNKNOWN if known is None else known[place])
+            if survivor is not None:
+                survivors.append(survivor._replace(number=number))
+                if UNKNOWN in survivor[3:]:
+                    return offset + length, number, survivors
+            offset += length
+        return offset, number, survivors
+
+    @staticmethod
+    def _broken(batch: bytes, offset: int, number: int, survivors: list[Survivor]) -> tuple[int, int, list[Survivor]]:
+        """End before a broken record; what came before is judged first."""
+        if not number:
+            check_record(batch, offset)  # says what is wrong
+        return offset, number, survivors
+
+    def _look(self, kind: _KindState, batch: bytes, offset: int, length: int, process: int) -> Survivor | None:
+        """Return the survivor that a record is; None when it is ruled out."""
+        position = kind.recipe.fixed_end
+        if length < position:
+            return Survivor(offset, 0, BROKEN)
+        scalars = kind.scalars.get(self._scalars(kind, batch, offset), UNKNOWN) if kind.asks_scalars else 1
+        if process and scalars and process << 14 | scalars in kind.pairs:
+            return None
+        classes = [1, 1]
+        for slot, string in enumerate(kind.strings):
+            if string.decides:
+                raw = _string(kind, string.place, batch, offset, length)
+                if raw is None:
+                    return Survivor(offset, 0, BROKEN)
+                found = string.classes.get(raw)
+                classes[slot] = self._new_string(string, raw) if found is None else found
+        first, second = classes
+        if (process, scalars, first, second) in kind.dead:  # never with an unknown class
+            return None
+        return Survivor(offset, 0, kind.number, process, scalars, first, second)
+
+    @staticmethod
+    def _scalars(kind: _KindState, batch: bytes, offset: int) -> bytes:
+        if not kind.pieces:
+            return batch[offset + kind.begin : offset + kind.end]
+        return b"".join([batch[offset + begin : offset + begin + size] for begin, size in kind.pieces])
+
+    @staticmethod
+    def _new_string(string: _String, raw: bytes) -> int:
+        """Return the class of a string that has the same words as one that was judged; 0 if there is none."""
+        if string.signatures is None:
+            return UNKNOWN
+        signature = string.signatures.find(raw.decode("utf-8", "surrogateescape"))
+        found = UNKNOWN if signature is None else string.by_signature.get(signature, UNKNOWN)
+        if found:
+            _keep(string.classes, raw, found)
+        return found
+
+    def take_counts(self) -> dict[int, int]:
+        """Return how many events of each type number there were since the last call."""
+        counts = {kind.number: kind.count for kind in self._types.values() if kind.count}
+        for kind in self._types.values():
+            kind.count = 0
+        return counts
+
+    def learn_process(self, context: bytes, classes: tuple[int, ...]) -> None:
+        """Remember the classes of a process context, one for each kind."""
+        if context not in self._contexts and len(self._contexts) >= CONTEXTS_KEPT:
+            self._contexts.clear()
+        self._contexts[context] = classes
+
+    def learn_scalars(self, kind: int, batch: bytes, offset: int, judged: int) -> None:
+        """Remember the class of the small values of a record."""
+        state = self._kinds[kind]
+        _keep(state.scalars, self._scalars(state, batch, offset), judged)
+
+    def learn_string(self, kind: int, slot: int, batch: bytes, offset: int, judged: int) -> None:
+        """Remember the class of a string of a record, and of all strings with the same words."""
+        state = self._kinds[kind]
+        string = state.strings[slot]
+        raw = _string(state, string.place, batch, offset, check_record(batch, offset)[0])
+        if raw is None:
+            return
+        _keep(string.classes, raw, judged)
+        if string.signatures is not None:
+            signature = string.signatures.find(raw.decode("utf-8", "surrogateescape"))
+            if signature is not None:
+                if len(string.by_signature) >= VALUES_KEPT:
+                    string.by_signature.clear()
+                string.by_signature[signature] = judged
+
+    def learn_dead(self, kind: int, process: int, scalars: int, first: int, second: int) -> None:
+        """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
+        state = self._kinds[kind]
+        for known in (state.pairs, state.triples, state.dead):
+            if len(known) >= COMBINATIONS_KEPT:
+                known.clear()
+        if not first:
+            state.pairs.add(process << 14 | scalars)
+        else:
+            state.triples.add((process << 14 | scalars) << 14 | first)
+            state.dead.add((process, scalars, first, second))
+
+    def forget_process(self, context: bytes) -> None:
+        """Forget a process context."""
+        self._contexts.pop(context, None)
+
+    def forget_processes(self) -> None:
+        """Forget all process contexts."""
+        self._contexts.clear()
+
+
+def _keep(classes: dict[bytes, int], value: bytes, judged: int) -> None:
+    if len(value) <= LONGEST_KEPT:
+        if len(classes) >= VALUES_KEPT:
+            classes.clear()
+        classes[value] = judged
+
+
+def _string(kind: _KindState, place: StringPlace, batch: bytes, offset: int, length: int) -> bytes | None:
+    """Return a string of a record; None when it would lie outside."""
+    at = offset + kind.recipe.lengths
+    begin = offset + kind.recipe.fixed_end
+    for index in range(place.variable):
+        begin += batch[at + 2 * index] | batch[at + 2 * index + 1] << 8
+    at += 2 * place.variable
+    end = begin + (batch[at] | batch[at + 1] << 8)
+    if end > offset + length:
+        return None
+    return _peer(batch, begin, end, offset + place.protocol) if place.peer else batch[begin:end]
+
+
+def _peer(batch: bytes, begin: int, end: int, protocol: int) -> bytes:
+    """Return an address pair without the client's port, and the protocol; one of another form as a whole, marked."""
+    address = {2: 4, 10: 16}.get(batch[begin], 0) if end > begin else 0
+    if not address or end - begin != 2 * address + 5:
+        return b"\xff" + batch[begin:end] + batch[protocol : protocol + 1]
+    port = begin + 1 + address
+    return batch[begin:port] + batch[port + 2 : end] + batch[protocol : protocol + 1]

@@ -1,0 +1,181 @@
+"""The hot loop in C (``native/classifier``), where it was built; the same results as ``detect/classifier.py``."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hullwatch.detect.automaton import make_automaton
+from hullwatch.detect.classifier import Classifier, Survivor
+from hullwatch.detect.recipe import recipe, result_offset
+from hullwatch.events.codec import check_record
+from hullwatch.events.table import EVENTS, HEADER
+
+if TYPE_CHECKING:
+    from hullwatch.detect.plan import Kind, Plan
+
+LIBRARY = "libhullwatch-classifier.so"
+MAXIMUM_KINDS = 255
+
+# As in native/classifier/classifier.h; tests/native/test_classifier.py compares them.
+TYPE = struct.Struct("<IIIIIii")
+KIND = struct.Struct("<IIII12II6I")
+RESULT = struct.Struct("<QQII")
+SURVIVOR = struct.Struct("<QQiIIII4x")
+SURVIVORS = 256
+_NONE = -1
+_PACKED = 4096
+
+
+@functools.cache
+def library() -> Any:
+    """Return the library; None where it was not built."""
+    try:
+        loaded: Any = ctypes.CDLL(str(Path(__file__).parent.parent / "bin" / LIBRARY))
+    except OSError:
+        return None
+    text, number, size, pointer = ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p
+    signatures = {
+        "hw_new": (pointer, [text, number, text, number, text]),
+        "hw_free": (None, [pointer]),
+        "hw_set_words": (ctypes.c_int, [pointer, number, number, text, number, pointer, number, pointer, pointer]),
+        "hw_classify": (None, [pointer, text, size, size, pointer]),
+        "hw_learn_process": (None, [pointer, text, text]),
+        "hw_learn_scalars": (None, [pointer, number, text, size, size, number]),
+        "hw_learn_string": (None, [pointer, number, number, text, size, size, number]),
+        "hw_learn_dead": (None, [pointer, *[number] * 5]),
+        "hw_forget_process": (None, [pointer, text]),
+        "hw_forget_processes": (None, [pointer]),
+        "hw_take_counts": (None, [pointer, pointer]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = result, arguments
+    return loaded
+
+
+class NativeClassifier(Classifier):
+    """Judges records by what is known of their values; the tables are in the library.
+
+    Args:
+        plan: has at most ``MAXIMUM_KINDS`` kinds.
+
+    Raises:
+        MemoryError: when there is none.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        """Describe the kinds to the library."""
+        self._library = library()
+        types, kinds = describe(plan)
+        self._handle = self._library.hw_new(b"".join(types), len(types), b"".join(kinds), len(kinds), os.urandom(16))
+        if not self._handle:
+            raise MemoryError("there is no memory for the classifier's tables")
+        self._result = ctypes.create_string_buffer(RESULT.size + SURVIVORS * SURVIVOR.size)
+        self._survivors = memoryview(self._result)[RESULT.size :]
+        self._counts = (ctypes.c_uint64 * len(EVENTS))()
+        self._classify = self._library.hw_classify
+        self._packed: dict[tuple[int, ...], bytes] = {}  # classes of processes
+        for place, kind in enumerate(plan.all):
+            self._set_words(place, kind)
+
+    def __del__(self) -> None:
+        """Give the tables back."""
+        if getattr(self, "_handle", None):
+            self._library.hw_free(self._handle)
+
+    def _set_words(self, place: int, kind: Kind) -> None:
+        for slot, string in enumerate(kind.strings):
+            if string.signatures is None:
+                continue
+            made = make_automaton(string.signatures.words, string.signatures.undecided)
+            if made is not None:
+                tables = [table.buffer_info()[0] for table in (made.next, made.output_ends, made.outputs)]
+                self._library.hw_set_words(
+                    self._handle, place, slot, made.columns, made.column_count,
+                    tables[0], len(made.output_ends), tables[1], tables[2],
+                )  # fmt: skip
+
+    def classify(self, batch: bytes, offset: int) -> tuple[int, int, list[Survivor]]:
+        """Look at records from an offset on; see ``Classifier.classify``."""
+        self._classify(self._handle, batch, len(batch), offset, self._result)
+        end, events, count, broken = RESULT.unpack_from(self._result)
+        if broken and not events:
+            check_record(batch, end)  # says what is wrong
+        if not count:
+            return end, events, []
+        return (
+            end,
+            events,
+            [Survivor._make(one) for one in SURVIVOR.iter_unpack(self._survivors[: count * SURVIVOR.size])],
+        )
+
+    def take_counts(self) -> dict[int, int]:
+        """Return how many events of each type number there were since the last call."""
+        self._library.hw_take_counts(self._handle, self._counts)
+        return {kind.number: count for kind, count in zip(EVENTS, self._counts, strict=True) if count}
+
+    def learn_process(self, context: bytes, classes: tuple[int, ...]) -> None:
+        """Remember the classes of a process context, one for each kind."""
+        packed = self._packed.get(classes)
+        if packed is None:
+            if len(self._packed) >= _PACKED:
+                self._packed.clear()
+            packed = self._packed[classes] = struct.pack(f"<{len(classes)}H", *classes)
+        self._library.hw_learn_process(self._handle, context, packed)
+
+    def learn_scalars(self, kind: int, batch: bytes, offset: int, judged: int) -> None:
+        """Remember the class of the small values of a record."""
+        self._library.hw_learn_scalars(self._handle, kind, batch, len(batch), offset, judged)
+
+    def learn_string(self, kind: int, slot: int, batch: bytes, offset: int, judged: int) -> None:
+        """Remember the class of a string of a record, and of all strings with the same words."""
+        self._library.hw_learn_string(self._handle, kind, slot, batch, len(batch), offset, judged)
+
+    def learn_dead(self, kind: int, process: int, scalars: int, first: int, second: int) -> None:
+        """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
+        self._library.hw_learn_dead(self._handle, kind, process, scalars, first, second)
+
+    def forget_process(self, context: bytes) -> None:
+        """Forget a process context."""
+        self._library.hw_forget_process(self._handle, context)
+
+    def forget_processes(self) -> None:
+        """Forget all process contexts."""
+        self._library.hw_forget_processes(self._handle)
+
+
+def describe(plan: Plan) -> tuple[list[bytes], list[bytes]]:
+    """Return the types and the kinds as the library takes them."""
+    places = {id(kind): place for place, kind in enumerate(plan.all)}
+    return [_type(kind.name, plan, places) for kind in EVENTS], [_kind(kind) for kind in plan.all]
+
+
+def _type(name: str, plan: Plan, places: dict[int, int]) -> bytes:
+    kind = next(one for one in EVENTS if one.name == name)
+    both = plan.kinds.get(name, (None, None))
+    is_sensor_event = kind.is_event and kind.origin == "sensor"
+    result = result_offset(kind.layout)
+    succeeded, failed = (_NONE if one is None else places[id(one)] for one in both)
+    return TYPE.pack(
+        kind.number, is_sensor_event, kind.state or not is_sensor_event, HEADER.size + kind.layout.fixed.size,
+        result + 7 if result else 0, succeeded, failed,
+    )  # fmt: skip
+
+
+def _kind(kind: Kind) -> bytes:
+    where = recipe(kind)
+    scalars = [value for piece in where.scalars for value in piece]
+    strings = [
+        value
+        for place, string in zip(where.strings, kind.strings, strict=True)
+        for value in (place.variable, place.protocol, string.prefilter.decides)
+    ]
+    return KIND.pack(
+        where.fixed_end, where.lengths, kind.scalars.decides, len(where.scalars),
+        *scalars, *[0] * (12 - len(scalars)), len(where.strings), *strings, *[0] * (6 - len(strings)),
+    )  # fmt: skip

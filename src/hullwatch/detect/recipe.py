@@ -1,0 +1,103 @@
+"""Where the values that a kind is judged by lie in its records: offsets for both classifiers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hullwatch.events.table import HEADER, HEADER_FIELDS, TYPES
+from hullwatch.fields.inputs import PEER, RESULT, result_parameter
+
+if TYPE_CHECKING:
+    from hullwatch.detect.plan import Kind
+    from hullwatch.events.table import Layout
+
+_BYTES = {"u64": 8, "u32": 4, "u16": 2}
+_PEER_TUPLE, _PEER_PROTOCOL = "tuple", "l4proto"
+
+
+def _header_offset(name: str) -> int:
+    offset = 0
+    for field, kind in HEADER_FIELDS:
+        if field == name:
+            return offset
+        offset += _BYTES[kind]
+    raise KeyError(name)
+
+
+# The process's start, control group and hierarchy, effective user and process id: what makes a process context.
+CONTEXT_BEGIN = _header_offset("process_start")
+CONTEXT_END = _header_offset("pid") + 4
+
+
+class StringPlace(NamedTuple):
+    """A string of a record.
+
+    Attributes:
+        variable: its position among the values of variable size.
+        peer: whether it is an address pair without the client's port, and with ``protocol`` behind it.
+        protocol: offset of the protocol's byte; 0 without.
+    """
+
+    variable: int
+    peer: bool = False
+    protocol: int = 0
+
+
+class Recipe(NamedTuple):
+    """Where a kind's values lie; offsets count from the record's first byte.
+
+    Attributes:
+        fixed_end: where the values of variable size begin.
+        lengths: offset of the u16 length of the first of them; the others follow.
+        variables: how many there are.
+        scalars: offset and size of each small value that is looked at.
+        strings: at most two.
+    """
+
+    fixed_end: int
+    lengths: int
+    variables: int
+    scalars: tuple[tuple[int, int], ...]
+    strings: tuple[StringPlace, ...]
+
+
+def result_offset(layout: Layout) -> int:
+    """Return where the result lies, a signed number of 8 bytes; 0 for events that have none."""
+    name = result_parameter(layout)
+    return 0 if name is None else scalar_offset(layout, name)[0]
+
+
+def scalar_offset(layout: Layout, name: str) -> tuple[int, int]:
+    """Return offset and size of a value of fixed size."""
+    types = {parameter.name: TYPES[parameter.type] for parameter in layout.parameters}
+    offset = HEADER.size
+    for one in layout.scalars:
+        if one == name:
+            return offset, types[one].size
+        offset += types[one].size
+    raise KeyError(name)
+
+
+def recipe(kind: Kind) -> Recipe:
+    """Return where the values of a kind lie."""
+    layout = kind.layout
+    scalars = [
+        (result_offset(layout), 8) if name == RESULT else scalar_offset(layout, name) for name in kind.scalar_names
+    ]
+    last = scalar_offset(layout, layout.scalars[-1]) if layout.scalars else (HEADER.size, 0)
+    lengths = sum(last) + sum(last) % 2
+    return Recipe(
+        fixed_end=HEADER.size + layout.fixed.size,
+        lengths=lengths,
+        variables=len(layout.variables),
+        scalars=tuple(sorted(scalars)),
+        strings=tuple(_place(layout, string.name) for string in kind.strings),
+    )
+
+
+def _place(layout: Layout, name: str) -> StringPlace:
+    if name != PEER:
+        return StringPlace(layout.variables.index(name))
+    return StringPlace(
+        layout.variables.index(_PEER_TUPLE), peer=True, protocol=scalar_offset(layout, _PEER_PROTOCOL)[0]
+    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
 
+_STEPS = 5_000_000
 _CPU_INFORMATION = Path("/proc/cpuinfo")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _PRODUCT = Path("/sys/class/dmi/id/product_name")
@@ -24,8 +26,17 @@ def describe() -> list[tuple[str, str]]:
         ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
         ("frequency", _read(_GOVERNOR) or "no governor to be seen"),
         ("virtualised", _virtualised(information)),
+        ("step of an empty Python loop", f"{_loop_step():.1f} ns of CPU time"),
         ("load before", f"{load:.2f}{' - other programs disturb the measurement' if load > usable / 2 else ''}"),
     ]
+
+
+def _loop_step() -> float:
+    """Return how long one step of a loop takes that does nothing, in ns of CPU time."""
+    begin = time.process_time()
+    for _ in range(_STEPS):
+        pass
+    return (time.process_time() - begin) / _STEPS * 1e9
 
 
 def _virtualised(information: str) -> str:

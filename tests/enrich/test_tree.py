@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hullwatch.enrich.process import Process, ProcessKey, Program
+from hullwatch.enrich.program_record import ProgramRecords
 from hullwatch.enrich.tree import DEPTH_MAXIMUM, ENDED_KEPT, ProcessTree
+from hullwatch.events.codec import encode
+from hullwatch.events.table import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +36,9 @@ def execution(comm: str = "sh", *arguments: str, ancestors: tuple[tuple[int, int
     return values | more
 
 
-def run(tree: ProcessTree, pid: int, start: int, values: Any, time: int = 1000) -> Process:
-    return tree.ran_program(pid, start, 0, time, values, "")
+def run(tree: ProcessTree, pid: int, start: int, values: Any, time: int = 1000, uid: int = 0) -> Process:
+    record = ProgramRecords().read(BY_NAME["execve"], encode("execve", **values), 0)
+    return tree.ran_program(pid, start, record.program(uid, time), record, listed=time == 0)
 
 
 def fork(tree: ProcessTree, parent: Process, pid: int, start: int, comm: str = "") -> Process:
@@ -56,8 +60,8 @@ def line(process: Process | None) -> list[int]:
 def test_an_exec_tells_everything_about_the_program() -> None:
     values = execution("curl", "curl", "", "two words", tty=34816, gid=5, loginuid=1000, pgid=7, sid=6, vpid=3, flags=2)
     values |= {"exe_ino": 11, "exe_ino_ctime": 12, "exe_ino_mtime": 13}
-    program = ProcessTree().ran_program(70, 700, 33, 900, values, "c" * 64).program
-    found = {name: getattr(program, name) for name in Program.__slots__}
+    program = run(ProcessTree(), 70, 700, values, time=900, uid=33).program
+    found = {name: getattr(program, name) for name in Program.__slots__ if name != "command_line"}
     assert found == {
         "comm": "curl", "exe": "curl", "args": ("", "two words"), "exepath": "/bin/curl", "filename": "/usr/bin/curl",
         "cwd": "/", "tty": 34816, "uid": 33, "gid": 5, "loginuid": 1000, "pgid": 7, "sid": 6, "flags": 2,

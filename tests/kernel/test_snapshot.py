@@ -8,7 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hullwatch.enrich.program_record import ProgramRecords
 from hullwatch.enrich.tree import ProcessTree
+from hullwatch.events.codec import encode
+from hullwatch.events.table import BY_NAME
 
 if TYPE_CHECKING:
     from tests.kernel.observation import Sensor
@@ -83,7 +86,9 @@ def test_a_tree_made_of_the_list_has_every_process_below_its_parent(sensor: Sens
     tree = ProcessTree()
     seen = sensor.list_processes()
     for record in seen.of("process"):
-        tree.ran_program(record.header.pid, record.header.process_start, record.header.uid, 0, record.values, "")
+        read = ProgramRecords().read(BY_NAME["process"], encode("process", None, **record.values), 0)
+        program = read.program(record.header.uid, 0)
+        tree.ran_program(record.header.pid, record.header.process_start, program, read, listed=True)
     tree.snapshot_ended(seen.one("snapshot_end").number("started"))
     own = seen.one("process", pid=os.getpid())
     process = tree.find(os.getpid(), own.header.process_start)

@@ -112,6 +112,8 @@ class Engine:
         both = self.plan.kinds.get(name)
         if both is None:
             return None
+        if both[0] is both[1]:  # it has no result
+            return both[0]
         result = event.params.get(_RESULTS[name] or "")
         return both[isinstance(result, int) and result < 0]
 

@@ -41,7 +41,7 @@ class _FieldParts:
     def __init__(self, read: Callable[[Event], Any], parts: list[_Part]) -> None:
         self.read = read
         self.parts = parts
-        self.ruled_out: dict[Any, int] = {}
+        self.left: dict[Any, int] = {}  # what each known value leaves
         self.new = 0  # values that were not known
 
 
@@ -70,7 +70,7 @@ class Prefilter:
                     needed[part] |= bit
         self.decides = bool(needed)  # False: the domain tells nothing, every event has all possible bits
         single: dict[FieldKey, list[_Part]] = defaultdict(list)
-        self._loose: list[_Part] = []
+        loose: list[_Part] = []
         readers: dict[FieldKey, Callable[[Event], Any]] = {}
         for node, bits in needed.items():
             keys = {key: atom for atom in graph.atoms(node) for key in compiler.fields(atom)}
@@ -78,13 +78,14 @@ class Prefilter:
             key, atom = next(iter(keys.items()))
             read = compiler.reader(key, atom) if len(keys) == 1 else None
             if read is None:
-                self._loose.append(part)
+                loose.append(part)
             else:
                 readers[key] = read
                 single[key].append(part)
         by_reach = sorted(single.items(), key=lambda item: -sum(part.bits.bit_count() for part in item[1]))
         self._fields = [_FieldParts(readers[key], parts) for key, parts in by_reach]
         self._asked = 0
+        self._set_loose(loose)
 
     def mask(self, event: Event) -> int:
         """Return the bits of the conditions that the event can still fulfil."""
@@ -92,32 +93,37 @@ class Prefilter:
         self._asked += 1
         for field in self._fields:
             value = field.read(event)
-            try:
-                alive &= ~field.ruled_out[value]
-            except KeyError:
-                alive &= ~self._judge(field, value, event)
+            left = field.left.get(value)
+            alive &= self._judge(field, value, event) if left is None else left
             if not alive:
                 return 0
-        for part in self._loose:
-            if part.bits & alive and not self._holds(part, event):
-                alive &= ~part.bits
+        if alive & self._loose_bits:
+            for part in self._loose:
+                if part.bits & alive and not self._holds(part, event):
+                    alive &= ~part.bits
         return alive
 
     def _judge(self, field: _FieldParts, value: Any, event: Event) -> int:
-        """Return what a new value of a field rules out, and keep it."""
-        ruled_out = 0
+        """Return what a new value of a field leaves, and keep it."""
+        left = self.possible
         for part in field.parts:
             if not self._holds(part, event):
-                ruled_out |= part.bits
+                left &= ~part.bits
         field.new += 1
         if field.new > _TRIAL and field.new * 2 > self._asked:  # as command lines: most values never come again
             self._fields = [one for one in self._fields if one is not field]
-            self._loose += field.parts
+            self._set_loose([*self._loose, *field.parts])
         elif not _is_long(value):
-            if len(field.ruled_out) >= _VALUES_KEPT:
-                field.ruled_out.clear()
-            field.ruled_out[value] = ruled_out
-        return ruled_out
+            if len(field.left) >= _VALUES_KEPT:
+                field.left.clear()
+            field.left[value] = left
+        return left
+
+    def _set_loose(self, parts: list[_Part]) -> None:
+        self._loose = parts
+        self._loose_bits = 0
+        for part in parts:
+            self._loose_bits |= part.bits
 
     def _holds(self, part: _Part, event: Event) -> bool:
         function = part.function

@@ -14,16 +14,18 @@ from hullwatch.enrich.container import HOST, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.gate import ContainerGate
+from hullwatch.enrich.program_record import LazyParameters, ProgramRecords
 from hullwatch.enrich.tree import ProcessTree
 from hullwatch.events.codec import BrokenStreamError, check_record, decode
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME, BY_NUMBER, FLAGS, HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from hullwatch.counters import Counters
     from hullwatch.enrich.process import Process
+    from hullwatch.events.codec import Value
     from hullwatch.events.table import EventType
 
 CGROUPS_KEPT = 65_536
@@ -33,7 +35,6 @@ _REASONS = {number: name.lower() for name, number in FLAGS["drop_reasons"].items
 _OWN_PROCESS = FLAGS["drop_reasons"]["OWN_PROCESS"]
 _RING_FULL = FLAGS["drop_reasons"]["RING_FULL"]
 _TOO_LATE = FLAGS["drop_reasons"]["TOO_LATE"]
-_EXECS = frozenset({BY_NAME["execve"].number, BY_NAME["execveat"].number})
 _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "clone3"))
 _EXIT = BY_NAME["procexit"].number
 
@@ -63,6 +64,7 @@ class Assembler:
         self.tree = ProcessTree(self._contexts.forget_process)
         self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
         self.number = 0  # of the last event
+        self._programs = ProgramRecords()
         self.gaps = 0  # signs that the tree misses something: unannounced processes, lost events
         self.clock_offset = 0  # wall clock minus time since boot, ns
         self.wanted = wanted
@@ -113,6 +115,8 @@ class Assembler:
             change = self._state.get(header[1])
             if change is not None:
                 return change(header[3], decode(kind, batch, offset))
+            if kind.layout.name == "program":
+                return self._program_started(kind, header, batch, offset)
             return self._process_record(kind, header, decode(kind, batch, offset))
         except BrokenStreamError:
             self.counters.unreadable_records += 1
@@ -141,33 +145,44 @@ class Assembler:
             uid=header[7],
         )
 
+    def _program_started(self, kind: EventType, header: tuple[int, ...], batch: bytes, offset: int) -> list[Event]:
+        """Handle the start of a program, or (no event) a process that runs one already."""
+        length, _, _, time, start, cgroup_id, hierarchy, uid, pid, _, _, _, _ = header
+        record = self._programs.read(kind, batch, offset)
+        full_id = record.texts.container_id
+        self._remember_cgroup(hierarchy, cgroup_id, full_id)
+        program = record.program(uid, time if kind.is_event else 0)
+        process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
+        if not kind.is_event:
+            return []
+        params = LazyParameters(kind, batch[offset : offset + length], record.result)
+        return self._event(kind, header, params, process, full_id)
+
     def _process_record(self, kind: EventType, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
         """Handle what a process did: keep the tree, then make the event if rules look at it."""
-        _, number, flags, time, start, cgroup_id, hierarchy, uid, pid, tid, _, cpu, _ = header
+        _, number, _, _, start, cgroup_id, hierarchy, _, pid, _, _, _, _ = header
         full_id = self._cgroups.get((hierarchy, cgroup_id))
-        if number in _EXECS or not kind.is_event:  # not kind.is_event: a process of the snapshot
-            paths = values["cgroup_v1"], values["cgroup_v2"]
-            full_id = container_id(paths[0]) or container_id(paths[1]) or ""
-            self._remember_cgroup(hierarchy, cgroup_id, full_id)
-            exec_time = time if kind.is_event else 0
-            process = self.tree.ran_program(pid, start, uid, exec_time, values, full_id)
-            if not kind.is_event:
-                return []
-        else:
-            process = self._known_process(pid, start)
-            if full_id is None:
-                full_id = process.container_id
-            if number in _FORKS:
-                self.tree.forked(process, values, full_id)
-            elif number == _EXIT:
-                self.tree.ended(process)
+        process = self._known_process(pid, start)
+        if full_id is None:
+            full_id = process.container_id
+        if number in _FORKS:
+            self.tree.forked(process, values, full_id)
+        elif number == _EXIT:
+            self.tree.ended(process)
+        return self._event(kind, header, values, process, full_id)
+
+    def _event(
+        self, kind: EventType, header: tuple[int, ...], params: Mapping[str, Value], process: Process, full_id: str
+    ) -> list[Event]:
+        """Make the event, if rules look at such ones; return what can be judged now."""
         if self.wanted is not None and kind.name not in self.wanted:
             return []
+        _, _, flags, time, _, _, _, uid, _, tid, _, cpu, _ = header
         event = Event(
             number=self.number,
             time=time + self.clock_offset,
             type=kind,
-            params=values,
+            params=params,
             process=process,
             container=HOST,
             uid=uid,

@@ -22,6 +22,7 @@ class Program:
     __slots__ = (
         "args",
         "comm",
+        "command_line",
         "cwd",
         "exe",
         "exe_ino",
@@ -81,6 +82,7 @@ class Program:
             time: of the exec, ns since boot; 0 for a process that ran before.
         """
         self.comm = comm
+        self.command_line = ""  # made when it is first asked for
         self.exe = exe
         self.args = args
         self.exepath = exepath

@@ -12,6 +12,8 @@ from hullwatch.enrich.process import Process, ProcessKey, Program
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hullwatch.enrich.program_record import ProgramRecord
+
 ENDED_KEPT = 4096  # ended processes that late events may still ask for
 DEPTH_MAXIMUM = 64  # generations that are kept above a process once some of them have ended
 
@@ -53,24 +55,30 @@ class ProcessTree:
         return process
 
     def ran_program(
-        self, pid: int, start: int, uid: int, time: int, values: Mapping[str, Any], container_id: str
+        self, pid: int, start: int, program: Program, record: ProgramRecord, *, listed: bool = False
     ) -> Process:
-        """Enter what an exec (or, with ``time`` 0, a process that was already running) tells.
+        """Enter what a process runs.
 
         The parent is the one that forked it where that is known: after the parent's end the kernel
         names another, which has nothing to do with how the process came about.
+
+        Args:
+            pid: of the process.
+            start: when it started, ns since boot.
+            program: that it runs from now on.
+            record: that told of it.
+            listed: whether it was already running, and is an entry of a list of all processes.
         """
         key = ProcessKey(pid, start)
-        program = _program(values, uid, time)
         process = self._processes.get(key)
         if process is None:
             process = self._add(key, None, program)
         process.program = program
-        process.container_id = container_id
-        process.vpid = values["vpid"]
+        process.container_id = record.texts.container_id
+        process.vpid = record.vpid
         if process.parent is None and pid > 1:
-            self._adopt(process, values["ancestors"])
-        if time == 0:
+            self._adopt(process, record.ancestors)
+        if listed:
             self._listed.add(key)
         self._tell(process)
         return process
@@ -175,30 +183,5 @@ def _nearest_alive(process: Process) -> Process | None:
 def _renamed(program: Program, comm: str) -> Program:
     renamed = copy.copy(program)
     renamed.comm = comm
+    renamed.command_line = ""
     return renamed
-
-
-def _program(values: Mapping[str, Any], uid: int, time: int) -> Program:
-    arguments: list[str] = values["argv"].decode("utf-8", "surrogateescape").split("\0")
-    if not arguments[-1]:
-        arguments.pop()  # behind the last end mark
-    comm: str = values["comm"]
-    return Program(
-        comm,
-        arguments[0] if arguments else comm,
-        tuple(arguments[1:]),
-        values["trusted_exepath"],
-        values["filename"],
-        values["cwd"],
-        values["tty"],
-        uid,
-        values["gid"],
-        values["loginuid"],
-        values["pgid"],
-        values["sid"],
-        values["flags"],
-        values["exe_ino"],
-        values["exe_ino_ctime"],
-        values["exe_ino_mtime"],
-        time,
-    )

@@ -33,13 +33,15 @@ def lineage(event: Event, argument: str | None, value: Callable[[Program], str])
         return None
     if argument is None:
         return tuple(value(ancestor.program) for ancestor in ancestors(event.process))
+    process: Process | None = event.process
     index = int(argument)
     if index == 0:
         return value(event.program) if event.program is not None else None
-    for distance, ancestor in enumerate(ancestors(event.process), start=1):
-        if distance == index:
-            return value(ancestor.program)
-    return None
+    for _ in range(min(index, ANCESTORS_LIMIT + 1)):
+        process = process.parent
+        if process is None:
+            return None
+    return value(process.program) if index <= ANCESTORS_LIMIT else None
 
 
 def arguments_text(program: Program) -> str:
@@ -49,7 +51,9 @@ def arguments_text(program: Program) -> str:
 
 def command_line(program: Program) -> str:
     """Return the name and the arguments, blank-separated."""
-    return " ".join((program.comm, *program.args))
+    if not program.command_line:
+        program.command_line = " ".join((program.comm, *program.args))
+    return program.command_line
 
 
 def _parent(event: Event) -> Program | None:

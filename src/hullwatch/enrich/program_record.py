@@ -1,0 +1,156 @@
+"""The record of a program's start, read for the process tree.
+
+Programs start again and again with the same names and arguments, so their texts are taken apart once.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from hullwatch.enrich.cgroup import container_id
+from hullwatch.enrich.process import Program
+from hullwatch.events.codec import BrokenStreamError, Value, decode
+from hullwatch.events.table import HEADER, LAYOUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hullwatch.events.table import EventType
+
+_LAYOUT = LAYOUTS["program"]
+_UNPACK = _LAYOUT.fixed.unpack_from
+_FIXED_END = HEADER.size + _LAYOUT.fixed.size
+_SCALARS = len(_LAYOUT.scalars)
+_LENGTHS = HEADER.size + struct.calcsize(_LAYOUT.fixed.format.partition("H")[0])  # where the lengths begin
+_PLACE = {name: place for place, name in enumerate((*_LAYOUT.scalars, *_LAYOUT.variables))}
+_TEXTS_KEPT = 1024
+_LONGEST_KEPT = 2048  # bytes; so that hostile arguments cannot fill the memory
+
+
+class ProgramTexts(NamedTuple):
+    """What the variable part of a record says, but for the ancestors; ``container_id`` is empty on the host."""
+
+    comm: str
+    exe: str
+    args: tuple[str, ...]
+    exepath: str
+    filename: str
+    cwd: str
+    container_id: str
+
+
+class ProgramRecords:
+    """Reads records of the layout ``program``."""
+
+    def __init__(self) -> None:
+        """Start with no texts known."""
+        self._known: dict[bytes, ProgramTexts] = {}
+
+    def read(self, kind: EventType, batch: bytes, offset: int) -> ProgramRecord:
+        """Return the record at an offset, which is whole.
+
+        Raises:
+            BrokenStreamError: when it contradicts itself.
+        """
+        end = offset + int.from_bytes(batch[offset : offset + 4], "little")
+        begin = offset + _FIXED_END
+        if begin > end:
+            raise BrokenStreamError(f"a record of type {kind.name} is shorter than its fixed part")
+        numbers = _UNPACK(batch, offset + HEADER.size)
+        ancestors = begin + sum(numbers[_SCALARS:-1])  # they come last
+        if ancestors + numbers[-1] > end:
+            raise BrokenStreamError(f"a record of type {kind.name} has values that end behind it")
+        key = batch[offset + _LENGTHS : ancestors]
+        texts = self._known.get(key)
+        if texts is None:
+            texts = _texts(decode(kind, batch, offset))
+            if len(key) <= _LONGEST_KEPT:
+                if len(self._known) >= _TEXTS_KEPT:
+                    self._known.clear()
+                self._known[key] = texts
+        return ProgramRecord(numbers, texts, batch[ancestors : ancestors + numbers[-1]])
+
+
+class ProgramRecord(NamedTuple):
+    """A record that was read: the numbers in the order of the layout, the texts, the ancestors as bytes."""
+
+    numbers: tuple[int, ...]
+    texts: ProgramTexts
+    ancestors: bytes
+
+    @property
+    def result(self) -> int:
+        """The result of the exec."""
+        return self.numbers[_PLACE["res"]]
+
+    @property
+    def vpid(self) -> int:
+        """The process id in its own pid namespace."""
+        return self.numbers[_PLACE["vpid"]]
+
+    def program(self, uid: int, time: int) -> Program:
+        """Return the program; ``time`` is that of the exec, 0 for a process that ran before."""
+        numbers = self.numbers
+        comm, exe, args, exepath, filename, cwd, _ = self.texts
+        return Program(
+            comm, exe, args, exepath, filename, cwd, numbers[_TTY], uid, numbers[_GID], numbers[_LOGINUID],
+            numbers[_PGID], numbers[_SID], numbers[_FLAGS], numbers[_INO], numbers[_CTIME], numbers[_MTIME], time,
+        )  # fmt: skip
+
+
+_TTY, _GID, _LOGINUID, _PGID, _SID, _FLAGS, _INO, _CTIME, _MTIME = (
+    _PLACE[name]
+    for name in ("tty", "gid", "loginuid", "pgid", "sid", "flags", "exe_ino", "exe_ino_ctime", "exe_ino_mtime")
+)
+
+
+def _texts(values: Mapping[str, Value]) -> ProgramTexts:
+    def text(name: str) -> str:
+        value = values[name]
+        return value if isinstance(value, str) else ""
+
+    argv = values["argv"]
+    arguments = argv.decode("utf-8", "surrogateescape").split("\0") if isinstance(argv, bytes) else []
+    if arguments and not arguments[-1]:
+        arguments.pop()  # behind the last end mark
+    return ProgramTexts(
+        comm=text("comm"),
+        exe=arguments[0] if arguments else text("comm"),
+        args=tuple(arguments[1:]),
+        exepath=text("trusted_exepath"),
+        filename=text("filename"),
+        cwd=text("cwd"),
+        container_id=container_id(text("cgroup_v1")) or container_id(text("cgroup_v2")) or "",
+    )
+
+
+class LazyParameters(Mapping[str, Value]):
+    """The parameters of a record, decoded when one is asked for: of most programs that start, none is."""
+
+    __slots__ = ("_kind", "_record", "_result", "_values")
+
+    def __init__(self, kind: EventType, record: bytes, result: int) -> None:
+        """Take a record that is known to be sound, and its result, which is always asked for."""
+        self._kind = kind
+        self._record = record
+        self._result = result
+        self._values: dict[str, Value] | None = None
+
+    def _decoded(self) -> dict[str, Value]:
+        if self._values is None:
+            self._values = decode(self._kind, self._record)
+        return self._values
+
+    def __getitem__(self, name: str) -> Value:
+        """Return a parameter."""
+        return self._result if name == "res" else self._decoded()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the names."""
+        return iter(self._decoded())
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._decoded())

@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END, recipe, result_offset
-from hullwatch.events.codec import BEGINNING, check_record
+from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hullwatch.detect.plan import Kind, Plan
     from hullwatch.detect.recipe import StringPlace
-    from hullwatch.events.table import EventType
 
 UNKNOWN = 0  # the class of a value that was never judged; the first class is 1
 STATE = -1  # stands for the kind of a record that the assembler has to see before the next one is looked at
@@ -44,22 +45,6 @@ class Survivor(NamedTuple):
     scalars: int = UNKNOWN
     first: int = UNKNOWN
     second: int = UNKNOWN
-
-
-class _Type:
-    """What to do with the records of an event type, and how many there were."""
-
-    __slots__ = ("count", "failed", "is_state", "number", "shortest", "sign", "succeeded")
-
-    def __init__(self, kind: EventType, both: tuple[_KindState | None, _KindState | None] | None) -> None:
-        """Take the kinds of its calls that succeeded and that failed; None: the assembler has to see it."""
-        result = result_offset(kind.layout)
-        self.number = kind.number
-        self.count = 0
-        self.is_state = both is None
-        self.shortest = HEADER.size + kind.layout.fixed.size
-        self.sign = result + 7 if result else 0  # offset of the result's last byte; 0 without
-        self.succeeded, self.failed = both or (None, None)
 
 
 class _String:
@@ -92,22 +77,38 @@ class _KindState:
         self.dead: set[tuple[int, int, int, int]] = set()
 
     @property
-    def quick(self) -> _Quick:
-        """What the loop needs to know to rule out the usual record of this kind."""
-        simple = len(self.strings) == 1 and self.strings[0].decides and not self.strings[0].place.peer
-        simple = simple and self.strings[0].place.variable == 0
-        classes = self.strings[0].classes if simple else {}
-        begin, end = (1, 0) if self.pieces else (self.begin, self.end)
-        return (
-            self.number, begin, end, self.scalars.get, self.pairs,
-            self.recipe.lengths if simple else 0, self.recipe.fixed_end, classes.get, self.triples,
-        )  # fmt: skip
+    def quick(self) -> _Quick | None:
+        """What the loop needs to know to rule out the usual record of this kind; None if its values lie apart."""
+        if self.pieces:
+            return None
+        is_simple = len(self.strings) == 1 and self.strings[0].decides and not self.strings[0].place.peer
+        is_simple = is_simple and self.strings[0].place.variable == 0
+        gap = self.recipe.lengths - self.end
+        values = struct.Struct(f"<{self.begin}x{self.end - self.begin}s{gap}xH")
+        return _Quick(
+            self.number,
+            values.unpack_from,
+            self.scalars.get,
+            self.pairs,
+            self.strings[0].classes.get if is_simple else None,
+            self.triples,
+        )
 
 
-# Kind; begin and end of its small values (1 and 0: they are not together), their classes, dead pairs; offset of the
-# length of its only string (0: it has none or another), where strings begin, the string's classes, dead triples.
-_Quick = tuple[int, int, int, "_Lookup", set[int], int, int, "_Lookup", set[int]]
-_Lookup = Callable[[bytes, int], int]
+class _Quick(NamedTuple):
+    """How the loop looks at a record; ``values`` gives its small values and the length of its first string."""
+
+    number: int
+    values: Callable[[bytes, int], tuple[bytes, int]]
+    class_of_values: Callable[[bytes, int], int]
+    pairs: set[int]
+    class_of_string: Callable[[bytes, int], int] | None  # None: it has no string, or not only one path
+    triples: set[int]
+
+
+# Shortest record, offset of the result's last byte (0 without), what succeeded, and what failed.
+_Row = tuple[int, int, "_KindState | None", "_Quick | None", "_KindState | None", "_Quick | None"]
+_HEAD = struct.Struct(f"<IH{CONTEXT_BEGIN - 6}x{CONTEXT_END - CONTEXT_BEGIN}s")  # length, type, process context
 
 
 class Classifier(Protocol):
@@ -162,15 +163,21 @@ class PythonClassifier(Classifier):
     def __init__(self, plan: Plan) -> None:
         """Start with no value known."""
         self._kinds = [_KindState(number, kind) for number, kind in enumerate(plan.all)]
-        self._quick = [kind.quick for kind in self._kinds]
         self._contexts: dict[bytes, tuple[int, ...]] = {}
         states = {id(kind): state for kind, state in zip(plan.all, self._kinds, strict=True)}
-        self._types: dict[int, _Type] = {}
+        self._rows: dict[int, _Row] = {}  # without those of state, which the assembler has to see
+        self._counts: dict[int, int] = {}
         for kind in EVENTS:
             if not kind.is_event or kind.origin != "sensor":
                 continue
-            succeeded, failed = (None if one is None else states[id(one)] for one in plan.kinds[kind.name])
-            self._types[kind.number] = _Type(kind, None if kind.state else (succeeded, failed))
+            self._counts[kind.number] = 0
+            if not kind.state:
+                succeeded, failed = (None if one is None else states[id(one)] for one in plan.kinds[kind.name])
+                result = result_offset(kind.layout)
+                self._rows[kind.number] = (
+                    HEADER.size + kind.layout.fixed.size, result + 7 if result else 0,
+                    succeeded, succeeded and succeeded.quick, failed, failed and failed.quick,
+                )  # fmt: skip
 
     def classify(  # noqa: C901, PLR0912 - written out for speed
         self, batch: bytes, offset: int
@@ -180,45 +187,42 @@ class PythonClassifier(Classifier):
         What is usual is written out here: a call of a function takes as long as the rest.
         """
         survivors: list[Survivor] = []
-        size, number, header, read = len(batch), 0, HEADER.size, BEGINNING.unpack_from
-        types, contexts, quick = self._types.get, self._contexts.get, self._quick
+        size, number, header, read = len(batch), 0, HEADER.size, _HEAD.unpack_from
+        rows, counts, contexts = self._rows.get, self._counts, self._contexts.get
         while offset < size:
             if size - offset < header:
                 return self._broken(batch, offset, number, survivors)
-            length, type_number = read(batch, offset)
+            length, type_number, context = read(batch, offset)
             if length < header or length & 7 or length > size - offset:
                 return self._broken(batch, offset, number, survivors)
-            kind_of = types(type_number)
-            if kind_of is None:
+            if type_number in counts:
+                counts[type_number] += 1
+                number += 1
+            row = rows(type_number)
+            if row is None:
                 survivors.append(Survivor(offset, number, STATE))
                 return offset + length, number, survivors
-            kind_of.count += 1
-            number += 1
-            if kind_of.is_state:
-                survivors.append(Survivor(offset, number, STATE))
-                return offset + length, number, survivors
-            kind, sign = kind_of.succeeded, kind_of.sign
-            if sign and length >= kind_of.shortest and batch[offset + sign] & 0x80:
-                kind = kind_of.failed
+            shortest, sign, kind, quick, failed, quick_failed = row
+            if sign and length >= shortest and batch[offset + sign] & 0x80:
+                kind, quick = failed, quick_failed
             if kind is None:
                 offset += length
                 continue
-            known = contexts(batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END])
-            place, begin, end, scalars_of, pairs, low, text, class_of, triples = quick[kind.number]
-            if known is not None and length >= text and (end or not begin):
-                both = known[place] << 14 | scalars_of(batch[offset + begin : offset + end], UNKNOWN)
-                if both in pairs:
+            known = contexts(context)
+            if known is not None and quick is not None and length >= shortest:
+                place, values, class_of_values, pairs, class_of_string, triples = quick
+                raw, text = values(batch, offset)
+                pair = known[place] << 14 | class_of_values(raw, UNKNOWN)
+                if pair in pairs:
                     offset += length
                     continue
-                if low:
-                    at = offset + low
-                    till = text + (batch[at] | batch[at + 1] << 8)
-                    if till <= length:
-                        judged = class_of(batch[offset + text : offset + till], UNKNOWN)
-                        if both << 14 | judged in triples:
-                            offset += length
-                            continue
-            survivor = self._look(kind, batch, offset, length, UNKNOWN if known is None else known[place])
+                text += shortest
+                if class_of_string is not None and text <= length:
+                    judged = class_of_string(batch[offset + shortest : offset + text], UNKNOWN)
+                    if pair << 14 | judged in triples:
+                        offset += length
+                        continue
+            survivor = self._look(kind, batch, offset, length, UNKNOWN if known is None else known[kind.number])
             if survivor is not None:
                 survivors.append(survivor._replace(number=number))
                 if UNKNOWN in survivor[3:]:
@@ -273,9 +277,9 @@ class PythonClassifier(Classifier):
 
     def take_counts(self) -> dict[int, int]:
         """Return how many events of each type number there were since the last call."""
-        counts = {kind.number: kind.count for kind in self._types.values() if kind.count}
-        for kind in self._types.values():
-            kind.count = 0
+        counts = {number: count for number, count in self._counts.items() if count}
+        for number in counts:
+            self._counts[number] = 0
         return counts
 
     def learn_process(self, context: bytes, classes: tuple[int, ...]) -> None:

@@ -112,7 +112,7 @@ def encode(kind: EventType | str, header: dict[str, int] | None = None, **values
     return HEADER.pack(*fields.values()) + body
 
 
-BEGINNING = struct.Struct("<IH")  # of the header: length and type
+_BEGINNING = struct.Struct("<IH")  # of the header: length and type
 
 
 def check_record(batch: bytes | memoryview, offset: int) -> tuple[int, int]:
@@ -124,7 +124,7 @@ def check_record(batch: bytes | memoryview, offset: int) -> tuple[int, int]:
     left = len(batch) - offset
     if left < HEADER.size:
         raise BrokenStreamError(f"{left} bytes are left behind the last record of a batch")
-    length, number = BEGINNING.unpack_from(batch, offset)
+    length, number = _BEGINNING.unpack_from(batch, offset)
     if length < HEADER.size or length % 8 or length > left:
         raise BrokenStreamError(f"a record at byte {offset} of a batch claims {length} bytes")
     return length, number

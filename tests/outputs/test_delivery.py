@@ -1,12 +1,13 @@
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from hullwatch.config.settings import OutputSettings, RunSettings, Settings
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Match
+from hullwatch.events.event import Event
 from hullwatch.outputs.delivery import Delivery
 from tests.rules.conftest import make_event, rule_of
 
@@ -45,6 +46,22 @@ def test_matches_before_a_failure_are_delivered(capfd: pytest.CaptureFixture[str
     with pytest.raises(ValueError, match="the rest"):
         delivery(Counters()).matches(broken())
     assert [alert["output_fields"]["fd.name"] for alert in alerts(capfd)] == ["/a"]
+
+
+def test_a_match_whose_output_cannot_be_made_is_delivered_with_its_rule_and_the_next_one_too(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def fails(_: Event) -> NoReturn:
+        raise ValueError("a value that nobody thought of")
+
+    broken = match("/a")
+    broken.rule.output.render = fails
+    delivery(Counters()).matches([broken, match("/b")])
+    first, second = alerts(capfd)
+    assert first["rule"] == "tested"
+    assert "could not be made" in first["output"]
+    assert "ValueError" in first["output"]
+    assert second["output_fields"]["fd.name"] == "/b"
 
 
 def test_an_alert_about_hullwatch_itself_is_delivered_at_once(capfd: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,8 @@ def remember(event: Event) -> Evidence:
     The whole line of ancestors would have no bound, and a process may run something larger later.
     """
     kept = _copied(event)
-    size = _EVENT_SIZE + _length(event.params.values())
+    kept.params = dict(event.params)  # not the record that they may still have to be read from
+    size = _EVENT_SIZE + _length(kept.params.values())
     if event.program is not None:
         size += _program(event.program)
     process = event.process
@@ -68,7 +69,7 @@ def _detached(process: Process) -> Process:
 
 def _program(program: Program) -> int:
     names = len(program.exe) + len(program.exepath) + len(program.cwd) + len(program.filename)
-    return names + 50 * len(program.args) + sum(map(len, program.args))
+    return names + 50 * len(program.args) + 2 * sum(map(len, program.args))  # once more in its command line
 
 
 def _length(values: Iterable[object]) -> int:

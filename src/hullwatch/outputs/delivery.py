@@ -59,11 +59,19 @@ class Delivery:
             self._flush()
 
     def _alert(self, match: Match) -> Alert:
+        """Make the alert; where the output cannot be made for the event, one that says so: no match is lost."""
+        try:
+            return self._made(match, match.rule.output.render(match.event))
+        except Exception as error:  # noqa: BLE001 - whatever an event provokes; told in the alert
+            message = f"{match.rule.name} (the rule's output could not be made for this event: {type(error).__name__})"
+            return self._made(match._replace(evidence=()), (message, {}))
+
+    def _made(self, match: Match, rendered: tuple[str, dict[str, object]]) -> Alert:
         rule, event, evidence = match
         return make_alert(
             rule,
             self._priorities[rule.priority],
-            rule.output.render(event),
+            rendered,
             event,
             evidence,
             masker=self._masker,

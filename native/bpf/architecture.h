@@ -7,7 +7,7 @@
 #if defined(__TARGET_ARCH_x86)
 
 struct pt_regs {
-	unsigned long di, si, dx, r10;
+	unsigned long di, si, dx, r10, r8, r9;
 	unsigned long orig_ax;
 } __attribute__((preserve_access_index));
 
@@ -16,6 +16,8 @@ struct pt_regs {
 #define SYSCALL_ARGUMENT_2(regs) ((regs)->si)
 #define SYSCALL_ARGUMENT_3(regs) ((regs)->dx)
 #define SYSCALL_ARGUMENT_4(regs) ((regs)->r10)
+#define SYSCALL_ARGUMENT_5(regs) ((regs)->r8)
+#define SYSCALL_ARGUMENT_6(regs) ((regs)->r9)
 #define KERNEL_O_DIRECT 040000
 #define KERNEL_O_DIRECTORY 0200000
 #define KERNEL_O_LARGEFILE 0100000
@@ -37,6 +39,8 @@ struct pt_regs {
 #define SYSCALL_ARGUMENT_2(registers) ((registers)->regs[1])
 #define SYSCALL_ARGUMENT_3(registers) ((registers)->regs[2])
 #define SYSCALL_ARGUMENT_4(registers) ((registers)->regs[3])
+#define SYSCALL_ARGUMENT_5(registers) ((registers)->regs[4])
+#define SYSCALL_ARGUMENT_6(registers) ((registers)->regs[5])
 #define KERNEL_O_DIRECT 0200000
 #define KERNEL_O_DIRECTORY 040000
 #define KERNEL_O_LARGEFILE 0400000

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "handlers.h"
 #include "sensor.h"
 #include "sensor_programs.skel.h"
 
@@ -37,20 +37,6 @@ struct programs {
 	struct bpf_link *snapshot;
 	int cpus;
 	struct counters *counters; /* one for each CPU, to read them into */
-};
-
-/* Which program handles which system call, and as which event. */
-static const struct handler {
-	int syscall;
-	__u16 event;
-	const char *program;
-} handlers[] = {
-#ifdef SYS_open
-	{SYS_open, EVENT_OPEN, "handle_open"},		{SYS_creat, EVENT_CREAT, "handle_creat"},
-#endif
-	{SYS_openat, EVENT_OPENAT, "handle_openat"},	{SYS_openat2, EVENT_OPENAT2, "handle_openat2"},
-	{SYS_connect, EVENT_CONNECT, "handle_connect"}, {SYS_accept, EVENT_ACCEPT, "handle_accept"},
-	{SYS_accept4, EVENT_ACCEPT4, "handle_accept4"},
 };
 
 /* Programs for hooks that not every kernel has. */

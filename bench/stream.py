@@ -132,9 +132,10 @@ class Host:
             kind = self._random.choices(self._kinds, cum_weights=self._kind_weights)[0]
             if kind == "program":
                 self._children.append(self._new_process())
-                if len(self._children) > CHILDREN:
-                    self._children.popleft()
-                return self._program("execve", self._children[-1], self._random.choice(_CHILDREN))
+                started = self._program("execve", self._children[-1], self._random.choice(_CHILDREN))
+                if len(self._children) > CHILDREN:  # counted with the start: what never ends would fill the memory
+                    started += encode("procexit", self._header(self._children.popleft()))
+                return started
             record = self._lifecycle() if kind == "process" else self._call(kind)
             if record:
                 return record

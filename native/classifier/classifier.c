@@ -284,56 +284,99 @@ static int32_t kind_of(const struct hw_type *type, const uint8_t *record, uint64
 	return type->succeeded;
 }
 
-void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, uint64_t size, uint64_t offset,
-		 struct hw_result *result)
+/* Whether a record of a plain type, or one that is noted, is ruled out; see is_ruled_out. */
+static int is_nothing(struct hw_classifier *classifier, const struct hw_type *type, const uint8_t *record,
+		      uint64_t length, struct hw_survivor *one)
 {
-	uint64_t events = 0, length;
+	int32_t kind = kind_of(type, record, length);
 
-	result->survivors = 0;
-	result->broken = 0;
-	for (; offset < size && result->survivors < HW_SURVIVORS; offset += length) {
-		struct hw_survivor *one = &result->list[result->survivors];
+	return kind < 0 || is_ruled_out(classifier, (uint32_t)kind, record, length, one);
+}
+
+/* Look at a record that the caller has to see in its turn. */
+static void note(struct hw_classifier *classifier, const struct hw_type *type, const uint8_t *record, uint64_t length,
+		 struct hw_survivor *one)
+{
+	struct context_key key;
+
+	if (length < type->shortest) {
+		say_unread(one, HW_BROKEN);
+		return;
+	}
+	one->noted = 1;
+	if (is_nothing(classifier, type, record, length, one)) {
+		one->kind = HW_NOTED;
+		one->process = one->scalars = one->strings[0] = one->strings[1] = UNUSED;
+	}
+	if (type->state == HW_NOTE_END) {
+		memcpy(&key, record + CONTEXT_OFFSET, sizeof(key));
+		contexts_forget_process(&classifier->contexts, key.start, key.pid);
+	}
+}
+
+/* Whether nothing has to be done for a record; if something has, `one` says what is known of it. */
+static int is_done(struct hw_classifier *classifier, const struct hw_type *type, const uint8_t *record, uint64_t length,
+		   struct hw_survivor *one)
+{
+	one->noted = 0;
+	if (!type || type->state == HW_STOP) {
+		say_unread(one, HW_STATE);
+		return 0;
+	}
+	if (type->state == HW_PLAIN)
+		return is_nothing(classifier, type, record, length, one);
+	note(classifier, type, record, length, one);
+	return 0;
+}
+
+void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, struct hw_call *call)
+{
+	uint64_t offset = call->offset, events = 0, length;
+
+	call->survivors = 0;
+	call->broken = 0;
+	for (; offset < call->size && call->survivors < HW_SURVIVORS; offset += length) {
+		struct hw_survivor *one = &call->list[call->survivors];
 		const uint8_t *record = batch + offset;
 		const struct hw_type *type;
 		uint32_t number, position;
-		int32_t kind;
 
-		length = record_length(batch, size, offset);
+		length = record_length(batch, call->size, offset);
 		if (!length) {
-			result->broken = 1;
+			call->broken = 1;
 			break;
 		}
 		number = read_u16(record + TYPE_OFFSET);
 		position = number < NUMBERS ? classifier->type_of[number] : 0;
 		type = position ? &classifier->types[position - 1] : NULL;
 		if (type && type->is_event) {
-			classifier->counts[position - 1]++;
+			classifier->counts[position - 1] += offset >= call->counted;
 			events++;
 		}
 		one->offset = offset;
 		one->number = events;
-		if (!type || type->is_state) {
-			say_unread(one, HW_STATE);
-			result->survivors++;
-			offset += length;
-			break;
-		}
-		kind = kind_of(type, record, length);
-		if (kind < 0 || is_ruled_out(classifier, (uint32_t)kind, record, length, one))
+		if (is_done(classifier, type, record, length, one))
 			continue;
-		result->survivors++;
+		call->survivors++;
 		if (!one->process || !one->scalars || !one->strings[0] || !one->strings[1]) {
 			offset += length;
 			break;
 		}
 	}
-	result->offset = offset;
-	result->events = events;
+	call->offset = offset;
+	call->events = events;
 }
 
-void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, const uint16_t *classes)
+void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, uint32_t container,
+		      const uint16_t *classes, uint32_t alone)
 {
-	contexts_learn(&classifier->contexts, context, classes);
+	struct context_key key;
+
+	if (alone) {
+		memcpy(&key, context, sizeof(key));
+		contexts_forget_process(&classifier->contexts, key.start, key.pid);
+	}
+	contexts_learn(&classifier->contexts, context, container, classes);
 }
 
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
@@ -369,9 +412,19 @@ void hw_learn_dead(struct hw_classifier *classifier, uint32_t kind, uint32_t pro
 	cache_put(&classifier->dead, dead_key(classifier, kind, process, scalars, first, second), 1);
 }
 
-void hw_forget_process(struct hw_classifier *classifier, const uint8_t *context)
+void hw_forget_process(struct hw_classifier *classifier, uint64_t start, uint32_t pid)
 {
-	contexts_forget(&classifier->contexts, context);
+	contexts_forget_process(&classifier->contexts, start, pid);
+}
+
+void hw_forget_container(struct hw_classifier *classifier, uint32_t container)
+{
+	contexts_forget_container(&classifier->contexts, container);
+}
+
+void hw_forget_cgroup(struct hw_classifier *classifier, uint64_t id, uint32_t hierarchy)
+{
+	contexts_forget_cgroup(&classifier->contexts, id, hierarchy);
 }
 
 void hw_forget_processes(struct hw_classifier *classifier)

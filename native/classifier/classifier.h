@@ -18,7 +18,14 @@
 #define HW_KINDS 255
 #define HW_SURVIVORS 256 /* of one call */
 
-enum { HW_STATE = -1, HW_BROKEN = -2 }; /* stand for the kind of a survivor */
+/*
+ * Stand for the kind of a survivor: a record that the caller has to see before the next one is looked at; one that
+ * contradicts itself; one that no condition can hold for, but that the caller has to see in its turn.
+ */
+enum { HW_STATE = -1, HW_BROKEN = -2, HW_NOTED = -3 };
+
+/* What a type of records is to the caller's state: nothing; something that does not change what is known; all else. */
+enum { HW_PLAIN, HW_NOTE, HW_NOTE_END, HW_STOP };
 
 struct hw_piece {
 	uint32_t offset; /* from the record's first byte */
@@ -44,7 +51,7 @@ struct hw_kind {
 struct hw_type {
 	uint32_t number;   /* of the event table */
 	uint32_t is_event; /* counted and numbered */
-	uint32_t is_state; /* the caller has to see it before the next record is looked at */
+	uint32_t state;	   /* HW_PLAIN ...; HW_NOTE_END: a process ends, which has no more records of its own */
 	uint32_t shortest; /* bytes that a record has at least */
 	uint32_t sign;	   /* offset of the result's highest byte; 0 without a result */
 	int32_t succeeded; /* kind of calls that succeeded, or of all; -1: no condition can hold */
@@ -58,11 +65,16 @@ struct hw_survivor {
 	uint32_t process; /* classes; 0 = unknown */
 	uint32_t scalars;
 	uint32_t strings[HW_STRINGS];
-	uint32_t reserved;
+	uint32_t noted; /* of a type that the caller has to see, ruled out or not */
 };
 
-struct hw_result {
-	uint64_t offset; /* where to go on */
+struct hw_call {
+	/* what is asked */
+	uint64_t size;	  /* of the batch */
+	uint64_t counted; /* what stands before this offset was counted by an earlier call */
+	/* asked: where to begin; answered: where to go on */
+	uint64_t offset;
+	/* what is answered */
 	uint64_t events;
 	uint32_t survivors;
 	uint32_t broken; /* at the offset there is no whole record */
@@ -86,21 +98,23 @@ int hw_set_words(struct hw_classifier *classifier, uint32_t kind, uint32_t slot,
 		 const uint32_t *outputs);
 
 /*
- * Looks at records from an offset on, to the end of the batch, the first record of state, the first with an unknown
- * class, or until `result->list` is full.
+ * Looks at records from an offset on, to the end of the batch, the first record of HW_STOP, the first with an unknown
+ * class, or until `call->list` is full.
  */
-void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, uint64_t size, uint64_t offset,
-		 struct hw_result *result);
+void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, struct hw_call *call);
 
-/* `classes` has one for each kind. */
-void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, const uint16_t *classes);
+/* `classes` has one for each kind; `container` is a number of the caller's, not 0. `alone`: it has no other context. */
+void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, uint32_t container,
+		      const uint16_t *classes, uint32_t alone);
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
 		      uint64_t offset, uint32_t judged);
 void hw_learn_string(struct hw_classifier *classifier, uint32_t kind, uint32_t slot, const uint8_t *batch,
 		     uint64_t size, uint64_t offset, uint32_t judged);
 void hw_learn_dead(struct hw_classifier *classifier, uint32_t kind, uint32_t process, uint32_t scalars, uint32_t first,
 		   uint32_t second);
-void hw_forget_process(struct hw_classifier *classifier, const uint8_t *context);
+void hw_forget_process(struct hw_classifier *classifier, uint64_t start, uint32_t pid);
+void hw_forget_container(struct hw_classifier *classifier, uint32_t container);
+void hw_forget_cgroup(struct hw_classifier *classifier, uint64_t id, uint32_t hierarchy);
 void hw_forget_processes(struct hw_classifier *classifier);
 
 /* Gives how many events of each type there were since the last call, in the order of `types` of hw_new. */

@@ -8,6 +8,8 @@
 #define WAYS 4
 #define SETS 8192 /* a power of two */
 
+_Static_assert(sizeof(struct context_key) == HW_CONTEXT_SIZE, "a context is what the header of a record has");
+
 int contexts_make(struct contexts *contexts, uint32_t kind_count, const uint64_t hash_key[2])
 {
 	contexts->kind_count = kind_count;
@@ -23,62 +25,84 @@ void contexts_free(struct contexts *contexts)
 	free(contexts->classes);
 }
 
-static uint64_t first_of_set(const struct contexts *contexts, const uint8_t *key)
+static uint64_t first_of_set(const struct contexts *contexts, uint64_t start, uint32_t pid)
 {
+	uint64_t process[2] = {start, pid};
 	struct siphash hash;
 
 	siphash_begin(&hash, contexts->hash_key, UINT64_MAX);
-	siphash_add(&hash, key, HW_CONTEXT_SIZE);
+	siphash_add(&hash, (const uint8_t *)process, sizeof(process));
 	return (siphash_end(&hash) >> 16 & (SETS - 1)) * WAYS;
 }
 
-static int64_t find(const struct contexts *contexts, const uint8_t *key)
+static int is_known(const struct context *entry, const struct context_key *key)
 {
-	uint64_t first = first_of_set(contexts, key);
-
-	for (uint64_t one = first; one < first + WAYS; one++)
-		if (contexts->entries[one].used && !memcmp(contexts->entries[one].key, key, HW_CONTEXT_SIZE))
-			return (int64_t)one;
-	return -1;
+	return entry->container && !memcmp(&entry->key, key, sizeof(*key));
 }
 
-const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *key)
+const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *context)
 {
-	int64_t entry = find(contexts, key);
+	struct context_key key;
+	uint64_t first;
 
-	return entry < 0 ? NULL : contexts->classes + (uint64_t)entry * contexts->kind_count;
+	memcpy(&key, context, sizeof(key));
+	first = first_of_set(contexts, key.start, key.pid);
+	for (uint64_t one = first; one < first + WAYS; one++)
+		if (is_known(&contexts->entries[one], &key))
+			return contexts->classes + one * contexts->kind_count;
+	return NULL;
 }
 
-static uint64_t free_place(struct contexts *contexts, const uint8_t *key)
+static uint64_t place_for(struct contexts *contexts, const struct context_key *key)
 {
-	uint64_t first = first_of_set(contexts, key);
+	uint64_t first = first_of_set(contexts, key->start, key->pid), found = UINT64_MAX;
 
-	for (uint64_t one = first; one < first + WAYS; one++)
-		if (!contexts->entries[one].used)
+	for (uint64_t one = first; one < first + WAYS; one++) {
+		if (is_known(&contexts->entries[one], key))
 			return one;
-	return first + contexts->replaced++ % WAYS;
+		if (!contexts->entries[one].container)
+			found = one;
+	}
+	return found != UINT64_MAX ? found : first + contexts->replaced++ % WAYS;
 }
 
-void contexts_learn(struct contexts *contexts, const uint8_t *key, const uint16_t *classes)
+void contexts_learn(struct contexts *contexts, const uint8_t *context, uint32_t container, const uint16_t *classes)
 {
-	int64_t known = find(contexts, key);
-	uint64_t entry = known < 0 ? free_place(contexts, key) : (uint64_t)known;
+	struct context_key key;
+	uint64_t place;
 
-	memcpy(contexts->entries[entry].key, key, HW_CONTEXT_SIZE);
-	contexts->entries[entry].used = 1;
-	memcpy(contexts->classes + entry * contexts->kind_count, classes, contexts->kind_count * sizeof(*classes));
+	memcpy(&key, context, sizeof(key));
+	place = place_for(contexts, &key);
+	contexts->entries[place].key = key;
+	contexts->entries[place].container = container;
+	memcpy(contexts->classes + place * contexts->kind_count, classes, contexts->kind_count * sizeof(*classes));
 }
 
-void contexts_forget(struct contexts *contexts, const uint8_t *key)
+void contexts_forget_process(struct contexts *contexts, uint64_t start, uint32_t pid)
 {
-	int64_t entry = find(contexts, key);
+	struct context *set = contexts->entries + first_of_set(contexts, start, pid);
 
-	if (entry >= 0)
-		contexts->entries[entry].used = 0;
+	for (int one = 0; one < WAYS; one++)
+		if (set[one].key.start == start && set[one].key.pid == pid)
+			set[one].container = 0;
+}
+
+void contexts_forget_container(struct contexts *contexts, uint32_t container)
+{
+	for (uint64_t one = 0; one < SETS * WAYS; one++)
+		if (contexts->entries[one].container == container)
+			contexts->entries[one].container = 0;
+}
+
+void contexts_forget_cgroup(struct contexts *contexts, uint64_t id, uint32_t hierarchy)
+{
+	for (uint64_t one = 0; one < SETS * WAYS; one++)
+		if (contexts->entries[one].key.cgroup == id && contexts->entries[one].key.hierarchy == hierarchy)
+			contexts->entries[one].container = 0;
 }
 
 void contexts_forget_all(struct contexts *contexts)
 {
 	for (uint64_t one = 0; one < SETS * WAYS; one++)
-		contexts->entries[one].used = 0;
+		contexts->entries[one].container = 0;
 }

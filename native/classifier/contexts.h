@@ -7,14 +7,23 @@
 
 #include "classifier.h"
 
+/* As the values lie in a record's header. */
+struct context_key {
+	uint64_t start;
+	uint64_t cgroup;
+	uint32_t hierarchy;
+	uint32_t uid;
+	uint32_t pid;
+} __attribute__((packed));
+
 struct context {
-	uint8_t key[HW_CONTEXT_SIZE];
-	uint32_t used;
+	struct context_key key;
+	uint32_t container; /* the caller's number; 0 = free */
 };
 
 struct contexts {
-	struct context *entries;
-	uint16_t *classes; /* by entry and kind */
+	struct context *entries; /* all of one process in one set */
+	uint16_t *classes;	 /* by entry and kind */
 	uint32_t kind_count;
 	uint64_t replaced;
 	uint64_t hash_key[2];
@@ -24,9 +33,11 @@ int contexts_make(struct contexts *contexts, uint32_t kind_count, const uint64_t
 void contexts_free(struct contexts *contexts);
 
 /* The classes by kind; NULL when the context is not known. */
-const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *key);
-void contexts_learn(struct contexts *contexts, const uint8_t *key, const uint16_t *classes);
-void contexts_forget(struct contexts *contexts, const uint8_t *key);
+const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *context);
+void contexts_learn(struct contexts *contexts, const uint8_t *context, uint32_t container, const uint16_t *classes);
+void contexts_forget_process(struct contexts *contexts, uint64_t start, uint32_t pid);
+void contexts_forget_container(struct contexts *contexts, uint32_t container);
+void contexts_forget_cgroup(struct contexts *contexts, uint64_t id, uint32_t hierarchy);
 void contexts_forget_all(struct contexts *contexts);
 
 #endif

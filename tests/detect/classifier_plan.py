@@ -47,9 +47,9 @@ def make_plan() -> Plan:
     kind = plan.kinds[_TWO_STRINGS][0]
     assert kind is not None
     kind.scalar_names = ("flags", "exe_ino", "vpid")  # with others between them
-    kind.scalars = plan.process  # that asks for something is all that counts
+    kind.scalars = plan.process.shared  # that asks for something is all that counts
     words = [Word(f"{BEGIN}/root{END}"), Word("ssh"), Word("id_rsa", decides=False)]
-    kind.strings = tuple(StringDomain(name, plan.process, Signatures(words)) for name in ("cwd", "filename"))
+    kind.strings = tuple(StringDomain(name, plan.process.shared, Signatures(words)) for name in ("cwd", "filename"))
     return plan
 
 

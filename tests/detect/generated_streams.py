@@ -100,6 +100,10 @@ _others = st.sampled_from(
         _check("evt.rawarg.mode", "=", "493"), _check("thread.tid", "=", "11"), _check("fd.name", "exists"),
         _check("proc.is_exe_upper_layer", "=", "true"), _check("evt.num", ">", "9"),
         _check("fd.connected", "=", "true"),
+        # Of the process, but not the same for all that run the same.
+        _check("proc.pid", "=", "11"), _check("proc.ppid", "<", "12"), _check("proc.sname", "=", "bash"),
+        _check("proc.is_sid_leader", "=", "true"), _check("proc.is_container_init", "=", "true"),
+        _check("proc.is_container_entry", "=", "true"), _check("proc.vpid", "=", "1"), _check("proc.tty", "!=", "0"),
     ]
 )  # fmt: skip
 
@@ -176,7 +180,9 @@ def _state(draw: Any, what: str, header: dict[str, int]) -> bytes:
         group = header["cgroup_id"]
         return encode(
             draw(st.sampled_from(("execve", "process"))), header, argv=f"{comm}\0-a\0".encode(), comm=comm, cwd="/root",
-            ptid=parent, parent_start=start, flags=draw(st.sampled_from((0, 2))), trusted_exepath=f"/bin/{comm}",
+            ptid=parent, parent_start=start, flags=draw(st.sampled_from((0, 2))),
+            sid=draw(st.sampled_from((10, 11))), vpid=draw(st.sampled_from((1, 11))), tty=draw(st.sampled_from((0, 5))),
+            trusted_exepath=f"/bin/{comm}",
             ancestors=struct.pack("<QQ", start, parent),
             cgroup_v2=f"/docker/{IDS[group - 2]}" if group in {2, 3} else "/",
         )  # fmt: skip

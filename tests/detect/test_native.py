@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hullwatch.detect import classifier
 from hullwatch.detect.classifier import STATE, UNKNOWN, PythonClassifier
-from hullwatch.detect.native import MAXIMUM_KINDS, RESULT, SURVIVOR, SURVIVORS, NativeClassifier, describe, library
+from hullwatch.detect.native import CALL, MAXIMUM_KINDS, SURVIVOR, SURVIVORS, NativeClassifier, describe, library
 from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.events.table import BY_NAME, BY_NUMBER, EVENTS, HEADER
@@ -24,9 +24,11 @@ from tests.detect.classifier_plan import judge_programs, kinds_of_every_sort, ma
 from tests.detect.generated_streams import PATHS, records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hullwatch.detect.classifier import Classifier, Survivor
+
+    Forget = Callable[[Classifier], None]
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = make_plan()
@@ -126,16 +128,16 @@ class Teacher:
         context = batch[one.offset + CONTEXT_BEGIN : one.offset + CONTEXT_END]
         if one.kind < 0:
             if one.kind == STATE:
-                self.asked.forget_process(context)
+                self.asked.forget_process(*_key(context))
             return
         if one.process == UNKNOWN:
-            self.asked.learn_process(context, tuple([self._class() for _ in PLAN.all]))
+            self.asked.learn_process(context, 1, tuple([self._class() for _ in PLAN.all]), alone=self.taught % 4 == 0)
         if one.scalars == UNKNOWN:
             self.asked.learn_scalars(one.kind, batch, one.offset, self._class())
         for slot, known in enumerate((one.first, one.second)):
             if known == UNKNOWN:
                 self.asked.learn_string(one.kind, slot, batch, one.offset, self._class())
-        if UNKNOWN not in one[3:]:
+        if one.is_known:
             self.taught += 1
             pair = (0, 0) if self.taught % 5 == 0 else (one.first, one.second)
             self.asked.learn_dead(one.kind, one.process, one.scalars, *pair)
@@ -169,13 +171,23 @@ def test_any_bytes_have_the_same_end(batches: list[bytes]) -> None:
         assert in_c.ask(batch) == in_python.ask(batch)
 
 
-OPENED = encode("openat", {"pid": 1, "process_start": 5}, fd=3, name="/etc/passwd", flags=2)
+_HEADER = {"pid": 1, "process_start": 5, "cgroup_id": 700, "cgroup_hierarchy": 3}
+OPENED = encode("openat", _HEADER, fd=3, name="/etc/passwd", flags=2)
+
+
+def _context(**changed: int) -> bytes:
+    return encode("openat", {**_HEADER, **changed})[CONTEXT_BEGIN:CONTEXT_END]
+
+
+def _key(context: bytes) -> tuple[int, int]:
+    """Return when the process of a context started, and its id."""
+    return int.from_bytes(context[:8], "little"), int.from_bytes(context[-4:], "little")
 
 
 def _known(asked: Classifier, *, dead: bool) -> Classifier:
     """Let a classifier learn all that ``OPENED`` has."""
     kind = asked.classify(OPENED, 0)[2][0].kind
-    asked.learn_process(OPENED[CONTEXT_BEGIN:CONTEXT_END], (2,) * len(PLAN.all))
+    asked.learn_process(OPENED[CONTEXT_BEGIN:CONTEXT_END], 9, (2,) * len(PLAN.all))
     asked.learn_scalars(kind, OPENED, 0, 3)
     asked.learn_string(kind, 0, OPENED, 0, 4)
     if dead:
@@ -183,16 +195,47 @@ def _known(asked: Classifier, *, dead: bool) -> Classifier:
     return asked
 
 
+def _learn_again(asked: Classifier, *, alone: bool) -> None:
+    asked.learn_process(_context(uid=8), 9, (2,) * len(PLAN.all), alone=alone)
+
+
+def _end(asked: Classifier, pid: int) -> None:
+    asked.classify(encode("procexit", {"pid": pid, "process_start": 5}), 0)
+
+
+# How a process is forgotten, and what looks alike but is about another one.
+FORGETTING: dict[str, tuple[Forget, list[Forget]]] = {
+    "by its process": (
+        lambda asked: asked.forget_process(5, 1),
+        [lambda asked: asked.forget_process(5, 2), lambda asked: asked.forget_process(6, 1)],
+    ),
+    "by its container": (lambda asked: asked.forget_container(9), [lambda asked: asked.forget_container(8)]),
+    "by its control group": (
+        lambda asked: asked.forget_cgroup(700, 3),
+        [lambda asked: asked.forget_cgroup(700, 0), lambda asked: asked.forget_cgroup(0, 3)],
+    ),
+    "with all": (lambda asked: asked.forget_processes(), []),
+    "at its end": (lambda asked: _end(asked, 1), [lambda asked: _end(asked, 2)]),
+    "by its next program": (
+        lambda asked: _learn_again(asked, alone=True),
+        [lambda asked: _learn_again(asked, alone=False)],
+    ),
+}
+
+
 @pytest.mark.parametrize("make", [PythonClassifier, NativeClassifier])
-def test_what_was_learnt_rules_out_until_the_process_is_forgotten(make: type[Classifier]) -> None:
+@pytest.mark.parametrize("way", FORGETTING)
+def test_what_was_learnt_rules_out_until_the_process_is_forgotten(make: type[Classifier], way: str) -> None:
+    forget_it, others = FORGETTING[way]
     asked = _known(make(PLAN), dead=True)  # type: ignore[call-arg]
     asked.take_counts()
     assert asked.classify(OPENED * 500, 0) == (500 * len(OPENED), 500, [])
     assert asked.take_counts() == {BY_NAME["openat"].number: 500}
-    asked.forget_process(bytes(CONTEXT_END - CONTEXT_BEGIN))  # another
-    assert asked.classify(OPENED, 0)[2] == []
-    asked.forget_process(OPENED[CONTEXT_BEGIN:CONTEXT_END])
-    assert [one[3:] for one in asked.classify(OPENED * 2, 0)[2]] == [(0, 3, 4, 1)]
+    for forget in others:
+        forget(asked)
+        assert asked.classify(OPENED, 0)[2] == []
+    forget_it(asked)
+    assert [one[3:7] for one in asked.classify(OPENED * 2, 0)[2]] == [(0, 3, 4, 1)]
 
 
 @pytest.mark.parametrize("count", [255, 256, 257, 300, 513])
@@ -203,7 +246,7 @@ def test_hundreds_of_survivors_come_in_several_calls_and_none_is_lost(count: int
         offset, events, survivors = asked.classify(OPENED * count, offset)
         assert events == len(survivors) <= SURVIVORS
         assert [one.number for one in survivors] == list(range(1, events + 1))
-        assert {one[3:] for one in survivors} == {(2, 3, 4, 1)}
+        assert {one[3:7] for one in survivors} == {(2, 3, 4, 1)}
         found += [one.offset for one in survivors]
     assert found == list(range(0, count * len(OPENED), len(OPENED)))
 
@@ -254,11 +297,11 @@ def test_one_dead_combination_of_classes_is_taken_for_no_other(make: type[Classi
         asked = make(PLAN)  # type: ignore[call-arg]
         asked.learn_dead(kind, *dead)
         for classes in itertools.product(some, repeat=4):
-            asked.learn_process(record[CONTEXT_BEGIN:CONTEXT_END], (classes[0],) * len(PLAN.all))
+            asked.learn_process(record[CONTEXT_BEGIN:CONTEXT_END], 1, (classes[0],) * len(PLAN.all))
             asked.learn_scalars(kind, record, 0, classes[1])
             asked.learn_string(kind, 0, record, 0, classes[2])
             asked.learn_string(kind, 1, record, 0, classes[3])
-            found = [one[3:] for one in asked.classify(record, 0)[2]]
+            found = [one[3:7] for one in asked.classify(record, 0)[2]]
             assert found == ([] if classes == dead else [classes]), (dead, classes)
 
 
@@ -266,7 +309,7 @@ def test_more_process_contexts_than_have_room_take_the_place_of_others_but_never
     asked = NativeClassifier(PLAN)
     for number in range(40_000):
         context = number.to_bytes(CONTEXT_END - CONTEXT_BEGIN, "little")
-        asked.learn_process(context, (1 + number % 1000,) * len(PLAN.all))
+        asked.learn_process(context, 1, (1 + number % 1000,) * len(PLAN.all))
     right = 0
     for number in range(0, 40_000, 7):
         context = number.to_bytes(CONTEXT_END - CONTEXT_BEGIN, "little")
@@ -322,7 +365,7 @@ def read_guarded_batches() -> int:
     types, kinds = describe(PLAN)
     hw = library()
     handle = hw.hw_new(b"".join(types), len(types), b"".join(kinds), len(kinds), bytes(16))
-    result = ctypes.create_string_buffer(RESULT.size + SURVIVORS * SURVIVOR.size)
+    call = ctypes.create_string_buffer(CALL.size + SURVIVORS * SURVIVOR.size)
     ends = b"\x0a" * 37
     whole = [
         OPENED,
@@ -344,13 +387,15 @@ def read_guarded_batches() -> int:
         batches += [size.to_bytes(4, "little") + record[4:size] for size in range(HEADER.size, len(record), 8)]
         for batch in batches:
             at, size = guarded.put(batch), len(batch)
-            hw.hw_classify(handle, at, size, 0, result)
+            call[: CALL.size] = CALL.pack(size, 0, 0, 0, 0, 0)
+            hw.hw_classify(ctypes.c_void_p(handle), at, call)
             for offset in (0, len(record), size, size + 8, 1 << 40, (1 << 64) - 1):
                 for kind in range(len(kinds)):
                     hw.hw_learn_scalars(handle, kind, at, size, offset, 1)
                     for slot in range(3):
                         hw.hw_learn_string(handle, kind, slot, at, size, offset, 1)
-            hw.hw_classify(handle, at, size, 0, result)
+            call[: CALL.size] = CALL.pack(size, 0, 0, 0, 0, 0)
+            hw.hw_classify(ctypes.c_void_p(handle), at, call)
             count += 1
     hw.hw_free(handle)
     return count

@@ -50,11 +50,14 @@ static void layout(void)
 	PLACE(hw_survivor, process);
 	PLACE(hw_survivor, scalars);
 	PLACE(hw_survivor, strings);
-	SIZE(hw_result);
-	PLACE(hw_result, events);
-	PLACE(hw_result, survivors);
-	PLACE(hw_result, broken);
-	PLACE(hw_result, list);
+	PLACE(hw_survivor, noted);
+	SIZE(hw_call);
+	PLACE(hw_call, counted);
+	PLACE(hw_call, offset);
+	PLACE(hw_call, events);
+	PLACE(hw_call, survivors);
+	PLACE(hw_call, broken);
+	PLACE(hw_call, list);
 	NUMBER(HW_CONTEXT_SIZE);
 	NUMBER(HW_STRINGS);
 	NUMBER(HW_SCALARS);
@@ -63,6 +66,11 @@ static void layout(void)
 	NUMBER(HW_SURVIVORS);
 	NUMBER(HW_STATE);
 	NUMBER(HW_BROKEN);
+	NUMBER(HW_NOTED);
+	NUMBER(HW_PLAIN);
+	NUMBER(HW_NOTE);
+	NUMBER(HW_NOTE_END);
+	NUMBER(HW_STOP);
 	NUMBER(UNUSED);
 	NUMBER(NUMBERS);
 	NUMBER(HEADER_SIZE);
@@ -272,9 +280,16 @@ static void learn(struct hw_classifier *classifier, const uint8_t *bytes, const 
 {
 	uint32_t kind = (uint32_t)one->kind;
 
+	struct context_key key;
+
+	memcpy(&key, bytes + one->offset + CONTEXT_OFFSET, sizeof(key));
 	if (one->kind < 0) {
 		if (!below(4))
-			hw_forget_process(classifier, bytes + one->offset + CONTEXT_OFFSET);
+			hw_forget_process(classifier, key.start, key.pid);
+		if (!below(200))
+			hw_forget_container(classifier, 1 + (uint32_t)below(3));
+		if (!below(200))
+			hw_forget_cgroup(classifier, key.cgroup, key.hierarchy);
 		return;
 	}
 	if (!one->process) {
@@ -282,7 +297,8 @@ static void learn(struct hw_classifier *classifier, const uint8_t *bytes, const 
 
 		for (uint32_t each = 0; each < classifier->kind_count; each++)
 			classes[each] = (uint16_t)some_class();
-		hw_learn_process(classifier, bytes + one->offset + CONTEXT_OFFSET, classes);
+		hw_learn_process(classifier, bytes + one->offset + CONTEXT_OFFSET, 1 + (uint32_t)below(3), classes,
+				 !below(3));
 	}
 	if (!one->scalars)
 		hw_learn_scalars(classifier, kind, bytes, size, one->offset, some_class());
@@ -307,7 +323,7 @@ static void learn_nonsense(struct hw_classifier *classifier, const uint8_t *byte
 		hw_forget_processes(classifier);
 }
 
-static void check(const struct hw_classifier *classifier, const struct hw_result *result, uint64_t from,
+static void check(const struct hw_classifier *classifier, const struct hw_call *result, uint64_t from,
 		  const uint8_t *bytes)
 {
 	uint64_t before = from, number = 0;
@@ -327,11 +343,12 @@ static void check(const struct hw_classifier *classifier, const struct hw_result
 		if (one->number < number || one->number > result->events ||
 		    one->number > number + length * RECORDS * 64)
 			fail("survivor %u has the number %lu", place, (unsigned long)one->number);
-		if (one->kind < HW_BROKEN || one->kind >= (int32_t)classifier->kind_count)
+		if (one->kind < HW_NOTED || one->kind >= (int32_t)classifier->kind_count)
 			fail("survivor %u is of kind %d", place, one->kind);
 		if ((one->process | one->scalars | one->strings[0] | one->strings[1]) >= HW_CLASSES)
 			fail("survivor %u has an impossible class", place);
-		if (one->kind < 0 && (one->process | one->scalars | one->strings[0] | one->strings[1]))
+		if (one->kind < 0 && one->kind != HW_NOTED &&
+		    (one->process | one->scalars | one->strings[0] | one->strings[1]))
 			fail("survivor %u has a class, but was not read", place);
 		before = one->offset + length;
 		number = one->number;
@@ -342,19 +359,31 @@ static void check(const struct hw_classifier *classifier, const struct hw_result
 static uint64_t classify_all(struct hw_classifier *classifier, const uint8_t *bytes)
 {
 	uint64_t offset = below(10) ? 0 : below(size + 16), events = 0, before;
-	static struct hw_result result;
+	uint64_t counted = 0;
+	static struct hw_call call;
 
 	do {
 		before = offset;
-		hw_classify(classifier, bytes, size, offset, &result);
-		check(classifier, &result, offset, bytes);
-		offset = result.offset;
-		events += result.events;
-		for (uint32_t one = 0; one < result.survivors; one++)
-			learn(classifier, bytes, &result.list[one]);
-		if (!result.broken && offset < size && offset == before)
+		call.size = size;
+		call.counted = counted;
+		call.offset = offset;
+		hw_classify(classifier, bytes, &call);
+		check(classifier, &call, offset, bytes);
+		offset = call.offset;
+		events += call.events;
+		for (uint32_t one = 0; one < call.survivors; one++)
+			learn(classifier, bytes, &call.list[one]);
+		if (!call.broken && offset < size && offset == before)
 			fail("it does not go on at %lu", (unsigned long)offset);
-	} while (!result.broken && offset < size);
+		if (call.survivors > 1 && !below(20)) { /* once more, from behind a survivor */
+			const struct hw_survivor *one = &call.list[below(call.survivors - 1)];
+
+			counted = offset > counted ? offset : counted;
+			events -= call.events - one->number;
+			offset = one->offset + record_length(bytes, size, one->offset);
+			call.broken = 0;
+		}
+	} while (!call.broken && offset < size);
 	return events;
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END, recipe, result_offset
+from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END, StateChange, recipe, result_offset, state_of
 from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 UNKNOWN = 0  # the class of a value that was never judged; the first class is 1
 STATE = -1  # stands for the kind of a record that the assembler has to see before the next one is looked at
 BROKEN = -2  # of a record that contradicts itself
+NOTED = -3  # of a record that no condition can hold for, but that the assembler has to see in its turn
+UNUSED = 1  # the class of a value that no condition asks for
 VALUES_KEPT = 1 << 14  # of a domain, of one kind
 _LONGEST_SPAN = 16  # bytes
 LONGEST_KEPT = 512  # bytes of a string
@@ -35,7 +37,8 @@ class Survivor(NamedTuple):
     Attributes:
         offset: in the batch.
         number: which event it is, counted from 1 at the beginning of the call.
-        kind: its number in ``Plan.all``, ``STATE`` or ``BROKEN``.
+        kind: its number in ``Plan.all``, ``STATE``, ``BROKEN`` or ``NOTED``.
+        noted: whether the assembler has to see it, ruled out or not; what is remembered of processes stays true.
     """
 
     offset: int
@@ -45,6 +48,12 @@ class Survivor(NamedTuple):
     scalars: int = UNKNOWN
     first: int = UNKNOWN
     second: int = UNKNOWN
+    noted: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all its values were judged before."""
+        return UNKNOWN not in self[3:7]
 
 
 class _String:
@@ -108,17 +117,18 @@ class _Quick(NamedTuple):
 
 # Shortest record, offset of the result's last byte (0 without), what succeeded, and what failed.
 _Row = tuple[int, int, "_KindState | None", "_Quick | None", "_KindState | None", "_Quick | None"]
+_CONTEXT = struct.Struct("<QQIII")  # start, control group and hierarchy, user, id, as in the header
 _HEAD = struct.Struct(f"<IH{CONTEXT_BEGIN - 6}x{CONTEXT_END - CONTEXT_BEGIN}s")  # length, type, process context
 
 
 class Classifier(Protocol):
     """Judges records by what is known of their values."""
 
-    def classify(self, batch: bytes, offset: int) -> tuple[int, int, list[Survivor]]:
-        """Look at records from an offset on.
+    def classify(self, batch: bytes, offset: int, counted: int = 0) -> tuple[int, int, list[Survivor]]:
+        """Look at records from an offset on; those before ``counted`` were counted by an earlier call.
 
         It ends with the batch, and behind a record that changes what is known: one of state, or one with a
-        value that is yet to be judged.
+        value that is yet to be judged. A process that ends is forgotten, and tells of it.
 
         Returns:
             Where to go on, how many events there were, and the records that are not ruled out.
@@ -132,8 +142,15 @@ class Classifier(Protocol):
         """Return how many events of each type number there were since the last call."""
         ...
 
-    def learn_process(self, context: bytes, classes: tuple[int, ...]) -> None:
-        """Remember the classes of a process context, one for each kind."""
+    def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
+        """Remember the classes of a process context, one for each kind.
+
+        Args:
+            context: of the records' headers.
+            container: a number for its container, from 1.
+            classes: one for each kind.
+            alone: whether what was remembered of the process before is void.
+        """
         ...
 
     def learn_scalars(self, kind: int, batch: bytes, offset: int, judged: int) -> None:
@@ -148,8 +165,16 @@ class Classifier(Protocol):
         """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
         ...
 
-    def forget_process(self, context: bytes) -> None:
-        """Forget a process context."""
+    def forget_process(self, start: int, pid: int) -> None:
+        """Forget a process."""
+        ...
+
+    def forget_container(self, container: int) -> None:
+        """Forget all processes of a container, by its number."""
+        ...
+
+    def forget_cgroup(self, number: int, hierarchy: int) -> None:
+        """Forget all processes of a control group."""
         ...
 
     def forget_processes(self) -> None:
@@ -163,24 +188,29 @@ class PythonClassifier(Classifier):
     def __init__(self, plan: Plan) -> None:
         """Start with no value known."""
         self._kinds = [_KindState(number, kind) for number, kind in enumerate(plan.all)]
-        self._contexts: dict[bytes, tuple[int, ...]] = {}
+        self._contexts = _Contexts()
         states = {id(kind): state for kind, state in zip(plan.all, self._kinds, strict=True)}
-        self._rows: dict[int, _Row] = {}  # without those of state, which the assembler has to see
+        self._rows: dict[int, _Row] = {}  # without those that the assembler has to see
+        self._noted: dict[int, tuple[_Row, bool]] = {}  # those in their turn, and whether a process ends
         self._counts: dict[int, int] = {}
         for kind in EVENTS:
             if not kind.is_event or kind.origin != "sensor":
                 continue
             self._counts[kind.number] = 0
-            if not kind.state:
-                succeeded, failed = (None if one is None else states[id(one)] for one in plan.kinds[kind.name])
-                result = result_offset(kind.layout)
-                self._rows[kind.number] = (
-                    HEADER.size + kind.layout.fixed.size, result + 7 if result else 0,
-                    succeeded, succeeded and succeeded.quick, failed, failed and failed.quick,
-                )  # fmt: skip
+            succeeded, failed = (None if one is None else states[id(one)] for one in plan.kinds[kind.name])
+            result = result_offset(kind.layout)
+            row = (
+                HEADER.size + kind.layout.fixed.size, result + 7 if result else 0,
+                succeeded, succeeded and succeeded.quick, failed, failed and failed.quick,
+            )  # fmt: skip
+            state = state_of(kind)
+            if state == StateChange.NONE:
+                self._rows[kind.number] = row
+            elif state != StateChange.ANY:
+                self._noted[kind.number] = row, state == StateChange.END
 
     def classify(  # noqa: C901, PLR0912 - written out for speed
-        self, batch: bytes, offset: int
+        self, batch: bytes, offset: int, counted: int = 0
     ) -> tuple[int, int, list[Survivor]]:
         """Look at records from an offset on; see ``Classifier.classify``.
 
@@ -188,7 +218,7 @@ class PythonClassifier(Classifier):
         """
         survivors: list[Survivor] = []
         size, number, header, read = len(batch), 0, HEADER.size, _HEAD.unpack_from
-        rows, counts, contexts = self._rows.get, self._counts, self._contexts.get
+        rows, counts, contexts = self._rows.get, self._counts, self._contexts.classes.get
         while offset < size:
             if size - offset < header:
                 return self._broken(batch, offset, number, survivors)
@@ -196,12 +226,15 @@ class PythonClassifier(Classifier):
             if length < header or length & 7 or length > size - offset:
                 return self._broken(batch, offset, number, survivors)
             if type_number in counts:
-                counts[type_number] += 1
+                counts[type_number] += offset >= counted
                 number += 1
             row = rows(type_number)
             if row is None:
-                survivors.append(Survivor(offset, number, STATE))
-                return offset + length, number, survivors
+                survivors.append(self._note(batch, offset, length)._replace(number=number))
+                offset += length
+                if not survivors[-1].is_known:
+                    return offset, number, survivors
+                continue
             shortest, sign, kind, quick, failed, quick_failed = row
             if sign and length >= shortest and batch[offset + sign] & 0x80:
                 kind, quick = failed, quick_failed
@@ -225,7 +258,7 @@ class PythonClassifier(Classifier):
             survivor = self._look(kind, batch, offset, length, UNKNOWN if known is None else known[kind.number])
             if survivor is not None:
                 survivors.append(survivor._replace(number=number))
-                if UNKNOWN in survivor[3:]:
+                if not survivor.is_known:
                     return offset + length, number, survivors
             offset += length
         return offset, number, survivors
@@ -236,6 +269,26 @@ class PythonClassifier(Classifier):
         if not number:
             check_record(batch, offset)  # says what is wrong
         return offset, number, survivors
+
+    def _note(self, batch: bytes, offset: int, length: int) -> Survivor:
+        """Look at a record that the assembler has to see."""
+        _, type_number, context = _HEAD.unpack_from(batch, offset)
+        if type_number not in self._noted:
+            return Survivor(offset, 0, STATE)
+        (shortest, sign, kind, _, failed, _), is_end = self._noted[type_number]
+        if length < shortest:
+            return Survivor(offset, 0, BROKEN)
+        if sign and batch[offset + sign] & 0x80:
+            kind = failed
+        found = None
+        if kind is not None:
+            known = self._contexts.classes.get(context)
+            found = self._look(kind, batch, offset, length, UNKNOWN if known is None else known[kind.number])
+        if is_end:
+            self._contexts.forget_process(context)
+        if found is None:
+            return Survivor(offset, 0, NOTED, UNUSED, UNUSED, UNUSED, UNUSED, noted=1)
+        return found._replace(noted=1)
 
     def _look(self, kind: _KindState, batch: bytes, offset: int, length: int, process: int) -> Survivor | None:
         """Return the survivor that a record is; None when it is ruled out."""
@@ -282,11 +335,11 @@ class PythonClassifier(Classifier):
             self._counts[number] = 0
         return counts
 
-    def learn_process(self, context: bytes, classes: tuple[int, ...]) -> None:
-        """Remember the classes of a process context, one for each kind."""
-        if context not in self._contexts and len(self._contexts) >= CONTEXTS_KEPT:
-            self._contexts.clear()
-        self._contexts[context] = classes
+    def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
+        """Remember the classes of a process context; see ``Classifier.learn_process``."""
+        if alone:
+            self._contexts.forget_process(context)
+        self._contexts.learn(context, container, classes)
 
     def learn_scalars(self, kind: int, batch: bytes, offset: int, judged: int) -> None:
         """Remember the class of the small values of a record."""
@@ -320,13 +373,56 @@ class PythonClassifier(Classifier):
             state.triples.add((process << 14 | scalars) << 14 | first)
             state.dead.add((process, scalars, first, second))
 
-    def forget_process(self, context: bytes) -> None:
-        """Forget a process context."""
-        self._contexts.pop(context, None)
+    def forget_process(self, start: int, pid: int) -> None:
+        """Forget a process."""
+        self._contexts.forget_process(_CONTEXT.pack(start, 0, 0, 0, pid))
+
+    def forget_container(self, container: int) -> None:
+        """Forget all processes of a container, by its number."""
+        self._contexts.forget_where(lambda context: self._contexts.containers[context] == container)
+
+    def forget_cgroup(self, number: int, hierarchy: int) -> None:
+        """Forget all processes of a control group."""
+        self._contexts.forget_where(lambda context: _CONTEXT.unpack(context)[1:3] == (number, hierarchy))
 
     def forget_processes(self) -> None:
         """Forget all process contexts."""
         self._contexts.clear()
+
+
+class _Contexts:
+    """The classes of process contexts, by kind."""
+
+    def __init__(self) -> None:
+        self.classes: dict[bytes, tuple[int, ...]] = {}
+        self.containers: dict[bytes, int] = {}
+        self._of_process: dict[bytes, list[bytes]] = {}  # by start and id
+
+    def learn(self, context: bytes, container: int, classes: tuple[int, ...]) -> None:
+        if context not in self.classes:
+            if len(self.classes) >= CONTEXTS_KEPT:
+                self.clear()
+            self._of_process.setdefault(context[:8] + context[-4:], []).append(context)
+        self.classes[context] = classes
+        self.containers[context] = container
+
+    def forget_process(self, context: bytes) -> None:
+        """Forget all contexts of a process, of which one is given."""
+        for one in self._of_process.pop(context[:8] + context[-4:], ()):
+            del self.classes[one], self.containers[one]
+
+    def forget_where(self, holds: Callable[[bytes], bool]) -> None:
+        for context in [one for one in self.classes if holds(one)]:
+            of_process = self._of_process[context[:8] + context[-4:]]
+            of_process.remove(context)
+            if not of_process:
+                del self._of_process[context[:8] + context[-4:]]
+            del self.classes[context], self.containers[context]
+
+    def clear(self) -> None:
+        self.classes.clear()
+        self.containers.clear()
+        self._of_process.clear()
 
 
 def _keep(classes: dict[bytes, int], value: bytes, judged: int) -> None:

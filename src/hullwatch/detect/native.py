@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hullwatch.detect.automaton import make_automaton
 from hullwatch.detect.classifier import Classifier, Survivor
-from hullwatch.detect.recipe import recipe, result_offset
+from hullwatch.detect.recipe import recipe, result_offset, state_of
 from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
@@ -24,8 +24,10 @@ MAXIMUM_KINDS = 255
 # As in native/classifier/classifier.h; tests/native/test_classifier.py compares them.
 TYPE = struct.Struct("<IIIIIii")
 KIND = struct.Struct("<IIII12II6I")
-RESULT = struct.Struct("<QQII")
-SURVIVOR = struct.Struct("<QQiIIII4x")
+CALL = struct.Struct("<QQQQII")
+_ASKED = struct.Struct("<QQQ")
+_ANSWERED = struct.Struct("<16xQQII")
+SURVIVOR = struct.Struct("<QQiIIIII")
 SURVIVORS = 256
 _NONE = -1
 _PACKED = 4096
@@ -35,20 +37,24 @@ _PACKED = 4096
 def library() -> Any:
     """Return the library; None where it was not built."""
     try:
-        loaded: Any = ctypes.CDLL(str(Path(__file__).parent.parent / "bin" / LIBRARY))
+        loaded: Any = ctypes.PyDLL(str(Path(__file__).parent.parent / "bin" / LIBRARY))
     except OSError:
         return None
     text, number, size, pointer = ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p
+    # Those that are called most are not described: it takes longer than what they do. They are given pointers as
+    # c_void_p or bytes, and numbers of 32 bits at most.
+    for name in ("hw_classify", "hw_learn_process"):
+        getattr(loaded, name).restype = None
     signatures = {
         "hw_new": (pointer, [text, number, text, number, text]),
         "hw_free": (None, [pointer]),
         "hw_set_words": (ctypes.c_int, [pointer, number, number, text, number, pointer, number, pointer, pointer]),
-        "hw_classify": (None, [pointer, text, size, size, pointer]),
-        "hw_learn_process": (None, [pointer, text, text]),
         "hw_learn_scalars": (None, [pointer, number, text, size, size, number]),
         "hw_learn_string": (None, [pointer, number, number, text, size, size, number]),
         "hw_learn_dead": (None, [pointer, *[number] * 5]),
-        "hw_forget_process": (None, [pointer, text]),
+        "hw_forget_process": (None, [pointer, size, number]),
+        "hw_forget_container": (None, [pointer, number]),
+        "hw_forget_cgroup": (None, [pointer, size, number]),
         "hw_forget_processes": (None, [pointer]),
         "hw_take_counts": (None, [pointer, pointer]),
     }
@@ -75,10 +81,12 @@ class NativeClassifier(Classifier):
         self._handle = self._library.hw_new(b"".join(types), len(types), b"".join(kinds), len(kinds), os.urandom(16))
         if not self._handle:
             raise MemoryError("there is no memory for the classifier's tables")
-        self._result = ctypes.create_string_buffer(RESULT.size + SURVIVORS * SURVIVOR.size)
-        self._survivors = memoryview(self._result)[RESULT.size :]
+        self._pointer = ctypes.c_void_p(self._handle)
+        self._call = ctypes.create_string_buffer(CALL.size + SURVIVORS * SURVIVOR.size)
+        self._survivors = memoryview(self._call)[CALL.size :]
         self._counts = (ctypes.c_uint64 * len(EVENTS))()
         self._classify = self._library.hw_classify
+        self._learn_process = self._library.hw_learn_process
         self._packed: dict[tuple[int, ...], bytes] = {}  # classes of processes
         for place, kind in enumerate(plan.all):
             self._set_words(place, kind)
@@ -100,14 +108,18 @@ class NativeClassifier(Classifier):
                     tables[0], len(made.output_ends), tables[1], tables[2],
                 )  # fmt: skip
 
-    def classify(self, batch: bytes, offset: int) -> tuple[int, int, list[Survivor]]:
+    def classify(self, batch: bytes, offset: int, counted: int = 0) -> tuple[int, int, list[Survivor]]:
         """Look at records from an offset on; see ``Classifier.classify``."""
-        self._classify(self._handle, batch, len(batch), offset, self._result)
-        end, events, count, broken = RESULT.unpack_from(self._result)
+        call = self._call
+        _ASKED.pack_into(call, 0, len(batch), counted, offset)
+        self._classify(self._pointer, batch, call)
+        end, events, count, broken = _ANSWERED.unpack_from(call)
         if broken and not events:
             check_record(batch, end)  # says what is wrong
         if not count:
             return end, events, []
+        if count == 1:
+            return end, events, [Survivor._make(SURVIVOR.unpack_from(call, CALL.size))]
         return (
             end,
             events,
@@ -119,14 +131,14 @@ class NativeClassifier(Classifier):
         self._library.hw_take_counts(self._handle, self._counts)
         return {kind.number: count for kind, count in zip(EVENTS, self._counts, strict=True) if count}
 
-    def learn_process(self, context: bytes, classes: tuple[int, ...]) -> None:
-        """Remember the classes of a process context, one for each kind."""
+    def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
+        """Remember the classes of a process context; see ``Classifier.learn_process``."""
         packed = self._packed.get(classes)
         if packed is None:
             if len(self._packed) >= _PACKED:
                 self._packed.clear()
             packed = self._packed[classes] = struct.pack(f"<{len(classes)}H", *classes)
-        self._library.hw_learn_process(self._handle, context, packed)
+        self._learn_process(self._pointer, context, container, packed, alone)
 
     def learn_scalars(self, kind: int, batch: bytes, offset: int, judged: int) -> None:
         """Remember the class of the small values of a record."""
@@ -140,9 +152,17 @@ class NativeClassifier(Classifier):
         """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
         self._library.hw_learn_dead(self._handle, kind, process, scalars, first, second)
 
-    def forget_process(self, context: bytes) -> None:
-        """Forget a process context."""
-        self._library.hw_forget_process(self._handle, context)
+    def forget_process(self, start: int, pid: int) -> None:
+        """Forget a process."""
+        self._library.hw_forget_process(self._handle, start, pid)
+
+    def forget_container(self, container: int) -> None:
+        """Forget all processes of a container, by its number."""
+        self._library.hw_forget_container(self._handle, container)
+
+    def forget_cgroup(self, number: int, hierarchy: int) -> None:
+        """Forget all processes of a control group."""
+        self._library.hw_forget_cgroup(self._handle, number, hierarchy)
 
     def forget_processes(self) -> None:
         """Forget all process contexts."""
@@ -162,7 +182,7 @@ def _type(name: str, plan: Plan, places: dict[int, int]) -> bytes:
     result = result_offset(kind.layout)
     succeeded, failed = (_NONE if one is None else places[id(one)] for one in both)
     return TYPE.pack(
-        kind.number, is_sensor_event, kind.state or not is_sensor_event, HEADER.size + kind.layout.fixed.size,
+        kind.number, is_sensor_event, state_of(kind), HEADER.size + kind.layout.fixed.size,
         result + 7 if result else 0, succeeded, failed,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.detect.prefilter import Prefilter
+from hullwatch.detect.process_prefilter import ProcessPrefilter
 from hullwatch.detect.sample import sample_event
 from hullwatch.detect.signature import MAXIMUM_LETTERS, MAXIMUM_WORDS, Signatures, Word, words_of
 from hullwatch.events.table import EVENTS
@@ -59,6 +60,7 @@ class Kind:
         failed: whether these are the failed calls; None for events that have no result.
         entries: the conditions that such an event can fulfil, in the order in which they are asked.
         owners: for each bit of a mask, the position of its condition in ``entries``.
+        every: the bits of all conditions.
         process_shift: where the bits of this kind begin in what ``Plan.process`` gives.
         scalars: judges by the small values that ``scalar_names`` names, ``RESULT`` among them.
         strings: at most two.
@@ -73,13 +75,9 @@ class Kind:
         self.owners: list[int] = []
         self.scalar_names: tuple[str, ...] = ()
         self.strings: tuple[StringDomain, ...] = ()
+        self.every = 0
         self.process_shift = 0
         self.scalars: Prefilter
-
-    @property
-    def every(self) -> int:
-        """The bits of all conditions."""
-        return (1 << len(self.owners)) - 1
 
     def entries_of(self, mask: int) -> list[Entry]:
         """Return the conditions that a mask leaves, in their order."""
@@ -113,7 +111,7 @@ class Plan:
                 entries = entries_for(rules, kind.name)
                 both = [self._kind(kind, entries, known, failed=failed) for failed in _outcomes(kind.layout)]
                 self.kinds[kind.name] = (both[0], both[-1])
-        self.process = Prefilter(self.graph, self.compiler, self._by_process)
+        self.process = ProcessPrefilter(self.graph, self.compiler, self._by_process)
 
     def _kind(
         self, kind: EventType, entries: list[Entry], known: dict[tuple[object, ...], Kind], *, failed: bool | None
@@ -217,6 +215,7 @@ class _KindBuilder:
             for part in self._split(root):
                 bits.append((1 << len(kind.owners), part))
                 kind.owners.append(position)
+        kind.every = (1 << len(kind.owners)) - 1
         self.by_process = self._project(PROCESS, bits)
         kind.scalars = self._prefilter("scalars", bits)
         kind.strings = tuple(StringDomain(name, self._prefilter(name, bits), self._signatures(name)) for name in names)

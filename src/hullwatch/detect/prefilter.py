@@ -53,9 +53,16 @@ class Prefilter:
         compiler: of the graph's nodes.
         roots: the bit of each condition and its node, in which everything outside the domain was
             replaced by true.
+        takes: whether a part is looked at; others are taken for true.
     """
 
-    def __init__(self, graph: Graph, compiler: NodeCompiler, roots: Iterable[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        compiler: NodeCompiler,
+        roots: Iterable[tuple[int, int]],
+        takes: Callable[[int], bool] = lambda _: True,
+    ) -> None:
         """Sort the parts by field."""
         self._compiler = compiler
         self.possible = 0  # the bits that some event can have
@@ -66,9 +73,12 @@ class Prefilter:
             self.possible |= bit
             node = graph.nodes[root]
             for part in node.parts if node.kind == "and" else (root,):
-                if part != TRUE:
+                if part != TRUE and takes(part):
                     needed[part] |= bit
         self.decides = bool(needed)  # False: the domain tells nothing, every event has all possible bits
+        self.asked = 0  # the bits of the conditions that it can rule out
+        for bits in needed.values():
+            self.asked |= bits
         single: dict[FieldKey, list[_Part]] = defaultdict(list)
         loose: list[_Part] = []
         readers: dict[FieldKey, Callable[[Event], Any]] = {}

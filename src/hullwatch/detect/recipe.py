@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.events.table import HEADER, HEADER_FIELDS, TYPES
@@ -9,7 +10,7 @@ from hullwatch.fields.inputs import PEER, RESULT, result_parameter
 
 if TYPE_CHECKING:
     from hullwatch.detect.plan import Kind
-    from hullwatch.events.table import Layout
+    from hullwatch.events.table import EventType, Layout
 
 _BYTES = {"u64": 8, "u32": 4, "u16": 2}
 _PEER_TUPLE, _PEER_PROTOCOL = "tuple", "l4proto"
@@ -27,6 +28,29 @@ def _header_offset(name: str) -> int:
 # The process's start, control group and hierarchy, effective user and process id: what makes a process context.
 CONTEXT_BEGIN = _header_offset("process_start")
 CONTEXT_END = _header_offset("pid") + 4
+
+
+class StateChange(enum.IntEnum):
+    """What a type of records changes; the numbers are those of ``native/classifier/classifier.h``."""
+
+    NONE = 0
+    """Nothing."""
+    CHILD = 1
+    """A process is new; what is known around others stays, or the assembler says so."""
+    END = 2
+    """A process is gone, and has no more records of its own."""
+    ANY = 3
+    """Whatever is known."""
+
+
+_CHANGES = {"new_process": StateChange.CHILD, "process_end": StateChange.END}
+
+
+def state_of(kind: EventType) -> StateChange:
+    """Return what records of a type change."""
+    if not kind.is_event or kind.origin != "sensor":
+        return StateChange.ANY
+    return _CHANGES.get(kind.layout.name, StateChange.ANY) if kind.state else StateChange.NONE
 
 
 class StringPlace(NamedTuple):

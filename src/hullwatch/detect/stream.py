@@ -11,28 +11,32 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from hullwatch.detect.classifier import CONTEXTS_KEPT, MAXIMUM_CLASSES, UNKNOWN, PythonClassifier
+from hullwatch.detect.classifier import BROKEN, MAXIMUM_CLASSES, NOTED, UNKNOWN, PythonClassifier
 from hullwatch.detect.engine import Engine
 from hullwatch.detect.native import MAXIMUM_KINDS, NativeClassifier, library
+from hullwatch.detect.process_prefilter import ProcessMasks
 from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END
+from hullwatch.enrich.ancestry import Ancestries
 from hullwatch.enrich.assembler import Assembler
 from hullwatch.enrich.contexts import Contexts
-from hullwatch.events.table import BY_NUMBER
+from hullwatch.enrich.gate import CONTAINERS_KEPT
+from hullwatch.events.table import BY_NUMBER, EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from hullwatch.counters import Counters
     from hullwatch.detect.classifier import Classifier, Survivor
     from hullwatch.detect.engine import Match
     from hullwatch.detect.plan import Kind, Plan
     from hullwatch.detect.prefilter import Prefilter
+    from hullwatch.enrich.container import Container
     from hullwatch.enrich.process import Process
     from hullwatch.events.event import Event
     from hullwatch.rules.loader import RuleSet
 
-_CGROUP = struct.Struct("<QI")  # id and hierarchy, as they lie in a process context
-_CGROUP_PLACE = slice(8, 8 + _CGROUP.size)
+_PROGRAMS = frozenset(kind.number for kind in EVENTS if kind.layout.name == "program")
+_HEAD = struct.Struct("<IH")  # length and type of a record
 
 
 class Stream:
@@ -62,6 +66,7 @@ class Stream:
         self._counters = counters
         self.engine = Engine(rules, counters, every=every)
         self._contexts = _Remembered()
+        self._ancestries = Ancestries()
         self.assembler = Assembler(counters, request_container, hold_events, self.engine.wanted, self._contexts)
         self._decide()
 
@@ -80,7 +85,8 @@ class Stream:
         self._crowded = False  # some value got no class, because there are too many
         is_native = self._native and library() is not None and len(plan.all) <= MAXIMUM_KINDS
         self.classifier: Classifier = NativeClassifier(plan) if is_native else PythonClassifier(plan)
-        self._contexts.use(self.classifier)
+        self._masks = ProcessMasks(plan.process, self._ancestries)
+        self._contexts.use(self.classifier, self._masks)
 
     def replace(self, rules: RuleSet, plan: Plan | None = None) -> None:
         """Judge by other rules from now on; everything that is known around processes stays.
@@ -99,19 +105,24 @@ class Stream:
         Raises:
             BrokenStreamError: when the batch is not a sequence of records.
         """
-        offset, size = 0, len(batch)
-        assembler = self.assembler
+        offset, counted, size = 0, 0, len(batch)
+        assembler, contexts = self.assembler, self._contexts
         try:
             while offset < size:
-                offset, events, survivors = self.classifier.classify(batch, offset)
+                offset, events, survivors = self.classifier.classify(batch, offset, counted)
+                counted = max(offset, counted)
                 before, made = assembler.number, 0  # the assembler makes events of its own, which have numbers too
+                contexts.forgot = False
                 for survivor in survivors:
                     assembler.number = before + made + survivor.number
-                    if survivor.kind < 0:
-                        yield from self._state(batch, survivor.offset)
-                    else:
-                        yield from self._judge(survivor, batch)
+                    matches = self._take(survivor, batch)
+                    if matches:
+                        yield from matches
                     made = assembler.number - before - survivor.number
+                    if contexts.forgot and survivor.noted:
+                        # What stands behind it was judged by what is no longer true.
+                        offset, events = survivor.offset + _HEAD.unpack_from(batch, survivor.offset)[0], survivor.number
+                        break
                 assembler.number = before + made + events
                 if self._crowded:
                     self._count()
@@ -119,31 +130,54 @@ class Stream:
         finally:
             self._count()
 
+    def _take(self, survivor: Survivor, batch: bytes) -> Sequence[Match]:
+        """Do what is to be done for a record; return its matches. Most have none."""
+        kind, offset = survivor.kind, survivor.offset
+        if survivor.noted:
+            noted = self.assembler.note(batch, offset)
+            if noted is None:
+                return ()
+            if self._contexts.forgot or kind == BROKEN:  # perhaps that process was forgotten
+                return self._matches(self.assembler.record(batch, offset, noted))
+            return () if kind == NOTED else self._judge(survivor, batch, noted)
+        if kind >= 0:
+            return self._judge(survivor, batch)
+        if _HEAD.unpack_from(batch, offset)[1] in _PROGRAMS:
+            return self._started(batch, offset)
+        return self._matches(self.assembler.record(batch, offset))
+
     def _count(self) -> None:
         counts = self._counters.events
         for number, count in self.classifier.take_counts().items():
             name = BY_NUMBER[number].name
             counts[name] = counts.get(name, 0) + count
 
-    def _matches(self, events: list[Event]) -> Iterator[Match]:
-        for event in events:
-            yield from self.engine.matches(event)
+    def _matches(self, events: list[Event]) -> Sequence[Match]:
+        return [match for event in events for match in self.engine.matches(event)]
 
-    def _state(self, batch: bytes, offset: int) -> Iterator[Match]:
-        """Take a record of state; the process of one that runs a program from here on is judged at once."""
-        events = self.assembler.record(batch, offset)
-        if len(events) != 1 or events[0].program is None or events[0].type.layout.name != "program":
-            yield from self._matches(events)
-            return
-        (event,) = events
-        kind = self.engine.kind(event)
-        mask = self._plan.process.mask(event)
-        if not event.held:
-            self._learn_process(batch, offset, mask, event)
-        if kind is not None:
-            yield from self.engine.matches_of(event, kind, mask)
+    def _started(self, batch: bytes, offset: int) -> Sequence[Match]:
+        """Take a record of a process that runs a program; it is judged at once, from here on it does things."""
+        assembler = self.assembler
+        started = assembler.started(batch, offset)
+        if started is None:
+            return ()
+        header, process, full_id, result = started
+        kind = BY_NUMBER[header[1]]
+        container = assembler.gate.settled(full_id)
+        if container is None or not kind.is_event:
+            self._contexts.forget_process(process)
+            return self._matches(assembler.program_event(started, batch, offset) if kind.is_event else [])
+        mask = self._masks.mask(process, container, header[7], lambda: assembler.around(header, process, container))
+        self._learn_process(batch, offset, mask, container, alone=True)
+        judged = self._plan.kinds[kind.name][result < 0]
+        if judged is None or not mask >> judged.process_shift & judged.every:
+            return ()
+        (event,) = assembler.program_event(started, batch, offset)
+        return self.engine.matches_of(event, judged, mask)
 
-    def _learn_process(self, batch: bytes, offset: int, mask: int, event: Event) -> tuple[int, ...]:
+    def _learn_process(
+        self, batch: bytes, offset: int, mask: int, container: Container, *, alone: bool = False
+    ) -> tuple[int, ...]:
         """Remember the classes of a record's process, one for each kind."""
         classes = self._process_classes.get(mask)
         if classes is None:
@@ -151,34 +185,37 @@ class Stream:
                 self._process_classes.clear()
             classes = tuple([kind.process_class(mask) for kind in self._kinds])
             self._process_classes[mask] = classes
-        self._contexts.learn(batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END], classes, event)
+        context = batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END]
+        self.classifier.learn_process(context, self._contexts.number(container.full_id), classes, alone=alone)
         return classes
 
-    def _judge(self, survivor: Survivor, batch: bytes) -> Iterator[Match]:
+    def _judge(self, survivor: Survivor, batch: bytes, noted: Process | None = None) -> Sequence[Match]:
         """Judge what is not known of a record; if that leaves conditions, ask them."""
         offset, kind = survivor.offset, self._kinds[survivor.kind]
         process = survivor.process
         if process == UNKNOWN:
-            around = self.assembler.surroundings(batch, offset)
+            around = self.assembler.surroundings(batch, offset, noted)
             if around is None:
-                yield from self._matches(self.assembler.record(batch, offset))
-                return
-            process = self._learn_process(batch, offset, self._plan.process.mask(around), around)[survivor.kind]
+                return self._matches(self.assembler.record(batch, offset, noted))
+            assert around.process is not None
+            mask = self._masks.mask(around.process, around.container, around.uid, lambda: around)
+            process = self._learn_process(batch, offset, mask, around.container)[survivor.kind]
         events: list[Event] = []
         scalars, first, second = survivor.scalars, survivor.first, survivor.second
         if UNKNOWN in {scalars, first, second}:
-            events = self.assembler.record(batch, offset)
+            events = self.assembler.record(batch, offset, noted)
             if not events:  # it could not be read
-                return
+                return ()
             scalars, first, second = self._learn(survivor, kind, batch, events[-1])
         self._crowded |= UNKNOWN in {process, scalars, first, second}
         pair = kind.process.masks[process] & kind.scalars.masks[scalars]
         mask = pair & kind.first.masks[first] & kind.second.masks[second]
         if mask:
-            for event in events or self.assembler.record(batch, offset):
-                yield from self.engine.judge(event, kind.entries_of(mask))
-        elif not self._crowded:
+            events = events or self.assembler.record(batch, offset, noted)
+            return [match for event in events for match in self.engine.judge(event, kind.entries_of(mask))]
+        if not self._crowded:
             self.classifier.learn_dead(survivor.kind, process, scalars, *((first, second) if pair else (0, 0)))
+        return ()
 
     def _learn(self, survivor: Survivor, kind: _KindClasses, batch: bytes, event: Event) -> tuple[int, int, int]:
         """Return the classes of the call's own values; those that were not known are judged and remembered."""
@@ -233,54 +270,61 @@ class _KindClasses:
 
 
 class _Remembered(Contexts):
-    """Which process contexts the classifier has learnt, so that they can be forgotten."""
+    """Lets the classifier forget what is no longer true of processes.
+
+    Attributes:
+        forgot: set when it had to forget something.
+    """
 
     def __init__(self) -> None:
         self._classifier: Classifier | None = None
-        self._contexts: dict[bytes, str] = {}  # to the container's id
-        self._of_process: dict[tuple[int, int], list[bytes]] = {}
+        self._masks: ProcessMasks | None = None
+        self._containers: dict[str, int] = {}
+        self._next = 1
+        self.forgot = False
 
-    def use(self, classifier: Classifier) -> None:
+    def use(self, classifier: Classifier, masks: ProcessMasks) -> None:
         """Begin anew with a classifier."""
         self._classifier = classifier
-        self._contexts.clear()
-        self._of_process.clear()
+        self._masks = masks
+        self.forgot = True
 
-    def learn(self, context: bytes, classes: tuple[int, ...], around: Event) -> None:
-        """Remember the classes of a process context, one for each kind; ``around`` is what it was judged by."""
-        process = around.process
-        if self._classifier is None or process is None:
-            return
-        if context not in self._contexts:
-            if len(self._contexts) >= CONTEXTS_KEPT:
+    def number(self, full_id: str) -> int:
+        """Return the number that stands for a container."""
+        number = self._containers.get(full_id)
+        if number is None:
+            if len(self._containers) >= CONTAINERS_KEPT:
                 self.forget_all()
-            self._contexts[context] = around.container.full_id
-            self._of_process.setdefault(process.key, []).append(context)
-        self._classifier.learn_process(context, classes)
+            number = self._containers[full_id] = self._next
+            self._next += 1
+        return number
 
     def forget_process(self, process: Process) -> None:
-        """Forget a process: its program or its ancestors are other ones now, or it has ended."""
-        for context in self._of_process.pop(process.key, ()):
-            self._forget(context)
+        """Forget a process: its program or its ancestors are other ones now."""
+        self.forgot = True
+        if self._classifier is not None:
+            self._classifier.forget_process(process.key.start, process.key.pid)
 
     def forget_container(self, full_id: str) -> None:
         """Forget all processes of a container: something else is known of it now."""
-        for context in [context for context, container in self._contexts.items() if container == full_id]:
-            self._forget(context)
+        number = self._containers.get(full_id)
+        self.forgot = True
+        if self._masks is not None:
+            self._masks.forget()
+        if number is not None and self._classifier is not None:
+            self._classifier.forget_container(number)
 
     def forget_cgroup(self, hierarchy: int, cgroup_id: int) -> None:
         """Forget all processes of a control group: it belongs to another container than it was thought to."""
-        group = _CGROUP.pack(cgroup_id, hierarchy)
-        for context in [context for context in self._contexts if context[_CGROUP_PLACE] == group]:
-            self._forget(context)
+        self.forgot = True
+        if self._classifier is not None:
+            self._classifier.forget_cgroup(cgroup_id, hierarchy)
 
     def forget_all(self) -> None:
         """Forget everything."""
+        self.forgot = True
+        self._containers.clear()
+        if self._masks is not None:
+            self._masks.forget()
         if self._classifier is not None:
             self._classifier.forget_processes()
-        self._contexts.clear()
-        self._of_process.clear()
-
-    def _forget(self, context: bytes) -> None:
-        if self._contexts.pop(context, None) is not None and self._classifier is not None:
-            self._classifier.forget_process(context)

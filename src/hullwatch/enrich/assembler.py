@@ -7,10 +7,10 @@ bytes give the same events, live and from a capture.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hullwatch.enrich.cgroup import container_id
-from hullwatch.enrich.container import HOST, InvalidContainerError
+from hullwatch.enrich.container import HOST, Container, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.gate import ContainerGate
@@ -37,6 +37,15 @@ _RING_FULL = FLAGS["drop_reasons"]["RING_FULL"]
 _TOO_LATE = FLAGS["drop_reasons"]["TOO_LATE"]
 _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "clone3"))
 _EXIT = BY_NAME["procexit"].number
+
+
+class Started(NamedTuple):
+    """A process that runs a program, as a record told; ``full_id`` is its container's, empty on the host."""
+
+    header: tuple[int, ...]
+    process: Process
+    full_id: str
+    result: int
 
 
 class Assembler:
@@ -102,10 +111,15 @@ class Assembler:
             yield from self.record(batch, offset)
             offset += length
 
-    def record(self, batch: bytes, offset: int) -> list[Event]:
+    def record(self, batch: bytes, offset: int, noted: Process | None = None) -> list[Event]:
         """Take one record that is whole; return the events that can be judged after it.
 
         Its number (``evt.num``) is the present one. A record that cannot be read is counted.
+
+        Args:
+            batch: of records.
+            offset: where the record begins.
+            noted: what ``note`` gave, which took it before, so that only the event is to be made.
         """
         header = HEADER.unpack_from(batch, offset)
         kind = BY_NUMBER.get(header[1])
@@ -116,56 +130,97 @@ class Assembler:
             if change is not None:
                 return change(header[3], decode(kind, batch, offset))
             if kind.layout.name == "program":
-                return self._program_started(kind, header, batch, offset)
-            return self._process_record(kind, header, decode(kind, batch, offset))
+                started = self._program_started(kind, header, batch, offset)
+                self._contexts.forget_process(started.process)
+                return self.program_event(started, batch, offset) if kind.is_event else []
+            return self._process_record(kind, header, decode(kind, batch, offset), noted)
         except BrokenStreamError:
             self.counters.unreadable_records += 1
             return []
 
-    def surroundings(self, batch: bytes, offset: int) -> Event | None:
+    def note(self, batch: bytes, offset: int) -> Process | None:
+        """Take a record of a child or of an end, without its event.
+
+        Returns:
+            The process that tells of it, as it was before; None when the record cannot be read.
+        """
+        header = HEADER.unpack_from(batch, offset)
+        number = header[1]
+        process = self._known_process(header[8], header[4])
+        if number == _EXIT:
+            self.tree.ended(process)
+            return process
+        try:
+            values = decode(BY_NUMBER[number], batch, offset)
+        except BrokenStreamError:
+            self.counters.unreadable_records += 1
+            return None
+        full_id = self._cgroups.get((header[6], header[5]))
+        self.tree.forked(process, values, process.container_id if full_id is None else full_id)
+        return process
+
+    def started(self, batch: bytes, offset: int) -> Started | None:
+        """Take a record of the layout ``program``; None when it cannot be read, which is counted.
+
+        What is remembered of the process itself is void now; that of its descendants was forgotten.
+        """
+        header = HEADER.unpack_from(batch, offset)
+        try:
+            return self._program_started(BY_NUMBER[header[1]], header, batch, offset)
+        except BrokenStreamError:
+            self.counters.unreadable_records += 1
+            return None
+
+    def surroundings(self, batch: bytes, offset: int, process: Process | None = None) -> Event | None:
         """Return an event without parameters, with what is known around the call that a record tells of.
 
         None when that is not settled: the process or its container is not known, or waits to be announced.
         """
         header = HEADER.unpack_from(batch, offset)
-        process = self.tree.find(header[8], header[4])
+        process = process or self.tree.find(header[8], header[4])
         if process is None:
             return None
         full_id = self._cgroups.get((header[6], header[5]))
         container = self.gate.settled(process.container_id if full_id is None else full_id)
         if container is None:
             return None
+        return self.around(header, process, container)
+
+    @staticmethod
+    def around(header: tuple[int, ...], process: Process, container: Container) -> Event:
+        """Return an event that has no parameters, but what is known around it."""
         return Event(
-            number=0,
-            time=0,
-            type=BY_NUMBER[header[1]],
-            params={},
-            process=process,
-            container=container,
-            uid=header[7],
+            number=0, time=0, type=BY_NUMBER[header[1]], params={}, process=process, container=container, uid=header[7]
         )
 
-    def _program_started(self, kind: EventType, header: tuple[int, ...], batch: bytes, offset: int) -> list[Event]:
-        """Handle the start of a program, or (no event) a process that runs one already."""
-        length, _, _, time, start, cgroup_id, hierarchy, uid, pid, _, _, _, _ = header
+    def program_event(self, started: Started, batch: bytes, offset: int) -> list[Event]:
+        """Make the event of a program's start, if rules look at such ones; return what can be judged now."""
+        kind = BY_NUMBER[started.header[1]]
+        params = LazyParameters(kind, batch[offset : offset + started.header[0]], started.result)
+        return self._event(kind, started.header, params, started.process, started.full_id)
+
+    def _program_started(self, kind: EventType, header: tuple[int, ...], batch: bytes, offset: int) -> Started:
+        """Handle the start of a program, or a process that runs one already."""
+        _, _, _, time, start, cgroup_id, hierarchy, uid, pid, _, _, _, _ = header
         record = self._programs.read(kind, batch, offset)
         full_id = record.texts.container_id
         self._remember_cgroup(hierarchy, cgroup_id, full_id)
         program = record.program(uid, time if kind.is_event else 0)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
-        if not kind.is_event:
-            return []
-        params = LazyParameters(kind, batch[offset : offset + length], record.result)
-        return self._event(kind, header, params, process, full_id)
+        return Started(header, process, full_id, record.result)
 
-    def _process_record(self, kind: EventType, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
+    def _process_record(
+        self, kind: EventType, header: tuple[int, ...], values: dict[str, Any], noted: Process | None
+    ) -> list[Event]:
         """Handle what a process did: keep the tree, then make the event if rules look at it."""
         _, number, _, _, start, cgroup_id, hierarchy, _, pid, _, _, _, _ = header
         full_id = self._cgroups.get((hierarchy, cgroup_id))
-        process = self._known_process(pid, start)
+        process = noted or self._known_process(pid, start)
         if full_id is None:
             full_id = process.container_id
-        if number in _FORKS:
+        if noted is not None:
+            pass
+        elif number in _FORKS:
             self.tree.forked(process, values, full_id)
         elif number == _EXIT:
             self.tree.ended(process)

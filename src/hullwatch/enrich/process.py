@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 
 class ProcessKey(NamedTuple):
@@ -16,13 +19,15 @@ class Program:
     """What a process runs since its last exec; never changed, replaced by the next exec.
 
     ``comm`` is the kernel's name of at most 15 bytes (``proc.name``), ``exe`` the first argument,
-    ``args`` the others, ``exepath`` the executable's path from the kernel.
+    ``args`` the others, ``exepath`` the executable's path from the kernel. ``content`` is equal where all
+    that a record says of a program is, but for ids, times and inodes; empty where that is not known.
     """
 
     __slots__ = (
         "args",
         "comm",
         "command_line",
+        "content",
         "cwd",
         "exe",
         "exe_ino",
@@ -59,6 +64,7 @@ class Program:
         exe_ino_ctime: int = 0,
         exe_ino_mtime: int = 0,
         time: int = 0,
+        content: tuple[object, ...] = (),
     ) -> None:
         """Take what an exec tells.
 
@@ -80,6 +86,7 @@ class Program:
             exe_ino_ctime: ns since the epoch.
             exe_ino_mtime: ns since the epoch.
             time: of the exec, ns since boot; 0 for a process that ran before.
+            content: equal whenever this program is started in this way; empty if that cannot be told.
         """
         self.comm = comm
         self.command_line = ""  # made when it is first asked for
@@ -99,35 +106,52 @@ class Program:
         self.exe_ino_ctime = exe_ino_ctime
         self.exe_ino_mtime = exe_ino_mtime
         self.time = time
+        self.content = content
+
+
+_NO_CHILDREN: AbstractSet[Process] = frozenset()  # most processes have none, and a set of their own takes time
 
 
 class Process:
-    """One process: its identity, its parent, and what it runs now; ``children`` are those that are still remembered."""
+    """One process: its identity, its parent, and what it runs now.
 
-    __slots__ = ("alive", "children", "container_id", "depth", "key", "parent", "program", "vpid")
+    ``children`` are those that are still remembered; ``ancestry`` is what ``Ancestries`` gave, 0 when it has to be
+    asked again.
+    """
+
+    __slots__ = ("alive", "ancestry", "children", "container_id", "depth", "key", "parent", "program", "vpid")
 
     def __init__(self, key: ProcessKey, parent: Process | None, program: Program, container_id: str = "") -> None:
         """Enter a process below its parent."""
         self.key = key
         self.parent: Process | None = None
-        self.children: set[Process] = set()
+        self.children = _NO_CHILDREN
         self.program = program
         self.container_id = container_id  # 64 digits; empty on the host
         self.vpid = key.pid
         self.alive = True
         self.depth = 0
+        self.ancestry = 0
         self.hang_below(parent)
 
     def hang_below(self, parent: Process | None) -> None:
         """Make another process, or none, the parent."""
         if self.parent is not None:
-            self.parent.children.discard(self)
+            self.parent.let_go(self)
         self.parent = parent
         if parent is None:
             self.depth = 0
         else:
             self.depth = parent.depth + 1
-            parent.children.add(self)
+            if isinstance(parent.children, set):
+                parent.children.add(self)
+            else:
+                parent.children = {self}
+
+    def let_go(self, child: Process) -> None:
+        """Forget a child."""
+        if isinstance(self.children, set):
+            self.children.discard(child)
 
     def descendants(self) -> list[Process]:
         """Return the children, their children and so on, in no order."""

@@ -5,6 +5,7 @@ Programs start again and again with the same names and arguments, so their texts
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,8 +31,12 @@ _LONGEST_KEPT = 2048  # bytes; so that hostile arguments cannot fill the memory
 
 
 class ProgramTexts(NamedTuple):
-    """What the variable part of a record says, but for the ancestors; ``container_id`` is empty on the host."""
+    """What the variable part of a record says, but for the ancestors; ``container_id`` is empty on the host.
 
+    Texts that differ have different numbers.
+    """
+
+    number: int
     comm: str
     exe: str
     args: tuple[str, ...]
@@ -47,6 +52,7 @@ class ProgramRecords:
     def __init__(self) -> None:
         """Start with no texts known."""
         self._known: dict[bytes, ProgramTexts] = {}
+        self._next = itertools.count(1).__next__
 
     def read(self, kind: EventType, batch: bytes, offset: int) -> ProgramRecord:
         """Return the record at an offset, which is whole.
@@ -65,7 +71,7 @@ class ProgramRecords:
         key = batch[offset + _LENGTHS : ancestors]
         texts = self._known.get(key)
         if texts is None:
-            texts = _texts(decode(kind, batch, offset))
+            texts = _texts(self._next(), decode(kind, batch, offset))
             if len(key) <= _LONGEST_KEPT:
                 if len(self._known) >= _TEXTS_KEPT:
                     self._known.clear()
@@ -93,10 +99,12 @@ class ProgramRecord(NamedTuple):
     def program(self, uid: int, time: int) -> Program:
         """Return the program; ``time`` is that of the exec, 0 for a process that ran before."""
         numbers = self.numbers
-        comm, exe, args, exepath, filename, cwd, _ = self.texts
+        number, comm, exe, args, exepath, filename, cwd, _ = self.texts
+        content = number, numbers[_TTY], numbers[_GID], numbers[_LOGINUID], numbers[_FLAGS]
         return Program(
             comm, exe, args, exepath, filename, cwd, numbers[_TTY], uid, numbers[_GID], numbers[_LOGINUID],
             numbers[_PGID], numbers[_SID], numbers[_FLAGS], numbers[_INO], numbers[_CTIME], numbers[_MTIME], time,
+            content,
         )  # fmt: skip
 
 
@@ -106,7 +114,7 @@ _TTY, _GID, _LOGINUID, _PGID, _SID, _FLAGS, _INO, _CTIME, _MTIME = (
 )
 
 
-def _texts(values: Mapping[str, Value]) -> ProgramTexts:
+def _texts(number: int, values: Mapping[str, Value]) -> ProgramTexts:
     def text(name: str) -> str:
         value = values[name]
         return value if isinstance(value, str) else ""
@@ -116,6 +124,7 @@ def _texts(values: Mapping[str, Value]) -> ProgramTexts:
     if arguments and not arguments[-1]:
         arguments.pop()  # behind the last end mark
     return ProgramTexts(
+        number=number,
         comm=text("comm"),
         exe=arguments[0] if arguments else text("comm"),
         args=tuple(arguments[1:]),

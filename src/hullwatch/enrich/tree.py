@@ -28,8 +28,8 @@ class ProcessTree:
     """All processes that run, and the last few that ended.
 
     Args:
-        changed: called with each process whose program or line of ancestors has become another one, or that
-            has ended, before anybody is told of the event that did it.
+        changed: called with each process whose line of ancestors has become another one, before anybody is told
+            of the event that did it.
     """
 
     def __init__(self, changed: Callable[[Process], None] = _nobody_asks) -> None:
@@ -57,7 +57,7 @@ class ProcessTree:
     def ran_program(
         self, pid: int, start: int, program: Program, record: ProgramRecord, *, listed: bool = False
     ) -> Process:
-        """Enter what a process runs.
+        """Enter what a process runs; whatever was remembered of it is void, as its descendants are told.
 
         The parent is the one that forked it where that is known: after the parent's end the kernel
         names another, which has nothing to do with how the process came about.
@@ -69,26 +69,31 @@ class ProcessTree:
             record: that told of it.
             listed: whether it was already running, and is an entry of a list of all processes.
         """
-        key = ProcessKey(pid, start)
-        process = self._processes.get(key)
+        process = self.find(pid, start)
         if process is None:
-            process = self._add(key, None, program)
+            process = self._add(ProcessKey(pid, start), None, program)
         process.program = program
         process.container_id = record.texts.container_id
         process.vpid = record.vpid
         if process.parent is None and pid > 1:
             self._adopt(process, record.ancestors)
         if listed:
-            self._listed.add(key)
-        self._tell(process)
+            self._listed.add(process.key)
+        process.ancestry = 0
+        if process.children:
+            self._tell_below(process)
         return process
 
     def _tell(self, process: Process) -> None:
         """Tell of a change that everything below a process shares."""
+        process.ancestry = 0
         self._changed(process)
-        if process.children:
-            for one in process.descendants():
-                self._changed(one)
+        self._tell_below(process)
+
+    def _tell_below(self, process: Process) -> None:
+        for one in process.descendants():
+            one.ancestry = 0
+            self._changed(one)
 
     def _adopt(self, process: Process, ancestors: bytes) -> None:
         """Hang a process below the ancestors that the kernel named; unknown ones are entered by their key."""
@@ -135,7 +140,6 @@ class ProcessTree:
         if not process.alive:
             return
         process.alive = False
-        self._changed(process)
         self._ended.append(process.key)
         if len(self._ended) > ENDED_KEPT:
             self._let_go(self._processes.pop(self._ended.popleft(), None))
@@ -145,7 +149,7 @@ class ProcessTree:
         while process is not None and not process.children and process.key not in self._processes:
             parent = process.parent
             if parent is not None:
-                parent.children.discard(process)
+                parent.let_go(process)
             process = parent
 
     def snapshot_ended(self, started: int) -> int:
@@ -184,4 +188,5 @@ def _renamed(program: Program, comm: str) -> Program:
     renamed = copy.copy(program)
     renamed.comm = comm
     renamed.command_line = ""
+    renamed.content = (*program.content, comm) if program.content else ()
     return renamed

@@ -23,6 +23,18 @@ RESULT = "result"
 """The error of a failed call."""
 
 NOTHING: frozenset[str] = frozenset()  # the event's type, and whether the call failed, say it all
+OF_ANCESTRY = frozenset(
+    [f"proc.{name}" for name in ("name", "exe", "exepath", "args", "cmdline", "exeline", "cmdnargs", "cmdlenargs")]
+    + [f"proc.{name}" for name in ("pname", "pexe", "pexepath", "pcmdline", "cwd", "tty")]
+    + [f"proc.{name}" for name in ("aname", "aexe", "aexepath", "acmdline", "aargs")]
+    + [f"proc.is_exe_{name}" for name in ("writable", "upper_layer", "lower_layer", "from_memfd")]
+    + ["proc.is_container_entry", "proc.is_container_healthcheck", "user.uid", "user.loginuid", "group.gid"]
+)
+"""Fields of the process that are the same for all of one ancestry (``enrich/ancestry.py``), container and user.
+
+The others of the process may differ, as its id does; all of the container's are the same.
+"""
+_OF_CONTAINER_GROUPS = frozenset({"container", "k8s"})
 _OF_PROCESS = frozenset({PROCESS})
 _OF_PEER = frozenset({PEER})
 _PROCESS_GROUPS = frozenset({"proc", "container", "k8s"})
@@ -111,6 +123,11 @@ def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool)
     if name in {"evt.arg", "evt.rawarg"}:
         return _of_argument(argument or "", kind.layout)
     return None
+
+
+def is_of_ancestry(field: Field) -> bool:
+    """Tell whether a field of the process is the same for all of one ancestry, container and effective user."""
+    return field.function is None or field.name in OF_ANCESTRY or field.group in _OF_CONTAINER_GROUPS
 
 
 def result_parameter(layout: Layout) -> str | None:

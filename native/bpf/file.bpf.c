@@ -2,6 +2,7 @@
 /* Files: the open family, when the call has ended. */
 #include "descriptor.h"
 #include "path.h"
+#include "ruled_out.h"
 
 #define FMODE_CREATED 0x100000 /* the kernel's note in an open file that this call made it */
 
@@ -56,6 +57,28 @@ static __always_inline __u32 fill_opened_file(struct scratch *scratch, struct ta
 	return append_path(scratch, position, (struct path *)__builtin_preserve_access_index(&file->f_path), task);
 }
 
+/* The fingerprint of a call that opened a file; 0 when it cannot be remembered. */
+static __always_inline __u64 fingerprint_open(struct task_struct *task, struct record_open *record)
+{
+	struct remembering *remembering = get_remembering();
+	__u64 fingerprint;
+	struct inode *inode;
+	struct file *file;
+
+	if (!remembering || !remembering->generation || !bpf_rdonly_cast)
+		return 0;
+	file = TYPED(struct file, file_of_descriptor(task, record->fd));
+	inode = file->f_inode;
+	fingerprint = mix(remembering->secret, remembering->generation);
+	fingerprint = mix_process(fingerprint, task, &record->header);
+	fingerprint = mix(fingerprint, (__u64)record->flags << 32 | record->mode);
+	fingerprint = mix(fingerprint, (__u64)record->dirfd << 32 | file->f_mode);
+	fingerprint = mix(fingerprint, inode->i_ino);
+	fingerprint = mix(fingerprint, (__u64)inode->i_generation << 32 | inode->i_sb->s_dev);
+	fingerprint = mix(fingerprint, (__u64)inode->i_mode << 8 | overlay_layer(inode));
+	return mix_path(fingerprint, task, &file->f_path);
+}
+
 static __always_inline int report_open(__u16 type, enum event_index index, long result, long dirfd, const void *name,
 				       __u64 flags, __u64 mode)
 {
@@ -75,7 +98,13 @@ static __always_inline int report_open(__u16 type, enum event_index index, long 
 	record->ino = 0;
 	record->dev = 0;
 	record->inode_mode = 0;
+	record->fingerprint = 0;
 	if (result >= 0) {
+		record->fingerprint = fingerprint_open(task, record);
+		if (record->fingerprint && is_ruled_out(record->fingerprint)) {
+			count_drop(index, DROP_RULED_OUT);
+			return 0;
+		}
 		length = fill_opened_file(scratch, task, result, position);
 	} else {
 		record->header.flags |= RECORD_USER_MEMORY;

@@ -52,6 +52,7 @@ struct css_set {
 };
 
 struct qstr {
+	__u32 hash;
 	__u32 len;
 	const unsigned char *name;
 };
@@ -63,6 +64,7 @@ struct vfsmount {
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
+	int mnt_id;
 	struct vfsmount mnt;
 };
 
@@ -81,6 +83,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
+	__u32 i_generation;
 	__s64 i_mtime_sec;
 	__s64 i_ctime_sec;
 	__u32 i_mtime_nsec;
@@ -182,12 +185,18 @@ struct thread_info {
 	__u32 status;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	int pid;
 	int tgid;
 	int exit_code;
 	struct task_struct *real_parent;
+	struct list_head children;
+	__u64 self_exec_id;
 	struct task_struct *group_leader;
 	__u64 start_boottime;
 	const struct cred *cred;

@@ -61,6 +61,8 @@ int BPF_PROG(handle_exec, struct task_struct *leader, int old_pid, struct linux_
 	struct record_program *record;
 	__u32 position = sizeof(*record);
 
+	if (task->children.next != (void *)&task->children) /* their parent is another one from now on */
+		begin_generation();
 	if (!scratch || is_own_process(task, is_execveat ? INDEX_EXECVEAT : INDEX_EXECVE))
 		return 0;
 	record = (struct record_program *)scratch->record;

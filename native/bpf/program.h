@@ -3,11 +3,10 @@
 #pragma once
 
 #include "path.h"
+#include "ruled_out.h"
 
 #define ANCESTOR_MAXIMUM 8
 #define PIDTYPE_TGID 1 /* enum pid_type of the kernel */
-#define PIDTYPE_PGID 2
-#define PIDTYPE_SID 3
 #define NOT_SET 0xffffffffu
 #define NANOSECONDS 1000000000ull
 #define CTIME_QUERIED 0x80000000u /* a note of the kernel in the highest bit of i_ctime_nsec */

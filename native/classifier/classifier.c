@@ -33,6 +33,9 @@ struct hw_classifier {
 	struct cache signatures;
 	struct cache dead;
 	uint64_t key[2];
+	uint64_t ruled_out[HW_TOLD]; /* to be told */
+	uint32_t ruled_out_count;
+	uint64_t told[HW_TOLD]; /* by the lowest bits of the fingerprint: it is long in coming back */
 };
 
 static uint16_t read_u16(const uint8_t *at)
@@ -113,6 +116,14 @@ static uint64_t record_length(const uint8_t *batch, uint64_t size, uint64_t offs
 		return 0;
 	length = read_u32(batch + offset);
 	return length < HEADER_SIZE || length % 8 || length > size - offset ? 0 : length;
+}
+
+static uint64_t read_u64(const uint8_t *at)
+{
+	uint64_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
 }
 
 static uint64_t space_of(uint32_t kind, uint32_t space)
@@ -284,13 +295,28 @@ static int32_t kind_of(const struct hw_type *type, const uint8_t *record, uint64
 	return type->succeeded;
 }
 
+/* Keep the fingerprint of a record that was ruled out, to be told to the sensor. */
+static void keep_fingerprint(struct hw_classifier *classifier, uint64_t fingerprint)
+{
+	uint64_t *told = &classifier->told[fingerprint & (HW_TOLD - 1)];
+
+	if (!fingerprint || *told == fingerprint || classifier->ruled_out_count == HW_TOLD)
+		return;
+	*told = fingerprint;
+	classifier->ruled_out[classifier->ruled_out_count++] = fingerprint;
+}
+
 /* Whether a record of a plain type, or one that is noted, is ruled out; see is_ruled_out. */
 static int is_nothing(struct hw_classifier *classifier, const struct hw_type *type, const uint8_t *record,
 		      uint64_t length, struct hw_survivor *one)
 {
 	int32_t kind = kind_of(type, record, length);
 
-	return kind < 0 || is_ruled_out(classifier, (uint32_t)kind, record, length, one);
+	if (kind >= 0 && !is_ruled_out(classifier, (uint32_t)kind, record, length, one))
+		return 0;
+	if (type->fingerprint && length >= type->shortest && (kind < 0 || classifier->kinds[kind].is_told))
+		keep_fingerprint(classifier, read_u64(record + type->fingerprint));
+	return 1;
 }
 
 /* Look at a record that the caller has to see in its turn. */
@@ -430,6 +456,15 @@ void hw_forget_cgroup(struct hw_classifier *classifier, uint64_t id, uint32_t hi
 void hw_forget_processes(struct hw_classifier *classifier)
 {
 	contexts_forget_all(&classifier->contexts);
+}
+
+uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerprints)
+{
+	uint32_t count = classifier->ruled_out_count;
+
+	memcpy(fingerprints, classifier->ruled_out, count * sizeof(*fingerprints));
+	classifier->ruled_out_count = 0;
+	return count;
 }
 
 void hw_take_counts(struct hw_classifier *classifier, uint64_t *counts)

@@ -17,6 +17,7 @@
 #define HW_CLASSES (1 << 14) /* classes of a domain, 0 (unknown) among them */
 #define HW_KINDS 255
 #define HW_SURVIVORS 256 /* of one call */
+#define HW_TOLD 4096	 /* fingerprints between two calls of hw_take_ruled_out; a power of two */
 
 /*
  * Stand for the kind of a survivor: a record that the caller has to see before the next one is looked at; one that
@@ -46,6 +47,7 @@ struct hw_kind {
 	struct hw_piece scalars[HW_SCALARS];
 	uint32_t string_count;
 	struct hw_string strings[HW_STRINGS];
+	uint32_t is_told; /* whether ruled out calls of this kind are told by their fingerprints */
 };
 
 struct hw_type {
@@ -56,6 +58,7 @@ struct hw_type {
 	uint32_t sign;	   /* offset of the result's highest byte; 0 without a result */
 	int32_t succeeded; /* kind of calls that succeeded, or of all; -1: no condition can hold */
 	int32_t failed;
+	uint32_t fingerprint; /* offset of what the sensor can remember a successful call by; 0: nothing */
 };
 
 struct hw_survivor {
@@ -116,6 +119,9 @@ void hw_forget_process(struct hw_classifier *classifier, uint64_t start, uint32_
 void hw_forget_container(struct hw_classifier *classifier, uint32_t container);
 void hw_forget_cgroup(struct hw_classifier *classifier, uint64_t id, uint32_t hierarchy);
 void hw_forget_processes(struct hw_classifier *classifier);
+
+/* Gives fingerprints of calls that were ruled out since the last call, HW_TOLD at most; returns how many. */
+uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerprints);
 
 /* Gives how many events of each type there were since the last call, in the order of `types` of hw_new. */
 void hw_take_counts(struct hw_classifier *classifier, uint64_t *counts);

@@ -121,12 +121,18 @@ static void obey(const struct record_header *header, void *context)
 {
 	struct sensor *sensor = context;
 	const struct record_interest *interest = (const void *)header;
+	const struct record_fingerprints *found = (const void *)header;
 
 	if (header->type == EVENT_CONTROL_INTEREST && header->length >= sizeof(*interest) + interest->types_length) {
 		programs_set_interest(sensor->programs, (const void *)(interest + 1), interest->types_length / 2);
 		if (!sensor->attached)
 			programs_attach(sensor->programs);
 		sensor->attached = true;
+	} else if (header->type == EVENT_CONTROL_RULED_OUT &&
+		   header->length >= sizeof(*found) + found->fingerprints_length) {
+		programs_rule_out(sensor->programs, (const void *)(found + 1), found->fingerprints_length / 8);
+	} else if (header->type == EVENT_CONTROL_FORGET) {
+		programs_forget(sensor->programs);
 	} else if (header->type == EVENT_CONTROL_SNAPSHOT && sensor->attached) {
 		programs_snapshot(sensor->programs, own_queue(sensor));
 	} else {

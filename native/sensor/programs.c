@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "handlers.h"
@@ -17,6 +19,7 @@
 #define RING_BYTES_MAXIMUM (4u << 20)
 #define RING_BYTES_MINIMUM (256u << 10)
 #define SNAPSHOT_READ_BYTES (128 * 1024)
+#define RULED_OUT_ENTRIES 65536 /* as in ruled_out.h */
 
 /* As in event.h, which only BPF programs can include. */
 struct settings {
@@ -31,11 +34,18 @@ struct counters {
 	__u64 dropped[INDEX_COUNT][DROP_REASON_COUNT];
 };
 
+struct remembering {
+	__u64 generation;
+	__u64 secret;
+};
+
 struct programs {
 	struct sensor_programs *skeleton;
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
 	int cpus;
+	__u64 *ruled_out; /* the kernel's own table, as is what follows */
+	struct remembering *remembering;
 	struct counters *counters; /* one for each CPU, to read them into */
 };
 
@@ -121,6 +131,24 @@ static void write_settings(struct programs *programs, const struct options *opti
 		fail("the settings can not be written into the kernel: %s", strerror(errno));
 }
 
+static void *map_memory(const struct bpf_map *map, size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (memory == MAP_FAILED)
+		fail("the table %s can not be mapped: %s", bpf_map__name(map), strerror(errno));
+	return memory;
+}
+
+static void map_ruled_out(struct programs *programs)
+{
+	programs->ruled_out = map_memory(programs->skeleton->maps.ruled_out, RULED_OUT_ENTRIES * sizeof(__u64));
+	programs->remembering = map_memory(programs->skeleton->maps.remembering_buffer, sizeof(*programs->remembering));
+	if (getrandom(&programs->remembering->secret, sizeof(programs->remembering->secret), 0) !=
+	    sizeof(programs->remembering->secret))
+		fail("there are no random numbers: %s", strerror(errno));
+}
+
 /* A program for a hook that this kernel has not would keep all others from being loaded. */
 static void leave_out_missing_hooks(struct sensor_programs *skeleton)
 {
@@ -164,6 +192,7 @@ struct programs *programs_load(const struct options *options, struct queue *queu
 		     strerror(-error), last_warning[0] ? last_warning : "no reason given");
 	make_rings(programs, options, queues);
 	write_settings(programs, options);
+	map_ruled_out(programs);
 	return programs;
 }
 
@@ -214,6 +243,20 @@ void programs_set_interest(struct programs *programs, const __u16 *types, size_t
 		else if (bpf_map_update_elem(table, &handler->syscall, &descriptor, BPF_ANY))
 			fail("the program %s can not be switched on: %s", handler->program, strerror(errno));
 	}
+}
+
+/* Calls with these fingerprints are not sent again, until their places are taken by others. */
+void programs_rule_out(struct programs *programs, const __u64 *fingerprints, size_t count)
+{
+	for (size_t one = 0; one < count; one++)
+		__atomic_store_n(&programs->ruled_out[fingerprints[one] & (RULED_OUT_ENTRIES - 1)], fingerprints[one],
+				 __ATOMIC_RELAXED);
+}
+
+/* The first call begins the remembering. */
+void programs_forget(struct programs *programs)
+{
+	__atomic_fetch_add(&programs->remembering->generation, 1, __ATOMIC_RELAXED);
 }
 
 void programs_drain(struct programs *programs)

@@ -77,7 +77,7 @@ class Watch:
         )
         every = settings.rules.match == "all"
         self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
-        self._sensor = Sensor(supervisor, self._stream.wanted)
+        self._sensor = Sensor(supervisor, self._stream.wanted, pushdown=settings.sensor.pushdown)
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
@@ -132,6 +132,9 @@ class Watch:
     def _feed(self, batch: bytes) -> None:
         """Judge a batch of records: the one place where the stream goes through the pipeline."""
         self._delivery.matches(self._stream.feed(batch))
+        voided, fingerprints = self._stream.take_ruled_out()
+        if voided or fingerprints:
+            self._sensor.rule_out(fingerprints, voided=voided)
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""

@@ -16,6 +16,7 @@ class Counters(msgspec.Struct, kw_only=True):
         events: events that rules saw, by type.
         dropped: what was lost, by (type, reason); a type that is not known is ``*``.
         excluded: events of Hullwatch's own processes, left out on purpose, by type.
+        ruled_out: events that the kernel left out, because no rule can match them, by type.
         alerts: alerts by rule.
         priorities: alerts by priority, as Falco writes it (``Warning``).
         alerts_lost: alerts that an output could not deliver, by reason.
@@ -33,6 +34,7 @@ class Counters(msgspec.Struct, kw_only=True):
     events: dict[str, int] = {}
     dropped: dict[tuple[str, str], int] = {}
     excluded: dict[str, int] = {}
+    ruled_out: dict[str, int] = {}
     alerts: dict[str, int] = {}
     priorities: dict[str, int] = {}
     alerts_lost: dict[str, int] = {}
@@ -87,6 +89,7 @@ class Counters(msgspec.Struct, kw_only=True):
             "events_by_type": dict(sorted(self.events.items())),
             "dropped": dropped,
             "excluded": sum(self.excluded.values()),
+            "ruled_out": dict(sorted(self.ruled_out.items())),
             "alerts": sum(self.alerts.values()),
             "alerts_by_rule": dict(sorted(self.alerts.items())),
             "alerts_lost": dict(sorted(self.alerts_lost.items())),

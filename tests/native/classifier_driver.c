@@ -37,11 +37,13 @@ static void layout(void)
 	SIZE(hw_type);
 	PLACE(hw_type, sign);
 	PLACE(hw_type, failed);
+	PLACE(hw_type, fingerprint);
 	SIZE(hw_kind);
 	PLACE(hw_kind, scalar_count);
 	PLACE(hw_kind, scalars);
 	PLACE(hw_kind, string_count);
 	PLACE(hw_kind, strings);
+	PLACE(hw_kind, is_told);
 	SIZE(hw_piece);
 	SIZE(hw_string);
 	SIZE(hw_survivor);
@@ -64,6 +66,7 @@ static void layout(void)
 	NUMBER(HW_CLASSES);
 	NUMBER(HW_KINDS);
 	NUMBER(HW_SURVIVORS);
+	NUMBER(HW_TOLD);
 	NUMBER(HW_STATE);
 	NUMBER(HW_BROKEN);
 	NUMBER(HW_NOTED);
@@ -317,6 +320,10 @@ static void learn_nonsense(struct hw_classifier *classifier, const uint8_t *byte
 	uint64_t offset = offsets[below(7)];
 	uint32_t kind = (uint32_t)below(classifier->kind_count);
 
+	static uint64_t fingerprints[HW_TOLD];
+
+	if (!below(3) && hw_take_ruled_out(classifier, fingerprints) > HW_TOLD)
+		fail("there are too many fingerprints");
 	hw_learn_scalars(classifier, kind, bytes, size, offset, some_class());
 	hw_learn_string(classifier, kind, (uint32_t)below(HW_STRINGS + 1), bytes, size, offset, some_class());
 	if (!below(9))

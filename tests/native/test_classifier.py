@@ -109,9 +109,11 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
     assert header.size == HEADER.size
     before_type = struct.calcsize("<" + "".join({"u32": "I"}[kind] for _, kind in HEADER_FIELDS[:1]))
     assert told == {
-        "hw_type": native.TYPE.size, "hw_type.sign": 16, "hw_type.failed": native.TYPE.size - 4,
+        "hw_type": native.TYPE.size, "hw_type.sign": 16, "hw_type.failed": native.TYPE.size - 8,
+        "hw_type.fingerprint": native.TYPE.size - 4,
         "hw_kind": native.KIND.size, "hw_kind.scalar_count": 12, "hw_kind.scalars": 16,
         "hw_kind.string_count": 16 + 8 * plan.MAXIMUM_SCALARS, "hw_kind.strings": 20 + 8 * plan.MAXIMUM_SCALARS,
+        "hw_kind.is_told": native.KIND.size - 4,
         "hw_piece": 8, "hw_string": 12,
         "hw_survivor": native.SURVIVOR.size, "hw_survivor.number": 8, "hw_survivor.kind": 16,
         "hw_survivor.process": 20, "hw_survivor.scalars": 24, "hw_survivor.strings": 28,
@@ -121,7 +123,8 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
         "hw_call.list": native.CALL.size,
         "HW_CONTEXT_SIZE": recipe.CONTEXT_END - recipe.CONTEXT_BEGIN, "HW_STRINGS": plan.STRING_SLOTS,
         "HW_SCALARS": plan.MAXIMUM_SCALARS, "HW_CLASSES": classifier.MAXIMUM_CLASSES + 1,
-        "HW_KINDS": native.MAXIMUM_KINDS, "HW_SURVIVORS": native.SURVIVORS, "HW_STATE": classifier.STATE,
+        "HW_KINDS": native.MAXIMUM_KINDS, "HW_SURVIVORS": native.SURVIVORS, "HW_TOLD": native.TOLD,
+        "HW_STATE": classifier.STATE,
         "HW_BROKEN": classifier.BROKEN, "HW_NOTED": classifier.NOTED,
         "HW_PLAIN": recipe.StateChange.NONE, "HW_NOTE": recipe.StateChange.CHILD,
         "HW_NOTE_END": recipe.StateChange.END, "HW_STOP": recipe.StateChange.ANY,

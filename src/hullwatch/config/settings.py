@@ -66,6 +66,15 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sensor: Annotated[str, _help("The sensor program; empty: the installed one.")] = ""
 
 
+class SensorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the sensor sends."""
+
+    pushdown: Annotated[
+        bool,
+        _help("Leave out in the kernel what rules cannot match; false: send every call of the types they ask for."),
+    ] = True
+
+
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Waiting for the metadata of a container."""
 
@@ -98,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mask: MaskSettings = MaskSettings()
     docker: DockerSettings = DockerSettings()
     engine: EngineSettings = EngineSettings()
+    sensor: SensorSettings = SensorSettings()
     hold: HoldSettings = HoldSettings()
     directories: DirectorySettings = DirectorySettings()
     run: RunSettings = RunSettings()

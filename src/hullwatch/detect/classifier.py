@@ -142,6 +142,10 @@ class Classifier(Protocol):
         """Return how many events of each type number there were since the last call."""
         ...
 
+    def take_ruled_out(self) -> bytes:
+        """Return fingerprints of calls that were ruled out since the last call, as u64 numbers behind each other."""
+        ...
+
     def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
         """Remember the classes of a process context, one for each kind.
 
@@ -334,6 +338,10 @@ class PythonClassifier(Classifier):
         for number in counts:
             self._counts[number] = 0
         return counts
+
+    def take_ruled_out(self) -> bytes:
+        """Return nothing: to find the fingerprints would cost every record more than it saves."""
+        return b""
 
     def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
         """Remember the classes of a process context; see ``Classifier.learn_process``."""

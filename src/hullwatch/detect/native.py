@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hullwatch.detect.automaton import make_automaton
 from hullwatch.detect.classifier import Classifier, Survivor
-from hullwatch.detect.recipe import recipe, result_offset, state_of
+from hullwatch.detect.recipe import fingerprint_offset, is_told, recipe, result_offset, state_of
 from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
@@ -22,13 +22,14 @@ LIBRARY = "libhullwatch-classifier.so"
 MAXIMUM_KINDS = 255
 
 # As in native/classifier/classifier.h; tests/native/test_classifier.py compares them.
-TYPE = struct.Struct("<IIIIIii")
-KIND = struct.Struct("<IIII12II6I")
+TYPE = struct.Struct("<IIIIIiiI")
+KIND = struct.Struct("<IIII12II6II")
 CALL = struct.Struct("<QQQQII")
 _ASKED = struct.Struct("<QQQ")
 _ANSWERED = struct.Struct("<16xQQII")
 SURVIVOR = struct.Struct("<QQiIIIII")
 SURVIVORS = 256
+TOLD = 4096
 _NONE = -1
 _PACKED = 4096
 
@@ -56,6 +57,7 @@ def library() -> Any:
         "hw_forget_container": (None, [pointer, number]),
         "hw_forget_cgroup": (None, [pointer, size, number]),
         "hw_forget_processes": (None, [pointer]),
+        "hw_take_ruled_out": (number, [pointer, pointer]),
         "hw_take_counts": (None, [pointer, pointer]),
     }
     for name, (result, arguments) in signatures.items():
@@ -85,6 +87,7 @@ class NativeClassifier(Classifier):
         self._call = ctypes.create_string_buffer(CALL.size + SURVIVORS * SURVIVOR.size)
         self._survivors = memoryview(self._call)[CALL.size :]
         self._counts = (ctypes.c_uint64 * len(EVENTS))()
+        self._ruled_out = ctypes.create_string_buffer(8 * TOLD)
         self._classify = self._library.hw_classify
         self._learn_process = self._library.hw_learn_process
         self._packed: dict[tuple[int, ...], bytes] = {}  # classes of processes
@@ -130,6 +133,11 @@ class NativeClassifier(Classifier):
         """Return how many events of each type number there were since the last call."""
         self._library.hw_take_counts(self._handle, self._counts)
         return {kind.number: count for kind, count in zip(EVENTS, self._counts, strict=True) if count}
+
+    def take_ruled_out(self) -> bytes:
+        """Return fingerprints of calls that were ruled out since the last call, as u64 numbers behind each other."""
+        count = self._library.hw_take_ruled_out(self._handle, self._ruled_out)
+        return self._ruled_out.raw[: 8 * count] if count else b""
 
     def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
         """Remember the classes of a process context; see ``Classifier.learn_process``."""
@@ -183,7 +191,7 @@ def _type(name: str, plan: Plan, places: dict[int, int]) -> bytes:
     succeeded, failed = (_NONE if one is None else places[id(one)] for one in both)
     return TYPE.pack(
         kind.number, is_sensor_event, state_of(kind), HEADER.size + kind.layout.fixed.size,
-        result + 7 if result else 0, succeeded, failed,
+        result + 7 if result else 0, succeeded, failed, fingerprint_offset(kind.layout),
     )  # fmt: skip
 
 
@@ -197,5 +205,5 @@ def _kind(kind: Kind) -> bytes:
     ]
     return KIND.pack(
         where.fixed_end, where.lengths, kind.scalars.decides, len(where.scalars),
-        *scalars, *[0] * (12 - len(scalars)), len(where.strings), *strings, *[0] * (6 - len(strings)),
+        *scalars, *[0] * (12 - len(scalars)), len(where.strings), *strings, *[0] * (6 - len(strings)), is_told(kind),
     )  # fmt: skip

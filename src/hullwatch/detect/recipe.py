@@ -85,6 +85,25 @@ class Recipe(NamedTuple):
     strings: tuple[StringPlace, ...]
 
 
+FINGERPRINT = "fingerprint"
+# What the kernel makes a fingerprint of, besides the process (native/bpf/ruled_out.h).
+_FINGERPRINTED = frozenset({"dirfd", "name", "flags", "mode", "dev", "ino", "inode_mode"})
+
+
+def fingerprint_offset(layout: Layout) -> int:
+    """Return where the fingerprint of a call lies, by which the sensor can remember it; 0 if it has none."""
+    return scalar_offset(layout, FINGERPRINT)[0] if FINGERPRINT in layout.scalars else 0
+
+
+def is_told(kind: Kind) -> bool:
+    """Tell whether calls of a kind that are ruled out can be left out by their fingerprints.
+
+    A condition that looks at anything else, as the number of the descriptor, could hold for the next such call.
+    """
+    used = {*kind.scalar_names, *(string.name for string in kind.strings)}
+    return kind.failed is False and used <= _FINGERPRINTED
+
+
 def result_offset(layout: Layout) -> int:
     """Return where the result lies, a signed number of 8 bytes; 0 for events that have none."""
     name = result_parameter(layout)

@@ -99,6 +99,16 @@ class Stream:
         self.assembler.wanted = self.engine.wanted
         self._decide()
 
+    def take_ruled_out(self) -> tuple[bool, bytes]:
+        """Return what a sensor can do without from now on.
+
+        Returns:
+            Whether all that was told before is void, and the fingerprints of calls that no rule can match, as u64
+            numbers behind each other.
+        """
+        voided, self._contexts.voided = self._contexts.voided, False
+        return voided, self.classifier.take_ruled_out()
+
     def feed(self, batch: bytes) -> Iterator[Match]:
         """Yield the matches of a batch of records, in order.
 
@@ -165,7 +175,8 @@ class Stream:
         kind = BY_NUMBER[header[1]]
         container = assembler.gate.settled(full_id)
         if container is None or not kind.is_event:
-            self._contexts.forget_process(process)
+            self.classifier.forget_process(process.key.start, process.key.pid)
+            self._contexts.voided |= not kind.is_event  # an exec makes other fingerprints by itself
             return self._matches(assembler.program_event(started, batch, offset) if kind.is_event else [])
         mask = self._masks.mask(process, container, header[7], lambda: assembler.around(header, process, container))
         self._learn_process(batch, offset, mask, container, alone=True)
@@ -273,7 +284,7 @@ class _Remembered(Contexts):
     """Lets the classifier forget what is no longer true of processes.
 
     Attributes:
-        forgot: set when it had to forget something.
+        voided: set when something was forgotten, for good; ``forgot`` is for the present call of the classifier.
     """
 
     def __init__(self) -> None:
@@ -281,7 +292,18 @@ class _Remembered(Contexts):
         self._masks: ProcessMasks | None = None
         self._containers: dict[str, int] = {}
         self._next = 1
-        self.forgot = False
+        self._forgot = False
+        self.voided = False
+
+    @property
+    def forgot(self) -> bool:
+        """Whether something was forgotten; then what a classifier has looked at already may be other than it said."""
+        return self._forgot
+
+    @forgot.setter
+    def forgot(self, value: bool) -> None:
+        self._forgot = value
+        self.voided |= value
 
     def use(self, classifier: Classifier, masks: ProcessMasks) -> None:
         """Begin anew with a classifier."""

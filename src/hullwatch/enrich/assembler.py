@@ -33,6 +33,7 @@ CGROUPS_KEPT = 65_536
 _DROP = struct.Struct("<HHIQ")
 _REASONS = {number: name.lower() for name, number in FLAGS["drop_reasons"].items()}
 _OWN_PROCESS = FLAGS["drop_reasons"]["OWN_PROCESS"]
+_RULED_OUT = FLAGS["drop_reasons"]["RULED_OUT"]
 _RING_FULL = FLAGS["drop_reasons"]["RING_FULL"]
 _TOO_LATE = FLAGS["drop_reasons"]["TOO_LATE"]
 _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "clone3"))
@@ -292,6 +293,8 @@ class Assembler:
             kind = BY_NUMBER[number].name if number in BY_NUMBER else "*"
             if reason == _OWN_PROCESS:
                 self.counters.excluded[kind] = self.counters.excluded.get(kind, 0) + more
+            elif reason == _RULED_OUT:
+                self.counters.ruled_out[kind] = self.counters.ruled_out.get(kind, 0) + more
             elif reason == _TOO_LATE:
                 self.counters.out_of_order += more
             else:

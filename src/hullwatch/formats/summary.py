@@ -50,6 +50,7 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
     """Return the single numbers that are worth a line when they are not 0."""
     rows = [
         (sum(counters.excluded.values()), "events of Hullwatch itself, left out"),
+        (sum(counters.ruled_out.values()), "events that the kernel left out, for no rule can match them"),
         (counters.containers_seen, "containers seen"),
         (counters.held, "events that waited for their container's metadata"),
         (counters.held_timeout, "of them judged without it"),

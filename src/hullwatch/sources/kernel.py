@@ -43,6 +43,7 @@ class KernelSource:
         self._socket.settimeout(0)
         self._buffer = bytearray()
         self._chunk = bytearray(_RECEIVE_BYTES)
+        self._unsent = b""  # the rest of an order
 
     def fileno(self) -> int:
         """Return the descriptor to wait for."""
@@ -90,6 +91,25 @@ class KernelSource:
         wanted = [event.number for event in EVENTS if event.syscall and (names is None or event.name in names)]
         self._order(encode("control_interest", types=struct.pack(f"<{len(wanted)}H", *wanted)))
 
+    def forget_ruled_out(self) -> None:
+        """Have the sensor remember what is ruled out from now on, and nothing of before."""
+        self._order(encode(BY_NAME["control_forget"]))
+
+    def rule_out(self, fingerprints: bytes) -> None:
+        """Have the sensor leave out calls with these fingerprints (u64 numbers behind each other), if it listens now.
+
+        A sensor that is behind does not read, and must not be waited for; the calls are told of again.
+        """
+        if self._unsent:
+            self._send_rest()
+        if not self._unsent:
+            self._unsent = encode("control_ruled_out", fingerprints=fingerprints)
+            self._send_rest()
+
+    def _send_rest(self) -> None:
+        with contextlib.suppress(BlockingIOError, InterruptedError):
+            self._unsent = self._unsent[self._socket.send(self._unsent) :]
+
     def request_snapshot(self) -> None:
         """Ask for a list of all running processes, as records in the stream."""
         self._order(encode(BY_NAME["control_snapshot"]))
@@ -99,7 +119,8 @@ class KernelSource:
         # and not for longer than its death takes to be noticed.
         self._socket.settimeout(5)
         try:
-            self._socket.sendall(record)
+            self._socket.sendall(self._unsent + record)
+            self._unsent = b""
         except OSError as error:
             raise StreamEndedError(str(error)) from error
         finally:

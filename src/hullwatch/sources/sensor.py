@@ -33,12 +33,14 @@ class Sensor:
     Args:
         supervisor: that starts it.
         wanted: the event types that rules look at.
+        pushdown: have it leave out calls that were ruled out before.
     """
 
-    def __init__(self, supervisor: Supervisor, wanted: frozenset[str]) -> None:
+    def __init__(self, supervisor: Supervisor, wanted: frozenset[str], *, pushdown: bool = True) -> None:
         """Be due to start at once."""
         self._supervisor = supervisor
         self._wanted = wanted
+        self._pushdown = pushdown
         self._source: KernelSource | None = None
         self._due = 0.0  # when to start, on the monotonic clock
         self._started = 0.0
@@ -61,6 +63,21 @@ class Sensor:
             with contextlib.suppress(StreamEndedError):  # the next read tells
                 self._source.set_interest(names)
 
+    def rule_out(self, fingerprints: bytes, *, voided: bool) -> None:
+        """Have it leave out calls that no rule can match.
+
+        Args:
+            fingerprints: of the calls, as u64 numbers behind each other.
+            voided: whether all that was told before is not so any more.
+        """
+        if self._source is None or not self._pushdown:
+            return
+        with contextlib.suppress(OSError, StreamEndedError):  # the next read tells
+            if voided:
+                self._source.forget_ruled_out()
+            if fingerprints:
+                self._source.rule_out(fingerprints)
+
     def patience(self, now: float) -> float:
         """Return the seconds until it has to be started; infinite while it runs."""
         return float("inf") if self._source is not None else max(0.0, self._due - now)
@@ -78,6 +95,8 @@ class Sensor:
         self._source = KernelSource(self._supervisor.start_sensor())
         with contextlib.suppress(StreamEndedError):  # the next read tells
             self._source.set_interest(self._wanted)
+            if self._pushdown:
+                self._source.forget_ruled_out()
             self._source.request_snapshot()
 
     def read(self) -> list[Frame]:

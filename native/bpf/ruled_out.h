@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Calls that the engine has ruled out are not sent again. A call's fingerprint is made of everything that the engine
+ * can judge it by: who calls and what it runs, how, and which file by which path, the names all the way up to the
+ * process's root. It is made anew for each call, so a rename or a mount anywhere on the way makes it another one. The
+ * record carries it; when the engine has found that no rule can match, the sensor puts it into a table.
+ *
+ * What the engine knows otherwise (a parent that runs another program, a container's labels, rules) is in no call:
+ * when it changes, a new generation begins, and all older fingerprints fit no call any more.
+ */
+#pragma once
+
+#include "event.h"
+
+#define RULED_OUT_ENTRIES 65536 /* a power of two; as in programs.c */
+#define RULED_OUT_DEPTH 24	/* directories; calls for files further down are always sent */
+#define PIDTYPE_PGID 2		/* enum pid_type of the kernel */
+#define PIDTYPE_SID 3
+#define FINGERPRINT_FACTOR 0x9e3779b97f4a7c15ull
+
+/* From kernel 6.2 on; without it nothing is ruled out here. Reads through helpers would cost more than they save. */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+#define TYPED(type, object) ((type *)bpf_rdonly_cast((object), bpf_core_type_id_kernel(type)))
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, RULED_OUT_ENTRIES);
+	__type(key, __u32);
+	__type(value, __u64);
+} ruled_out __weak SEC(".maps");
+
+struct remembering {
+	__u64 generation; /* 0: nothing is to be remembered */
+	__u64 secret;	  /* so that nobody can make a call that has another one's fingerprint */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct remembering);
+} remembering_buffer __weak SEC(".maps");
+
+static __always_inline struct remembering *get_remembering(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&remembering_buffer, &zero);
+}
+
+static __always_inline void begin_generation(void)
+{
+	struct remembering *remembering = get_remembering();
+
+	if (remembering && remembering->generation)
+		__sync_fetch_and_add(&remembering->generation, 1);
+}
+
+static __always_inline __u64 mix(__u64 fingerprint, __u64 value)
+{
+	fingerprint = (fingerprint ^ value) * FINGERPRINT_FACTOR;
+	return fingerprint ^ fingerprint >> 32;
+}
+
+/* Who calls, what it runs, and where: all that a call of its own can change. */
+static __always_inline __u64 mix_process(__u64 fingerprint, struct task_struct *task, struct record_header *header)
+{
+	struct dentry *directory = task->fs->pwd.dentry;
+	struct signal_struct *signal = task->signal;
+
+	fingerprint = mix(fingerprint, directory->d_inode->i_ino);
+	fingerprint = mix(fingerprint, (__u64)directory->d_name.hash << 32 | signal->pids[PIDTYPE_PGID]->numbers[0].nr);
+	fingerprint = mix(fingerprint, signal->pids[PIDTYPE_SID]->numbers[0].nr);
+	fingerprint = mix(fingerprint, header->process_start);
+	fingerprint = mix(fingerprint, (__u64)header->pid << 32 | header->uid);
+	fingerprint = mix(fingerprint, header->cgroup_id ^ (__u64)header->cgroup_hierarchy << 48);
+	return mix(fingerprint, task->self_exec_id << 16 ^ header->type);
+}
+
+/* By which names a file is reached from the process's root; 0 when that is too far. */
+static __always_inline __u64 mix_path(__u64 fingerprint, struct task_struct *task, const struct path *path)
+{
+	struct dentry *entry = path->dentry, *root = task->fs->root.dentry;
+	struct vfsmount *mount = path->mnt, *root_mount = task->fs->root.mnt;
+
+	for (int step = 0; step < RULED_OUT_DEPTH; step++) {
+		if (entry == root && mount == root_mount)
+			return fingerprint ? fingerprint : 1;
+		fingerprint = mix(fingerprint, entry->d_inode->i_ino);
+		if (entry == mount->mnt_root) {
+			struct mount *inner =
+				TYPED(struct mount, (char *)mount - bpf_core_field_offset(struct mount, mnt));
+			struct mount *outer = inner->mnt_parent;
+
+			if (inner == outer)
+				return 0;
+			fingerprint = mix(fingerprint, inner->mnt_id);
+			entry = inner->mnt_mountpoint;
+			mount = &outer->mnt;
+			continue;
+		}
+		fingerprint = mix(fingerprint, (__u64)entry->d_name.hash << 32 | entry->d_name.len);
+		entry = entry->d_parent;
+	}
+	return 0;
+}
+
+static __always_inline int is_ruled_out(__u64 fingerprint)
+{
+	__u32 place = fingerprint & (RULED_OUT_ENTRIES - 1);
+	__u64 *entry = bpf_map_lookup_elem(&ruled_out, &place);
+
+	return entry && *entry == fingerprint;
+}

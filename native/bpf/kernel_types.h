@@ -228,6 +228,21 @@ struct socket {
 	struct sock *sk;
 };
 
+struct sockaddr_un {
+	char sun_path[108];
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[1];
+};
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct path path;
+	struct sock *peer;
+};
+
 struct io_kiocb {
 	__u8 opcode;
 };

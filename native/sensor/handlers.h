@@ -13,7 +13,7 @@ static const struct handler {
 	__u16 event;
 	const char *program;
 } handlers[] = {
-	/* ---- files: open ---- */
+/* ---- files: open ---- */
 #ifdef SYS_open
 	{SYS_open, EVENT_OPEN, "handle_open"},
 	{SYS_creat, EVENT_CREAT, "handle_creat"},
@@ -29,5 +29,10 @@ static const struct handler {
 	{SYS_connect, EVENT_CONNECT, "handle_connect"},
 	{SYS_accept, EVENT_ACCEPT, "handle_accept"},
 	{SYS_accept4, EVENT_ACCEPT4, "handle_accept4"},
+	{SYS_socket, EVENT_SOCKET, "handle_socket"},
+	{SYS_socketpair, EVENT_SOCKETPAIR, "handle_socketpair"},
+	{SYS_bind, EVENT_BIND, "handle_bind"},
+	{SYS_listen, EVENT_LISTEN, "handle_listen"},
+	{SYS_shutdown, EVENT_SHUTDOWN, "handle_shutdown"},
 };
 /* clang-format on */

@@ -79,9 +79,24 @@ _OF_CONNECTION = frozenset(
         *("cip", "sip", "lip", "rip", "cnet", "snet", "lnet", "rnet", "sport", "sproto"),
     )
 )
+_OF_NEW_SOCKET = {
+    "fd.name": frozenset({"domain"}),
+    "fd.nameraw": frozenset({"domain"}),
+    "fd.type": frozenset({"domain"}),
+    "fd.typechar": frozenset({"domain"}),
+    "fd.sockfamily": frozenset({"domain"}),
+    "fd.l4proto": frozenset({"domain", "type", "proto"}),
+    "fd.is_server": NOTHING,
+    "fd.connected": NOTHING,
+}
+_OF_EITHER_END = frozenset({"fd.type", "fd.typechar", "fd.sockfamily", "fd.l4proto", "fd.ip", "fd.net"})
+_REMOTE_IS_SOURCE = {"shut_down": False}  # of layouts whose client is found by the ports, both of them
+_ADDRESS_ONLY = frozenset({"bound", "listening"})
 _SERVER_END = {"connection": "r", "accepted": "l"}  # our end of an accepted connection is the server's
 _CONNECTIONS = frozenset(_SERVER_END)
-_WHOLE = frozenset({"CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "UID", "GID", "UINT64"})
+_WHOLE = frozenset({"CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "UID", "GID", "UINT64"}) | {
+    "INT32", "ENUMFLAGS32", "ENUMFLAGS8",
+}  # fmt: skip
 
 
 def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool) -> Inputs:
@@ -129,12 +144,26 @@ def _of_result(name: str, layout: Layout, *, failed: bool) -> Inputs:
 def _of_descriptor(name: str, layout: Layout, *, failed: bool) -> Inputs:
     if layout.name == "open":
         return NOTHING if failed else _OF_OPENED.get(name)
+    if layout.name == "socket":
+        return NOTHING if failed else _OF_NEW_SOCKET.get(name)
+    if layout.name in _ADDRESS_ONLY:
+        return None
+    if layout.name in _REMOTE_IS_SOURCE:
+        return _of_data(name, remote_is_source=_REMOTE_IS_SOURCE[layout.name])
     if layout.name not in _CONNECTIONS:
+        return NOTHING
+    if layout.name == "accepted" and failed:
         return NOTHING
     if name == "fd.num":
         return None
     end = _SERVER_END[layout.name]
     return _OF_PEER if name in _OF_CONNECTION or name in {f"fd.{end}port", f"fd.{end}proto"} else None
+
+
+def _of_data(name: str, *, remote_is_source: bool) -> Inputs:
+    """Return the inputs where the port of the source, which ``PEER`` leaves out, can be the server's."""
+    remote = {"fd.rip", "fd.rnet"} | (set[str]() if remote_is_source else {"fd.rport", "fd.rproto"})
+    return _OF_PEER if name in _OF_EITHER_END or name in remote else None
 
 
 def _of_argument(argument: str, layout: Layout) -> Inputs:

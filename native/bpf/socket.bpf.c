@@ -104,17 +104,6 @@ int BPF_PROG(handle_listen, struct pt_regs *regs, long result)
 	return 0;
 }
 
-/* A name is at the end that was bound: the other one's, or our own. */
-static __always_inline struct sock *named_end(struct sock *sock)
-{
-	struct sock *peer;
-
-	if (family_of(sock) != FAMILY_UNIX)
-		return sock;
-	peer = unix_peer(sock);
-	return peer && BPF_CORE_READ((struct unix_sock *)peer, addr) ? peer : sock;
-}
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_shutdown, struct pt_regs *regs, long result)
 {

@@ -100,6 +100,17 @@ static __always_inline struct sock *unix_peer(struct sock *sock)
 	return BPF_CORE_READ((struct unix_sock *)sock, peer);
 }
 
+/* The end that has a name: that of the other socket or, where a server sends, our own. */
+static __always_inline struct sock *named_end(struct sock *sock)
+{
+	struct sock *peer;
+
+	if (family_of(sock) != FAMILY_UNIX)
+		return sock;
+	peer = unix_peer(sock);
+	return peer && BPF_CORE_READ((struct unix_sock *)peer, addr) ? peer : sock;
+}
+
 /* ---- from the kernel's socket ---- */
 
 static __always_inline void read_local_ipv4(struct end_ipv4 *end, struct sock *sock)

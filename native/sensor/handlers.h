@@ -34,5 +34,22 @@ static const struct handler {
 	{SYS_bind, EVENT_BIND, "handle_bind"},
 	{SYS_listen, EVENT_LISTEN, "handle_listen"},
 	{SYS_shutdown, EVENT_SHUTDOWN, "handle_shutdown"},
+	{SYS_sendto, EVENT_SENDTO, "handle_sendto"},
+	{SYS_sendmsg, EVENT_SENDMSG, "handle_sendmsg"},
+	{SYS_sendmmsg, EVENT_SENDMMSG, "handle_sendmmsg"},
+	{SYS_recvfrom, EVENT_RECVFROM, "handle_recvfrom"},
+	{SYS_recvmsg, EVENT_RECVMSG, "handle_recvmsg"},
+	{SYS_recvmmsg, EVENT_RECVMMSG, "handle_recvmmsg"},
+	/* A call with two lines can be two events; its program asks which of them are wanted. */
+	{SYS_sendto, EVENT_DNS, "handle_sendto"},
+	{SYS_sendmsg, EVENT_DNS, "handle_sendmsg"},
+	{SYS_sendmmsg, EVENT_DNS, "handle_sendmmsg"},
+	{SYS_recvfrom, EVENT_DNS, "handle_recvfrom"},
+	{SYS_recvmsg, EVENT_DNS, "handle_recvmsg"},
+	{SYS_recvmmsg, EVENT_DNS, "handle_recvmmsg"},
+	{SYS_read, EVENT_DNS, "handle_read_or_write"},
+	{SYS_write, EVENT_DNS, "handle_read_or_write"},
+	{SYS_readv, EVENT_DNS, "handle_readv_or_writev"},
+	{SYS_writev, EVENT_DNS, "handle_readv_or_writev"},
 };
 /* clang-format on */

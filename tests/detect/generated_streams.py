@@ -12,6 +12,7 @@ from hullwatch.enrich.container import Container
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.events.codec import encode
 from hullwatch.fields.address import write_address, write_tuple, write_unix_tuple
+from hullwatch.fields.dns_message import write_message
 from hullwatch.rules.document import Scalar, Source
 from hullwatch.rules.syntax import And, Check, Expression, FieldUse, Not, Or, Place, SourceText, Text, TextList
 from tests.rules.generated_rules import write
@@ -27,7 +28,11 @@ IDS = ("a" * 64, "b" * 64)
 PROCESSES = tuple((10 + number, 100 * number + 1) for number in range(5))
 ADDRESSES = ("10.0.0.1", "10.0.0.2", "::1", "::ffff:10.0.0.1", "192.168.1.9")
 _CALLS = ("open", "openat", "creat", "openat2")
-_SOCKET_CALLS = ("socket", "bind", "listen", "shutdown")
+_SOCKET_CALLS = ("socket", "bind", "listen", "shutdown", "sendto", "recvmsg", "dns")
+_MESSAGES = (
+    write_message("pool.example.com", "A"), write_message("pool.example.com", "A", ("10.0.0.1", "a.b")),
+    write_message("x", "TXT", ("NXDOMAIN",)), b"", b"cut",
+)  # fmt: skip
 _PATTERNS = ("/etc/*", "*passwd", "/home/*/.ssh/*", "/etc/p[a-z]*", "/?tc/shadow", "*", "/etc/\\*")
 _REGEXES = ("/etc/.*", ".*/id_rsa", "/etc/(passwd|shadow)", "/etc/pass.*", "/root/.ssh/[a-z]+_rsa", "/e?tc/passw?d")
 _PREFIXES = ("/etc", "/", "/etc/passwd", "/root/.ssh", "/home/*/.ssh", "etc", "/tmp/")
@@ -106,6 +111,9 @@ _others = st.sampled_from(
         _check("evt.rawarg.domain", "=", "2"), _check("fd.type", "=", "unix"), _check("fd.typechar", "=", "o"),
         _check("fd.is_server", "=", "true"), _check("evt.arg.how", "=", "SHUT_WR"), _check("fd.l4proto", "=", "raw"),
         _check("fd.sockfamily", "=", "unix"), _check("evt.rawarg.backlog", "<", "0"),
+        _check("dns.question", "endswith", "example.com"), _check("dns.answer", "=", "10.0.0.1"),
+        _check("dns.answer", "!=", "a.b"), _check("dns.rcode", "=", "NXDOMAIN"), _check("dns.is_answer", "=", "true"),
+        _check("evt.is_io_write", "=", "true"),
     ]
 )  # fmt: skip
 
@@ -172,9 +180,12 @@ def _socket(draw: Any, header: dict[str, int]) -> bytes:
         return encode("socket", header, fd=result, domain=family, type=kind, proto=draw(st.sampled_from((0, 6, 1))))
     end = write_address(draw(st.sampled_from(ADDRESSES)), draw(st.sampled_from((80, 443, 4000))))
     end = draw(st.sampled_from((end, end, b"\x01/etc/passwd", b"\x01", b"\x11", b"", end[:-1])))
-    if what == "shutdown":
+    if what in {"shutdown", "sendto", "recvmsg", "dns"}:
         ends = draw(st.sampled_from((end + end[1:], end, write_unix_tuple("@x"))))
-        return encode("shutdown", header, res=result, fd=3, how=draw(st.integers(0, 2)), tuple=ends, l4proto=6)
+        if what == "dns":
+            return encode("dns", header, fd=3, tuple=ends, l4proto=17, data=draw(st.sampled_from(_MESSAGES)))
+        more = {"how": draw(st.integers(0, 2))} if what == "shutdown" else {"connected": draw(st.integers(0, 1))}
+        return encode(what, header, res=result, fd=3, tuple=ends, l4proto=6, **more)
     more = {"backlog": draw(st.sampled_from((-1, 5)))} if what == "listen" else {}
     return encode(what, header, res=result, fd=3, addr=end, l4proto=draw(st.sampled_from((6, 17))), **more)
 

@@ -12,6 +12,7 @@ from hullwatch.enrich.process import Process, ProcessKey, Program
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME
 from hullwatch.fields.address import write_address, write_tuple, write_unix_address, write_unix_tuple
+from hullwatch.fields.dns_message import write_message
 from tests.rules.strategies import EVENT_NAMES, NUMBERS, PIECES
 
 if TYPE_CHECKING:
@@ -31,6 +32,15 @@ kinds = st.sampled_from((stat.S_IFREG, stat.S_IFDIR, stat.S_IFCHR, stat.S_IFSOCK
 ports = st.sampled_from((0, 22, 53, 80, 443, 4000, 65535))
 families = st.sampled_from((0, 1, 2, 10, 16, 17, 99))
 odd_bytes = st.sampled_from((b"", b"\x02\x0a", b"\xff", b"\x11", b"c\0at\0", bytes(range(40))))
+
+messages = st.sampled_from(
+    (
+        write_message("a.b", "A"),
+        write_message("cat", "AAAA", ("::1", "c")),
+        write_message("x", "TXT", ("REFUSED",)),
+        b"",
+    )
+)
 
 
 @st.composite
@@ -102,6 +112,8 @@ def _parameter(draw: Draw, parameter: Parameter) -> Any:
         return draw(families)
     if parameter.type in {"CHARBUF", "FSPATH"}:
         return draw(texts)
+    if parameter.name == "data":
+        return draw(messages)
     if parameter.type == "BYTEBUF":
         return draw(odd_bytes)
     if parameter.name == "inode_mode":

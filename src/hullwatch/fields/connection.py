@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 FAMILY_NETLINK = 16
 OTHER_FAMILY = -1  # of a socket that is there, and nothing more is known of
 
-SENT_LAYOUTS = frozenset({"sent", "shut_down"})  # the tuple's source is our end
-RECEIVED_LAYOUTS = frozenset({"received"})  # the tuple's source is the sender
+_GUESSED_LAYOUTS = frozenset({"message", "dns", "shut_down"})  # the tuple's source is our end
 _ADDRESS_LAYOUTS = frozenset({"bound", "listening"})
 
 
@@ -69,10 +68,8 @@ def connection_of(event: Event) -> Connection | None:
     ends = read_tuple(value) if isinstance(value, bytes) else None
     if ends is None or (layout == "accepted" and num(event) is None):
         return None
-    if layout in SENT_LAYOUTS:
+    if layout in _GUESSED_LAYOUTS:
         return _by_ports(*ends)
-    if layout in RECEIVED_LAYOUTS:
-        return _by_ports(ends[1], ends[0])
     return Connection(*ends, is_server=layout == "accepted")
 
 

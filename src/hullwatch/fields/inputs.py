@@ -89,9 +89,11 @@ _OF_NEW_SOCKET = {
     "fd.is_server": NOTHING,
     "fd.connected": NOTHING,
 }
-_OF_EITHER_END = frozenset({"fd.type", "fd.typechar", "fd.sockfamily", "fd.l4proto", "fd.ip", "fd.net"})
-_REMOTE_IS_SOURCE = {"shut_down": False}  # of layouts whose client is found by the ports, both of them
+_OF_EITHER_END = frozenset({"fd.type", "fd.typechar", "fd.sockfamily", "fd.l4proto"})
+_OF_REMOTE_END = frozenset({"fd.rip", "fd.rnet", "fd.rport", "fd.rproto"})
+_GUESSED = frozenset({"shut_down", "message", "dns"})  # the client is found by the ports, both of them
 _ADDRESS_ONLY = frozenset({"bound", "listening"})
+_OF_DNS = frozenset(f"dns.{name}" for name in ("question", "type", "id", "is_answer", "rcode", "answer"))
 _SERVER_END = {"connection": "r", "accepted": "l"}  # our end of an accepted connection is the server's
 _CONNECTIONS = frozenset(_SERVER_END)
 _WHOLE = frozenset({"CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "UID", "GID", "UINT64"}) | {
@@ -119,6 +121,8 @@ def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool)
         return _of_descriptor(name, kind.layout, failed=failed)
     if name in _OF_TYPE:
         return NOTHING
+    if name in _OF_DNS:
+        return frozenset({"data", "l4proto"}) if kind.layout.name == "dns" else NOTHING
     if name in {"evt.res", "evt.rawres"}:
         return _of_result(name, kind.layout, failed=failed)
     if name in _OF_OPEN:
@@ -148,8 +152,8 @@ def _of_descriptor(name: str, layout: Layout, *, failed: bool) -> Inputs:
         return NOTHING if failed else _OF_NEW_SOCKET.get(name)
     if layout.name in _ADDRESS_ONLY:
         return None
-    if layout.name in _REMOTE_IS_SOURCE:
-        return _of_data(name, remote_is_source=_REMOTE_IS_SOURCE[layout.name])
+    if layout.name in _GUESSED:
+        return _OF_PEER if name in _OF_EITHER_END or name in _OF_REMOTE_END else None
     if layout.name not in _CONNECTIONS:
         return NOTHING
     if layout.name == "accepted" and failed:
@@ -158,12 +162,6 @@ def _of_descriptor(name: str, layout: Layout, *, failed: bool) -> Inputs:
         return None
     end = _SERVER_END[layout.name]
     return _OF_PEER if name in _OF_CONNECTION or name in {f"fd.{end}port", f"fd.{end}proto"} else None
-
-
-def _of_data(name: str, *, remote_is_source: bool) -> Inputs:
-    """Return the inputs where the port of the source, which ``PEER`` leaves out, can be the server's."""
-    remote = {"fd.rip", "fd.rnet"} | (set[str]() if remote_is_source else {"fd.rport", "fd.rproto"})
-    return _OF_PEER if name in _OF_EITHER_END or name in remote else None
 
 
 def _of_argument(argument: str, layout: Layout) -> Inputs:

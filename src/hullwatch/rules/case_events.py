@@ -16,6 +16,7 @@ from hullwatch.errors import UsageError
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME, FLAGS, EventType, Parameter
 from hullwatch.fields.address import write_address, write_tuple, write_unix_address, write_unix_tuple
+from hullwatch.fields.dns_message import write_message
 from hullwatch.rules.document import Mapping, Scalar, Sequence
 from hullwatch.rules.problem import ProblemError, did_you_mean
 
@@ -238,6 +239,8 @@ def _parameter(node: Node, parameter: Parameter) -> Any:
         return _tuple(node, str(value))
     if parameter.type == "SOCKADDR":
         return _address(node, str(value))
+    if parameter.name == "data":
+        return _dns_message(node, str(value))
     if parameter.type in {"CHARBUF", "FSPATH"}:
         return node.text if isinstance(node, Scalar) else str(value)
     if parameter.type == "BYTEBUF":
@@ -266,6 +269,17 @@ def _tuple(node: Node, text: str) -> bytes:
         raise case_error(
             f"{text!r} is no connection: write 10.0.0.2:40000->93.184.216.34:80, or /path.", node
         ) from None
+
+
+def _dns_message(node: Node, text: str) -> bytes:
+    """Return a question such as ``example.com A``, or one with answers: ``example.com A -> 192.0.2.1``."""
+    left, arrow, right = text.partition("->")
+    try:
+        name, kind = left.split()
+        return write_message(name, kind, tuple(right.split()) if arrow else None)
+    except ValueError:
+        sentence = f"{text!r} is no DNS message: write 'example.com A', or 'example.com A -> 192.0.2.1'."
+        raise case_error(sentence, node) from None
 
 
 def _address(node: Node, text: str) -> bytes:

@@ -85,7 +85,7 @@ static __always_inline void report_dns(struct task_struct *task, struct sock *so
 	record->header.flags |= RECORD_USER_MEMORY;
 	record->fd = message->fd;
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
-	record->tuple_length = append_ends(scratch, position, sock, message, task);
+	record->tuple_length = append_ends(message, (__u64)sock, position);
 	position += reread(&record->tuple_length);
 	record->data_length = append_bytes(scratch, position, message);
 	position += reread(&record->data_length);

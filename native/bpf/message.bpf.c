@@ -27,7 +27,7 @@ static __always_inline void send_message(struct task_struct *task, struct sock *
 	record->size = message->size;
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->connected = is_connected(sock);
-	record->tuple_length = append_ends(scratch, sizeof(*record), sock, message, task);
+	record->tuple_length = append_ends(message, (__u64)sock, sizeof(*record));
 	send_record(scratch, sizeof(*record) + reread(&record->tuple_length), index);
 }
 

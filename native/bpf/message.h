@@ -52,17 +52,24 @@ static __always_inline int names_peer(struct sock *sock, const struct message *m
 	return message->peer.address && (BPF_CORE_READ(sock, sk_type) != SOCK_STREAM || !is_connected(sock));
 }
 
-/* Append both ends, ours first. */
-static __always_inline __u32 append_ends(struct scratch *scratch, __u32 position, struct sock *sock,
-					 const struct message *message, struct task_struct *task)
+/*
+ * Append both ends, ours first. Not static, so that the verifier looks at it once for each program, and not at each
+ * way through it together with all that follows; such a function takes no pointers into the kernel.
+ */
+__noinline __u32 append_ends(const struct message *message, __u64 sock_address, __u32 position)
 {
-	struct record_header *header = (struct record_header *)scratch->record;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sock *sock = (struct sock *)sock_address;
+	struct scratch *scratch = get_scratch();
 	__u32 length = 0;
 
+	if (!message || !scratch)
+		return 0;
+	position &= SCRATCH_BYTES - 1;
 	if (names_peer(sock, message))
 		length = append_requested_tuple(scratch, position, &message->peer, sock, task);
 	if (length) {
-		header->flags |= RECORD_USER_MEMORY;
+		((struct record_header *)scratch->record)->flags |= RECORD_USER_MEMORY;
 		return length;
 	}
 	return append_tuple(scratch, position, sock, named_end(sock), LOCAL_FIRST, task);

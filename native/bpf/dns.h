@@ -41,13 +41,15 @@ static __always_inline int is_dns(struct sock *sock, const struct message *messa
 	       (protocol == PROTOCOL_UDP || protocol == PROTOCOL_TCP);
 }
 
-/* Append the bytes that went over the wire, from all their places. */
-static __always_inline __u32 append_bytes(struct scratch *scratch, __u32 position, const struct message *message)
+/* Append the bytes that went over the wire, from all their places. Not static: see append_ends(). */
+__noinline __u32 append_bytes(const struct message *message, __u32 position)
 {
-	struct record_header *header = (struct record_header *)scratch->record;
-	__u32 left = message->result > DNS_BYTES_MAXIMUM ? DNS_BYTES_MAXIMUM : message->result;
-	__u32 written = 0;
+	struct scratch *scratch = get_scratch();
+	__u32 left, written = 0;
 
+	if (!message || !scratch)
+		return 0;
+	left = message->result > DNS_BYTES_MAXIMUM ? DNS_BYTES_MAXIMUM : message->result;
 	for (__u32 i = 0; i < VECTORS_MAXIMUM && left; i++) {
 		struct user_vector vector = message->single;
 		__u32 length;
@@ -68,7 +70,7 @@ static __always_inline __u32 append_bytes(struct scratch *scratch, __u32 positio
 			break;
 	}
 	if (written < message->result)
-		header->flags |= RECORD_TRUNCATED;
+		((struct record_header *)scratch->record)->flags |= RECORD_TRUNCATED;
 	return written;
 }
 
@@ -87,7 +89,7 @@ static __always_inline void report_dns(struct task_struct *task, struct sock *so
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->tuple_length = append_ends(message, (__u64)sock, position);
 	position += reread(&record->tuple_length);
-	record->data_length = append_bytes(scratch, position, message);
+	record->data_length = append_bytes(message, position);
 	position += reread(&record->data_length);
 	send_record(scratch, position, INDEX_DNS);
 }

@@ -12,7 +12,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-C_TYPES = {(8, True): "__s64", (8, False): "__u64", (4, False): "__u32", (2, False): "__u16", (1, False): "__u8"}
+C_TYPES = {
+    (8, True): "__s64",
+    (8, False): "__u64",
+    (4, True): "__s32",
+    (4, False): "__u32",
+    (2, False): "__u16",
+    (1, False): "__u8",
+}
 HEADER_TYPES = {"u64": "__u64", "u32": "__u32", "u16": "__u16"}
 
 PREAMBLE = """\
@@ -25,7 +32,14 @@ PREAMBLE = """\
 def constants(table: dict[str, Any]) -> list[str]:
     """Return the flag values and the event numbers and indexes as enumerations."""
     lines: list[str] = []
-    prefixes = {"file_flags": "FILE_", "execve_flags": "", "record_flags": "RECORD_", "drop_reasons": "DROP_"}
+    prefixes = {
+        "file_flags": "FILE_",
+        "execve_flags": "",
+        "socket_families": "SOCKET_",  # not the names of <sys/socket.h>, which are macros
+        "shutdown_how": "SOCKET_",
+        "record_flags": "RECORD_",
+        "drop_reasons": "DROP_",
+    }
     for group, values in table["flags"].items():
         lines.append(f"enum {group} {{")
         lines += [f"\t{prefixes[group]}{name} = {value}," for name, value in values.items()]

@@ -41,6 +41,7 @@ CATEGORIES = {
     "process": "Processes",
     "file": "Files",
     "net": "Network",
+    "ipc": "Between processes",
     "container": "Containers",
     "internal": "State, which no rule sees",
     "control": "Orders from the engine to the sensor",

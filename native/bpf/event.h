@@ -80,6 +80,26 @@ struct {
 	__type(value, struct settings);
 } settings_buffer __weak SEC(".maps");
 
+/* Which events are to be sent, for system calls that can be more than one. The sensor writes it. */
+struct interest {
+	__u8 wanted[INDEX_COUNT];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct interest);
+} interest_buffer __weak SEC(".maps");
+
+static __always_inline int is_wanted(enum event_index index)
+{
+	__u32 zero = 0;
+	struct interest *interest = bpf_map_lookup_elem(&interest_buffer, &zero);
+
+	return interest && index < INDEX_COUNT && interest->wanted[index];
+}
+
 static __always_inline struct scratch *get_scratch(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define EVENT_TABLE_ROWS
 #include "handlers.h"
 #include "sensor.h"
 #include "sensor_programs.skel.h"
@@ -228,17 +229,39 @@ static bool is_wanted(__u16 event, const __u16 *types, size_t count)
 	return false;
 }
 
+/* Some programs make more than one event of a call, and have to be told which are wanted. */
+static void write_interest(struct programs *programs, const __u16 *types, size_t count)
+{
+	__u8 wanted[INDEX_COUNT] = {0};
+	__u32 zero = 0;
+
+	for (int index = 0; index < INDEX_UNKNOWN; index++)
+		wanted[index] = is_wanted(event_rows[index].number, types, count);
+	if (bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.interest_buffer), &zero, wanted, BPF_ANY))
+		fail("what is to be sent can not be written into the kernel: %s", strerror(errno));
+}
+
+/* Whether one of the events that a system call can be is wanted. */
+static bool is_call_wanted(int syscall, const __u16 *types, size_t count)
+{
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++)
+		if (handlers[i].syscall == syscall && is_wanted(handlers[i].event, types, count))
+			return true;
+	return false;
+}
+
 void programs_set_interest(struct programs *programs, const __u16 *types, size_t count)
 {
 	int table = bpf_map__fd(programs->skeleton->maps.syscall_handlers);
 
+	write_interest(programs, types, count);
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
 		const struct handler *handler = &handlers[i];
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(programs->skeleton->obj, handler->program);
 		int descriptor = bpf_program__fd(program);
 
-		if (!is_wanted(handler->event, types, count))
+		if (!is_call_wanted(handler->syscall, types, count))
 			bpf_map_delete_elem(table, &handler->syscall); /* absent already is as good */
 		else if (bpf_map_update_elem(table, &handler->syscall, &descriptor, BPF_ANY))
 			fail("the program %s can not be switched on: %s", handler->program, strerror(errno));

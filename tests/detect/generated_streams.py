@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hullwatch.enrich.container import Container
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.events.codec import encode
-from hullwatch.fields.address import write_tuple
+from hullwatch.fields.address import write_address, write_tuple, write_unix_tuple
+from hullwatch.fields.dns_message import write_message
 from hullwatch.rules.document import Scalar, Source
 from hullwatch.rules.syntax import And, Check, Expression, FieldUse, Not, Or, Place, SourceText, Text, TextList
 from tests.rules.generated_rules import write
@@ -27,6 +28,11 @@ IDS = ("a" * 64, "b" * 64)
 PROCESSES = tuple((10 + number, 100 * number + 1) for number in range(5))
 ADDRESSES = ("10.0.0.1", "10.0.0.2", "::1", "::ffff:10.0.0.1", "192.168.1.9")
 _CALLS = ("open", "openat", "creat", "openat2")
+_SOCKET_CALLS = ("socket", "bind", "listen", "shutdown", "sendto", "recvmsg", "dns")
+_MESSAGES = (
+    write_message("pool.example.com", "A"), write_message("pool.example.com", "A", ("10.0.0.1", "a.b")),
+    write_message("x", "TXT", ("NXDOMAIN",)), b"", b"cut",
+)  # fmt: skip
 _PATTERNS = ("/etc/*", "*passwd", "/home/*/.ssh/*", "/etc/p[a-z]*", "/?tc/shadow", "*", "/etc/\\*")
 _REGEXES = ("/etc/.*", ".*/id_rsa", "/etc/(passwd|shadow)", "/etc/pass.*", "/root/.ssh/[a-z]+_rsa", "/e?tc/passw?d")
 _PREFIXES = ("/etc", "/", "/etc/passwd", "/root/.ssh", "/home/*/.ssh", "etc", "/tmp/")
@@ -72,7 +78,9 @@ _names = _of_text(("proc.name", "proc.pname", "proc.aname", "container.name"), (
 _grandparents = st.sampled_from(COMMS).map(lambda comm: _check("proc.aname", "=", comm, argument="2"))
 _lines = _of_text(("proc.cmdline", "proc.args"), ("-a", "bash -a", "x"), ("contains", "=", "startswith"))
 _types = st.lists(
-    st.sampled_from((*_CALLS, "connect", "accept", "execve", "clone", "procexit")), min_size=1, max_size=4
+    st.sampled_from((*_CALLS, "connect", "accept", "execve", "clone", "procexit", *_SOCKET_CALLS)),
+    min_size=1,
+    max_size=4,
 ).map(lambda found: _check("evt.type", "in", *found))
 _ends = st.builds(
     _check,
@@ -104,6 +112,13 @@ _others = st.sampled_from(
         _check("proc.pid", "=", "11"), _check("proc.ppid", "<", "12"), _check("proc.sname", "=", "bash"),
         _check("proc.is_sid_leader", "=", "true"), _check("proc.is_container_init", "=", "true"),
         _check("proc.is_container_entry", "=", "true"), _check("proc.vpid", "=", "1"), _check("proc.tty", "!=", "0"),
+        _check("fd.connected", "=", "true"), _check("evt.arg.domain", "contains", "AF_PACKET"),
+        _check("evt.rawarg.domain", "=", "2"), _check("fd.type", "=", "unix"), _check("fd.typechar", "=", "o"),
+        _check("fd.is_server", "=", "true"), _check("evt.arg.how", "=", "SHUT_WR"), _check("fd.l4proto", "=", "raw"),
+        _check("fd.sockfamily", "=", "unix"), _check("evt.rawarg.backlog", "<", "0"),
+        _check("dns.question", "endswith", "example.com"), _check("dns.answer", "=", "10.0.0.1"),
+        _check("dns.answer", "!=", "a.b"), _check("dns.rcode", "=", "NXDOMAIN"), _check("dns.is_answer", "=", "true"),
+        _check("evt.is_io_write", "=", "true"),
     ]
 )  # fmt: skip
 
@@ -147,7 +162,7 @@ def _record(draw: Any) -> bytes:
         "tid": draw(st.sampled_from((pid, 99))), "uid": draw(st.sampled_from((0, 0, 1000))),
         "cgroup_id": draw(st.sampled_from((1, 1, 2, 3, 4))),
     }  # fmt: skip
-    what = draw(st.sampled_from(("open", "open", "open", "open", "connect", "accept", "exec", "fork", "exit", "other")))
+    what = draw(st.sampled_from((*["open"] * 4, *["connect", "accept", "socket"] * 2, "exec", "fork", "exit", "other")))
     if what == "open":
         fd, mode = draw(_fds), draw(st.sampled_from((0, 0o644, 0o755)))
         return encode(
@@ -157,7 +172,27 @@ def _record(draw: Any) -> bytes:
         )  # fmt: skip
     if what in {"connect", "accept"}:
         return _connection(draw, what, header)
+    if what == "socket":
+        return _socket(draw, header)
     return _state(draw, what, header)
+
+
+def _socket(draw: Any, header: dict[str, int]) -> bytes:
+    what = draw(st.sampled_from(_SOCKET_CALLS))
+    result = draw(st.sampled_from((0, 0, -13)))
+    if what == "socket":
+        family, kind = draw(st.sampled_from((1, 2, 10, 17))), draw(st.sampled_from((1, 2, 3, 2050)))
+        return encode("socket", header, fd=result, domain=family, type=kind, proto=draw(st.sampled_from((0, 6, 1))))
+    end = write_address(draw(st.sampled_from(ADDRESSES)), draw(st.sampled_from((80, 443, 4000))))
+    end = draw(st.sampled_from((end, end, b"\x01/etc/passwd", b"\x01", b"\x11", b"", end[:-1])))
+    if what in {"shutdown", "sendto", "recvmsg", "dns"}:
+        ends = draw(st.sampled_from((end + end[1:], end, write_unix_tuple("@x"))))
+        if what == "dns":
+            return encode("dns", header, fd=3, tuple=ends, l4proto=17, data=draw(st.sampled_from(_MESSAGES)))
+        more = {"how": draw(st.integers(0, 2))} if what == "shutdown" else {"connected": draw(st.integers(0, 1))}
+        return encode(what, header, res=result, fd=3, tuple=ends, l4proto=6, **more)
+    more = {"backlog": draw(st.sampled_from((-1, 5)))} if what == "listen" else {}
+    return encode(what, header, res=result, fd=3, addr=end, l4proto=draw(st.sampled_from((6, 17))), **more)
 
 
 def _connection(draw: Any, what: str, header: dict[str, int]) -> bytes:

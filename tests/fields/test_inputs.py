@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hullwatch.fields.field import Field
 
 _ARGUMENTS = {
-    "evt.arg": ("name", "flags", "mode", "res", "fd", "tuple", "comm", "0"),
+    "evt.arg": ("name", "flags", "mode", "res", "fd", "tuple", "comm", "domain", "how", "addr", "0"),
     "evt.type.is": ("open", "connect"),
 }
 _ARGUMENTS["evt.rawarg"] = _ARGUMENTS["evt.arg"]

@@ -11,7 +11,8 @@ from hullwatch.enrich.container import HOST, Container, Mount
 from hullwatch.enrich.process import Process, ProcessKey, Program
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME
-from hullwatch.fields.address import write_tuple
+from hullwatch.fields.address import write_address, write_tuple, write_unix_address, write_unix_tuple
+from hullwatch.fields.dns_message import write_message
 from tests.rules.strategies import EVENT_NAMES, NUMBERS, PIECES
 
 if TYPE_CHECKING:
@@ -29,17 +30,37 @@ texts = st.sampled_from(("", *PIECES, *NOT_UTF8)) | st.lists(st.sampled_from((*P
 small = st.sampled_from([number for number in NUMBERS if 0 <= number < 1 << 32])
 kinds = st.sampled_from((stat.S_IFREG, stat.S_IFDIR, stat.S_IFCHR, stat.S_IFSOCK, 0))
 ports = st.sampled_from((0, 22, 53, 80, 443, 4000, 65535))
-odd_bytes = st.sampled_from((b"", b"\x02\x0a", b"\xff", b"c\0at\0", bytes(range(40))))
+families = st.sampled_from((0, 1, 2, 10, 16, 17, 99))
+odd_bytes = st.sampled_from((b"", b"\x02\x0a", b"\xff", b"\x11", b"c\0at\0", bytes(range(40))))
+
+messages = st.sampled_from(
+    (
+        write_message("a.b", "A"),
+        write_message("cat", "AAAA", ("::1", "c")),
+        write_message("x", "TXT", ("REFUSED",)),
+        b"",
+    )
+)
 
 
 @st.composite
 def tuples(draw: Draw) -> bytes:
     """Both ends of a connection, or bytes that are none."""
-    if draw(st.integers(0, 5)) == 0:
-        return draw(odd_bytes)
+    form = draw(st.integers(0, 5))
+    if form < 2:
+        return draw(odd_bytes) if form == 0 else write_unix_tuple(draw(texts))
     family = draw(st.sampled_from(FAMILIES))
     first, second = ((draw(st.sampled_from(family)), draw(ports)) for _ in range(2))
     return write_tuple(first, second)
+
+
+@st.composite
+def addresses(draw: Draw) -> bytes:
+    """One end of a connection, or bytes that are none."""
+    form = draw(st.integers(0, 5))
+    if form < 2:
+        return draw(odd_bytes) if form == 0 else write_unix_address(draw(texts))
+    return write_address(draw(st.sampled_from(draw(st.sampled_from(FAMILIES)))), draw(ports))
 
 
 @st.composite
@@ -85,8 +106,14 @@ def containers(draw: Draw) -> Container:
 def _parameter(draw: Draw, parameter: Parameter) -> Any:
     if parameter.type == "SOCKTUPLE":
         return draw(tuples())
+    if parameter.type == "SOCKADDR":
+        return draw(addresses())
+    if parameter.name == "domain":
+        return draw(families)
     if parameter.type in {"CHARBUF", "FSPATH"}:
         return draw(texts)
+    if parameter.name == "data":
+        return draw(messages)
     if parameter.type == "BYTEBUF":
         return draw(odd_bytes)
     if parameter.name == "inode_mode":
@@ -95,7 +122,11 @@ def _parameter(draw: Draw, parameter: Parameter) -> Any:
     return draw(small | st.sampled_from((-1, -2, -100))) if signed else draw(small)
 
 
-CONNECTIONS = [name for name in EVENT_NAMES if any(one.type == "SOCKTUPLE" for one in BY_NAME[name].layout.parameters)]
+CONNECTIONS = [
+    name
+    for name in EVENT_NAMES
+    if any(one.type in {"SOCKTUPLE", "SOCKADDR"} for one in BY_NAME[name].layout.parameters)
+]
 
 
 @st.composite

@@ -143,7 +143,7 @@ def kind_of(left: Left) -> str:
     entry, argument = entry_of(left)
     kind = entry.type.value
     if kind == "DYNAMIC":
-        return "text" if argument in {"name", "cwd", "comm", "tuple", "argv", "json", "filename"} else "number"
+        return "text" if argument in {"name", "cwd", "comm", "tuple", "addr", "argv", "json", "filename"} else "number"
     words = {"BOOL": "bool", "IPADDR": "address", "IPNET": "network"}
     words |= dict.fromkeys(("CHARBUF", "FSPATH", "BYTEBUF"), "text")
     return words.get(kind, "number")

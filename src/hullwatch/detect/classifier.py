@@ -87,8 +87,8 @@ class _KindState:
 
     @property
     def quick(self) -> _Quick | None:
-        """What the loop needs to know to rule out the usual record of this kind; None if its values lie apart."""
-        if self.pieces:
+        """What the loop needs to know to rule out the usual record of this kind; None if that takes longer."""
+        if self.pieces or not self.recipe.variables:  # its values lie apart, or there is no length to read
             return None
         is_simple = len(self.strings) == 1 and self.strings[0].decides and not self.strings[0].place.peer
         is_simple = is_simple and self.strings[0].place.variable == 0

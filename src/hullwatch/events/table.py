@@ -35,7 +35,7 @@ HEADER_FIELDS = (
     ("reserved", "u16"),
 )
 
-_SCALAR_CODES = {(8, False): "Q", (8, True): "q", (4, False): "I", (2, False): "H", (1, False): "B"}
+_SCALAR_CODES = {(8, False): "Q", (8, True): "q", (4, True): "i", (4, False): "I", (2, False): "H", (1, False): "B"}
 
 
 class ParameterType(msgspec.Struct, frozen=True):

@@ -7,7 +7,15 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.events.table import FLAGS
-from hullwatch.fields.address import read_tuple, tuple_text
+from hullwatch.fields.address import (
+    end_text,
+    read_address,
+    read_tuple,
+    read_unix_address,
+    read_unix_tuple,
+    tuple_text,
+    unix_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,9 +23,11 @@ if TYPE_CHECKING:
     from hullwatch.events.codec import Value
     from hullwatch.events.event import Event
     from hullwatch.events.table import Parameter
+    from hullwatch.fields.address import Endpoint
 
 EMPTY = "<NA>"  # Falco's text for a parameter without content
 AT_FDCWD = -100
+_FAMILY_MARKS = {1: "u", 2: "4", 10: "6", 16: "n"}
 _OPEN_ACCESS = 3  # O_RDONLY | O_WRONLY, which together are O_RDWR
 
 
@@ -43,8 +53,12 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
         return _descriptor(event, value, parameter)
     if parameter.type == "ERRNO" and value < 0:
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
+    if parameter.type.startswith("ENUMFLAGS"):
+        names = [name for name, number in FLAGS[parameter.flags].items() if number == value]
+        return ArgumentText("|".join(names) or str(value), str(value))
     if parameter.flags:
-        return ArgumentText(flags_text(value, FLAGS[parameter.flags]) or str(value), str(value))
+        nothing = "O_NONE" if parameter.flags == "file_flags" else str(value)
+        return ArgumentText(flags_text(value, FLAGS[parameter.flags]) or nothing, str(value))
     if parameter.name in {"mode", "inode_mode"}:
         return ArgumentText(f"0{value:o}" if value else "0")
     if parameter.name == "dev":
@@ -54,11 +68,22 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
 
 def _bytes_text(value: bytes, parameter: Parameter) -> str:
     if parameter.type == "SOCKTUPLE":
-        ends = read_tuple(value)
-        return tuple_text(*ends) if ends is not None else ""
+        return _tuple_text(value)
+    if parameter.type == "SOCKADDR":
+        return _address_text(value)
     if parameter.name == "argv":
         return value.rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "surrogateescape")
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in value)
+
+
+def _tuple_text(value: bytes) -> str:
+    ends, name = read_tuple(value), read_unix_tuple(value)
+    return tuple_text(*ends) if ends is not None else unix_text(name) if name is not None else ""
+
+
+def _address_text(value: bytes) -> str:
+    end = read_address(value)
+    return end_text(end) if end is not None else read_unix_address(value) or ""
 
 
 def _descriptor(event: Event, value: int, parameter: Parameter) -> ArgumentText:
@@ -66,16 +91,32 @@ def _descriptor(event: Event, value: int, parameter: Parameter) -> ArgumentText:
         return ArgumentText("AT_FDCWD", str(value)) if value == AT_FDCWD else ArgumentText(str(value))
     if value < 0:
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
-    content = ""
-    name, address = event.params.get("name"), event.params.get("tuple")
+    name = event.params.get("name")
     if isinstance(name, str):
         mode = event.params.get("inode_mode", 0)
         content = ("<d>" if isinstance(mode, int) and stat.S_ISDIR(mode) else "<f>") + name
-    elif isinstance(address, bytes) and (ends := read_tuple(address)) is not None:
-        family = "4" if len(ends[0].address) == 4 else "6"
-        letter = {6: "t", 17: "u"}.get(_number(event.params, "l4proto"), "")
-        content = f"<{family}{letter}>{tuple_text(*ends)}"
+    else:
+        content = _socket_content(event.params)
     return ArgumentText(content, str(value)) if content else ArgumentText(str(value))
+
+
+def _socket_content(params: Mapping[str, Value]) -> str:
+    """Return a socket as it stands behind its descriptor: the family's character, the protocol's, and the name."""
+    both, one = params.get("tuple"), params.get("addr")
+    if isinstance(both, bytes) and (ends := read_tuple(both)) is not None:
+        return f"<{_ip_mark(ends[0], params)}>{tuple_text(*ends)}"
+    if isinstance(one, bytes) and (end := read_address(one)) is not None:
+        return f"<{_ip_mark(end, params)}>{end_text(end)}"
+    if isinstance(both, bytes) and (name := read_unix_tuple(both)) is not None:
+        return f"<u>{unix_text(name)}"
+    if isinstance(one, bytes) and (name := read_unix_address(one)) is not None:
+        return f"<u>{name}"
+    return f"<{_FAMILY_MARKS.get(_number(params, 'domain'), 'o')}>" if "domain" in params else ""
+
+
+def _ip_mark(end: Endpoint, params: Mapping[str, Value]) -> str:
+    family = "4" if len(end.address) == 4 else "6"
+    return family + {6: "t", 17: "u"}.get(_number(params, "l4proto"), "")
 
 
 def _number(params: Mapping[str, Value], name: str) -> int:

@@ -64,9 +64,11 @@ def catalogue() -> Mapping[str, Field]:
     fields = {row[0]: _join(row, functions) for row in _rows(CATALOGUE_FILE)}
     for name, function in functions.items():
         if name not in fields:
+            type_, multiplicity = OWN_TYPES.get(name, (FieldType.CHARBUF, Multiplicity.ONE))
             fields[name] = Field(
                 name=name,
-                type=OWN_TYPES.get(name, FieldType.CHARBUF),
+                type=type_,
+                multiplicity=multiplicity,
                 function=function,
                 help=_first_line(function),
             )

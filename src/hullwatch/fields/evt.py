@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _OPEN_FLAGS = FLAGS["file_flags"]
 _EXECUTE_BITS = 0o111
 _META = frozenset({"procexit", "container"})  # no system calls
+_NO_CALLS = _META | {"dns"}
+_SENDS = frozenset({"sendto", "sendmsg", "sendmmsg"})
+_RECEIVES = frozenset({"recvfrom", "recvmsg", "recvmmsg"})
 _NETWORK = frozenset({"connect", "accept", "accept4"})
 
 
@@ -34,7 +37,7 @@ def name(event: Event) -> str:
 @field("syscall.type")
 def syscall_type(event: Event) -> str | None:
     """Name of the system call; absent for other events."""
-    return None if event.type.name in _META else event.type.name
+    return None if event.type.name in _NO_CALLS else event.type.name
 
 
 @field("evt.type.is")
@@ -88,7 +91,7 @@ def count(event: Event) -> int:  # noqa: ARG001 - every field takes the event
 @field("evt.count.exit")
 def count_exit(event: Event) -> int | None:
     """1 for a completed system call."""
-    return None if event.type.name in _META else 1
+    return None if event.type.name in _NO_CALLS else 1
 
 
 @field("evt.count.error")
@@ -162,7 +165,7 @@ def rawres(event: Event) -> int | None:
     """Result of the call: negative for an error; absent for events without one."""
     params = event.params
     value = params.get("res", params.get("fd"))
-    return value if isinstance(value, int) and event.type.name not in _META else None
+    return value if isinstance(value, int) and event.type.name not in _NO_CALLS else None
 
 
 @field("evt.res")
@@ -214,21 +217,21 @@ def is_open_create(event: Event) -> bool:
 
 
 @field("evt.is_io")
-def is_io(event: Event) -> bool:  # noqa: ARG001 - every field takes the event
-    """Whether data was read or written: such calls are not watched, so false."""
-    return False
+def is_io(event: Event) -> bool:
+    """Whether data was sent or received; reads and writes of files are not watched."""
+    return event.type.name in _SENDS or event.type.name in _RECEIVES
 
 
 @field("evt.is_io_read")
-def is_io_read(event: Event) -> bool:  # noqa: ARG001 - every field takes the event
-    """Whether data was read: such calls are not watched, so false."""
-    return False
+def is_io_read(event: Event) -> bool:
+    """Whether data was received; reads of files are not watched."""
+    return event.type.name in _RECEIVES
 
 
 @field("evt.is_io_write")
-def is_io_write(event: Event) -> bool:  # noqa: ARG001 - every field takes the event
-    """Whether data was written: such calls are not watched, so false."""
-    return False
+def is_io_write(event: Event) -> bool:
+    """Whether data was sent; writes of files are not watched."""
+    return event.type.name in _SENDS
 
 
 @field("evt.is_wait")

@@ -5,77 +5,58 @@ from __future__ import annotations
 import functools
 import socket
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from hullwatch.fields.address import Endpoint, address_text, read_tuple, tuple_text
-from hullwatch.fields.fd import num, number_of, opened_path
+from hullwatch.fields.address import FAMILY_IPV4, FAMILY_IPV6, FAMILY_UNIX, address_text
+from hullwatch.fields.connection import FAMILY_NETLINK, Connection, connection_of, family_of, socket_name
+from hullwatch.fields.fd import number_of, opened_path
 from hullwatch.fields.field import field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hullwatch.events.event import Event
+    from hullwatch.fields.address import Endpoint
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp", 255: "raw"}
 
 
-class Connection(NamedTuple):
-    """Both ends; the client is the source."""
-
-    client: Endpoint
-    server: Endpoint
-    is_server: bool  # whether our process is the server
-
-    @property
-    def local(self) -> Endpoint:
-        """Our end."""
-        return self.server if self.is_server else self.client
-
-    @property
-    def remote(self) -> Endpoint:
-        """The other end."""
-        return self.client if self.is_server else self.server
-
-
-def connection_of(event: Event) -> Connection | None:
-    """Return the connection of an event; None for other events and other address families."""
-    value = event.params.get("tuple")
-    ends = read_tuple(value) if isinstance(value, bytes) else None
-    if ends is None or (event.type.layout.name == "accepted" and num(event) is None):
-        return None
-    return Connection(*ends, is_server=event.type.layout.name == "accepted")
-
-
-def _is_v6(connection: Connection) -> bool:
-    return len(connection.server.address) == 16
+_FAMILY_NAMES = {
+    FAMILY_IPV4: ("ipv4", "4"),
+    FAMILY_IPV6: ("ipv6", "6"),
+    FAMILY_UNIX: ("unix", "u"),
+    FAMILY_NETLINK: ("netlink", "n"),
+}
+_SERVER_LAYOUTS = frozenset({"accepted", "bound", "listening"})
+_UNCONNECTED_LAYOUTS = frozenset({"socket", "bound", "listening"})
+_OTHER_NAMES = ("<NA>", "o")  # Falco's for a socket of another family
+_STREAM, _DATAGRAM, _RAW = 1, 2, 3
+_KIND_BITS = 0xF  # of a socket's type; above are flags
 
 
 @field("fd.type")
 def kind(event: Event) -> str | None:
-    """What it is: file, directory, ipv4 or ipv6."""
+    """What it is: file, directory, ipv4, ipv6, unix or netlink."""
     if opened_path(event) is not None:
         return "directory" if stat.S_ISDIR(number_of(event, "inode_mode") or 0) else "file"
-    connection = connection_of(event)
-    if connection is None:
-        return None
-    return "ipv6" if _is_v6(connection) else "ipv4"
+    family = family_of(event)
+    return _FAMILY_NAMES.get(family, _OTHER_NAMES)[0] if family is not None else None
 
 
 @field("fd.typechar")
 def typechar(event: Event) -> str | None:
-    """What it is as one character: f, d, 4 or 6."""
-    name = kind(event)
-    return {"file": "f", "directory": "d", "ipv4": "4", "ipv6": "6"}[name] if name is not None else None
+    """What it is as one character: f, d, 4, 6, u (unix), n (netlink) or o (another socket)."""
+    if opened_path(event) is not None:
+        return "d" if stat.S_ISDIR(number_of(event, "inode_mode") or 0) else "f"
+    family = family_of(event)
+    return _FAMILY_NAMES.get(family, _OTHER_NAMES)[1] if family is not None else None
 
 
 @field("fd.name")
 def name(event: Event) -> str | None:
-    """Path of the file, or the connection as source:port->destination:port."""
+    """Path of the file, the connection as source:port->destination:port, or 0->0 and a unix socket's path."""
     path = opened_path(event)
-    if path is not None:
-        return path
-    connection = connection_of(event)
-    return tuple_text(connection.client, connection.server) if connection is not None else None
+    return path if path is not None else socket_name(event)
 
 
 @field("fd.nameraw")
@@ -93,39 +74,55 @@ def container_name(event: Event) -> str | None:
 
 @field("fd.sockfamily")
 def sockfamily(event: Event) -> str | None:
-    """Family of the socket: ip."""
-    return "ip" if connection_of(event) is not None else None
+    """Family of the socket: ip or unix."""
+    family = family_of(event)
+    return {FAMILY_IPV4: "ip", FAMILY_IPV6: "ip", FAMILY_UNIX: "unix"}.get(family) if family is not None else None
 
 
 @field("fd.l4proto")
 def l4proto(event: Event) -> str | None:
-    """Protocol of the connection: tcp, udp, icmp or raw."""
-    if connection_of(event) is None:
+    """Protocol of the connection or the new socket: tcp, udp, icmp or raw."""
+    family = family_of(event)
+    if family is None:
         return None
+    if event.type.layout.name == "socket":
+        return _protocol_of_new(event) if family in {FAMILY_IPV4, FAMILY_IPV6} else "<NA>"
     return _PROTOCOLS.get(number_of(event, "l4proto") or 0, "<NA>")
+
+
+def _protocol_of_new(event: Event) -> str:
+    type_ = (number_of(event, "type") or 0) & _KIND_BITS
+    if type_ == _RAW:
+        return "raw"
+    usual = {_STREAM: 6, _DATAGRAM: 17}.get(type_, 0)  # what 0 stands for
+    return _PROTOCOLS.get(number_of(event, "proto") or usual, "<NA>")
 
 
 @field("fd.is_server")
 def is_server(event: Event) -> bool | None:
-    """Whether the process is the server of the connection."""
+    """Whether the process is the server of the connection; for data the end with the lower port is."""
     connection = connection_of(event)
-    return connection.is_server if connection is not None else None
+    if connection is not None:
+        return connection.is_server
+    return event.type.layout.name in _SERVER_LAYOUTS if family_of(event) is not None else None
 
 
 @field("fd.connected")
 def connected(event: Event) -> bool | None:
-    """Whether the connection stands; false while it is being made and when it failed."""
-    if connection_of(event) is None:
+    """Whether the connection stands; false while it is being made and when it failed, or when there is none."""
+    if family_of(event) is None:
         return None
+    if event.type.layout.name in _UNCONNECTED_LAYOUTS or number_of(event, "connected") == 0:
+        return False
     return (number_of(event, "res") or 0) >= 0
 
 
-def _end(event: Event, which: Callable[[Connection], Endpoint]) -> Endpoint | None:
+def _end(event: Event, which: Callable[[Connection], Endpoint | None]) -> Endpoint | None:
     connection = connection_of(event)
     return which(connection) if connection is not None else None
 
 
-def _client(connection: Connection) -> Endpoint:
+def _client(connection: Connection) -> Endpoint | None:
     return connection.client
 
 
@@ -133,30 +130,30 @@ def _server(connection: Connection) -> Endpoint:
     return connection.server
 
 
-def _local(connection: Connection) -> Endpoint:
+def _local(connection: Connection) -> Endpoint | None:
     return connection.local
 
 
-def _remote(connection: Connection) -> Endpoint:
+def _remote(connection: Connection) -> Endpoint | None:
     return connection.remote
 
 
-def _ip(event: Event, which: Callable[[Connection], Endpoint]) -> str | None:
+def _ip(event: Event, which: Callable[[Connection], Endpoint | None]) -> str | None:
     end = _end(event, which)
     return address_text(end.address) if end is not None else None
 
 
-def _net(event: Event, which: Callable[[Connection], Endpoint]) -> bytes | None:
+def _net(event: Event, which: Callable[[Connection], Endpoint | None]) -> bytes | None:
     end = _end(event, which)
     return end.address if end is not None else None
 
 
-def _port(event: Event, which: Callable[[Connection], Endpoint]) -> int | None:
+def _port(event: Event, which: Callable[[Connection], Endpoint | None]) -> int | None:
     end = _end(event, which)
     return end.port if end is not None else None
 
 
-def _service(event: Event, which: Callable[[Connection], Endpoint]) -> str | None:
+def _service(event: Event, which: Callable[[Connection], Endpoint | None]) -> str | None:
     end = _end(event, which)
     return service_name(end.port, l4proto(event) or "tcp") if end is not None else None
 
@@ -174,21 +171,21 @@ def service_name(port: int, protocol: str) -> str:
 def ip(event: Event) -> tuple[str, ...] | None:
     """Address of either end."""
     connection = connection_of(event)
-    return tuple(address_text(end.address) for end in connection[:2]) if connection is not None else None
+    return tuple(address_text(end.address) for end in connection.ends) if connection is not None else None
 
 
 @field("fd.net")
 def net(event: Event) -> tuple[bytes, ...] | None:
     """Network of either end."""
     connection = connection_of(event)
-    return tuple(end.address for end in connection[:2]) if connection is not None else None
+    return tuple(end.address for end in connection.ends) if connection is not None else None
 
 
 @field("fd.port")
 def port(event: Event) -> tuple[int, ...] | None:
     """Port of either end."""
     connection = connection_of(event)
-    return tuple(end.port for end in connection[:2]) if connection is not None else None
+    return tuple(end.port for end in connection.ends) if connection is not None else None
 
 
 @field("fd.proto")

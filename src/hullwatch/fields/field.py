@@ -98,12 +98,16 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         return self.name.partition(".")[0]
 
 
-def field(name: str, type: FieldType | None = None) -> Callable[[Function], Function]:  # noqa: A002 - Falco's word
+def field(
+    name: str,
+    type: FieldType | None = None,  # noqa: A002 - Falco's word
+    multiplicity: Multiplicity = Multiplicity.ONE,
+) -> Callable[[Function], Function]:
     """Register the function that answers a field.
 
     The function takes the event, and the argument's text if the catalogue says that the field has
     one; it returns the value, or None when the event has none. Falco's fields have their type in
-    ``catalogue.tsv``; another package's field says it here.
+    ``catalogue.tsv``; another field says it here, and how many values it has.
 
     Example:
         >>> @field("proc.name")
@@ -113,11 +117,11 @@ def field(name: str, type: FieldType | None = None) -> Callable[[Function], Func
 
     def store(function: Function) -> Function:
         if type is not None:
-            OWN_TYPES[name] = type
+            OWN_TYPES[name] = type, multiplicity
         FIELDS.register(name)(function)
         return function
 
     return store
 
 
-OWN_TYPES: dict[str, FieldType] = {}
+OWN_TYPES: dict[str, tuple[FieldType, Multiplicity]] = {}

@@ -91,9 +91,26 @@ _OF_CONNECTION = frozenset(
         *("cip", "sip", "lip", "rip", "cnet", "snet", "lnet", "rnet", "sport", "sproto"),
     )
 )
+_OF_NEW_SOCKET = {
+    "fd.name": frozenset({"domain"}),
+    "fd.nameraw": frozenset({"domain"}),
+    "fd.type": frozenset({"domain"}),
+    "fd.typechar": frozenset({"domain"}),
+    "fd.sockfamily": frozenset({"domain"}),
+    "fd.l4proto": frozenset({"domain", "type", "proto"}),
+    "fd.is_server": NOTHING,
+    "fd.connected": NOTHING,
+}
+_OF_EITHER_END = frozenset({"fd.type", "fd.typechar", "fd.sockfamily", "fd.l4proto"})
+_OF_REMOTE_END = frozenset({"fd.rip", "fd.rnet", "fd.rport", "fd.rproto"})
+_GUESSED = frozenset({"shut_down", "message", "dns"})  # the client is found by the ports, both of them
+_ADDRESS_ONLY = frozenset({"bound", "listening"})
+_OF_DNS = frozenset(f"dns.{name}" for name in ("question", "type", "id", "is_answer", "rcode", "answer"))
 _SERVER_END = {"connection": "r", "accepted": "l"}  # our end of an accepted connection is the server's
 _CONNECTIONS = frozenset(_SERVER_END)
-_WHOLE = frozenset({"CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "UID", "GID", "UINT64"})
+_WHOLE = frozenset({"CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "UID", "GID", "UINT64"}) | {
+    "INT32", "ENUMFLAGS32", "ENUMFLAGS8",
+}  # fmt: skip
 
 
 def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool) -> Inputs:
@@ -116,6 +133,8 @@ def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool)
         return _of_descriptor(name, kind.layout, failed=failed)
     if name in _OF_TYPE:
         return NOTHING
+    if name in _OF_DNS:
+        return frozenset({"data", "l4proto"}) if kind.layout.name == "dns" else NOTHING
     if name in {"evt.res", "evt.rawres"}:
         return _of_result(name, kind.layout, failed=failed)
     if name in _OF_OPEN:
@@ -146,7 +165,15 @@ def _of_result(name: str, layout: Layout, *, failed: bool) -> Inputs:
 def _of_descriptor(name: str, layout: Layout, *, failed: bool) -> Inputs:
     if layout.name == "open":
         return NOTHING if failed else _OF_OPENED.get(name)
+    if layout.name == "socket":
+        return NOTHING if failed else _OF_NEW_SOCKET.get(name)
+    if layout.name in _ADDRESS_ONLY:
+        return None
+    if layout.name in _GUESSED:
+        return _OF_PEER if name in _OF_EITHER_END or name in _OF_REMOTE_END else None
     if layout.name not in _CONNECTIONS:
+        return NOTHING
+    if layout.name == "accepted" and failed:
         return NOTHING
     if name == "fd.num":
         return None

@@ -15,7 +15,8 @@ from hullwatch.enrich.process import Process, ProcessKey, Program
 from hullwatch.errors import UsageError
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME, FLAGS, EventType, Parameter
-from hullwatch.fields.address import write_tuple
+from hullwatch.fields.address import write_address, write_tuple, write_unix_address, write_unix_tuple
+from hullwatch.fields.dns_message import write_message
 from hullwatch.rules.document import Mapping, Scalar, Sequence
 from hullwatch.rules.problem import ProblemError, did_you_mean
 
@@ -36,6 +37,9 @@ _KINDS = {
     "fifo": stat.S_IFIFO | 0o600,
     "socket": stat.S_IFSOCK | 0o600,
 }
+_NEW_SOCKET = {"domain": 2, "type": 1}  # of IPv4, for a stream
+_NO_CONTENT = {"CHARBUF": "", "FSPATH": "", "BYTEBUF": b"", "SOCKTUPLE": b"", "SOCKADDR": b""}
+_UNIX_MARKS = ("/", "@")  # a path, or a name in no file system
 _FIRST_PID = 4000
 _DEFAULT_TIME = 1_700_000_000_000_000_000  # ns since the epoch; any moment will do
 
@@ -223,16 +227,20 @@ def _parameters(node: Node | None, kind: EventType) -> dict[str, Any]:
 
 
 def _default(parameter: Parameter) -> Any:
-    defaults: dict[str, Any] = {"fd": 3, "dirfd": -100, "inode_mode": _KINDS["regular"], "l4proto": 6}
+    defaults: dict[str, Any] = {"fd": 3, "dirfd": -100, "inode_mode": _KINDS["regular"], "l4proto": 6} | _NEW_SOCKET
     if parameter.name in defaults:
         return defaults[parameter.name]
-    return {"CHARBUF": "", "FSPATH": "", "BYTEBUF": b"", "SOCKTUPLE": b""}.get(parameter.type, 0)
+    return _NO_CONTENT.get(parameter.type, 0)
 
 
 def _parameter(node: Node, parameter: Parameter) -> Any:
     value = plain(node)
     if parameter.type == "SOCKTUPLE":
         return _tuple(node, str(value))
+    if parameter.type == "SOCKADDR":
+        return _address(node, str(value))
+    if parameter.name == "data":
+        return _dns_message(node, str(value))
     if parameter.type in {"CHARBUF", "FSPATH"}:
         return node.text if isinstance(node, Scalar) else str(value)
     if parameter.type == "BYTEBUF":
@@ -250,14 +258,42 @@ def _parameter(node: Node, parameter: Parameter) -> Any:
 
 
 def _tuple(node: Node, text: str) -> bytes:
+    if text.startswith(_UNIX_MARKS):
+        return write_unix_tuple(text)
     left, arrow, right = text.partition("->")
     try:
         if not arrow:
             raise ValueError
-        ends = [(end.rpartition(":")[0].strip("[]"), int(end.rpartition(":")[2])) for end in (left, right)]
-        return write_tuple(ends[0], ends[1])
+        return write_tuple(_end(left), _end(right))
     except ValueError:
-        raise case_error(f"{text!r} is no connection: write 10.0.0.2:40000->93.184.216.34:80.", node) from None
+        raise case_error(
+            f"{text!r} is no connection: write 10.0.0.2:40000->93.184.216.34:80, or /path.", node
+        ) from None
+
+
+def _dns_message(node: Node, text: str) -> bytes:
+    """Return a question such as ``example.com A``, or one with answers: ``example.com A -> 192.0.2.1``."""
+    left, arrow, right = text.partition("->")
+    try:
+        name, kind = left.split()
+        return write_message(name, kind, tuple(right.split()) if arrow else None)
+    except ValueError:
+        sentence = f"{text!r} is no DNS message: write 'example.com A', or 'example.com A -> 192.0.2.1'."
+        raise case_error(sentence, node) from None
+
+
+def _address(node: Node, text: str) -> bytes:
+    if text.startswith(_UNIX_MARKS):
+        return write_unix_address(text)
+    try:
+        return write_address(*_end(text))
+    except ValueError:
+        raise case_error(f"{text!r} is no address: write 0.0.0.0:80, [::]:80, /path or @name.", node) from None
+
+
+def _end(text: str) -> tuple[str, int]:
+    address, _, port = text.rpartition(":")
+    return address.strip("[]"), int(port)
 
 
 def _flags(node: Node, names: dict[str, int]) -> int:

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Data that sockets send and receive, when the call has ended: the peer, and messages of the domain name system. */
+#include "dns.h"
+
+#define MESSAGES_MAXIMUM 1024 /* of one call: the kernel's own limit (UIO_MAXIOV) */
+#define EAGAIN 11
+
+struct batch {
+	struct user_messages *messages;
+	long fd;
+	__u16 type;
+	enum event_index index;
+};
+
+static __always_inline void send_message(struct task_struct *task, struct sock *sock, const struct message *message,
+					 __u16 type, enum event_index index)
+{
+	struct scratch *scratch = get_scratch();
+	struct record_message *record;
+
+	if (!scratch)
+		return;
+	record = (struct record_message *)scratch->record;
+	fill_header(&record->header, task, type);
+	record->res = message->result;
+	record->fd = message->fd;
+	record->size = message->size;
+	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
+	record->connected = is_connected(sock);
+	record->tuple_length = append_ends(message, (__u64)sock, sizeof(*record));
+	send_record(scratch, sizeof(*record) + reread(&record->tuple_length), index);
+}
+
+/* One call can be two events: that data was sent, and what it asked a name server. */
+static __always_inline void report_message(struct task_struct *task, struct sock *sock, const struct message *message,
+					   __u16 type, enum event_index index)
+{
+	if (is_wanted(index))
+		send_message(task, sock, message, type, index);
+	if (has_dns_size(message->result) && is_wanted(INDEX_DNS) && is_dns(sock, message))
+		report_dns(task, sock, message);
+}
+
+/* A call that waited for nothing, as those of programs that wait by other means are. */
+static __always_inline int is_worth_a_look(enum event_index index, long result)
+{
+	return result != -EAGAIN && (is_wanted(index) || has_dns_size(result));
+}
+
+/* sendto and recvfrom */
+static __always_inline int report_buffer(struct pt_regs *regs, long result, __u16 type, enum event_index index)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct message message = {.fd = (int)SYSCALL_ARGUMENT_1(regs), .result = result};
+	struct sock *sock;
+
+	if (!is_worth_a_look(index, result))
+		return 0;
+	sock = sock_of_descriptor(task, message.fd);
+	if (!sock || is_own_process(task, index))
+		return 0;
+	message.size = SYSCALL_ARGUMENT_3(regs);
+	message.single.base = (void *)SYSCALL_ARGUMENT_2(regs);
+	message.single.length = SYSCALL_ARGUMENT_3(regs);
+	message.peer.address = (void *)SYSCALL_ARGUMENT_5(regs);
+	message.peer.length = SYSCALL_ARGUMENT_6(regs);
+	if (index ==
+	    INDEX_RECVFROM) /* the length is behind a pointer here, and the name of a unix socket ends by itself */
+		message.peer.length = message.peer.address ? UNIX_NAME_OFFSET + UNIX_NAME_MAXIMUM : 0;
+	report_message(task, sock, &message, type, index);
+	return 0;
+}
+
+static __always_inline void take_header(struct message *message, const struct user_message *user)
+{
+	message->vectors = user->vectors;
+	message->vector_count = user->vector_count;
+	message->peer.address = user->name_length ? user->name : NULL;
+	message->peer.length = user->name_length;
+	if (!user->vectors)
+		message->single.length = 0;
+}
+
+/* sendmsg and recvmsg */
+static __always_inline int report_header(struct pt_regs *regs, long result, __u16 type, enum event_index index)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct message message = {.fd = (int)SYSCALL_ARGUMENT_1(regs), .result = result};
+	struct user_message user = {};
+	struct sock *sock;
+
+	if (!is_worth_a_look(index, result))
+		return 0;
+	sock = sock_of_descriptor(task, message.fd);
+	if (!sock || is_own_process(task, index))
+		return 0;
+	bpf_probe_read_user(&user, sizeof(user), (void *)SYSCALL_ARGUMENT_2(regs));
+	take_header(&message, &user);
+	message.size = result > 0 ? result : 0;
+	report_message(task, sock, &message, type, index);
+	return 0;
+}
+
+static int report_one_of_batch(__u32 number, struct batch *batch)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sock *sock = sock_of_descriptor(task, batch->fd);
+	struct message message = {.fd = batch->fd};
+	struct user_messages user = {};
+
+	if (!sock)
+		return 1;
+	bpf_probe_read_user(&user, sizeof(user), &batch->messages[number]);
+	take_header(&message, &user.message);
+	message.result = message.size = user.length;
+	report_message(task, sock, &message, batch->type, batch->index);
+	return 0;
+}
+
+/* sendmmsg and recvmmsg: an event for each message, or one for a call that failed */
+static __always_inline int report_batch(struct pt_regs *regs, long result, __u16 type, enum event_index index)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct batch batch = {
+		.messages = (void *)SYSCALL_ARGUMENT_2(regs),
+		.fd = (int)SYSCALL_ARGUMENT_1(regs),
+		.type = type,
+		.index = index,
+	};
+	struct message message = {.fd = batch.fd, .result = result};
+	struct sock *sock;
+
+	if (result == -EAGAIN || is_own_process(task, index))
+		return 0;
+	if (result > 0) {
+		bpf_loop(result < MESSAGES_MAXIMUM ? result : MESSAGES_MAXIMUM, report_one_of_batch, &batch, 0);
+		return 0;
+	}
+	sock = sock_of_descriptor(task, batch.fd);
+	if (sock)
+		report_message(task, sock, &message, type, index);
+	return 0;
+}
+
+/* Some programs read and write their sockets like files: only questions and answers are looked for in those. */
+static __always_inline int look_for_dns(struct message *message)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sock *sock = sock_of_descriptor(task, message->fd);
+
+	if (sock && is_dns(sock, message) && !is_own_process(task, INDEX_DNS))
+		report_dns(task, sock, message);
+	return 0;
+}
+
+/* read and write */
+static __always_inline int report_file_buffer(struct pt_regs *regs, long result)
+{
+	struct message message = {.fd = (int)SYSCALL_ARGUMENT_1(regs), .result = result};
+
+	if (!has_dns_size(result))
+		return 0;
+	message.single.base = (void *)SYSCALL_ARGUMENT_2(regs);
+	message.single.length = SYSCALL_ARGUMENT_3(regs);
+	return look_for_dns(&message);
+}
+
+/* readv and writev */
+static __always_inline int report_file_vectors(struct pt_regs *regs, long result)
+{
+	struct message message = {.fd = (int)SYSCALL_ARGUMENT_1(regs), .result = result};
+
+	if (!has_dns_size(result))
+		return 0;
+	message.vectors = (void *)SYSCALL_ARGUMENT_2(regs);
+	message.vector_count = SYSCALL_ARGUMENT_3(regs);
+	return look_for_dns(&message);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_sendto, struct pt_regs *regs, long result)
+{
+	return report_buffer(regs, result, EVENT_SENDTO, INDEX_SENDTO);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_recvfrom, struct pt_regs *regs, long result)
+{
+	return report_buffer(regs, result, EVENT_RECVFROM, INDEX_RECVFROM);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_sendmsg, struct pt_regs *regs, long result)
+{
+	return report_header(regs, result, EVENT_SENDMSG, INDEX_SENDMSG);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_recvmsg, struct pt_regs *regs, long result)
+{
+	return report_header(regs, result, EVENT_RECVMSG, INDEX_RECVMSG);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_sendmmsg, struct pt_regs *regs, long result)
+{
+	return report_batch(regs, result, EVENT_SENDMMSG, INDEX_SENDMMSG);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_recvmmsg, struct pt_regs *regs, long result)
+{
+	return report_batch(regs, result, EVENT_RECVMMSG, INDEX_RECVMMSG);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_read_or_write, struct pt_regs *regs, long result)
+{
+	return report_file_buffer(regs, result);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_readv_or_writev, struct pt_regs *regs, long result)
+{
+	return report_file_vectors(regs, result);
+}

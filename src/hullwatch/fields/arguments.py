@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.events.table import FLAGS
 from hullwatch.fields.address import read_tuple, tuple_text
+from hullwatch.fields.fs import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 EMPTY = "<NA>"  # Falco's text for a parameter without content
 AT_FDCWD = -100
+_DIRECTORIES = frozenset({"dirfd", "olddirfd", "newdirfd", "olddir", "newdir", "linkdirfd", "mountfd"})
+_FILE_TYPE = 0o170000
 _OPEN_ACCESS = 3  # O_RDONLY | O_WRONLY, which together are O_RDWR
 
 
@@ -43,8 +46,12 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
         return _descriptor(event, value, parameter)
     if parameter.type == "ERRNO" and value < 0:
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
+    if parameter.type == "MODE":
+        return ArgumentText(mode_text(value, FLAGS[parameter.flags]) or "0", f"0{value:o}" if value else "")
     if parameter.flags:
         return ArgumentText(flags_text(value, FLAGS[parameter.flags]) or str(value), str(value))
+    if parameter.format:
+        return ArgumentText(f"{value:X}" if parameter.format == "hex" else str(value))
     if parameter.name in {"mode", "inode_mode"}:
         return ArgumentText(f"0{value:o}" if value else "0")
     if parameter.name == "dev":
@@ -62,13 +69,13 @@ def _bytes_text(value: bytes, parameter: Parameter) -> str:
 
 
 def _descriptor(event: Event, value: int, parameter: Parameter) -> ArgumentText:
-    if parameter.name == "dirfd":
+    if parameter.name in _DIRECTORIES:
         return ArgumentText("AT_FDCWD", str(value)) if value == AT_FDCWD else ArgumentText(str(value))
     if value < 0:
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
     content = ""
-    name, address = event.params.get("name"), event.params.get("tuple")
-    if isinstance(name, str):
+    name, address = path_of(event, "name"), event.params.get("tuple")
+    if name:
         mode = event.params.get("inode_mode", 0)
         content = ("<d>" if isinstance(mode, int) and stat.S_ISDIR(mode) else "<f>") + name
     elif isinstance(address, bytes) and (ends := read_tuple(address)) is not None:
@@ -81,6 +88,13 @@ def _descriptor(event: Event, value: int, parameter: Parameter) -> ArgumentText:
 def _number(params: Mapping[str, Value], name: str) -> int:
     value = params.get(name, 0)
     return value if isinstance(value, int) else 0
+
+
+def mode_text(value: int, names: Mapping[str, int]) -> str:
+    """Return the names of permission bits and, last, of the file's type, joined with ``|``."""
+    kind = value & _FILE_TYPE
+    text = flags_text(value & ~_FILE_TYPE, names)
+    return "|".join([text] * bool(text) + [name for name, bits in names.items() if bits == kind])
 
 
 def flags_text(value: int, names: Mapping[str, int]) -> str:

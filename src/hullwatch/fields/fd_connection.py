@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.fields.address import Endpoint, address_text, read_tuple, tuple_text
-from hullwatch.fields.fd import num, number_of, opened_path
+from hullwatch.fields.fd import is_open, num, number_of, opened_path
 from hullwatch.fields.field import field
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _is_v6(connection: Connection) -> bool:
 @field("fd.type")
 def kind(event: Event) -> str | None:
     """What it is: file, directory, ipv4 or ipv6."""
-    if opened_path(event) is not None:
+    if is_open(event):
         return "directory" if stat.S_ISDIR(number_of(event, "inode_mode") or 0) else "file"
     connection = connection_of(event)
     if connection is None:

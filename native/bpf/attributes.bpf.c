@@ -4,18 +4,6 @@
 #include "open_file.h"
 
 #define PERMISSION_BITS 07777
-#define KERNEL_AT_SYMLINK_NOFOLLOW 0x100
-#define KERNEL_AT_EMPTY_PATH 0x1000
-
-/* Flags of a call that takes a name, in Falco's values. */
-static __always_inline __u32 portable_at_flags(__u32 flags)
-{
-	__u32 portable = 0;
-
-	portable |= flags & KERNEL_AT_SYMLINK_NOFOLLOW ? FCHOWNAT_FLAGS_AT_SYMLINK_NOFOLLOW : 0;
-	portable |= flags & KERNEL_AT_EMPTY_PATH ? FCHOWNAT_FLAGS_AT_EMPTY_PATH : 0;
-	return portable;
-}
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_chmod, struct pt_regs *regs, long result)
@@ -163,5 +151,43 @@ int BPF_PROG(handle_fchown, struct pt_regs *regs, long result)
 	record->gid = SYSCALL_ARGUMENT_3(regs);
 	end = FILL_FILE(record, scratch, sizeof(*record), file);
 	send_record(scratch, end, INDEX_FCHOWN);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_truncate, struct pt_regs *regs, long result)
+{
+	struct scratch *scratch = begin_record(EVENT_TRUNCATE, INDEX_TRUNCATE);
+	struct record_truncate *record;
+	__u32 end;
+
+	if (!scratch)
+		return 0;
+	record = (struct record_truncate *)scratch->record;
+	record->res = result;
+	record->length = SYSCALL_ARGUMENT_2(regs);
+	end = append_named_path(scratch, sizeof(*record), result, GIVEN(WORKING_DIRECTORY, SYSCALL_ARGUMENT_1(regs)),
+				&record->path_length, &record->nameraw_length);
+	send_record(scratch, end, INDEX_TRUNCATE);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_ftruncate, struct pt_regs *regs, long result)
+{
+	struct scratch *scratch = begin_record(EVENT_FTRUNCATE, INDEX_FTRUNCATE);
+	struct record_ftruncate *record;
+	long fd = (int)SYSCALL_ARGUMENT_1(regs);
+	struct file *file = file_of_descriptor(bpf_get_current_task_btf(), fd);
+	__u32 end;
+
+	if (!scratch)
+		return 0;
+	record = (struct record_ftruncate *)scratch->record;
+	record->res = result;
+	record->fd = fd;
+	record->length = SYSCALL_ARGUMENT_2(regs);
+	end = FILL_FILE(record, scratch, sizeof(*record), file);
+	send_record(scratch, end, INDEX_FTRUNCATE);
 	return 0;
 }

@@ -11,6 +11,8 @@
 #include "path.h"
 
 #define WORKING_DIRECTORY -100 /* AT_FDCWD */
+#define KERNEL_AT_SYMLINK_NOFOLLOW 0x100
+#define KERNEL_AT_EMPTY_PATH 0x1000
 
 /* A name is read from its end to its beginning: then what ".." takes away is known before it comes. */
 struct name_walk {
@@ -196,4 +198,14 @@ static __always_inline __u32 append_two_paths(struct scratch *scratch, __u32 pos
 	position += reread(&lengths->sourceraw);
 	append_kernel(scratch, position, scratch->names[1], reread(&lengths->targetraw));
 	return position + reread(&lengths->targetraw);
+}
+
+/* Flags of a call that takes a name, in Falco's values. */
+static __always_inline __u32 portable_at_flags(__u32 flags)
+{
+	__u32 portable = 0;
+
+	portable |= flags & KERNEL_AT_SYMLINK_NOFOLLOW ? FCHOWNAT_FLAGS_AT_SYMLINK_NOFOLLOW : 0;
+	portable |= flags & KERNEL_AT_EMPTY_PATH ? FCHOWNAT_FLAGS_AT_EMPTY_PATH : 0;
+	return portable;
 }

@@ -52,6 +52,17 @@ static const struct handler {
 	{SYS_umount2, EVENT_UMOUNT2, "handle_umount2"},
 	{SYS_mknodat, EVENT_MKNODAT, "handle_mknodat"},
 	{SYS_open_by_handle_at, EVENT_OPEN_BY_HANDLE_AT, "handle_open_by_handle_at"},
+	{SYS_ftruncate, EVENT_FTRUNCATE, "handle_ftruncate"},
+	{SYS_truncate, EVENT_TRUNCATE, "handle_truncate"},
+	{SYS_utimensat, EVENT_UTIMENSAT, "handle_utimensat"},
+#ifdef SYS_utime
+	{SYS_utime, EVENT_UTIME, "handle_utime"},
+	{SYS_utimes, EVENT_UTIMES, "handle_utimes"},
+	{SYS_futimesat, EVENT_FUTIMESAT, "handle_futimesat"},
+#endif
+	{SYS_setxattr, EVENT_SETXATTR, "handle_setxattr"},
+	{SYS_lsetxattr, EVENT_LSETXATTR, "handle_lsetxattr"},
+	{SYS_fsetxattr, EVENT_FSETXATTR, "handle_fsetxattr"},
 	{NUMBER_FCHMODAT2, EVENT_FCHMODAT2, "handle_fchmodat2"},
 
 	/* ---- processes and the kernel ---- */
@@ -60,5 +71,10 @@ static const struct handler {
 	{SYS_connect, EVENT_CONNECT, "handle_connect"},
 	{SYS_accept, EVENT_ACCEPT, "handle_accept"},
 	{SYS_accept4, EVENT_ACCEPT4, "handle_accept4"},
+};
+
+/* Calls that are looked at when they begin: what they work on is gone when they have ended. */
+static const struct handler enter_handlers[] = {
+	{SYS_close, EVENT_CLOSE, "handle_close"},
 };
 /* clang-format on */

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hullwatch.enrich.container import Container
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.events.codec import encode
+from hullwatch.events.table import BY_NAME
 from hullwatch.fields.address import write_tuple
 from hullwatch.rules.document import Scalar, Source
 from hullwatch.rules.syntax import And, Check, Expression, FieldUse, Not, Or, Place, SourceText, Text, TextList
@@ -27,6 +28,12 @@ IDS = ("a" * 64, "b" * 64)
 PROCESSES = tuple((10 + number, 100 * number + 1) for number in range(5))
 ADDRESSES = ("10.0.0.1", "10.0.0.2", "::1", "::ffff:10.0.0.1", "192.168.1.9")
 _CALLS = ("open", "openat", "creat", "openat2")
+_CHANGES = {  # calls that change files, with their paths
+    "unlink": ("path", "nameraw"), "unlinkat": ("name", "nameraw"), "rename": ("oldpath", "newpath"),
+    "linkat": ("oldpath", "newpath", "targetraw"), "symlink": ("target", "linkpath"), "chmod": ("filename",),
+    "fchmod": ("name",), "close": ("name",), "mount": ("dev", "dir", "type"), "open_by_handle_at": ("path",),
+    "setxattr": ("path", "attribute"), "utimensat": ("path",), "chown": ("path",),
+}  # fmt: skip
 _PATTERNS = ("/etc/*", "*passwd", "/home/*/.ssh/*", "/etc/p[a-z]*", "/?tc/shadow", "*", "/etc/\\*")
 _REGEXES = ("/etc/.*", ".*/id_rsa", "/etc/(passwd|shadow)", "/etc/pass.*", "/root/.ssh/[a-z]+_rsa", "/e?tc/passw?d")
 _PREFIXES = ("/etc", "/", "/etc/passwd", "/root/.ssh", "/home/*/.ssh", "etc", "/tmp/")
@@ -60,6 +67,11 @@ _paths = _of_text(
     ("fd.name", "evt.arg.name", "fd.nameraw", "fs.path.name"), PATHS,
     ("=", "!=", "startswith", "endswith", "contains", "icontains"),
 )  # fmt: skip
+_changed = _of_text(
+    ("fs.path.name", "fs.path.source", "fs.path.target", "fs.path.nameraw", "evt.arg.path", "evt.rawarg.path",
+     "evt.arg.oldpath", "evt.arg.newpath", "evt.arg.filename", "evt.arg.dir", "evt.abspath.src"), PATHS,
+    ("=", "!=", "startswith", "endswith", "contains"),
+)  # fmt: skip
 _parts = _of_text(
     ("fd.filename", "fd.directory"), ("passwd", "/etc", "/", "id_rsa", "x", ""), ("=", "!=", "startswith")
 )
@@ -72,7 +84,7 @@ _names = _of_text(("proc.name", "proc.pname", "proc.aname", "container.name"), (
 _grandparents = st.sampled_from(COMMS).map(lambda comm: _check("proc.aname", "=", comm, argument="2"))
 _lines = _of_text(("proc.cmdline", "proc.args"), ("-a", "bash -a", "x"), ("contains", "=", "startswith"))
 _types = st.lists(
-    st.sampled_from((*_CALLS, "connect", "accept", "execve", "clone", "procexit")), min_size=1, max_size=4
+    st.sampled_from((*_CALLS, *_CHANGES, "connect", "accept", "execve", "clone", "procexit")), min_size=1, max_size=4
 ).map(lambda found: _check("evt.type", "in", *found))
 _ends = st.builds(
     _check,
@@ -99,7 +111,8 @@ _others = st.sampled_from(
         _check("fd.l4proto", "=", "udp"), _check("evt.arg.flags", "contains", "O_CREAT"),
         _check("evt.rawarg.mode", "=", "493"), _check("thread.tid", "=", "11"), _check("fd.name", "exists"),
         _check("proc.is_exe_upper_layer", "=", "true"), _check("evt.num", ">", "9"),
-        _check("fd.connected", "=", "true"),
+        _check("fd.connected", "=", "true"), _check("evt.arg.mode", "contains", "S_ISUID"),
+        _check("evt.rawarg.uid", "=", "0"), _check("evt.arg.dirfd", "=", "AT_FDCWD"), _check("fd.filetype", "=", "regular"),
     ]
 )  # fmt: skip
 
@@ -110,7 +123,7 @@ def _extend(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expressio
 
 
 _leaves: st.SearchStrategy[Expression] = st.one_of(
-    _paths, _paths, _parts, _patterns, _regexes, _prefixes, _names, _names, _grandparents, _lines, _types, _types,
+    _paths, _paths, _changed, _parts, _patterns, _regexes, _prefixes, _names, _names, _grandparents, _lines, _types, _types,
     _ends, _ports, _networks, _others, _others,
 )  # fmt: skip
 met = st.recursive(_leaves, _extend, max_leaves=8)
@@ -143,7 +156,11 @@ def _record(draw: Any) -> bytes:
         "tid": draw(st.sampled_from((pid, 99))), "uid": draw(st.sampled_from((0, 0, 1000))),
         "cgroup_id": draw(st.sampled_from((1, 1, 2, 3, 4))),
     }  # fmt: skip
-    what = draw(st.sampled_from(("open", "open", "open", "open", "connect", "accept", "exec", "fork", "exit", "other")))
+    what = draw(
+        st.sampled_from(
+            ("open", "open", "open", "change", "change", "change", "connect", "accept", "exec", "fork", "exit", "other")
+        )
+    )
     if what == "open":
         fd, mode = draw(_fds), draw(st.sampled_from((0, 0o644, 0o755)))
         return encode(
@@ -151,9 +168,22 @@ def _record(draw: Any) -> bytes:
             name=draw(st.sampled_from(PATHS)), flags=draw(_flags), mode=mode, dev=draw(st.sampled_from((5, 6))),
             ino=draw(st.integers(1, 3)), inode_mode=draw(st.sampled_from((0, 0o100644, 0o40755))),
         )  # fmt: skip
+    if what == "change":
+        return _change(draw, header)
     if what in {"connect", "accept"}:
         return _connection(draw, what, header)
     return _state(draw, what, header)
+
+
+def _change(draw: Any, header: dict[str, int]) -> bytes:
+    kind = BY_NAME[draw(st.sampled_from(tuple(_CHANGES)))]
+    values: dict[str, Any] = {name: draw(st.sampled_from(PATHS)) for name in _CHANGES[kind.name]}
+    choices = {
+        "res": (0, 0, -2, -13), "fd": (3, 7, -9), "mode": (0, 0o4755, 493), "uid": (0, 1000), "flags": (0, 1, 2, 512),
+        "dirfd": (-100, 5), "inode_mode": (0, 0o100644, 0o40755), "dev": (5, 6), "file_flags": (0, 32768, 65536),
+    }  # fmt: skip
+    values |= {name: draw(st.sampled_from(choices[name])) for name in kind.layout.scalars if name in choices}
+    return encode(kind, header, **values)
 
 
 def _connection(draw: Any, what: str, header: dict[str, int]) -> bytes:

@@ -112,7 +112,8 @@ _others = st.sampled_from(
         _check("evt.rawarg.mode", "=", "493"), _check("thread.tid", "=", "11"), _check("fd.name", "exists"),
         _check("proc.is_exe_upper_layer", "=", "true"), _check("evt.num", ">", "9"),
         _check("fd.connected", "=", "true"), _check("evt.arg.mode", "contains", "S_ISUID"),
-        _check("evt.rawarg.uid", "=", "0"), _check("evt.arg.dirfd", "=", "AT_FDCWD"), _check("fd.filetype", "=", "regular"),
+        _check("evt.rawarg.uid", "=", "0"), _check("evt.arg.dirfd", "=", "AT_FDCWD"),
+        _check("fd.filetype", "=", "regular"),
     ]
 )  # fmt: skip
 
@@ -123,8 +124,8 @@ def _extend(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expressio
 
 
 _leaves: st.SearchStrategy[Expression] = st.one_of(
-    _paths, _paths, _changed, _parts, _patterns, _regexes, _prefixes, _names, _names, _grandparents, _lines, _types, _types,
-    _ends, _ports, _networks, _others, _others,
+    _paths, _paths, _changed, _parts, _patterns, _regexes, _prefixes, _names, _names, _grandparents, _lines, _types,
+    _types, _ends, _ports, _networks, _others, _others,
 )  # fmt: skip
 met = st.recursive(_leaves, _extend, max_leaves=8)
 trees = st.lists(st.one_of(met, met, met, conditions()), min_size=1, max_size=6)

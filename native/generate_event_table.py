@@ -42,7 +42,8 @@ def constants(table: dict[str, Any]) -> list[str]:
     }
     for group, values in table["flags"].items():
         lines.append(f"enum {group} {{")
-        lines += [f"\t{prefixes[group]}{name} = {value}," for name, value in values.items()]
+        prefix = prefixes.get(group, f"{group.upper()}_")
+        lines += [f"\t{prefix}{name} = {value}{'u' if value >> 31 else ''}," for name, value in values.items()]
         lines += ["};", ""]
     rows = [(name, number) for row in table["events"] for name, number in row["numbers"].items()]
     lines.append("enum event_number {")

@@ -19,6 +19,18 @@ Little-endian. First the header, then the values of fixed size, widest first and
 below, then (from an even byte) a u16 length for each value of variable size, then zero bytes up to a multiple of 8,
 then the values of variable size in the order of the tables, then zero bytes up to a multiple of 8.
 
+## Paths
+
+After a call that opened a file, or was given a descriptor, the path is that of the kernel's own object: no symbolic
+link is in it, and nobody can change it. The file of a call that was given a *name* is out of reach when the call has
+ended. Such a record has the flag `USER_MEMORY`, and its path is made of two parts: the directory that a relative name
+begins at, from the kernel's objects, and the name as the caller wrote it. The name is made plain as text: double
+slashes and `.` go, `..` takes the component before it away. So symbolic links in the name are not followed
+(`/proc/self/fd/3/x` stays that), a `..` behind one is not where the kernel went, and another thread may have changed
+the name meanwhile. What the caller wrote is in `nameraw` (`sourceraw`, `targetraw`), which is empty where it is the
+path itself. The flag `TRUNCATED` says that a path was cut at its beginning, or that its directory did not fit and the
+name stands alone; a name whose descriptor is none stands alone too.
+
 """
 
 # What a field of the header means; the fields themselves are the table's.
@@ -40,6 +52,8 @@ HEADER_MEANINGS = {
 CATEGORIES = {
     "process": "Processes",
     "file": "Files",
+    "io-other": "Descriptors",
+    "other": "Device nodes and other calls",
     "net": "Network",
     "ipc": "Between processes",
     "container": "Containers",

@@ -20,6 +20,16 @@ argument: `proc.aname[2]`, `container.label[app]`.
 """
 
 
+NOTES = {
+    "fs": """\
+These are the paths of calls that were given a name, and of those that opened a file. Where the kernel opened the file
+the path is its own. All others are made absolute and plain as text, with symbolic links not followed; what that means
+and what cannot be known is under [Paths](events.md#paths).
+
+""",
+}
+
+
 def _written(field: Field) -> str:
     optional = {"none": "", "optional": "[x] or none", "required": "[x]"}.get(field.argument, "")
     if not optional:
@@ -31,7 +41,10 @@ def _section(name: str, fields: list[Field]) -> str:
     rows = [(_written(field), field.type.value, field.help or "") for field in fields]
     answered = sum(field.function is not None for field in fields)
     return (
-        f"## {name}\n\n{answered} of {len(fields)} have a value.\n\n" + table(("field", "type", "meaning"), rows) + "\n"
+        f"## {name}\n\n{answered} of {len(fields)} have a value.\n\n"
+        + NOTES.get(name, "")
+        + table(("field", "type", "meaning"), rows)
+        + "\n"
     )
 
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * One hook on the end of every system call, which costs a system call that nobody asks for a few nanoseconds: the
- * sensor puts a handler into the table for each call that the rules need, and the others find an empty place.
+ * sensor puts a handler into the table for each call that the rules need, and the others find an empty place. A second
+ * hook, on the beginning, is attached only while one of the few calls that have to be looked at there is asked for.
  */
 #include "event.h"
 
@@ -27,5 +28,23 @@ int BPF_PROG(dispatch_system_call, struct pt_regs *regs, long result)
 		return 0;
 	}
 	bpf_tail_call(ctx, &syscall_handlers, number);
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SYSCALL_MAXIMUM);
+	__type(key, __u32);
+	__type(value, __u32);
+} enter_handlers SEC(".maps");
+
+/* Calls of 32-bit programs are counted where they end. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(dispatch_system_call_enter, struct pt_regs *regs, long number)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!IS_COMPAT_SYSCALL(task, number))
+		bpf_tail_call(ctx, &enter_handlers, number);
 	return 0;
 }

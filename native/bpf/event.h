@@ -22,10 +22,15 @@
 #define barrier_var(value) asm volatile("" : "+r"(value))
 #endif
 
-/* Memory to build one record and one path in. VALUE_MAXIMUM behind each end keeps masked writes inside. */
+/*
+ * Memory to build one record and one path in, and for two names as a caller wrote them. VALUE_MAXIMUM behind each end
+ * keeps masked access inside.
+ */
 struct scratch {
 	__u8 record[SCRATCH_BYTES + VALUE_MAXIMUM];
 	__u8 path[2 * VALUE_MAXIMUM];
+	__u8 names[2][VALUE_MAXIMUM];
+	__u8 behind[VALUE_MAXIMUM];
 };
 
 struct counters {
@@ -176,6 +181,18 @@ static __always_inline void fill_header(struct record_header *header, struct tas
 	header->tid = task->pid;
 	header->cpu = bpf_get_smp_processor_id();
 	header->reserved = 0;
+}
+
+/* The record to fill, with its header; NULL when there is nothing to report. */
+static __always_inline struct scratch *begin_record(__u16 type, enum event_index index)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *scratch = get_scratch();
+
+	if (!scratch || is_own_process(task, index))
+		return NULL;
+	fill_header((struct record_header *)scratch->record, task, type);
+	return scratch;
 }
 
 /* Close the record that ends at `end` and put it into this CPU's ring buffer, without waking anybody. */

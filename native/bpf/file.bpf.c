@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Files: the open family, when the call has ended. */
-#include "descriptor.h"
-#include "path.h"
+#include "open_file.h"
 #include "ruled_out.h"
 
 #define FMODE_CREATED 0x100000 /* the kernel's note in an open file that this call made it */
@@ -13,48 +12,24 @@ struct open_how {
 	__u64 resolve;
 };
 
-/* The kernel's flags of open() in Falco's portable values. */
-static __always_inline __u32 portable_flags(__u64 flags)
-{
-	__u32 portable = 0;
-	__u32 access = flags & KERNEL_O_ACCMODE;
-
-	portable |= access == 0 ? FILE_O_RDONLY : access == 1 ? FILE_O_WRONLY : FILE_O_RDWR;
-	portable |= flags & KERNEL_O_CREAT ? FILE_O_CREAT : 0;
-	portable |= flags & KERNEL_O_EXCL ? FILE_O_EXCL : 0;
-	portable |= flags & KERNEL_O_TRUNC ? FILE_O_TRUNC : 0;
-	portable |= flags & KERNEL_O_APPEND ? FILE_O_APPEND : 0;
-	portable |= flags & KERNEL_O_NONBLOCK ? FILE_O_NONBLOCK : 0;
-	portable |= flags & KERNEL_O_DSYNC ? FILE_O_DSYNC : 0;
-	portable |= flags & KERNEL_O_SYNC_ONLY ? FILE_O_SYNC : 0;
-	portable |= flags & KERNEL_O_DIRECT ? FILE_O_DIRECT : 0;
-	portable |= flags & KERNEL_O_DIRECTORY ? FILE_O_DIRECTORY : 0;
-	portable |= flags & KERNEL_O_LARGEFILE ? FILE_O_LARGEFILE : 0;
-	portable |= flags & KERNEL_O_CLOEXEC ? FILE_O_CLOEXEC : 0;
-	portable |= flags & KERNEL_O_TMPFILE_ONLY ? FILE_O_TMPFILE : 0;
-	return portable;
-}
-
 /* What the kernel knows of the file that was opened. */
 static __always_inline __u32 fill_opened_file(struct scratch *scratch, struct task_struct *task, int fd, __u32 position)
 {
 	struct record_open *record = (struct record_open *)scratch->record;
 	struct file *file = file_of_descriptor(task, fd);
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	__u32 device = BPF_CORE_READ(inode, i_sb, s_dev);
-	int layer = overlay_layer(inode);
+	struct file_facts facts = facts_of(file);
 
 	if (!file) {
 		count_drop(INDEX_OPENAT, DROP_UNREADABLE);
 		return 0;
 	}
-	record->ino = BPF_CORE_READ(inode, i_ino);
-	record->inode_mode = BPF_CORE_READ(inode, i_mode);
-	record->dev = encode_device(device >> 20, device & 0xfffff);
+	record->ino = facts.ino;
+	record->inode_mode = facts.mode;
+	record->dev = facts.dev;
 	if (BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
 		record->flags |= FILE_O_F_CREATED;
-	record->flags |= layer == 1 ? FILE_FD_UPPER_LAYER : layer == 2 ? FILE_FD_LOWER_LAYER : 0;
-	return append_path(scratch, position, (struct path *)__builtin_preserve_access_index(&file->f_path), task);
+	record->flags |= facts.layer;
+	return append_file_path(scratch, position, file);
 }
 
 /* The fingerprint of a call that opened a file; 0 when it cannot be remembered. */
@@ -144,4 +119,29 @@ int BPF_PROG(handle_openat2, struct pt_regs *regs, long result)
 	bpf_probe_read_user(&how, sizeof(how), (void *)SYSCALL_ARGUMENT_3(regs));
 	return report_open(EVENT_OPENAT2, INDEX_OPENAT2, result, SYSCALL_ARGUMENT_1(regs),
 			   (void *)SYSCALL_ARGUMENT_2(regs), how.flags, how.mode);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_open_by_handle_at, struct pt_regs *regs, long result)
+{
+	struct scratch *scratch = begin_record(EVENT_OPEN_BY_HANDLE_AT, INDEX_OPEN_BY_HANDLE_AT);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct record_open_by_handle *record;
+	struct file *file = file_of_descriptor(task, result);
+	struct file_facts facts = facts_of(file);
+
+	if (!scratch)
+		return 0;
+	record = (struct record_open_by_handle *)scratch->record;
+	record->fd = result;
+	record->mountfd = (int)SYSCALL_ARGUMENT_1(regs);
+	record->flags = portable_flags(SYSCALL_ARGUMENT_3(regs)) | facts.layer;
+	record->dev = facts.dev;
+	record->ino = facts.ino;
+	record->inode_mode = facts.mode;
+	record->path_length = 0;
+	if (file)
+		record->path_length = append_file_path(scratch, sizeof(*record), file);
+	send_record(scratch, sizeof(*record) + reread(&record->path_length), INDEX_OPEN_BY_HANDLE_AT);
+	return 0;
 }

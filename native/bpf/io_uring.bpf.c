@@ -10,7 +10,16 @@
 #define OPERATION_ACCEPT 13
 #define OPERATION_CONNECT 16
 #define OPERATION_OPENAT 18
+#define OPERATION_CLOSE 19
 #define OPERATION_OPENAT2 28
+#define OPERATION_RENAMEAT 35
+#define OPERATION_UNLINKAT 36
+#define OPERATION_MKDIRAT 37
+#define OPERATION_SYMLINKAT 38
+#define OPERATION_LINKAT 39
+#define OPERATION_FSETXATTR 41
+#define OPERATION_SETXATTR 42
+#define OPERATION_FTRUNCATE 55
 
 static __always_inline int count_operation(struct io_kiocb *request)
 {
@@ -29,6 +38,33 @@ static __always_inline int count_operation(struct io_kiocb *request)
 		break;
 	case OPERATION_OPENAT2:
 		index = INDEX_OPENAT2;
+		break;
+	case OPERATION_CLOSE: /* of any descriptor: what was written to is not told apart here */
+		index = INDEX_CLOSE;
+		break;
+	case OPERATION_RENAMEAT:
+		index = INDEX_RENAMEAT2;
+		break;
+	case OPERATION_UNLINKAT:
+		index = INDEX_UNLINKAT;
+		break;
+	case OPERATION_MKDIRAT:
+		index = INDEX_MKDIRAT;
+		break;
+	case OPERATION_SYMLINKAT:
+		index = INDEX_SYMLINKAT;
+		break;
+	case OPERATION_LINKAT:
+		index = INDEX_LINKAT;
+		break;
+	case OPERATION_FSETXATTR:
+		index = INDEX_FSETXATTR;
+		break;
+	case OPERATION_SETXATTR:
+		index = INDEX_SETXATTR;
+		break;
+	case OPERATION_FTRUNCATE:
+		index = INDEX_FTRUNCATE;
 		break;
 	default:
 		return 0;

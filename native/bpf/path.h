@@ -24,6 +24,7 @@ struct path_walk {
 	struct kernfs_node *node;
 	__u8 *buffer;
 	__u32 start;
+	__u32 skip; /* names to leave out: ".." stood behind them */
 	enum walk_end end;
 };
 
@@ -103,8 +104,10 @@ static int walk_one_directory(__u32 step, struct path_walk *walk)
 	if (dentry == walk->mount_root)
 		return leave_mount(walk);
 	read_entry(&entry, dentry);
-	if (!prepend_name(walk, *(void **)(entry.name + bpf_core_field_offset(struct qstr, name)),
-			  *(__u32 *)(entry.name + bpf_core_field_offset(struct qstr, len)))) {
+	if (walk->skip) {
+		walk->skip--;
+	} else if (!prepend_name(walk, *(void **)(entry.name + bpf_core_field_offset(struct qstr, name)),
+				 *(__u32 *)(entry.name + bpf_core_field_offset(struct qstr, len)))) {
 		walk->end = WALK_CUT;
 		return 1;
 	}
@@ -116,36 +119,48 @@ static int walk_one_directory(__u32 step, struct path_walk *walk)
 	return 0;
 }
 
-/* Append the path at `position`; notes in the header when it was cut or leads outside. Returns its length. */
-static __always_inline __u32 append_path(struct scratch *scratch, __u32 position, struct path *path,
-					 struct task_struct *task)
+/* Write the path in front of what is there; notes in the header when it was cut or leads outside. */
+static __always_inline int walk_path(struct record_header *header, struct path_walk *walk, struct path *path,
+				     struct task_struct *task)
 {
-	struct record_header *header = (struct record_header *)scratch->record;
-	struct path_walk walk = {
-		.root_dentry = task->fs->root.dentry,
-		.root_mount = task->fs->root.mnt,
-		.buffer = scratch->path,
-		.start = VALUE_MAXIMUM,
-	};
 	struct path from;
-	__u32 start;
 
 	if (bpf_core_read(&from, sizeof(from), path) || !from.dentry)
 		return 0;
-	walk.dentry = from.dentry;
-	enter_mount(&walk, from.mnt);
-	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_directory, &walk, 0);
-	if (walk.end == WALK_OUTSIDE)
+	walk->root_dentry = task->fs->root.dentry;
+	walk->root_mount = task->fs->root.mnt;
+	walk->dentry = from.dentry;
+	enter_mount(walk, from.mnt);
+	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_directory, walk, 0);
+	if (walk->end == WALK_OUTSIDE)
 		header->flags |= RECORD_UNREACHABLE;
-	if (walk.end == WALK_GOES_ON || walk.end == WALK_CUT)
+	if (walk->end == WALK_GOES_ON || walk->end == WALK_CUT)
 		header->flags |= RECORD_TRUNCATED;
-	start = walk.start;
+	return 1;
+}
+
+/* Append what was walked, "/" when that is nothing. Returns its length. */
+static __always_inline __u32 append_walked(struct scratch *scratch, __u32 position, const struct path_walk *walk)
+{
+	__u32 start = walk->start;
+
 	if (start == VALUE_MAXIMUM) {
 		scratch->path[VALUE_MAXIMUM - 1] = '/';
 		start = VALUE_MAXIMUM - 1;
 	}
 	barrier_var(start);
 	return append_kernel(scratch, position, &scratch->path[start & (VALUE_MAXIMUM - 1)], VALUE_MAXIMUM - start);
+}
+
+/* Append the path at `position`; returns its length. */
+static __always_inline __u32 append_path(struct scratch *scratch, __u32 position, struct path *path,
+					 struct task_struct *task)
+{
+	struct path_walk walk = {.buffer = scratch->path, .start = VALUE_MAXIMUM};
+
+	if (!walk_path((struct record_header *)scratch->record, &walk, path, task))
+		return 0;
+	return append_walked(scratch, position, &walk);
 }
 
 static int walk_one_cgroup(__u32 step, struct path_walk *walk)
@@ -177,18 +192,11 @@ static int walk_one_cgroup(__u32 step, struct path_walk *walk)
 static __always_inline __u32 append_cgroup(struct scratch *scratch, __u32 position, struct kernfs_node *node)
 {
 	struct path_walk walk = {.node = node, .buffer = scratch->path, .start = VALUE_MAXIMUM};
-	__u32 start;
 
 	if (!node)
 		return 0;
 	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_cgroup, &walk, 0);
-	start = walk.start;
-	if (start == VALUE_MAXIMUM) {
-		scratch->path[VALUE_MAXIMUM - 1] = '/';
-		start = VALUE_MAXIMUM - 1;
-	}
-	barrier_var(start);
-	return append_kernel(scratch, position, &scratch->path[start & (VALUE_MAXIMUM - 1)], VALUE_MAXIMUM - start);
+	return append_walked(scratch, position, &walk);
 }
 
 /*

@@ -7,6 +7,8 @@
 
 #include "event_table.h"
 
+#define NUMBER_FCHMODAT2 452 /* everywhere; newer than the headers of some systems */
+
 /* clang-format off: a line for each call */
 static const struct handler {
 	int syscall;
@@ -21,7 +23,47 @@ static const struct handler {
 	{SYS_openat, EVENT_OPENAT, "handle_openat"},
 	{SYS_openat2, EVENT_OPENAT2, "handle_openat2"},
 
-	/* ---- files: what else is done to them ---- */
+/* ---- files: what else is done to them ---- */
+#ifdef SYS_unlink
+	{SYS_unlink, EVENT_UNLINK, "handle_unlink"},
+	{SYS_rmdir, EVENT_RMDIR, "handle_rmdir"},
+	{SYS_mkdir, EVENT_MKDIR, "handle_mkdir"},
+	{SYS_rename, EVENT_RENAME, "handle_rename"},
+	{SYS_link, EVENT_LINK, "handle_link"},
+	{SYS_symlink, EVENT_SYMLINK, "handle_symlink"},
+	{SYS_chmod, EVENT_CHMOD, "handle_chmod"},
+	{SYS_chown, EVENT_CHOWN, "handle_chown"},
+	{SYS_lchown, EVENT_LCHOWN, "handle_lchown"},
+	{SYS_mknod, EVENT_MKNOD, "handle_mknod"},
+#endif
+#ifdef SYS_renameat
+	{SYS_renameat, EVENT_RENAMEAT, "handle_renameat"},
+#endif
+	{SYS_unlinkat, EVENT_UNLINKAT, "handle_unlinkat"},
+	{SYS_mkdirat, EVENT_MKDIRAT, "handle_mkdirat"},
+	{SYS_renameat2, EVENT_RENAMEAT2, "handle_renameat2"},
+	{SYS_linkat, EVENT_LINKAT, "handle_linkat"},
+	{SYS_symlinkat, EVENT_SYMLINKAT, "handle_symlinkat"},
+	{SYS_fchmodat, EVENT_FCHMODAT, "handle_fchmodat"},
+	{SYS_fchmod, EVENT_FCHMOD, "handle_fchmod"},
+	{SYS_fchownat, EVENT_FCHOWNAT, "handle_fchownat"},
+	{SYS_fchown, EVENT_FCHOWN, "handle_fchown"},
+	{SYS_mount, EVENT_MOUNT, "handle_mount"},
+	{SYS_umount2, EVENT_UMOUNT2, "handle_umount2"},
+	{SYS_mknodat, EVENT_MKNODAT, "handle_mknodat"},
+	{SYS_open_by_handle_at, EVENT_OPEN_BY_HANDLE_AT, "handle_open_by_handle_at"},
+	{SYS_ftruncate, EVENT_FTRUNCATE, "handle_ftruncate"},
+	{SYS_truncate, EVENT_TRUNCATE, "handle_truncate"},
+	{SYS_utimensat, EVENT_UTIMENSAT, "handle_utimensat"},
+#ifdef SYS_utime
+	{SYS_utime, EVENT_UTIME, "handle_utime"},
+	{SYS_utimes, EVENT_UTIMES, "handle_utimes"},
+	{SYS_futimesat, EVENT_FUTIMESAT, "handle_futimesat"},
+#endif
+	{SYS_setxattr, EVENT_SETXATTR, "handle_setxattr"},
+	{SYS_lsetxattr, EVENT_LSETXATTR, "handle_lsetxattr"},
+	{SYS_fsetxattr, EVENT_FSETXATTR, "handle_fsetxattr"},
+	{NUMBER_FCHMODAT2, EVENT_FCHMODAT2, "handle_fchmodat2"},
 
 	/* ---- processes and the kernel ---- */
 
@@ -51,5 +93,10 @@ static const struct handler {
 	{SYS_write, EVENT_DNS, "handle_read_or_write"},
 	{SYS_readv, EVENT_DNS, "handle_readv_or_writev"},
 	{SYS_writev, EVENT_DNS, "handle_readv_or_writev"},
+};
+
+/* Calls that are looked at when they begin: what they work on is gone when they have ended. */
+static const struct handler enter_handlers[] = {
+	{SYS_close, EVENT_CLOSE, "handle_close"},
 };
 /* clang-format on */

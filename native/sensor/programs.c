@@ -44,6 +44,7 @@ struct programs {
 	struct sensor_programs *skeleton;
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
+	struct bpf_link *enter; /* the hook on the beginning of system calls; NULL while nothing needs it */
 	int cpus;
 	__u64 *ruled_out; /* the kernel's own table, as is what follows */
 	struct remembering *remembering;
@@ -250,22 +251,47 @@ static bool is_call_wanted(int syscall, const __u16 *types, size_t count)
 	return false;
 }
 
+/* Put a handler into its dispatch table, or take it out. */
+static void switch_handler(struct programs *programs, int table, const struct handler *handler, bool on)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(programs->skeleton->obj, handler->program);
+	int descriptor = bpf_program__fd(program);
+
+	if (!on)
+		bpf_map_delete_elem(table, &handler->syscall); /* absent already is as good */
+	else if (bpf_map_update_elem(table, &handler->syscall, &descriptor, BPF_ANY))
+		fail("the program %s can not be switched on: %s", handler->program, strerror(errno));
+}
+
+/* The hook costs every system call something, so it is there only while a handler is behind it. */
+static void switch_enter_hook(struct programs *programs, bool on)
+{
+	if (!on) {
+		bpf_link__destroy(programs->enter);
+		programs->enter = NULL;
+	} else if (!programs->enter) {
+		programs->enter = bpf_program__attach(programs->skeleton->progs.dispatch_system_call_enter);
+		if (!programs->enter)
+			fail("the kernel program dispatch_system_call_enter can not be attached: %s", strerror(errno));
+	}
+}
+
 void programs_set_interest(struct programs *programs, const __u16 *types, size_t count)
 {
 	int table = bpf_map__fd(programs->skeleton->maps.syscall_handlers);
+	int enter_table = bpf_map__fd(programs->skeleton->maps.enter_handlers);
+	bool enter = false;
 
 	write_interest(programs, types, count);
-	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
-		const struct handler *handler = &handlers[i];
-		struct bpf_program *program =
-			bpf_object__find_program_by_name(programs->skeleton->obj, handler->program);
-		int descriptor = bpf_program__fd(program);
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++)
+		switch_handler(programs, table, &handlers[i], is_call_wanted(handlers[i].syscall, types, count));
+	for (size_t i = 0; i < sizeof(enter_handlers) / sizeof(*enter_handlers); i++) {
+		bool wanted = is_wanted(enter_handlers[i].event, types, count);
 
-		if (!is_call_wanted(handler->syscall, types, count))
-			bpf_map_delete_elem(table, &handler->syscall); /* absent already is as good */
-		else if (bpf_map_update_elem(table, &handler->syscall, &descriptor, BPF_ANY))
-			fail("the program %s can not be switched on: %s", handler->program, strerror(errno));
+		switch_handler(programs, enter_table, &enter_handlers[i], wanted);
+		enter |= wanted;
 	}
+	switch_enter_hook(programs, enter);
 }
 
 /* Calls with these fingerprints are not sent again, until their places are taken by others. */
@@ -342,6 +368,7 @@ void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DR
 void programs_unload(struct programs *programs)
 {
 	bpf_link__destroy(programs->snapshot);
+	bpf_link__destroy(programs->enter);
 	ring_buffer__free(programs->rings);
 	sensor_programs__destroy(programs->skeleton);
 	free(programs->counters);

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hullwatch.enrich.container import Container
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.events.codec import encode
+from hullwatch.events.table import BY_NAME
 from hullwatch.fields.address import write_address, write_tuple, write_unix_tuple
 from hullwatch.fields.dns_message import write_message
 from hullwatch.rules.document import Scalar, Source
@@ -33,6 +34,12 @@ _MESSAGES = (
     write_message("pool.example.com", "A"), write_message("pool.example.com", "A", ("10.0.0.1", "a.b")),
     write_message("x", "TXT", ("NXDOMAIN",)), b"", b"cut",
 )  # fmt: skip
+_CHANGES = {  # calls that change files, with their paths
+    "unlink": ("path", "nameraw"), "unlinkat": ("name", "nameraw"), "rename": ("oldpath", "newpath"),
+    "linkat": ("oldpath", "newpath", "targetraw"), "symlink": ("target", "linkpath"), "chmod": ("filename",),
+    "fchmod": ("name",), "close": ("name",), "mount": ("dev", "dir", "type"), "open_by_handle_at": ("path",),
+    "setxattr": ("path", "attribute"), "utimensat": ("path",), "chown": ("path",),
+}  # fmt: skip
 _PATTERNS = ("/etc/*", "*passwd", "/home/*/.ssh/*", "/etc/p[a-z]*", "/?tc/shadow", "*", "/etc/\\*")
 _REGEXES = ("/etc/.*", ".*/id_rsa", "/etc/(passwd|shadow)", "/etc/pass.*", "/root/.ssh/[a-z]+_rsa", "/e?tc/passw?d")
 _PREFIXES = ("/etc", "/", "/etc/passwd", "/root/.ssh", "/home/*/.ssh", "etc", "/tmp/")
@@ -66,6 +73,11 @@ _paths = _of_text(
     ("fd.name", "evt.arg.name", "fd.nameraw", "fs.path.name"), PATHS,
     ("=", "!=", "startswith", "endswith", "contains", "icontains"),
 )  # fmt: skip
+_changed = _of_text(
+    ("fs.path.name", "fs.path.source", "fs.path.target", "fs.path.nameraw", "evt.arg.path", "evt.rawarg.path",
+     "evt.arg.oldpath", "evt.arg.newpath", "evt.arg.filename", "evt.arg.dir", "evt.abspath.src"), PATHS,
+    ("=", "!=", "startswith", "endswith", "contains"),
+)  # fmt: skip
 _parts = _of_text(
     ("fd.filename", "fd.directory"), ("passwd", "/etc", "/", "id_rsa", "x", ""), ("=", "!=", "startswith")
 )
@@ -78,7 +90,7 @@ _names = _of_text(("proc.name", "proc.pname", "proc.aname", "container.name"), (
 _grandparents = st.sampled_from(COMMS).map(lambda comm: _check("proc.aname", "=", comm, argument="2"))
 _lines = _of_text(("proc.cmdline", "proc.args"), ("-a", "bash -a", "x"), ("contains", "=", "startswith"))
 _types = st.lists(
-    st.sampled_from((*_CALLS, "connect", "accept", "execve", "clone", "procexit", *_SOCKET_CALLS)),
+    st.sampled_from((*_CALLS, *_CHANGES, "connect", "accept", "execve", "clone", "procexit", *_SOCKET_CALLS)),
     min_size=1,
     max_size=4,
 ).map(lambda found: _check("evt.type", "in", *found))
@@ -112,13 +124,16 @@ _others = st.sampled_from(
         _check("proc.pid", "=", "11"), _check("proc.ppid", "<", "12"), _check("proc.sname", "=", "bash"),
         _check("proc.is_sid_leader", "=", "true"), _check("proc.is_container_init", "=", "true"),
         _check("proc.is_container_entry", "=", "true"), _check("proc.vpid", "=", "1"), _check("proc.tty", "!=", "0"),
-        _check("fd.connected", "=", "true"), _check("evt.arg.domain", "contains", "AF_PACKET"),
+        _check("evt.arg.domain", "contains", "AF_PACKET"),
         _check("evt.rawarg.domain", "=", "2"), _check("fd.type", "=", "unix"), _check("fd.typechar", "=", "o"),
         _check("fd.is_server", "=", "true"), _check("evt.arg.how", "=", "SHUT_WR"), _check("fd.l4proto", "=", "raw"),
         _check("fd.sockfamily", "=", "unix"), _check("evt.rawarg.backlog", "<", "0"),
         _check("dns.question", "endswith", "example.com"), _check("dns.answer", "=", "10.0.0.1"),
         _check("dns.answer", "!=", "a.b"), _check("dns.rcode", "=", "NXDOMAIN"), _check("dns.is_answer", "=", "true"),
         _check("evt.is_io_write", "=", "true"),
+        _check("evt.arg.mode", "contains", "S_ISUID"),
+        _check("evt.rawarg.uid", "=", "0"), _check("evt.arg.dirfd", "=", "AT_FDCWD"),
+        _check("fd.filetype", "=", "regular"),
     ]
 )  # fmt: skip
 
@@ -129,8 +144,8 @@ def _extend(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expressio
 
 
 _leaves: st.SearchStrategy[Expression] = st.one_of(
-    _paths, _paths, _parts, _patterns, _regexes, _prefixes, _names, _names, _grandparents, _lines, _types, _types,
-    _ends, _ports, _networks, _others, _others,
+    _paths, _paths, _changed, _parts, _patterns, _regexes, _prefixes, _names, _names, _grandparents, _lines, _types,
+    _types, _ends, _ports, _networks, _others, _others,
 )  # fmt: skip
 met = st.recursive(_leaves, _extend, max_leaves=8)
 trees = st.lists(st.one_of(met, met, met, conditions()), min_size=1, max_size=6)
@@ -162,7 +177,11 @@ def _record(draw: Any) -> bytes:
         "tid": draw(st.sampled_from((pid, 99))), "uid": draw(st.sampled_from((0, 0, 1000))),
         "cgroup_id": draw(st.sampled_from((1, 1, 2, 3, 4))),
     }  # fmt: skip
-    what = draw(st.sampled_from((*["open"] * 4, *["connect", "accept", "socket"] * 2, "exec", "fork", "exit", "other")))
+    what = draw(
+        st.sampled_from(
+            (*["open", "change"] * 4, *["connect", "accept", "socket"] * 2, "exec", "exec", "fork", "exit", "other")
+        )
+    )
     if what == "open":
         fd, mode = draw(_fds), draw(st.sampled_from((0, 0o644, 0o755)))
         return encode(
@@ -170,6 +189,8 @@ def _record(draw: Any) -> bytes:
             name=draw(st.sampled_from(PATHS)), flags=draw(_flags), mode=mode, dev=draw(st.sampled_from((5, 6))),
             ino=draw(st.integers(1, 3)), inode_mode=draw(st.sampled_from((0, 0o100644, 0o40755))),
         )  # fmt: skip
+    if what == "change":
+        return _change(draw, header)
     if what in {"connect", "accept"}:
         return _connection(draw, what, header)
     if what == "socket":
@@ -193,6 +214,17 @@ def _socket(draw: Any, header: dict[str, int]) -> bytes:
         return encode(what, header, res=result, fd=3, tuple=ends, l4proto=6, **more)
     more = {"backlog": draw(st.sampled_from((-1, 5)))} if what == "listen" else {}
     return encode(what, header, res=result, fd=3, addr=end, l4proto=draw(st.sampled_from((6, 17))), **more)
+
+
+def _change(draw: Any, header: dict[str, int]) -> bytes:
+    kind = BY_NAME[draw(st.sampled_from(tuple(_CHANGES)))]
+    values: dict[str, Any] = {name: draw(st.sampled_from(PATHS)) for name in _CHANGES[kind.name]}
+    choices = {
+        "res": (0, 0, -2, -13), "fd": (3, 7, -9), "mode": (0, 0o4755, 493), "uid": (0, 1000), "flags": (0, 1, 2, 512),
+        "dirfd": (-100, 5), "inode_mode": (0, 0o100644, 0o40755), "dev": (5, 6), "file_flags": (0, 32768, 65536),
+    }  # fmt: skip
+    values |= {name: draw(st.sampled_from(choices[name])) for name in kind.layout.scalars if name in choices}
+    return encode(kind, header, **values)
 
 
 def _connection(draw: Any, what: str, header: dict[str, int]) -> bytes:

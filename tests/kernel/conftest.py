@@ -75,6 +75,14 @@ def call() -> Callable[..., int]:
 
 
 @pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that is the working directory, with a file in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("content")
+    return tmp_path
+
+
+@pytest.fixture
 def child() -> Iterator[Callable[..., dict[str, Any]]]:
     """Run Python statements in a process of their own; returns what they say, with its ``pid`` and ``status``."""
     running: list[subprocess.Popen[str]] = []

@@ -356,3 +356,28 @@ def test_the_layer_of_an_overlay_is_told(sensor: Sensor, call: Call, tmp_path: P
     assert read.number("flags") == portable("O_RDONLY", "FD_LOWER_LAYER")
     assert written.number("flags") == portable("O_WRONLY", "FD_UPPER_LAYER")
     assert read.text("name") == os.fsdecode(path)
+
+
+def test_a_file_that_is_opened_by_its_handle_has_the_kernels_path(sensor: Sensor, child: Child, file: Path) -> None:
+    script = """
+handle = ctypes.create_string_buffer(8 + 128)
+handle[0] = 128
+mount = ctypes.c_int()
+call(303, -100, os.fsencode(sys.argv[1]), handle, ctypes.byref(mount), 0)
+place = os.open(os.path.dirname(sys.argv[1]), os.O_RDONLY)
+opened = call(304, place, handle, os.O_WRONLY | os.O_APPEND)
+try:
+    call(304, 999999, handle, os.O_RDONLY)
+except OSError:
+    say(place=place, opened=opened)
+"""
+    said: list[dict[str, Any]] = []
+    seen = sensor.during(lambda: said.append(child(script, str(file))))
+    pid = said[0]["pid"]
+    record = seen.one("open_by_handle_at", pid=pid, fd=said[0]["opened"])
+    assert (record.text("path"), record.number("mountfd")) == (str(file), said[0]["place"])
+    assert record.number("flags") & portable("O_RDWR", "O_APPEND") == portable("O_WRONLY", "O_APPEND")
+    assert (record.number("ino"), record.number("dev")) == (file.stat().st_ino, file.stat().st_dev)
+    assert record.number("inode_mode") == file.stat().st_mode
+    failed = seen.one("open_by_handle_at", pid=pid, fd=-errno.EBADF)
+    assert (failed.text("path"), failed.number("ino"), failed.number("inode_mode")) == ("", 0, 0)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 # Marks around the string and, behind it, around its directory. Strings that contain one have no signature.
 BEGIN, END, DIRECTORY, DIRECTORY_END = "\x01", "\x02", "\x03", "\x04"
 _MARKS = frozenset(BEGIN + END + DIRECTORY + DIRECTORY_END)
-_WHOLE = frozenset({"fd.name", "fd.nameraw", "evt.arg", "evt.rawarg", "fs.path.nameraw"})
+_WHOLE = frozenset({"fd.name", "fd.nameraw", "evt.arg", "evt.rawarg", "fs.path.nameraw"}) | frozenset(
+    {"fs.path.name", "fs.path.source", "fs.path.target"}
+)
 _MEMBERS = frozenset({"=", "!=", "in", "intersects"})
 _SHORTEST_NEEDED = 4  # characters, marks included: shorter texts are in too many paths
 MAXIMUM_WORDS = 20_000

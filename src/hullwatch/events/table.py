@@ -48,12 +48,18 @@ class ParameterType(msgspec.Struct, frozen=True):
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """One parameter of an event; ``own`` marks names that Falco does not have."""
+    """One parameter of an event; ``own`` marks names that Falco does not have.
+
+    ``path`` says what a path is to the call: the ``name`` that it works on, or ``source`` or ``target``.
+    ``format`` is how a number is printed: ``hex``, or as its type and name say.
+    """
 
     name: str
     type: str
     own: bool = False
     flags: str = ""
+    path: str = ""
+    format: str = ""
     doc: str = ""
 
 

@@ -16,6 +16,7 @@ from hullwatch.fields.address import (
     tuple_text,
     unix_text,
 )
+from hullwatch.fields.fs import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 EMPTY = "<NA>"  # Falco's text for a parameter without content
 AT_FDCWD = -100
 _FAMILY_MARKS = {1: "u", 2: "4", 10: "6", 16: "n"}
+_DIRECTORIES = frozenset({"dirfd", "olddirfd", "newdirfd", "olddir", "newdir", "linkdirfd", "mountfd"})
+_FILE_TYPE = 0o170000
 _OPEN_ACCESS = 3  # O_RDONLY | O_WRONLY, which together are O_RDWR
 
 
@@ -53,12 +56,16 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
         return _descriptor(event, value, parameter)
     if parameter.type == "ERRNO" and value < 0:
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
+    if parameter.type == "MODE":
+        return ArgumentText(mode_text(value, FLAGS[parameter.flags]) or "0", f"0{value:o}" if value else "")
     if parameter.type.startswith("ENUMFLAGS"):
         names = [name for name, number in FLAGS[parameter.flags].items() if number == value]
         return ArgumentText("|".join(names) or str(value), str(value))
     if parameter.flags:
         nothing = "O_NONE" if parameter.flags == "file_flags" else str(value)
         return ArgumentText(flags_text(value, FLAGS[parameter.flags]) or nothing, str(value))
+    if parameter.format:
+        return ArgumentText(f"{value:X}" if parameter.format == "hex" else str(value))
     if parameter.name in {"mode", "inode_mode"}:
         return ArgumentText(f"0{value:o}" if value else "0")
     if parameter.name == "dev":
@@ -87,12 +94,12 @@ def _address_text(value: bytes) -> str:
 
 
 def _descriptor(event: Event, value: int, parameter: Parameter) -> ArgumentText:
-    if parameter.name == "dirfd":
+    if parameter.name in _DIRECTORIES:
         return ArgumentText("AT_FDCWD", str(value)) if value == AT_FDCWD else ArgumentText(str(value))
     if value < 0:
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
-    name = event.params.get("name")
-    if isinstance(name, str):
+    name = path_of(event, "name")
+    if name:
         mode = event.params.get("inode_mode", 0)
         content = ("<d>" if isinstance(mode, int) and stat.S_ISDIR(mode) else "<f>") + name
     else:
@@ -122,6 +129,13 @@ def _ip_mark(end: Endpoint, params: Mapping[str, Value]) -> str:
 def _number(params: Mapping[str, Value], name: str) -> int:
     value = params.get(name, 0)
     return value if isinstance(value, int) else 0
+
+
+def mode_text(value: int, names: Mapping[str, int]) -> str:
+    """Return the names of permission bits and, last, of the file's type, joined with ``|``."""
+    kind = value & _FILE_TYPE
+    text = flags_text(value & ~_FILE_TYPE, names)
+    return "|".join([text] * bool(text) + [name for name, bits in names.items() if bits == kind])
 
 
 def flags_text(value: int, names: Mapping[str, int]) -> str:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from hullwatch.events.table import FLAGS
 from hullwatch.fields.arguments import EMPTY, argument_text
+from hullwatch.fields.fd import OPENING
 from hullwatch.fields.field import field
+from hullwatch.fields.fs import path_of, raw_of
 
 if TYPE_CHECKING:
     from hullwatch.events.event import Event
@@ -156,7 +158,7 @@ def _program_argument(event: Event, argument: str) -> str | None:
 @field("evt.rawarg")
 def rawarg(event: Event, argument: str) -> str | int | bytes | None:
     """One parameter as it is, by name; absent when it is empty or the event has none of it."""
-    value = event.params.get(argument)
+    value = raw_of(event, argument) or event.params.get(argument)
     return None if value in ("", b"") else value
 
 
@@ -186,7 +188,7 @@ def failed(event: Event) -> bool | None:
 
 def _open_flags(event: Event) -> int:
     """Return the flags of an opening call; 0 for every other event."""
-    value = event.params.get("flags", 0) if event.type.layout.name == "open" else 0
+    value = event.params.get("flags", 0) if event.type.layout.name in OPENING else 0
     return value if isinstance(value, int) else 0
 
 
@@ -242,6 +244,7 @@ def is_wait(event: Event) -> bool:
 
 @field("evt.abspath")
 def abspath(event: Event, argument: str | None) -> str | None:
-    """Whole path of the file that was opened."""
-    path = event.params.get("name") if event.type.layout.name == "open" and argument is None else None
-    return path if isinstance(path, str) and path.startswith("/") else None
+    """Whole path that the call names; with ``src`` and ``dst`` those of a call with two."""
+    role = {None: "name", "src": "source", "dst": "target"}.get(argument)
+    path = path_of(event, role) if role is not None else None
+    return path if path is not None and path.startswith("/") else None

@@ -6,8 +6,9 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from hullwatch.events.table import FLAGS
+from hullwatch.events.table import FLAGS, LAYOUTS
 from hullwatch.fields.field import field
+from hullwatch.fields.fs import path_of
 
 if TYPE_CHECKING:
     from hullwatch.events.event import Event
@@ -29,16 +30,29 @@ def number_of(event: Event, name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
+OPENING = frozenset({"open", "open_by_handle"})
+"""Layouts of calls that open a file: where they failed there is none."""
+DESCRIBED = frozenset(layout.name for layout in LAYOUTS.values() if "file_flags" in layout.scalars)
+"""Layouts of calls that are given a descriptor, with what the kernel knows of its file."""
+
+
+def is_open(event: Event) -> bool:
+    """Tell whether the event has a descriptor of a file."""
+    layout = event.type.layout.name
+    if layout in OPENING:
+        return (number_of(event, "fd") or 0) >= 0
+    return layout in DESCRIBED and number_of(event, "inode_mode") != 0
+
+
 def opened_path(event: Event) -> str | None:
-    """Return the path of a file that was opened; None for a failed call and for other events."""
-    if event.type.layout.name != "open":
-        return None
-    value, descriptor = event.params.get("name"), event.params.get("fd", -1)
-    return value if isinstance(value, str) and isinstance(descriptor, int) and descriptor >= 0 else None
+    """Return the path of the descriptor's file; None for events without one."""
+    if event.type.layout.name in OPENING:
+        return path_of(event, "name") if is_open(event) else None
+    return path_of(event, "name") or None if event.type.layout.name in DESCRIBED else None
 
 
 def _open_number(event: Event, name: str) -> int | None:
-    return number_of(event, name) if opened_path(event) is not None else None
+    return number_of(event, name) if is_open(event) else None
 
 
 @field("fd.num")
@@ -50,21 +64,21 @@ def num(event: Event) -> int | None:
 
 @field("fd.filetype")
 def filetype(event: Event) -> str | None:
-    """What was opened: regular, directory, char, block, fifo or socket."""
+    """What the descriptor is of: regular, directory, char, block, fifo or socket."""
     mode = _open_number(event, "inode_mode")
     return _KINDS.get(stat.S_IFMT(mode)) if mode is not None else None
 
 
 @field("fd.directory")
 def directory(event: Event) -> str | None:
-    """Directory of the file that was opened."""
+    """Directory of the descriptor's file."""
     path = opened_path(event)
     return (path.rpartition("/")[0] or "/") if path is not None else None
 
 
 @field("fd.filename")
 def filename(event: Event) -> str | None:
-    """Name of the file that was opened, without its directory."""
+    """Name of the descriptor's file, without its directory."""
     path = opened_path(event)
     return path.rpartition("/")[2] if path is not None else None
 
@@ -122,5 +136,5 @@ def is_lower_layer(event: Event) -> bool | None:
 
 
 def _layer(event: Event, flag: str) -> bool | None:
-    value = _open_number(event, "flags")
+    value = _open_number(event, "flags" if event.type.layout.name in OPENING else "file_flags")
     return bool(value & _FILE_FLAGS[flag]) if value is not None else None

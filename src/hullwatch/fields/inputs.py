@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hullwatch.fields.fd import DESCRIBED, OPENING
+from hullwatch.fields.fs import path_parameter, raw_parameter
+
 if TYPE_CHECKING:
     from hullwatch.events.table import EventType, Layout, Parameter
     from hullwatch.fields.field import Field
@@ -66,23 +69,26 @@ _OF_OPEN = {
     "evt.is_open_write": frozenset({"flags"}),
     "evt.is_open_create": frozenset({"flags"}),
     "evt.is_open_exec": frozenset({"flags", "mode"}),
-    "evt.abspath": frozenset({"name"}),
-    "fs.path.nameraw": frozenset({"name"}),
-    "fs.path.name": None,  # the working directory too
 }
-_OF_OPENED = {
-    "fd.name": frozenset({"name"}),
-    "fd.nameraw": frozenset({"name"}),
-    "fd.directory": frozenset({"name"}),
-    "fd.filename": frozenset({"name"}),
-    "fd.type": frozenset({"inode_mode"}),
-    "fd.typechar": frozenset({"inode_mode"}),
-    "fd.filetype": frozenset({"inode_mode"}),
-    "fd.is_upper_layer": frozenset({"flags"}),
-    "fd.is_lower_layer": frozenset({"flags"}),
-    "fd.dev": frozenset({"dev"}),
-    "fd.dev.major": frozenset({"dev"}),
-    "fd.dev.minor": frozenset({"dev"}),
+_ROLES = {
+    "fs.path.name": "name",
+    "fs.path.nameraw": "name",
+    "fs.path.source": "source",
+    "fs.path.sourceraw": "source",
+    "fs.path.target": "target",
+    "fs.path.targetraw": "target",
+}
+_ABSOLUTE_ROLES = {None: "name", "src": "source", "dst": "target"}
+_FILE_NAMES = frozenset({"fd.name", "fd.nameraw", "fd.directory", "fd.filename"})
+_FILE_NUMBERS = {
+    "fd.type": "inode_mode",
+    "fd.typechar": "inode_mode",
+    "fd.filetype": "inode_mode",
+    "fd.is_upper_layer": "file_flags",
+    "fd.is_lower_layer": "file_flags",
+    "fd.dev": "dev",
+    "fd.dev.major": "dev",
+    "fd.dev.minor": "dev",
 }
 _OF_CONNECTION = frozenset(
     f"fd.{name}"
@@ -108,9 +114,10 @@ _ADDRESS_ONLY = frozenset({"bound", "listening"})
 _OF_DNS = frozenset(f"dns.{name}" for name in ("question", "type", "id", "is_answer", "rcode", "answer"))
 _SERVER_END = {"connection": "r", "accepted": "l"}  # our end of an accepted connection is the server's
 _CONNECTIONS = frozenset(_SERVER_END)
-_WHOLE = frozenset({"CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "UID", "GID", "UINT64"}) | {
-    "INT32", "ENUMFLAGS32", "ENUMFLAGS8",
-}  # fmt: skip
+_WHOLE = frozenset(
+    {"CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "MODE", "UID", "GID", "UINT64"}
+    | {"INT32", "ENUMFLAGS32", "ENUMFLAGS8"}
+)
 
 
 def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool) -> Inputs:
@@ -138,15 +145,32 @@ def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool)
     if name in {"evt.res", "evt.rawres"}:
         return _of_result(name, kind.layout, failed=failed)
     if name in _OF_OPEN:
-        return _OF_OPEN[name] if kind.layout.name == "open" else NOTHING
+        return _OF_OPEN[name] & set(kind.layout.scalars) if kind.layout.name in OPENING else NOTHING
+    if name in _ROLES or name == "evt.abspath":
+        return _of_path(name, argument, kind.layout)
     if name in {"evt.arg", "evt.rawarg"}:
-        return _of_argument(argument or "", kind.layout)
+        return _of_argument(argument or "", kind.layout, raw=name == "evt.rawarg")
     return None
+
+
 
 
 def is_of_ancestry(field: Field) -> bool:
     """Tell whether a field of the process is the same for all of one ancestry, container and effective user."""
     return field.function is None or field.name in OF_ANCESTRY or field.group in _OF_CONTAINER_GROUPS
+
+
+def _of_path(name: str, argument: str | None, layout: Layout) -> Inputs:
+    role = _ROLES.get(name) or _ABSOLUTE_ROLES.get(argument)
+    parameter = path_parameter(layout.name, role) if role is not None else None
+    if parameter is None:
+        return NOTHING
+    if name == "fs.path.name" and layout.name == "open":
+        return None  # the working directory too
+    more = raw_parameter(layout.name, parameter) if name.endswith("raw") else None
+    if name == "fs.path.source" and layout.name.startswith("symlink"):
+        more = path_parameter(layout.name, "target")  # what a relative link is relative to
+    return frozenset({parameter, more} if more is not None else {parameter})
 
 
 def result_parameter(layout: Layout) -> str | None:
@@ -163,8 +187,8 @@ def _of_result(name: str, layout: Layout, *, failed: bool) -> Inputs:
 
 
 def _of_descriptor(name: str, layout: Layout, *, failed: bool) -> Inputs:
-    if layout.name == "open":
-        return NOTHING if failed else _OF_OPENED.get(name)
+    if layout.name in OPENING or layout.name in DESCRIBED:
+        return _of_file(name, layout, failed=failed)
     if layout.name == "socket":
         return NOTHING if failed else _OF_NEW_SOCKET.get(name)
     if layout.name in _ADDRESS_ONLY:
@@ -181,9 +205,27 @@ def _of_descriptor(name: str, layout: Layout, *, failed: bool) -> Inputs:
     return _OF_PEER if name in _OF_CONNECTION or name in {f"fd.{end}port", f"fd.{end}proto"} else None
 
 
-def _of_argument(argument: str, layout: Layout) -> Inputs:
+def _of_file(name: str, layout: Layout, *, failed: bool) -> Inputs:
+    path = path_parameter(layout.name, "name")
+    opening = layout.name in OPENING
+    if opening and failed:
+        return NOTHING
+    if name in _FILE_NAMES and path is not None:
+        return frozenset({path})
+    parameter = _FILE_NUMBERS.get(name)
+    if parameter is None:
+        return None
+    if opening:
+        return frozenset({"flags" if parameter == "file_flags" else parameter})
+    return frozenset({parameter, "inode_mode"})  # which is 0 when there is no such descriptor
+
+
+def _of_argument(argument: str, layout: Layout, *, raw: bool) -> Inputs:
     found: Parameter | None = next((one for one in layout.parameters if one.name == argument), None)
     if found is None:
         # By number, or one that other events have, or that is made from the process.
         return NOTHING if not argument.isdecimal() and layout.name != "program" else None
+    written = raw_parameter(layout.name, argument) if raw else None
+    if written is not None:
+        return frozenset({argument, written})
     return frozenset({argument}) if found.type in _WHOLE else None

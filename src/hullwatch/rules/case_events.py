@@ -40,6 +40,7 @@ _KINDS = {
 _NEW_SOCKET = {"domain": 2, "type": 1}  # of IPv4, for a stream
 _NO_CONTENT = {"CHARBUF": "", "FSPATH": "", "BYTEBUF": b"", "SOCKTUPLE": b"", "SOCKADDR": b""}
 _UNIX_MARKS = ("/", "@")  # a path, or a name in no file system
+_DIRECTORIES = ("dirfd", "olddirfd", "newdirfd", "olddir", "newdir", "linkdirfd")
 _FIRST_PID = 4000
 _DEFAULT_TIME = 1_700_000_000_000_000_000  # ns since the epoch; any moment will do
 
@@ -221,13 +222,20 @@ def _parameters(node: Node | None, kind: EventType) -> dict[str, Any]:
     check_keys(node, frozenset(known), f"The event {kind.name}")
     for key, value in node.entries:
         values[key.text] = _parameter(value, known[key.text])
-    if kind.layout.name == "open" and values["fd"] < 0:
+    result = values.get("fd", 0)
+    if "inode_mode" in known and isinstance(result, int) and result < 0:
         values["inode_mode"] = 0
     return values
 
 
 def _default(parameter: Parameter) -> Any:
-    defaults: dict[str, Any] = {"fd": 3, "dirfd": -100, "inode_mode": _KINDS["regular"], "l4proto": 6} | _NEW_SOCKET
+    defaults: dict[str, Any] = {
+        "fd": 3,
+        **dict.fromkeys(_DIRECTORIES, -100),
+        "inode_mode": _KINDS["regular"],
+        "l4proto": 6,
+        **_NEW_SOCKET,
+    }
     if parameter.name in defaults:
         return defaults[parameter.name]
     return _NO_CONTENT.get(parameter.type, 0)
@@ -246,6 +254,8 @@ def _parameter(node: Node, parameter: Parameter) -> Any:
     if parameter.type == "BYTEBUF":
         words = value if isinstance(value, list) else str(value).split()  # pyright: ignore[reportUnknownVariableType] - a YAML list
         return b"".join(str(word).encode() + b"\0" for word in words)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - a YAML list
+    if parameter.type == "MODE" and isinstance(node, Scalar) and node.text.isdecimal():
+        return _octal(node)
     if parameter.flags:
         return _flags(node, FLAGS[parameter.flags])
     if parameter.name == "inode_mode" and value in _KINDS:
@@ -255,6 +265,14 @@ def _parameter(node: Node, parameter: Parameter) -> Any:
     if not isinstance(value, int):
         raise case_error(f"{parameter.name!r} is a number or the name of an error, such as ENOENT.", node)
     return int(value)
+
+
+def _octal(node: Scalar) -> int:
+    """Return permissions as chmod(1) takes them: 4755, not 0o4755."""
+    try:
+        return int(node.text, 8)
+    except ValueError:
+        raise case_error(f"{node.text!r} is no mode: write 4755, or S_ISUID|S_IXUSR.", node) from None
 
 
 def _tuple(node: Node, text: str) -> bytes:

@@ -28,7 +28,8 @@ def constants(table: dict[str, Any]) -> list[str]:
     prefixes = {"file_flags": "FILE_", "execve_flags": "", "record_flags": "RECORD_", "drop_reasons": "DROP_"}
     for group, values in table["flags"].items():
         lines.append(f"enum {group} {{")
-        lines += [f"\t{prefixes[group]}{name} = {value}," for name, value in values.items()]
+        prefix = prefixes.get(group, f"{group.removesuffix('s').upper()}_")
+        lines += [f"\t{prefix}{name} = {value}," for name, value in values.items()]
         lines += ["};", ""]
     rows = [(name, number) for row in table["events"] for name, number in row["numbers"].items()]
     lines.append("enum event_number {")

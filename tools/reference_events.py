@@ -39,6 +39,12 @@ HEADER_MEANINGS = {
 }
 CATEGORIES = {
     "process": "Processes",
+    "user": "Users and groups",
+    "signal": "Signals",
+    "memory": "Memory",
+    "ipc": "Between processes",
+    "other": "The kernel",
+    "io-other": "io_uring",
     "file": "Files",
     "net": "Network",
     "container": "Containers",

@@ -78,6 +78,7 @@ struct timespec64 {
 
 struct inode {
 	__u16 i_mode;
+	void *i_private;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
@@ -171,10 +172,17 @@ struct signal_struct {
 	struct tty_struct *tty;
 };
 
+typedef struct {
+	__u64 val;
+} kernel_cap_t;
+
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
 	kuid_t euid;
+	kernel_cap_t cap_inheritable;
+	kernel_cap_t cap_permitted;
+	kernel_cap_t cap_effective;
 };
 
 struct thread_info {
@@ -230,6 +238,34 @@ struct socket {
 
 struct io_kiocb {
 	__u8 opcode;
+};
+
+struct io_ring_ctx {
+	unsigned int flags;
+	unsigned int sq_entries;
+	unsigned int cq_entries;
+};
+
+struct perf_event_attr___kernel {
+	__u32 type;
+	__u64 config;
+};
+
+struct perf_event {
+	struct perf_event_attr___kernel attr;
+};
+
+struct proc_ns_operations {
+	int type;
+};
+
+struct ns_common {
+	const struct proc_ns_operations *ops;
+	unsigned int inum;
+};
+
+struct ns_common___v618 {
+	__u32 ns_type;
 };
 
 struct seq_file;

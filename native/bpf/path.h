@@ -116,14 +116,17 @@ static int walk_one_directory(__u32 step, struct path_walk *walk)
 	return 0;
 }
 
-/* Append the path at `position`; notes in the header when it was cut or leads outside. Returns its length. */
-static __always_inline __u32 append_path(struct scratch *scratch, __u32 position, struct path *path,
-					 struct task_struct *task)
+/*
+ * Append the path at `position`; notes in the header when it was cut or leads outside. Without a root directory it
+ * is followed up to that of the mount namespace, and none leads outside. Returns its length.
+ */
+static __always_inline __u32 append_path_below(struct scratch *scratch, __u32 position, struct path *path,
+					       struct dentry *root_dentry, struct vfsmount *root_mount)
 {
 	struct record_header *header = (struct record_header *)scratch->record;
 	struct path_walk walk = {
-		.root_dentry = task->fs->root.dentry,
-		.root_mount = task->fs->root.mnt,
+		.root_dentry = root_dentry,
+		.root_mount = root_mount,
 		.buffer = scratch->path,
 		.start = VALUE_MAXIMUM,
 	};
@@ -135,7 +138,7 @@ static __always_inline __u32 append_path(struct scratch *scratch, __u32 position
 	walk.dentry = from.dentry;
 	enter_mount(&walk, from.mnt);
 	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_directory, &walk, 0);
-	if (walk.end == WALK_OUTSIDE)
+	if (walk.end == WALK_OUTSIDE && root_dentry)
 		header->flags |= RECORD_UNREACHABLE;
 	if (walk.end == WALK_GOES_ON || walk.end == WALK_CUT)
 		header->flags |= RECORD_TRUNCATED;
@@ -146,6 +149,17 @@ static __always_inline __u32 append_path(struct scratch *scratch, __u32 position
 	}
 	barrier_var(start);
 	return append_kernel(scratch, position, &scratch->path[start & (VALUE_MAXIMUM - 1)], VALUE_MAXIMUM - start);
+}
+
+static __always_inline __u32 append_path(struct scratch *scratch, __u32 position, struct path *path,
+					 struct task_struct *task)
+{
+	return append_path_below(scratch, position, path, task->fs->root.dentry, task->fs->root.mnt);
+}
+
+static __always_inline __u32 append_path_of_namespace(struct scratch *scratch, __u32 position, struct path *path)
+{
+	return append_path_below(scratch, position, path, NULL, NULL);
 }
 
 static int walk_one_cgroup(__u32 step, struct path_walk *walk)

@@ -48,12 +48,13 @@ class ParameterType(msgspec.Struct, frozen=True):
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """One parameter of an event; ``own`` marks names that Falco does not have."""
+    """One parameter of an event; ``own`` marks names that Falco does not have, ``hex`` how a number is shown."""
 
     name: str
     type: str
     own: bool = False
     flags: str = ""
+    hex: bool = False
     doc: str = ""
 
 

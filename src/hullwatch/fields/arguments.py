@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import signal
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.events.table import FLAGS
 from hullwatch.fields.address import read_tuple, tuple_text
+from hullwatch.fields.fd import DIRECTORIES, PATH_OF_DESCRIPTOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 EMPTY = "<NA>"  # Falco's text for a parameter without content
 AT_FDCWD = -100
+ENUMERATIONS = frozenset({"ENUMFLAGS16", "ENUMFLAGS32"})  # one value of a list, not bits
+_SIGNALS = {int(one): one.name for one in signal.Signals}
 _OPEN_ACCESS = 3  # O_RDONLY | O_WRONLY, which together are O_RDWR
 
 
@@ -41,13 +45,17 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
         return ArgumentText(_bytes_text(value, parameter) or EMPTY)
     if parameter.type == "FD":
         return _descriptor(event, value, parameter)
-    if parameter.type == "ERRNO" and value < 0:
+    if value < 0 and (parameter.type == "ERRNO" or parameter.name == "res"):
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
+    if parameter.type == "SIGTYPE":
+        return ArgumentText(_SIGNALS.get(value, str(value)), str(value))
+    if parameter.type in ENUMERATIONS:
+        return ArgumentText(_named(value, FLAGS[parameter.flags]) or str(value), str(value))
     if parameter.flags:
         return ArgumentText(flags_text(value, FLAGS[parameter.flags]) or str(value), str(value))
     if parameter.name in {"mode", "inode_mode"}:
         return ArgumentText(f"0{value:o}" if value else "0")
-    if parameter.name == "dev":
+    if parameter.hex or parameter.name == "dev":
         return ArgumentText(f"{value:X}")
     return ArgumentText(str(value))
 
@@ -67,10 +75,11 @@ def _descriptor(event: Event, value: int, parameter: Parameter) -> ArgumentText:
     if value < 0:
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
     content = ""
-    name, address = event.params.get("name"), event.params.get("tuple")
+    layout = event.type.layout.name
+    name, address = event.params.get(PATH_OF_DESCRIPTOR.get(layout, "")), event.params.get("tuple")
     if isinstance(name, str):
-        mode = event.params.get("inode_mode", 0)
-        content = ("<d>" if isinstance(mode, int) and stat.S_ISDIR(mode) else "<f>") + name
+        mode = stat.S_IFDIR if layout in DIRECTORIES else _number(event.params, "inode_mode")
+        content = ("<d>" if stat.S_ISDIR(mode) else "<f>") + name
     elif isinstance(address, bytes) and (ends := read_tuple(address)) is not None:
         family = "4" if len(ends[0].address) == 4 else "6"
         letter = {6: "t", 17: "u"}.get(_number(event.params, "l4proto"), "")
@@ -83,8 +92,14 @@ def _number(params: Mapping[str, Value], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
+def _named(value: int, names: Mapping[str, int]) -> str:
+    return next((name for name, number in names.items() if number == value), "")
+
+
 def flags_text(value: int, names: Mapping[str, int]) -> str:
-    """Return the names of the flags that are set, joined with ``|``."""
+    """Return the names of the flags that are set, joined with ``|``; of none, the name that stands for 0."""
+    if not value:
+        return _named(0, names)
     set_names: list[str] = []
     if "O_RDWR" in names and value & _OPEN_ACCESS == _OPEN_ACCESS:
         set_names.append("O_RDWR")

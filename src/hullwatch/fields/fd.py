@@ -29,16 +29,29 @@ def number_of(event: Event, name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
+PATH_OF_DESCRIPTOR = {
+    "open": "name",
+    "change_directory_to_descriptor": "path",
+    "load_module_file": "name",
+    "map_memory": "name",
+}
+"""Layouts with a descriptor of a file, and the parameter that is its path."""
+DIRECTORIES = frozenset({"change_directory_to_descriptor"})
+
+
 def opened_path(event: Event) -> str | None:
-    """Return the path of a file that was opened; None for a failed call and for other events."""
-    if event.type.layout.name != "open":
+    """Return the path of the file that a call opened or used; None where it did neither, and for other events."""
+    layout = event.type.layout.name
+    if layout not in PATH_OF_DESCRIPTOR:
         return None
-    value, descriptor = event.params.get("name"), event.params.get("fd", -1)
-    return value if isinstance(value, str) and isinstance(descriptor, int) and descriptor >= 0 else None
+    value, descriptor = event.params.get(PATH_OF_DESCRIPTOR[layout]), event.params.get("fd", -1)
+    if not isinstance(value, str) or not isinstance(descriptor, int) or descriptor < 0:
+        return None
+    return value if value or layout == "open" else None
 
 
 def _open_number(event: Event, name: str) -> int | None:
-    return number_of(event, name) if opened_path(event) is not None else None
+    return number_of(event, name) if event.type.layout.name == "open" and opened_path(event) is not None else None
 
 
 @field("fd.num")

@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.fields.address import Endpoint, address_text, read_tuple, tuple_text
-from hullwatch.fields.fd import num, number_of, opened_path
+from hullwatch.fields.fd import DIRECTORIES, num, number_of, opened_path
 from hullwatch.fields.field import field
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def _is_v6(connection: Connection) -> bool:
 def kind(event: Event) -> str | None:
     """What it is: file, directory, ipv4 or ipv6."""
     if opened_path(event) is not None:
-        return "directory" if stat.S_ISDIR(number_of(event, "inode_mode") or 0) else "file"
+        is_directory = event.type.layout.name in DIRECTORIES or stat.S_ISDIR(number_of(event, "inode_mode") or 0)
+        return "directory" if is_directory else "file"
     connection = connection_of(event)
     if connection is None:
         return None

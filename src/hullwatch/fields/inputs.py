@@ -81,7 +81,12 @@ _OF_CONNECTION = frozenset(
 )
 _SERVER_END = {"connection": "r", "accepted": "l"}  # our end of an accepted connection is the server's
 _CONNECTIONS = frozenset(_SERVER_END)
-_WHOLE = frozenset({"CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "UID", "GID", "UINT64"})
+_WHOLE = frozenset(
+    {
+        *("CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "UID", "GID", "UINT64"),
+        *("ENUMFLAGS32", "ENUMFLAGS16", "SIGTYPE", "PID", "INT64"),
+    }
+)
 
 
 def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool) -> Inputs:
@@ -129,6 +134,8 @@ def _of_result(name: str, layout: Layout, *, failed: bool) -> Inputs:
 def _of_descriptor(name: str, layout: Layout, *, failed: bool) -> Inputs:
     if layout.name == "open":
         return NOTHING if failed else _OF_OPENED.get(name)
+    if "fd" in layout.scalars and layout.name not in _CONNECTIONS:
+        return None
     if layout.name not in _CONNECTIONS:
         return NOTHING
     if name == "fd.num":

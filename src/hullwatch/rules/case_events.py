@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import stat
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -238,6 +239,8 @@ def _parameter(node: Node, parameter: Parameter) -> Any:
     if parameter.type == "BYTEBUF":
         words = value if isinstance(value, list) else str(value).split()  # pyright: ignore[reportUnknownVariableType] - a YAML list
         return b"".join(str(word).encode() + b"\0" for word in words)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - a YAML list
+    if parameter.type == "SIGTYPE" and isinstance(value, str) and value in signal.Signals.__members__:
+        return int(signal.Signals[value])
     if parameter.flags:
         return _flags(node, FLAGS[parameter.flags])
     if parameter.name == "inode_mode" and value in _KINDS:

@@ -88,7 +88,9 @@ def section(rows: list[EventType]) -> str:
     first = rows[0]
     names = ", ".join(f"{row.name} ({row.number})" for row in rows)
     remarks = [first.doc]
-    if first.state:
+    if first.changes:
+        remarks.append(f"Sent too when a rule uses a field that it changes: {', '.join(first.changes)}.")
+    elif first.state:
         remarks.append("Always sent: the process and container state needs it.")
     if first.origin == "engine":
         remarks.append("Made by the engine.")

@@ -2,6 +2,7 @@
 /* Everything that is known of a process and the program it runs: for an exec and for the snapshot alike. */
 #pragma once
 
+#include "capabilities.h"
 #include "path.h"
 
 #define ANCESTOR_MAXIMUM 8
@@ -89,6 +90,14 @@ static __always_inline __s64 number_of(struct task_struct *task, int type, int i
 	return number;
 }
 
+static __always_inline void fill_credentials(struct record_program *record, const struct cred *cred)
+{
+	record->gid = BPF_CORE_READ(cred, egid.val);
+	record->cap_inheritable = CAPABILITIES(cred, cap_inheritable);
+	record->cap_permitted = CAPABILITIES(cred, cap_permitted);
+	record->cap_effective = CAPABILITIES(cred, cap_effective);
+}
+
 static __always_inline void fill_identity(struct record_program *record, struct task_struct *task)
 {
 	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
@@ -99,7 +108,7 @@ static __always_inline void fill_identity(struct record_program *record, struct 
 	record->pgid = number_of(task, PIDTYPE_PGID, 0);
 	record->sid = number_of(task, PIDTYPE_SID, 0);
 	record->vpid = number_of(task, PIDTYPE_TGID, 1);
-	record->gid = BPF_CORE_READ(task, cred, gid.val);
+	fill_credentials(record, BPF_CORE_READ(task, cred));
 	record->loginuid = bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : NOT_SET;
 	record->tty = 0;
 	if (tty)

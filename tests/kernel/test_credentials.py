@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.kernel.observation import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,3 +100,30 @@ except OSError:
 """
     record = made(sensor, child, "capset", script, res=-errno.EPERM)
     assert (record.number("cap_effective"), record.number("cap_permitted")) == (NET_RAW, NET_RAW)
+
+
+def test_a_program_is_reported_with_the_capabilities_that_it_runs_with(sensor: Sensor, child: Child) -> None:
+    script = """
+pid = os.fork()
+if pid == 0:
+    os.execv("/bin/true", ["true"])
+os.waitpid(pid, 0)
+say(other=pid)
+"""
+    said: list[dict[str, Any]] = []
+    seen = sensor.during(lambda: said.append(child(script)))
+    record = seen.one("execve", pid=said[0]["other"])
+    bounding = next(
+        int(line.split()[1], 16) for line in Path("/proc/self/status").read_text().splitlines() if "CapBnd" in line
+    )
+    assert (record.number("cap_permitted"), record.number("cap_effective")) == (bounding, bounding)
+    assert record.number("cap_inheritable") == 0
+    listed = sensor.list_processes().one("process", pid=os.getpid())
+    assert listed.number("cap_effective") == bounding
+
+
+def test_a_program_of_an_ordinary_user_has_no_capabilities(sensor: Sensor) -> None:
+    pids: list[int] = []
+    seen = sensor.during(lambda: pids.append(run(["/bin/true"], user=1234).pid))
+    record = seen.one("execve", pid=pids[0])
+    assert (record.number("cap_permitted"), record.number("cap_effective")) == (0, 0)

@@ -14,6 +14,7 @@ from hullwatch.enrich.container import HOST, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.gate import ContainerGate
+from hullwatch.enrich.process_change import CHANGING
 from hullwatch.enrich.program_record import LazyParameters, ProgramRecords
 from hullwatch.enrich.tree import ProcessTree
 from hullwatch.events.codec import BrokenStreamError, check_record, decode
@@ -160,7 +161,7 @@ class Assembler:
 
     def _process_record(self, kind: EventType, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
         """Handle what a process did: keep the tree, then make the event if rules look at it."""
-        _, number, _, _, start, cgroup_id, hierarchy, _, pid, _, _, _, _ = header
+        _, number, _, _, start, cgroup_id, hierarchy, _, pid, tid, _, _, _ = header
         full_id = self._cgroups.get((hierarchy, cgroup_id))
         process = self._known_process(pid, start)
         if full_id is None:
@@ -169,6 +170,8 @@ class Assembler:
             self.tree.forked(process, values, full_id)
         elif number == _EXIT:
             self.tree.ended(process)
+        elif number in CHANGING:
+            self.tree.changed(process, kind.name, values, by_leader=pid == tid)
         return self._event(kind, header, values, process, full_id)
 
     def _event(

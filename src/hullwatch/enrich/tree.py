@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.enrich.process import Process, ProcessKey, Program
+from hullwatch.enrich.process_change import change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,6 +130,12 @@ class ProcessTree:
         child.container_id = container_id
         child.vpid = values["vpid"]
         return child
+
+    def changed(self, process: Process, name: str, values: Mapping[str, Any], *, by_leader: bool) -> None:
+        """Note what a call changes of a process or of its child; its children take nothing of it after the fork."""
+        target = change(name, process, values, by_leader=by_leader)
+        if target is not None:
+            self._tell(target)
 
     def ended(self, process: Process) -> None:
         """Note the end of a process; it can be asked for a while longer."""

@@ -26,7 +26,12 @@ NOTHING: frozenset[str] = frozenset()  # the event's type, and whether the call 
 _OF_PROCESS = frozenset({PROCESS})
 _OF_PEER = frozenset({PEER})
 _PROCESS_GROUPS = frozenset({"proc", "container", "k8s"})
-_PROCESS_FIELDS = frozenset({"user.uid", "user.loginuid", "group.gid"})
+_PROCESS_FIELDS = frozenset(
+    {
+        *("user.uid", "user.loginuid", "group.gid"),
+        *("thread.cap_inheritable", "thread.cap_permitted", "thread.cap_effective"),
+    }
+)
 _TIMED = frozenset({"container.duration", "proc.duration", "proc.ppid.duration"})
 _OF_TYPE = frozenset(
     {

@@ -24,7 +24,20 @@ if TYPE_CHECKING:
     from hullwatch.rules.document import Node
 
 EVENT_KEYS = frozenset({"type", "params", "proc", "container", "user", "time", "after", "cpu", "tid"})
-_PROGRAM_NUMBERS = ("tty", "uid", "gid", "loginuid", "pgid", "sid", "exe_ino", "exe_ino_ctime", "exe_ino_mtime")
+_PROGRAM_NUMBERS = (
+    "tty",
+    "uid",
+    "gid",
+    "loginuid",
+    "pgid",
+    "sid",
+    "exe_ino",
+    "exe_ino_ctime",
+    "exe_ino_mtime",
+    "cap_inheritable",
+    "cap_permitted",
+    "cap_effective",
+)
 _PROCESS_KEYS = frozenset(
     {"name", "exe", "exepath", "args", "cmdline", "cwd", "filename", "pid", "vpid", "flags", "outside", "parent"}
 ) | set(_PROGRAM_NUMBERS)

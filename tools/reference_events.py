@@ -90,6 +90,8 @@ def section(rows: list[EventType]) -> str:
     remarks = [first.doc]
     if first.changes:
         remarks.append(f"Sent too when a rule uses a field that it changes: {', '.join(first.changes)}.")
+    elif first.state and first.syscall:
+        remarks.append("Always sent, for the process and container state needs it; a failed one when a rule asks.")
     elif first.state:
         remarks.append("Always sent: the process and container state needs it.")
     if first.origin == "engine":

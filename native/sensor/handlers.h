@@ -24,6 +24,8 @@ static const struct handler {
 	/* ---- files: what else is done to them ---- */
 
 	/* ---- processes and the kernel ---- */
+	{SYS_execve, EVENT_EXECVE, "handle_failed_execve"},
+	{SYS_execveat, EVENT_EXECVEAT, "handle_failed_execveat"},
 	{SYS_setuid, EVENT_SETUID, "handle_setuid"},
 	{SYS_setgid, EVENT_SETGID, "handle_setgid"},
 	{SYS_setreuid, EVENT_SETREUID, "handle_setreuid"},

@@ -44,6 +44,7 @@ static const struct optional {
 	const char *type; /* that stands for the hook in the kernel's type information */
 	const char *program;
 } optional[] = {
+	{"btf_trace_sched_prepare_exec", "note_execveat"},
 	{"btf_trace_io_uring_submit_req", "count_io_uring"},
 	{"btf_trace_io_uring_submit_sqe", "count_io_uring_before_6_4"},
 };

@@ -72,7 +72,11 @@ _names = _of_text(("proc.name", "proc.pname", "proc.aname", "container.name"), (
 _grandparents = st.sampled_from(COMMS).map(lambda comm: _check("proc.aname", "=", comm, argument="2"))
 _lines = _of_text(("proc.cmdline", "proc.args"), ("-a", "bash -a", "x"), ("contains", "=", "startswith"))
 _types = st.lists(
-    st.sampled_from((*_CALLS, "connect", "accept", "execve", "clone", "procexit")), min_size=1, max_size=4
+    st.sampled_from(
+        (*_CALLS, "connect", "accept", "execve", "clone", "procexit", "chdir", "ptrace", "kill", "mmap", "setns")
+    ),
+    min_size=1,
+    max_size=4,
 ).map(lambda found: _check("evt.type", "in", *found))
 _ends = st.builds(
     _check,
@@ -99,7 +103,11 @@ _others = st.sampled_from(
         _check("fd.l4proto", "=", "udp"), _check("evt.arg.flags", "contains", "O_CREAT"),
         _check("evt.rawarg.mode", "=", "493"), _check("thread.tid", "=", "11"), _check("fd.name", "exists"),
         _check("proc.is_exe_upper_layer", "=", "true"), _check("evt.num", ">", "9"),
-        _check("fd.connected", "=", "true"),
+        _check("fd.connected", "=", "true"), _check("proc.cwd", "=", "/tmp"), _check("proc.sid", "=", "12"),
+        _check("thread.cap_effective", "contains", "CAP_SYS_ADMIN"), _check("evt.arg.path", "startswith", "/tmp"),
+        _check("evt.arg.request", "=", "PTRACE_ATTACH"), _check("evt.rawarg.pid", "=", "12"),
+        _check("evt.arg.sig", "=", "SIGKILL"), _check("evt.arg.prot", "contains", "PROT_EXEC"),
+        _check("evt.arg.nstype", "contains", "CLONE_NEWNET"), _check("evt.arg.uargs", "contains", "passwd"),
     ]
 )  # fmt: skip
 
@@ -143,7 +151,9 @@ def _record(draw: Any) -> bytes:
         "tid": draw(st.sampled_from((pid, 99))), "uid": draw(st.sampled_from((0, 0, 1000))),
         "cgroup_id": draw(st.sampled_from((1, 1, 2, 3, 4))),
     }  # fmt: skip
-    what = draw(st.sampled_from(("open", "open", "open", "open", "connect", "accept", "exec", "fork", "exit", "other")))
+    what = draw(
+        st.sampled_from(("open", "open", "open", "connect", "accept", "call", "call", "exec", "fork", "exit", "other"))
+    )
     if what == "open":
         fd, mode = draw(_fds), draw(st.sampled_from((0, 0o644, 0o755)))
         return encode(
@@ -153,7 +163,30 @@ def _record(draw: Any) -> bytes:
         )  # fmt: skip
     if what in {"connect", "accept"}:
         return _connection(draw, what, header)
+    if what == "call":
+        return _call(draw, header)
     return _state(draw, what, header)
+
+
+def _call(draw: Any, header: dict[str, int]) -> bytes:
+    """Return what a process did to itself, to another one or to the kernel."""
+    paths, results = st.sampled_from(PATHS), st.sampled_from((0, 0, -1, -13))
+    number = st.sampled_from((0, 10, 12, 77))
+    values: dict[str, Any] = {
+        "chdir": {"res": draw(results), "path": draw(paths)},
+        "fchdir": {"res": draw(results), "fd": 4, "path": draw(paths)},
+        "setsid": {"res": draw(st.sampled_from((12, -1)))},
+        "setpgid": {"res": draw(results), "pid": draw(number), "pgid": draw(number)},
+        "capset": {"res": draw(results), "cap_effective": draw(st.sampled_from((0, 1 << 21)))},
+        "setgid": {"res": draw(results), "gid": draw(number)},
+        "ptrace": {"res": draw(results), "request": draw(st.sampled_from((11, 20))), "pid": draw(number)},
+        "kill": {"res": draw(results), "pid": draw(number), "sig": draw(st.sampled_from((0, 9, 64)))},
+        "setns": {"res": draw(results), "fd": 3, "nstype": draw(st.sampled_from((0, 16, 32)))},
+        "mmap": {"res": draw(results), "prot": draw(st.sampled_from((4, 7))), "fd": -1, "name": draw(paths)},
+        "finit_module": {"res": draw(results), "fd": draw(_fds), "name": draw(paths), "uargs": draw(paths)},
+    }
+    name = draw(st.sampled_from(sorted(values)))
+    return encode(name, header, **values[name])
 
 
 def _connection(draw: Any, what: str, header: dict[str, int]) -> bytes:
@@ -176,6 +209,7 @@ def _state(draw: Any, what: str, header: dict[str, int]) -> bytes:
         group = header["cgroup_id"]
         return encode(
             draw(st.sampled_from(("execve", "process"))), header, argv=f"{comm}\0-a\0".encode(), comm=comm, cwd="/root",
+            res=draw(st.sampled_from((0, 0, -2))),
             ptid=parent, parent_start=start, flags=draw(st.sampled_from((0, 2))), trusted_exepath=f"/bin/{comm}",
             ancestors=struct.pack("<QQ", start, parent),
             cgroup_v2=f"/docker/{IDS[group - 2]}" if group in {2, 3} else "/",

@@ -308,15 +308,6 @@ def test_a_deleted_program_on_a_tmpfs_is_not_taken_for_one_in_memory(sensor: Sen
     assert record.text("trusted_exepath") == str(program)
 
 
-def test_an_exec_that_fails_is_no_event(sensor: Sensor, tmp_path: Path) -> None:
-    def act() -> None:
-        with pytest.raises(FileNotFoundError):
-            run([tmp_path / "nothing"])
-
-    seen = sensor.during(act)
-    assert not [r for r in seen.of(*EXECS) if r.number("ptid") == os.getpid() and r.text("filename") != "/bin/true"]
-
-
 # vfork() shares the stack, so neither Python nor a C library function can make the call: seven instructions do.
 VFORK = """
 import mmap

@@ -70,6 +70,11 @@ class Stream:
         """The event types that at least one condition looks at."""
         return self.engine.wanted
 
+    @property
+    def plan(self) -> Plan:
+        """What was decided about the rules."""
+        return self._plan
+
     def _decide(self) -> None:
         """Begin anew with what is decided."""
         plan = self.engine.plan

@@ -151,12 +151,14 @@ class Assembler:
         length, _, _, time, start, cgroup_id, hierarchy, uid, pid, _, _, _, _ = header
         record = self._programs.read(kind, batch, offset)
         full_id = record.texts.container_id
+        params = LazyParameters(kind, batch[offset : offset + length], record.result)
+        if record.result < 0 and kind.is_event:  # nothing has changed: the caller goes on with its own program
+            return self._event(kind, header, params, self._known_process(pid, start), full_id)
         self._remember_cgroup(hierarchy, cgroup_id, full_id)
         program = record.program(uid, time if kind.is_event else 0)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
         if not kind.is_event:
             return []
-        params = LazyParameters(kind, batch[offset : offset + length], record.result)
         return self._event(kind, header, params, process, full_id)
 
     def _process_record(self, kind: EventType, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:

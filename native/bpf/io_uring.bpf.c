@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Calls that are made through io_uring never pass the hook on system calls. Those that would be events are counted
- * here, so that what is not looked at is known. The kernel renamed the hook in 6.4: one of the two is loaded, or none
+ * Calls that are made through io_uring never pass the hook on system calls. Opens are events (handle_io_uring_open in
+ * file.bpf.c, with what is noted here); others that would be events are counted, so that what is not looked at is
+ * known. The kernel renamed the hook in 6.4: one of the two is loaded, or none
  * where there is no io_uring.
  */
 #include "call.h"
 #include "descriptor.h"
-
-/* enum io_uring_op of linux/io_uring.h */
-#define OPERATION_ACCEPT 13
-#define OPERATION_CONNECT 16
-#define OPERATION_OPENAT 18
-#define OPERATION_OPENAT2 28
+#include "io_uring.h"
 
 static __always_inline int count_operation(struct io_kiocb *request)
 {
@@ -39,10 +35,26 @@ static __always_inline int count_operation(struct io_kiocb *request)
 	return 0;
 }
 
+static __always_inline void note_name(struct io_kiocb *request)
+{
+	struct filename *filename = BPF_CORE_READ(open_of_request(request), filename);
+	struct io_uring_name noted = {};
+	__u64 key = (__u64)request;
+
+	bpf_probe_read_kernel_str(noted.name, sizeof(noted.name), BPF_CORE_READ(filename, name));
+	bpf_map_update_elem(&io_uring_names, &key, &noted, BPF_ANY);
+}
+
 SEC("tp_btf/io_uring_submit_req")
 int BPF_PROG(count_io_uring, struct io_kiocb *request)
 {
-	return count_operation(request);
+	__u8 operation = request->opcode;
+
+	if (operation != OPERATION_OPENAT && operation != OPERATION_OPENAT2)
+		return count_operation(request);
+	if (is_open_wanted(operation))
+		note_name(request);
+	return 0;
 }
 
 SEC("tp_btf/io_uring_submit_sqe")

@@ -237,8 +237,36 @@ struct socket {
 	struct sock *sk;
 };
 
+struct io_cmd_data {
+	__u8 data[56];
+};
+
+struct io_cqe {
+	__s32 res;
+};
+
 struct io_kiocb {
+	struct io_cmd_data cmd;
 	__u8 opcode;
+	struct io_cqe cqe;
+};
+
+struct filename {
+	const char *name;
+};
+
+/* How openat2() gets its arguments (linux/openat2.h). */
+struct open_how {
+	__u64 flags;
+	__u64 mode;
+	__u64 resolve;
+};
+
+struct io_open {
+	int dfd;
+	__u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
 };
 
 struct io_ring_ctx {

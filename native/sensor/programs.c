@@ -23,6 +23,8 @@ struct settings {
 	__u32 own_processes[OWN_PROCESS_LIMIT];
 	__u32 memory_hierarchy;
 	__u32 snapshot_scratch;
+	__u32 io_uring_openat;
+	__u32 io_uring_openat2;
 };
 
 struct counters {
@@ -35,6 +37,8 @@ struct programs {
 	struct sensor_programs *skeleton;
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
+	struct bpf_link *io_uring_opens; /* NULL while nobody asks for them */
+	struct settings settings;
 	int cpus;
 	struct counters *counters; /* one for each CPU, to read them into */
 };
@@ -43,10 +47,12 @@ struct programs {
 static const struct optional {
 	const char *type; /* that stands for the hook in the kernel's type information */
 	const char *program;
+	bool on_demand;
 } optional[] = {
-	{"btf_trace_sched_prepare_exec", "note_execveat"},
-	{"btf_trace_io_uring_submit_req", "count_io_uring"},
-	{"btf_trace_io_uring_submit_sqe", "count_io_uring_before_6_4"},
+	{"btf_trace_sched_prepare_exec", "note_execveat", false},
+	{"btf_trace_io_uring_submit_req", "count_io_uring", false},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_open", true},
+	{"btf_trace_io_uring_submit_sqe", "count_io_uring_before_6_4", false},
 };
 
 static char last_warning[512];
@@ -112,14 +118,21 @@ static void make_rings(struct programs *programs, const struct options *options,
 	}
 }
 
-static void write_settings(struct programs *programs, const struct options *options)
+static void store_settings(struct programs *programs)
 {
-	struct settings settings = {.memory_hierarchy = memory_hierarchy(), .snapshot_scratch = programs->cpus};
 	__u32 zero = 0;
 
-	memcpy(settings.own_processes, options->own_processes, sizeof(settings.own_processes));
-	if (bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.settings_buffer), &zero, &settings, BPF_ANY))
+	if (bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.settings_buffer), &zero, &programs->settings,
+				BPF_ANY))
 		fail("the settings can not be written into the kernel: %s", strerror(errno));
+}
+
+static void write_settings(struct programs *programs, const struct options *options)
+{
+	programs->settings.memory_hierarchy = memory_hierarchy();
+	programs->settings.snapshot_scratch = programs->cpus;
+	memcpy(programs->settings.own_processes, options->own_processes, sizeof(options->own_processes));
+	store_settings(programs);
 }
 
 /* A program for a hook that this kernel has not would keep all others from being loaded. */
@@ -184,7 +197,7 @@ void programs_attach(struct programs *programs)
 	for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(skeleton->obj, optional[i].program);
 
-		if (bpf_program__autoload(program) && !bpf_program__attach(program))
+		if (!optional[i].on_demand && bpf_program__autoload(program) && !bpf_program__attach(program))
 			fail("the kernel program %s can not be attached: %s", optional[i].program, strerror(errno));
 	}
 	programs->snapshot = bpf_program__attach(skeleton->progs.list_process);
@@ -198,6 +211,24 @@ static bool is_wanted(__u16 event, const __u16 *types, size_t count)
 		if (types[i] == event)
 			return true;
 	return false;
+}
+
+/* Completions of io_uring are looked at only while a rule asks for opens. */
+static void switch_io_uring_opens(struct programs *programs, bool openat, bool openat2)
+{
+	struct bpf_program *program = programs->skeleton->progs.handle_io_uring_open;
+
+	programs->settings.io_uring_openat = openat;
+	programs->settings.io_uring_openat2 = openat2;
+	store_settings(programs);
+	if (!openat && !openat2) {
+		bpf_link__destroy(programs->io_uring_opens);
+		programs->io_uring_opens = NULL;
+	} else if (!programs->io_uring_opens && bpf_program__autoload(program)) {
+		programs->io_uring_opens = bpf_program__attach(program);
+		if (!programs->io_uring_opens)
+			fail("the kernel program handle_io_uring_open can not be attached: %s", strerror(errno));
+	}
 }
 
 void programs_set_interest(struct programs *programs, const __u16 *types, size_t count)
@@ -215,6 +246,7 @@ void programs_set_interest(struct programs *programs, const __u16 *types, size_t
 		else if (bpf_map_update_elem(table, &handler->syscall, &descriptor, BPF_ANY))
 			fail("the program %s can not be switched on: %s", handler->program, strerror(errno));
 	}
+	switch_io_uring_opens(programs, is_wanted(EVENT_OPENAT, types, count), is_wanted(EVENT_OPENAT2, types, count));
 }
 
 void programs_drain(struct programs *programs)
@@ -277,6 +309,7 @@ void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DR
 void programs_unload(struct programs *programs)
 {
 	bpf_link__destroy(programs->snapshot);
+	bpf_link__destroy(programs->io_uring_opens);
 	ring_buffer__free(programs->rings);
 	sensor_programs__destroy(programs->skeleton);
 	free(programs->counters);

@@ -1,13 +1,18 @@
-"""Files that are opened through io_uring: not seen yet, and counted."""
+"""Files that are opened through io_uring are events like others."""
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
-from tests.kernel.test_sensor import has_drop
+import pytest
+
+from hullwatch.events.table import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pathlib import Path
 
     from tests.kernel.observation import Sensor
 
@@ -35,13 +40,46 @@ say(result=result)
 """
 
 
-def test_a_file_that_is_opened_through_io_uring_is_counted(
+FLAG = FLAGS["file_flags"]
+
+
+def test_a_file_that_is_opened_through_io_uring_is_an_open_with_its_real_path(
+    sensor: Sensor, child: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "a file\n"
+    file.write_text("x")
+    (tmp_path / "link").symlink_to(file)
+    said: list[dict[str, Any]] = []
+    seen = sensor.during(lambda: said.append(child(OPEN_THROUGH_A_RING, str(tmp_path / "link"))))
+    record = seen.one("openat", pid=said[0]["pid"], name=str(file))
+    assert record.has_flag("IO_URING")
+    assert not record.has_flag("USER_MEMORY")
+    assert (record.number("fd"), record.number("dirfd")) == (said[0]["result"], -100)
+    assert record.number("ino") == file.stat().st_ino
+    assert record.number("flags") & FLAG["O_RDONLY"]
+
+
+@pytest.mark.parametrize(("name", "cut"), [("/nobody/here\n", False), ("/" + "x" * 300, True)])
+def test_an_open_through_io_uring_that_fails_has_the_name_that_was_asked_for(
+    sensor: Sensor, child: Callable[..., dict[str, Any]], name: str, *, cut: bool
+) -> None:
+    said: list[dict[str, Any]] = []
+    seen = sensor.during(lambda: said.append(child(OPEN_THROUGH_A_RING, name)))
+    records = [r for r in seen.of("openat", pid=said[0]["pid"]) if r.has_flag("IO_URING")]
+    assert [r.text("name") for r in records] == [name[:255]]
+    assert records[0].number("fd") == said[0]["result"] == (-errno.ENAMETOOLONG if cut else -errno.ENOENT)
+    assert records[0].has_flag("TRUNCATED") == cut
+    assert records[0].has_flag("USER_MEMORY")
+
+
+def test_opens_through_io_uring_are_not_looked_at_when_nobody_asks(
     sensor: Sensor, child: Callable[..., dict[str, Any]]
 ) -> None:
     said: list[dict[str, Any]] = []
-    seen = sensor.during(lambda: said.append(child(OPEN_THROUGH_A_RING, "/etc/hostname")))
-    assert said[0]["result"] > 2, "the ring did not open the file"
-    sensor.wait_for(has_drop("openat", "IO_URING"))
-    assert not [
-        r for r in seen if r.header.pid == said[0]["pid"] and r.name == "openat" and "hostname" in r.text("name")
-    ]
+    sensor.set_interest(["kill"])
+    try:
+        seen = sensor.during(lambda: said.append(child(OPEN_THROUGH_A_RING, "/etc/hostname")))
+    finally:
+        sensor.set_interest(None)
+    assert said[0]["result"] > 2
+    assert not seen.of("openat", pid=said[0]["pid"])

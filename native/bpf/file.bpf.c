@@ -111,8 +111,7 @@ static __always_inline int report_io_uring_open(__u16 type, enum event_index ind
 	record->fd = result;
 	record->dirfd = BPF_CORE_READ(open, dfd);
 	record->flags = portable_flags(flags);
-	record->mode =
-		flags & (KERNEL_O_CREAT | KERNEL_O_TMPFILE_ONLY) ? BPF_CORE_READ(open, how.mode) & 07777 : 0;
+	record->mode = flags & (KERNEL_O_CREAT | KERNEL_O_TMPFILE_ONLY) ? BPF_CORE_READ(open, how.mode) & 07777 : 0;
 	record->ino = 0;
 	record->dev = 0;
 	record->inode_mode = 0;

@@ -38,7 +38,7 @@ static __always_inline int is_open_wanted(__u8 operation)
 
 	if (!settings)
 		return 0;
-	return operation == OPERATION_OPENAT    ? settings->io_uring_openat
+	return operation == OPERATION_OPENAT	? settings->io_uring_openat
 	       : operation == OPERATION_OPENAT2 ? settings->io_uring_openat2
 						: 0;
 }

@@ -58,6 +58,7 @@ struct qstr {
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	int mnt_flags;
 };
 
 struct mount {
@@ -68,6 +69,7 @@ struct mount {
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_flags;
 	unsigned long s_magic;
 };
 
@@ -78,6 +80,9 @@ struct timespec64 {
 
 struct inode {
 	__u16 i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
+	unsigned int i_flags;
 	void *i_private;
 	struct super_block *i_sb;
 	unsigned long i_ino;
@@ -176,7 +181,20 @@ typedef struct {
 	__u64 val;
 } kernel_cap_t;
 
+struct group_info {
+	int ngroups;
+	kgid_t gid[1];
+};
+
+struct user_namespace {
+	int level;
+};
+
 struct cred {
+	kuid_t fsuid;
+	kgid_t fsgid;
+	struct group_info *group_info;
+	struct user_namespace *user_ns;
 	kuid_t uid;
 	kgid_t gid;
 	kuid_t euid;

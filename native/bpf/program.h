@@ -4,6 +4,7 @@
 
 #include "capabilities.h"
 #include "path.h"
+#include "writable.h"
 
 #define ANCESTOR_MAXIMUM 8
 #define PIDTYPE_TGID 1 /* enum pid_type of the kernel */
@@ -50,7 +51,7 @@ static __always_inline void fill_inode_times(struct record_program *record, stru
 	}
 }
 
-static __always_inline void fill_executable(struct record_program *record, struct file *file)
+static __always_inline void fill_executable(struct record_program *record, struct file *file, const struct cred *cred)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	struct dentry *dentry;
@@ -65,6 +66,8 @@ static __always_inline void fill_executable(struct record_program *record, struc
 	layer = overlay_layer(inode);
 	record->exe_ino = BPF_CORE_READ(inode, i_ino);
 	fill_inode_times(record, inode);
+	if (is_writable(file, inode, cred))
+		record->flags |= EXE_WRITABLE;
 	record->flags |= layer == 1 ? EXE_UPPER_LAYER : layer == 2 ? EXE_LOWER_LAYER : 0;
 	dentry = BPF_CORE_READ(file, f_path.dentry);
 	/* Without a link, and in no directory: a deleted file still names the one that it was in. */
@@ -158,6 +161,6 @@ static __always_inline __u32 append_places(struct scratch *scratch, __u32 positi
 	record->trusted_exepath_length =
 		file ? append_path(scratch, position, __builtin_preserve_access_index(&file->f_path), task) : 0;
 	position += reread(&record->trusted_exepath_length);
-	fill_executable(record, file);
+	fill_executable(record, file, BPF_CORE_READ(task, cred));
 	return position;
 }

@@ -11,7 +11,6 @@ from hullwatch.events.table import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
     from pathlib import Path
 
     from tests.kernel.observation import Sensor

@@ -42,7 +42,7 @@ def constants(table: dict[str, Any]) -> list[str]:
     }
     for group, values in table["flags"].items():
         lines.append(f"enum {group} {{")
-        prefix = prefixes.get(group, f"{group.upper()}_")
+        prefix = prefixes.get(group, f"{group.removesuffix('s').upper()}_")
         lines += [f"\t{prefix}{name} = {value}{'u' if value >> 31 else ''}," for name, value in values.items()]
         lines += ["};", ""]
     rows = [(name, number) for row in table["events"] for name, number in row["numbers"].items()]

@@ -51,6 +51,12 @@ HEADER_MEANINGS = {
 }
 CATEGORIES = {
     "process": "Processes",
+    "user": "Users and groups",
+    "signal": "Signals",
+    "memory": "Memory",
+    "ipc": "Between processes",
+    "other": "The kernel",
+    "io-other": "io_uring",
     "file": "Files",
     "io-other": "Descriptors",
     "other": "Device nodes and other calls",
@@ -97,7 +103,11 @@ def section(rows: list[EventType]) -> str:
     first = rows[0]
     names = ", ".join(f"{row.name} ({row.number})" for row in rows)
     remarks = [first.doc]
-    if first.state:
+    if first.changes:
+        remarks.append(f"Sent too when a rule uses a field that it changes: {', '.join(first.changes)}.")
+    elif first.state and first.syscall:
+        remarks.append("Always sent, for the process and container state needs it; a failed one when a rule asks.")
+    elif first.state:
         remarks.append("Always sent: the process and container state needs it.")
     if first.origin == "engine":
         remarks.append("Made by the engine.")

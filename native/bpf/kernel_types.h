@@ -59,6 +59,7 @@ struct qstr {
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	int mnt_flags;
 };
 
 struct mount {
@@ -70,6 +71,7 @@ struct mount {
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_flags;
 	unsigned long s_magic;
 };
 
@@ -80,6 +82,10 @@ struct timespec64 {
 
 struct inode {
 	__u16 i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
+	unsigned int i_flags;
+	void *i_private;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
@@ -174,10 +180,31 @@ struct signal_struct {
 	struct tty_struct *tty;
 };
 
+typedef struct {
+	__u64 val;
+} kernel_cap_t;
+
+struct group_info {
+	int ngroups;
+	kgid_t gid[1];
+};
+
+struct user_namespace {
+	int level;
+};
+
 struct cred {
+	kuid_t fsuid;
+	kgid_t fsgid;
+	struct group_info *group_info;
+	struct user_namespace *user_ns;
 	kuid_t uid;
 	kgid_t gid;
 	kuid_t euid;
+	kgid_t egid;
+	kernel_cap_t cap_inheritable;
+	kernel_cap_t cap_permitted;
+	kernel_cap_t cap_effective;
 };
 
 struct thread_info {
@@ -253,8 +280,64 @@ struct unix_sock {
 	struct sock *peer;
 };
 
+struct io_cmd_data {
+	__u8 data[56];
+};
+
+struct io_cqe {
+	__s32 res;
+};
+
 struct io_kiocb {
+	struct io_cmd_data cmd;
 	__u8 opcode;
+	struct io_cqe cqe;
+};
+
+struct filename {
+	const char *name;
+};
+
+/* How openat2() gets its arguments (linux/openat2.h). */
+struct open_how {
+	__u64 flags;
+	__u64 mode;
+	__u64 resolve;
+};
+
+struct io_open {
+	int dfd;
+	__u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_ring_ctx {
+	unsigned int flags;
+	unsigned int sq_entries;
+	unsigned int cq_entries;
+};
+
+struct perf_event_attr___kernel {
+	__u32 type;
+	__u64 config;
+};
+
+struct perf_event {
+	struct perf_event_attr___kernel attr;
+};
+
+struct proc_ns_operations {
+	int type;
+};
+
+struct ns_common {
+	const struct proc_ns_operations *ops;
+	unsigned int inum;
+};
+
+struct ns_common___v618 {
+	__u32 ns_type;
 };
 
 struct seq_file;

@@ -205,7 +205,7 @@ static __always_inline __u32 portable_at_flags(__u32 flags)
 {
 	__u32 portable = 0;
 
-	portable |= flags & KERNEL_AT_SYMLINK_NOFOLLOW ? FCHOWNAT_FLAGS_AT_SYMLINK_NOFOLLOW : 0;
-	portable |= flags & KERNEL_AT_EMPTY_PATH ? FCHOWNAT_FLAGS_AT_EMPTY_PATH : 0;
+	portable |= flags & KERNEL_AT_SYMLINK_NOFOLLOW ? FCHOWNAT_FLAG_AT_SYMLINK_NOFOLLOW : 0;
+	portable |= flags & KERNEL_AT_EMPTY_PATH ? FCHOWNAT_FLAG_AT_EMPTY_PATH : 0;
 	return portable;
 }

@@ -42,7 +42,7 @@ int BPF_PROG(handle_unlinkat, struct pt_regs *regs, long result)
 	record = (struct record_unlinkat *)scratch->record;
 	record->res = result;
 	record->dirfd = (int)SYSCALL_ARGUMENT_1(regs);
-	record->flags = SYSCALL_ARGUMENT_3(regs) & UNLINKAT_FLAGS_AT_REMOVEDIR;
+	record->flags = SYSCALL_ARGUMENT_3(regs) & UNLINKAT_FLAG_AT_REMOVEDIR;
 	end = append_named_path(scratch, sizeof(*record), result, GIVEN(record->dirfd, SYSCALL_ARGUMENT_2(regs)),
 				&record->name_length, &record->nameraw_length);
 	send_record(scratch, end, INDEX_UNLINKAT);

@@ -119,24 +119,33 @@ static int walk_one_directory(__u32 step, struct path_walk *walk)
 	return 0;
 }
 
-/* Write the path in front of what is there; notes in the header when it was cut or leads outside. */
-static __always_inline int walk_path(struct record_header *header, struct path_walk *walk, struct path *path,
-				     struct task_struct *task)
+/*
+ * Write the path in front of what is there; notes in the header when it was cut or leads outside. Without a root
+ * directory it is followed up to that of the mount namespace, and none leads outside.
+ */
+static __always_inline int walk_path_below(struct record_header *header, struct path_walk *walk, struct path *path,
+					   struct dentry *root_dentry, struct vfsmount *root_mount)
 {
 	struct path from;
 
 	if (bpf_core_read(&from, sizeof(from), path) || !from.dentry)
 		return 0;
-	walk->root_dentry = task->fs->root.dentry;
-	walk->root_mount = task->fs->root.mnt;
+	walk->root_dentry = root_dentry;
+	walk->root_mount = root_mount;
 	walk->dentry = from.dentry;
 	enter_mount(walk, from.mnt);
 	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_directory, walk, 0);
-	if (walk->end == WALK_OUTSIDE)
+	if (walk->end == WALK_OUTSIDE && root_dentry)
 		header->flags |= RECORD_UNREACHABLE;
 	if (walk->end == WALK_GOES_ON || walk->end == WALK_CUT)
 		header->flags |= RECORD_TRUNCATED;
 	return 1;
+}
+
+static __always_inline int walk_path(struct record_header *header, struct path_walk *walk, struct path *path,
+				     struct task_struct *task)
+{
+	return walk_path_below(header, walk, path, task->fs->root.dentry, task->fs->root.mnt);
 }
 
 /* Append what was walked, "/" when that is nothing. Returns its length. */
@@ -159,6 +168,15 @@ static __always_inline __u32 append_path(struct scratch *scratch, __u32 position
 	struct path_walk walk = {.buffer = scratch->path, .start = VALUE_MAXIMUM};
 
 	if (!walk_path((struct record_header *)scratch->record, &walk, path, task))
+		return 0;
+	return append_walked(scratch, position, &walk);
+}
+
+static __always_inline __u32 append_path_of_namespace(struct scratch *scratch, __u32 position, struct path *path)
+{
+	struct path_walk walk = {.buffer = scratch->path, .start = VALUE_MAXIMUM};
+
+	if (!walk_path_below((struct record_header *)scratch->record, &walk, path, NULL, NULL))
 		return 0;
 	return append_walked(scratch, position, &walk);
 }

@@ -41,15 +41,43 @@ static __always_inline __u32 append_arguments(struct scratch *scratch, __u32 pos
 	return length;
 }
 
+#define PREPARED_KEPT 1024 /* far more than can be between two steps of their exec at once */
+
+/* Threads whose exec was asked for by execveat(), from the moment that it cannot go back until it is done. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, PREPARED_KEPT);
+	__type(key, __u64);
+	__type(value, __u8);
+} execveat_calls SEC(".maps");
+
+/* x86 overwrites the number of the system call before the exec is done: here it is still there. Since 6.10. */
+SEC("tp_btf/sched_prepare_exec")
+int BPF_PROG(note_execveat, struct task_struct *leader, struct linux_binprm *program)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u64 key = (__u64)task;
+	__u8 noted = 1;
+
+	if (SYSCALL_NUMBER(regs) == NUMBER_EXECVEAT)
+		bpf_map_update_elem(&execveat_calls, &key, &noted, BPF_ANY);
+	else
+		bpf_map_delete_elem(&execveat_calls, &key); /* of an exec that ended half-way */
+	return 0;
+}
+
 /*
- * execveat() of a descriptor has a made-up path there. x86 overwrites the number of the system call before this hook,
- * so that execveat() of a plain path is reported as what it amounts to, an execve().
+ * execveat() of a descriptor has a made-up path there. Where execveat() of a plain path could not be noted, it is
+ * reported as what it amounts to, an execve().
  */
 static __always_inline int was_execveat(struct task_struct *task, struct linux_binprm *program)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u64 key = (__u64)task;
 
-	return SYSCALL_NUMBER(regs) == NUMBER_EXECVEAT || BPF_CORE_READ(program, fdpath);
+	return SYSCALL_NUMBER(regs) == NUMBER_EXECVEAT || BPF_CORE_READ(program, fdpath) ||
+	       bpf_map_delete_elem(&execveat_calls, &key) == 0;
 }
 
 SEC("tp_btf/sched_process_exec")

@@ -2,8 +2,10 @@
 /* Everything that is known of a process and the program it runs: for an exec and for the snapshot alike. */
 #pragma once
 
+#include "capabilities.h"
 #include "path.h"
 #include "ruled_out.h"
+#include "writable.h"
 
 #define ANCESTOR_MAXIMUM 8
 #define PIDTYPE_TGID 1 /* enum pid_type of the kernel */
@@ -48,7 +50,7 @@ static __always_inline void fill_inode_times(struct record_program *record, stru
 	}
 }
 
-static __always_inline void fill_executable(struct record_program *record, struct file *file)
+static __always_inline void fill_executable(struct record_program *record, struct file *file, const struct cred *cred)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	struct dentry *dentry;
@@ -63,6 +65,8 @@ static __always_inline void fill_executable(struct record_program *record, struc
 	layer = overlay_layer(inode);
 	record->exe_ino = BPF_CORE_READ(inode, i_ino);
 	fill_inode_times(record, inode);
+	if (is_writable(file, inode, cred))
+		record->flags |= EXE_WRITABLE;
 	record->flags |= layer == 1 ? EXE_UPPER_LAYER : layer == 2 ? EXE_LOWER_LAYER : 0;
 	dentry = BPF_CORE_READ(file, f_path.dentry);
 	/* Without a link, and in no directory: a deleted file still names the one that it was in. */
@@ -88,6 +92,14 @@ static __always_inline __s64 number_of(struct task_struct *task, int type, int i
 	return number;
 }
 
+static __always_inline void fill_credentials(struct record_program *record, const struct cred *cred)
+{
+	record->gid = BPF_CORE_READ(cred, egid.val);
+	record->cap_inheritable = CAPABILITIES(cred, cap_inheritable);
+	record->cap_permitted = CAPABILITIES(cred, cap_permitted);
+	record->cap_effective = CAPABILITIES(cred, cap_effective);
+}
+
 static __always_inline void fill_identity(struct record_program *record, struct task_struct *task)
 {
 	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
@@ -98,7 +110,7 @@ static __always_inline void fill_identity(struct record_program *record, struct 
 	record->pgid = number_of(task, PIDTYPE_PGID, 0);
 	record->sid = number_of(task, PIDTYPE_SID, 0);
 	record->vpid = number_of(task, PIDTYPE_TGID, 1);
-	record->gid = BPF_CORE_READ(task, cred, gid.val);
+	fill_credentials(record, BPF_CORE_READ(task, cred));
 	record->loginuid = bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : NOT_SET;
 	record->tty = 0;
 	if (tty)
@@ -148,6 +160,6 @@ static __always_inline __u32 append_places(struct scratch *scratch, __u32 positi
 	record->trusted_exepath_length =
 		file ? append_path(scratch, position, __builtin_preserve_access_index(&file->f_path), task) : 0;
 	position += reread(&record->trusted_exepath_length);
-	fill_executable(record, file);
+	fill_executable(record, file, BPF_CORE_READ(task, cred));
 	return position;
 }

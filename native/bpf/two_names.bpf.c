@@ -85,7 +85,7 @@ int BPF_PROG(handle_linkat, struct pt_regs *regs, long result)
 	record->res = result;
 	record->olddir = (int)SYSCALL_ARGUMENT_1(regs);
 	record->newdir = (int)SYSCALL_ARGUMENT_3(regs);
-	record->flags = SYSCALL_ARGUMENT_5(regs) & (LINKAT_FLAGS_AT_SYMLINK_FOLLOW | LINKAT_FLAGS_AT_EMPTY_PATH);
+	record->flags = SYSCALL_ARGUMENT_5(regs) & (LINKAT_FLAG_AT_SYMLINK_FOLLOW | LINKAT_FLAG_AT_EMPTY_PATH);
 	end = append_two_paths(scratch, sizeof(*record), result, GIVEN(record->olddir, SYSCALL_ARGUMENT_2(regs)),
 			       GIVEN(record->newdir, SYSCALL_ARGUMENT_4(regs)),
 			       (struct two_paths *)&record->oldpath_length);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The kernel programs: loaded, given their buffers, attached, and told what is of interest. */
+/* The kernel programs: loaded, given their buffers, attached; those that are not always needed are in interest.c. */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -11,9 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define EVENT_TABLE_ROWS
-#include "handlers.h"
-#include "sensor.h"
+#include "programs.h"
 #include "sensor_programs.skel.h"
 
 #define RING_BYTES_TOGETHER (32u << 20)
@@ -22,41 +20,14 @@
 #define SNAPSHOT_READ_BYTES (128 * 1024)
 #define RULED_OUT_ENTRIES 65536 /* as in ruled_out.h */
 
-/* As in event.h, which only BPF programs can include. */
-struct settings {
-	__u32 own_processes[OWN_PROCESS_LIMIT];
-	__u32 memory_hierarchy;
-	__u32 snapshot_scratch;
-};
-
-struct counters {
-	__u64 sent;
-	__u32 sequence;
-	__u64 dropped[INDEX_COUNT][DROP_REASON_COUNT];
-};
-
-struct remembering {
-	__u64 generation;
-	__u64 secret;
-};
-
-struct programs {
-	struct sensor_programs *skeleton;
-	struct ring_buffer *rings;
-	struct bpf_link *snapshot;
-	struct bpf_link *enter; /* the hook on the beginning of system calls; NULL while nothing needs it */
-	int cpus;
-	__u64 *ruled_out; /* the kernel's own table, as is what follows */
-	struct remembering *remembering;
-	struct counters *counters; /* one for each CPU, to read them into */
-};
-
 /* Programs for hooks that not every kernel has. */
 static const struct optional {
 	const char *type; /* that stands for the hook in the kernel's type information */
 	const char *program;
 } optional[] = {
+	{"btf_trace_sched_prepare_exec", "note_execveat"},
 	{"btf_trace_io_uring_submit_req", "count_io_uring"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_open"},
 	{"btf_trace_io_uring_submit_sqe", "count_io_uring_before_6_4"},
 };
 
@@ -123,13 +94,12 @@ static void make_rings(struct programs *programs, const struct options *options,
 	}
 }
 
-static void write_settings(struct programs *programs, const struct options *options)
+void programs_store_settings(struct programs *programs)
 {
-	struct settings settings = {.memory_hierarchy = memory_hierarchy(), .snapshot_scratch = programs->cpus};
 	__u32 zero = 0;
 
-	memcpy(settings.own_processes, options->own_processes, sizeof(settings.own_processes));
-	if (bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.settings_buffer), &zero, &settings, BPF_ANY))
+	if (bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.settings_buffer), &zero, &programs->settings,
+				BPF_ANY))
 		fail("the settings can not be written into the kernel: %s", strerror(errno));
 }
 
@@ -151,32 +121,64 @@ static void map_ruled_out(struct programs *programs)
 		fail("there are no random numbers: %s", strerror(errno));
 }
 
+static void write_settings(struct programs *programs, const struct options *options)
+{
+	programs->settings.memory_hierarchy = memory_hierarchy();
+	programs->settings.snapshot_scratch = programs->cpus;
+	memcpy(programs->settings.own_processes, options->own_processes, sizeof(options->own_processes));
+	programs_store_settings(programs);
+}
+
 /* A program for a hook that this kernel has not would keep all others from being loaded. */
-static void leave_out_missing_hooks(struct sensor_programs *skeleton)
+static void leave_out_missing_hooks(struct bpf_object *object)
 {
 	struct btf *types = btf__load_vmlinux_btf();
 
 	for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++)
 		if (btf__find_by_name_kind(types, optional[i].type, BTF_KIND_TYPEDEF) < 0)
-			bpf_program__set_autoload(bpf_object__find_program_by_name(skeleton->obj, optional[i].program),
-						  false);
+			bpf_program__set_autoload(bpf_object__find_program_by_name(object, optional[i].program), false);
 	btf__free(types);
 }
 
 /* Handlers are called through the dispatch table, not attached; so nothing is attached by itself. */
-static void prepare(struct sensor_programs *skeleton, int cpus)
+static void prepare(struct programs *programs, struct bpf_object *object)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, skeleton->obj) bpf_program__set_autoattach(program, false);
-	leave_out_missing_hooks(skeleton);
-	bpf_map__set_max_entries(skeleton->maps.rings, cpus);
-	bpf_map__set_max_entries(skeleton->maps.scratch_buffers, cpus + 1);
+	bpf_object__for_each_program(program, object) bpf_program__set_autoattach(program, false);
+	leave_out_missing_hooks(object);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "rings"), programs->cpus);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratch_buffers"), programs->cpus + 1);
+}
+
+/* The kernel programs, opened and not loaded. */
+struct bpf_object *programs_open(struct programs *programs)
+{
+	size_t size;
+	const void *bytes = sensor_programs__elf_bytes(&size);
+	struct bpf_object *object = bpf_object__open_mem(bytes, size, NULL);
+
+	if (!object)
+		fail("the kernel programs can not be opened: %s", strerror(errno));
+	prepare(programs, object);
+	return object;
+}
+
+int programs_table(struct programs *programs, const char *name)
+{
+	return bpf_map__fd(bpf_object__find_map_by_name(programs->skeleton->obj, name));
+}
+
+void programs_fail_to_load(int error)
+{
+	fail("the kernel refuses the programs (%s; %s): 'hullwatch doctor' tells what is missing", strerror(-error),
+	     last_warning[0] ? last_warning : "no reason given");
 }
 
 struct programs *programs_load(const struct options *options, struct queue *queues, int cpus)
 {
 	struct programs *programs = calloc(1, sizeof(*programs));
+	struct bpf_program *program;
 	int error;
 
 	libbpf_set_print(remember_warning);
@@ -187,11 +189,12 @@ struct programs *programs_load(const struct options *options, struct queue *queu
 	programs->skeleton = sensor_programs__open();
 	if (!programs->skeleton || !programs->counters)
 		fail("the kernel programs can not be opened: %s", strerror(errno));
-	prepare(programs->skeleton, cpus);
+	prepare(programs, programs->skeleton->obj);
+	bpf_object__for_each_program(program, programs->skeleton->obj) if (interest_is_on_demand(bpf_program__name(program)))
+		bpf_program__set_autoload(program, false);
 	error = sensor_programs__load(programs->skeleton);
 	if (error)
-		fail("the kernel refuses the programs (%s; %s): 'hullwatch doctor' tells what is missing",
-		     strerror(-error), last_warning[0] ? last_warning : "no reason given");
+		programs_fail_to_load(error);
 	make_rings(programs, options, queues);
 	write_settings(programs, options);
 	map_ruled_out(programs);
@@ -220,78 +223,6 @@ void programs_attach(struct programs *programs)
 	programs->snapshot = bpf_program__attach(skeleton->progs.list_process);
 	if (!programs->snapshot)
 		fail("the list of running processes can not be read from the kernel: %s", strerror(errno));
-}
-
-static bool is_wanted(__u16 event, const __u16 *types, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (types[i] == event)
-			return true;
-	return false;
-}
-
-/* Some programs make more than one event of a call, and have to be told which are wanted. */
-static void write_interest(struct programs *programs, const __u16 *types, size_t count)
-{
-	__u8 wanted[INDEX_COUNT] = {0};
-	__u32 zero = 0;
-
-	for (int index = 0; index < INDEX_UNKNOWN; index++)
-		wanted[index] = is_wanted(event_rows[index].number, types, count);
-	if (bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.interest_buffer), &zero, wanted, BPF_ANY))
-		fail("what is to be sent can not be written into the kernel: %s", strerror(errno));
-}
-
-/* Whether one of the events that a system call can be is wanted. */
-static bool is_call_wanted(int syscall, const __u16 *types, size_t count)
-{
-	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++)
-		if (handlers[i].syscall == syscall && is_wanted(handlers[i].event, types, count))
-			return true;
-	return false;
-}
-
-/* Put a handler into its dispatch table, or take it out. */
-static void switch_handler(struct programs *programs, int table, const struct handler *handler, bool on)
-{
-	struct bpf_program *program = bpf_object__find_program_by_name(programs->skeleton->obj, handler->program);
-	int descriptor = bpf_program__fd(program);
-
-	if (!on)
-		bpf_map_delete_elem(table, &handler->syscall); /* absent already is as good */
-	else if (bpf_map_update_elem(table, &handler->syscall, &descriptor, BPF_ANY))
-		fail("the program %s can not be switched on: %s", handler->program, strerror(errno));
-}
-
-/* The hook costs every system call something, so it is there only while a handler is behind it. */
-static void switch_enter_hook(struct programs *programs, bool on)
-{
-	if (!on) {
-		bpf_link__destroy(programs->enter);
-		programs->enter = NULL;
-	} else if (!programs->enter) {
-		programs->enter = bpf_program__attach(programs->skeleton->progs.dispatch_system_call_enter);
-		if (!programs->enter)
-			fail("the kernel program dispatch_system_call_enter can not be attached: %s", strerror(errno));
-	}
-}
-
-void programs_set_interest(struct programs *programs, const __u16 *types, size_t count)
-{
-	int table = bpf_map__fd(programs->skeleton->maps.syscall_handlers);
-	int enter_table = bpf_map__fd(programs->skeleton->maps.enter_handlers);
-	bool enter = false;
-
-	write_interest(programs, types, count);
-	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++)
-		switch_handler(programs, table, &handlers[i], is_call_wanted(handlers[i].syscall, types, count));
-	for (size_t i = 0; i < sizeof(enter_handlers) / sizeof(*enter_handlers); i++) {
-		bool wanted = is_wanted(enter_handlers[i].event, types, count);
-
-		switch_handler(programs, enter_table, &enter_handlers[i], wanted);
-		enter |= wanted;
-	}
-	switch_enter_hook(programs, enter);
 }
 
 /* Calls with these fingerprints are not sent again, until their places are taken by others. */
@@ -368,7 +299,7 @@ void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DR
 void programs_unload(struct programs *programs)
 {
 	bpf_link__destroy(programs->snapshot);
-	bpf_link__destroy(programs->enter);
+	interest_unload(programs);
 	ring_buffer__free(programs->rings);
 	sensor_programs__destroy(programs->skeleton);
 	free(programs->counters);

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.counters import Counters
+from hullwatch.detect.interest import events_to_send
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.stream import Stream
 from hullwatch.enrich.container import encode as encode_container
@@ -77,7 +78,7 @@ class Watch:
         )
         every = settings.rules.match == "all"
         self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
-        self._sensor = Sensor(supervisor, self._stream.wanted, pushdown=settings.sensor.pushdown)
+        self._sensor = Sensor(supervisor, events_to_send(rules, self._stream.plan), pushdown=settings.sensor.pushdown)
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
@@ -210,7 +211,7 @@ class Watch:
         again = " They are good again." if self._refused else ""
         self._rules, self._refused = rules, False
         self._stream.replace(rules, plan)
-        self._sensor.want(self._stream.wanted)
+        self._sensor.want(events_to_send(rules, self._stream.plan))
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
         gc.collect()
         gc.freeze()

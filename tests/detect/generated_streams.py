@@ -90,7 +90,12 @@ _names = _of_text(("proc.name", "proc.pname", "proc.aname", "container.name"), (
 _grandparents = st.sampled_from(COMMS).map(lambda comm: _check("proc.aname", "=", comm, argument="2"))
 _lines = _of_text(("proc.cmdline", "proc.args"), ("-a", "bash -a", "x"), ("contains", "=", "startswith"))
 _types = st.lists(
-    st.sampled_from((*_CALLS, *_CHANGES, "connect", "accept", "execve", "clone", "procexit", *_SOCKET_CALLS)),
+    st.sampled_from(
+        (
+            *(*_CALLS, *_CHANGES, *_SOCKET_CALLS, "connect", "accept", "execve", "clone", "procexit"),
+            *("chdir", "ptrace", "kill", "mmap", "setns"),
+        )
+    ),
     min_size=1,
     max_size=4,
 ).map(lambda found: _check("evt.type", "in", *found))
@@ -134,6 +139,11 @@ _others = st.sampled_from(
         _check("evt.arg.mode", "contains", "S_ISUID"),
         _check("evt.rawarg.uid", "=", "0"), _check("evt.arg.dirfd", "=", "AT_FDCWD"),
         _check("fd.filetype", "=", "regular"),
+        _check("proc.cwd", "=", "/tmp"), _check("proc.sid", "=", "12"),
+        _check("thread.cap_effective", "contains", "CAP_SYS_ADMIN"), _check("evt.arg.path", "startswith", "/tmp"),
+        _check("evt.arg.request", "=", "PTRACE_ATTACH"), _check("evt.rawarg.pid", "=", "12"),
+        _check("evt.arg.sig", "=", "SIGKILL"), _check("evt.arg.prot", "contains", "PROT_EXEC"),
+        _check("evt.arg.nstype", "contains", "CLONE_NEWNET"), _check("evt.arg.uargs", "contains", "passwd"),
     ]
 )  # fmt: skip
 
@@ -179,7 +189,10 @@ def _record(draw: Any) -> bytes:
     }  # fmt: skip
     what = draw(
         st.sampled_from(
-            (*["open", "change"] * 4, *["connect", "accept", "socket"] * 2, "exec", "exec", "fork", "exit", "other")
+            (
+                *(*["open", "change"] * 4, *["connect", "accept", "socket"] * 2, "call", "call"),
+                *("exec", "exec", "fork", "exit", "other"),
+            )
         )
     )
     if what == "open":
@@ -195,6 +208,8 @@ def _record(draw: Any) -> bytes:
         return _connection(draw, what, header)
     if what == "socket":
         return _socket(draw, header)
+    if what == "call":
+        return _call(draw, header)
     return _state(draw, what, header)
 
 
@@ -227,6 +242,27 @@ def _change(draw: Any, header: dict[str, int]) -> bytes:
     return encode(kind, header, **values)
 
 
+def _call(draw: Any, header: dict[str, int]) -> bytes:
+    """Return what a process did to itself, to another one or to the kernel."""
+    paths, results = st.sampled_from(PATHS), st.sampled_from((0, 0, -1, -13))
+    number = st.sampled_from((0, 10, 12, 77))
+    values: dict[str, Any] = {
+        "chdir": {"res": draw(results), "path": draw(paths)},
+        "fchdir": {"res": draw(results), "fd": 4, "path": draw(paths)},
+        "setsid": {"res": draw(st.sampled_from((12, -1)))},
+        "setpgid": {"res": draw(results), "pid": draw(number), "pgid": draw(number)},
+        "capset": {"res": draw(results), "cap_effective": draw(st.sampled_from((0, 1 << 21)))},
+        "setgid": {"res": draw(results), "gid": draw(number)},
+        "ptrace": {"res": draw(results), "request": draw(st.sampled_from((11, 20))), "pid": draw(number)},
+        "kill": {"res": draw(results), "pid": draw(number), "sig": draw(st.sampled_from((0, 9, 64)))},
+        "setns": {"res": draw(results), "fd": 3, "nstype": draw(st.sampled_from((0, 16, 32)))},
+        "mmap": {"res": draw(results), "prot": draw(st.sampled_from((4, 7))), "fd": -1, "name": draw(paths)},
+        "finit_module": {"res": draw(results), "fd": draw(_fds), "name": draw(paths), "uargs": draw(paths)},
+    }
+    name = draw(st.sampled_from(sorted(values)))
+    return encode(name, header, **values[name])
+
+
 def _connection(draw: Any, what: str, header: dict[str, int]) -> bytes:
     first, second = draw(st.sampled_from(ADDRESSES)), draw(st.sampled_from(ADDRESSES))
     if (":" in first) != (":" in second):
@@ -247,6 +283,7 @@ def _state(draw: Any, what: str, header: dict[str, int]) -> bytes:
         group = header["cgroup_id"]
         return encode(
             draw(st.sampled_from(("execve", "process"))), header, argv=f"{comm}\0-a\0".encode(), comm=comm, cwd="/root",
+            res=draw(st.sampled_from((0, 0, -2))),
             ptid=parent, parent_start=start, flags=draw(st.sampled_from((0, 2))),
             sid=draw(st.sampled_from((10, 11))), vpid=draw(st.sampled_from((1, 11))), tty=draw(st.sampled_from((0, 5))),
             trusted_exepath=f"/bin/{comm}",

@@ -18,10 +18,11 @@ from tests.rules.generated_events import events
 
 
 def line(*contents: tuple[int, ...]) -> Process:
-    """Return a process below others, the last one first, with the contents of their programs."""
+    """Return a process below others, the last one first, with what tells their programs apart."""
     process: Process | None = None
     for number, content in enumerate(contents):
-        process = Process(ProcessKey(10 + number, 100 + number), process, Program(content=content))
+        program = Program("".join(map(str, content)), number=len(content))
+        process = Process(ProcessKey(10 + number, 100 + number), process, program)
     assert process is not None
     return process
 

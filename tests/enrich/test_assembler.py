@@ -49,7 +49,8 @@ def header(pid: int = 10, time: int = 1000, start: int | None = None, **more: in
 def execution(pid: int, comm: str = "sh", time: int = 1000, cgroup: str = "/", **more: Any) -> bytes:
     fields = header(pid, time, cgroup_id=more.pop("cgroup_id", 1), cgroup_hierarchy=more.pop("hierarchy", 0))
     name = more.pop("name", "execve")
-    return encode(name, fields, comm=comm, argv=comm.encode() + b"\0", cgroup_v2=cgroup, vpid=pid, **more)
+    argv = more.pop("argv", comm.encode() + b"\0")
+    return encode(name, fields, comm=comm, argv=argv, cgroup_v2=cgroup, vpid=pid, **more)
 
 
 def metadata(full_id: str = ONE, name: str = "web") -> bytes:
@@ -309,3 +310,13 @@ def test_well_formed_records_of_any_values_end_nothing(data: st.DataObject) -> N
         numbers = {name: data.draw(st.integers(0, 127)) for name in kind.layout.scalars}
         stream.feed(encode(kind, header(data.draw(st.integers(0, 5))), **blobs, **numbers))
     assert len(stream.assembler.tree) < 100
+
+
+def test_an_exec_that_failed_changes_nothing_and_is_an_event_of_the_caller(stream: Stream) -> None:
+    stream.feed(execution(10, "sh", cwd="/srv"))
+    failed = execution(10, "sh", res=-2, argv=b"ls\0-l\0", filename="/usr/local/bin/ls", cwd="/elsewhere")
+    (event,) = stream.feed(failed)
+    assert event.program is not None
+    assert (event.program.comm, event.program.args, event.program.cwd) == ("sh", (), "/srv")
+    assert (event.params["res"], event.params["filename"]) == (-2, "/usr/local/bin/ls")
+    assert stream.assembler.tree.find(10, 100) is event.process

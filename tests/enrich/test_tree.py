@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def execution(comm: str = "sh", *arguments: str, ancestors: tuple[tuple[int, int], ...] = (), **more: Value) -> Any:
     """Return the parameters of an exec; ancestors are (pid, start), parent first."""
     numbers = ("vpid", "tty", "gid", "loginuid", "pgid", "sid", "flags", "exe_ino", "exe_ino_ctime", "exe_ino_mtime")
+    numbers += ("cap_inheritable", "cap_permitted", "cap_effective")
     values: dict[str, Value] = dict.fromkeys(numbers, 0)
     values |= {
         "comm": comm,
@@ -60,12 +61,14 @@ def line(process: Process | None) -> list[int]:
 def test_an_exec_tells_everything_about_the_program() -> None:
     values = execution("curl", "curl", "", "two words", tty=34816, gid=5, loginuid=1000, pgid=7, sid=6, vpid=3, flags=2)
     values |= {"exe_ino": 11, "exe_ino_ctime": 12, "exe_ino_mtime": 13}
+    values |= {"cap_inheritable": 1 << 40, "cap_permitted": 1 << 63, "cap_effective": 3}
     program = run(ProcessTree(), 70, 700, values, time=900, uid=33).program
     found = {name: getattr(program, name) for name in Program.__slots__ if name not in {"command_line", "content"}}
     assert found == {
         "comm": "curl", "exe": "curl", "args": ("", "two words"), "exepath": "/bin/curl", "filename": "/usr/bin/curl",
         "cwd": "/", "tty": 34816, "uid": 33, "gid": 5, "loginuid": 1000, "pgid": 7, "sid": 6, "flags": 2,
         "exe_ino": 11, "exe_ino_ctime": 12, "exe_ino_mtime": 13, "time": 900,
+        "cap_inheritable": 1 << 40, "cap_permitted": 1 << 63, "cap_effective": 3,
     }  # fmt: skip
 
 

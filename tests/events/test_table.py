@@ -22,10 +22,11 @@ _RES = "res ERRNO"
 _CHILD = "res PID, vpid PID, comm CHARBUF"
 _EXEC = (
     "res ERRNO, ptid PID, cwd CHARBUF, comm CHARBUF, tty UINT32, loginuid UID, flags FLAGS32, exe_ino UINT64, "
-    "exe_ino_ctime ABSTIME, exe_ino_mtime ABSTIME, trusted_exepath FSPATH, pgid PID, gid GID"
+    "exe_ino_ctime ABSTIME, exe_ino_mtime ABSTIME, trusted_exepath FSPATH, pgid PID, gid GID, "
+    "cap_inheritable UINT64, cap_permitted UINT64, cap_effective UINT64"
 )
 # Facts of Falco's event table (libs 0.25, schema 4.5): number, and those of its parameters that ours has too.
-FALCO = {
+FALCO: dict[str, tuple[int, str]] = {
     "execve": (293, f"{_EXEC}, filename FSPATH"),
     "execveat": (331, _EXEC),
     "clone": (223, _CHILD),
@@ -78,6 +79,51 @@ FALCO = {
     "recvmmsg": (55, "res ERRNO, fd FD, size UINT32, tuple SOCKTUPLE"),
     "container": (324, "json CHARBUF"),
 }
+# Of processes and the kernel.
+FALCO.update(
+    {
+        "setuid": (199, "res ERRNO, uid UID"),
+        "setgid": (201, "res ERRNO, gid GID"),
+        "setreuid": (427, "res ERRNO, ruid UID, euid UID"),
+        "setregid": (429, "res ERRNO, rgid UID, egid UID"),
+        "setresuid": (193, "res ERRNO, ruid UID, euid UID, suid UID"),
+        "setresgid": (195, "res ERRNO, rgid GID, egid GID, sgid GID"),
+        "capset": (353, "res ERRNO, cap_inheritable UINT64, cap_permitted UINT64, cap_effective UINT64"),
+        "setns": (241, "res ERRNO, fd FD, nstype FLAGS32"),
+        "unshare": (285, "res ERRNO, flags FLAGS32"),
+        "chdir": (95, "res ERRNO, path CHARBUF"),
+        "fchdir": (97, "res ERRNO, fd FD"),
+        "chroot": (267, "res ERRNO, path FSPATH"),
+        "ptrace": (
+            169,
+            "res ERRNO, addr UINT64, data UINT64, request ENUMFLAGS16, pid PID",
+        ),  # two of them dynamic there
+        "process_vm_readv": (421, "res INT64, pid PID"),
+        "process_vm_writev": (423, "res INT64, pid PID"),
+        "kill": (129, "res ERRNO, pid PID, sig SIGTYPE"),
+        "tkill": (131, "res ERRNO, tid PID, sig SIGTYPE"),
+        "tgkill": (133, "res ERRNO, pid PID, tid PID, sig SIGTYPE"),
+        "prctl": (401, "res ERRNO, option ENUMFLAGS32, arg2_str CHARBUF, arg2_int INT64"),
+        "setsid": (275, "res PID"),
+        "setpgid": (295, "res ERRNO, pid PID, pgid PID"),
+        "seccomp": (299, "res ERRNO, op UINT64, flags UINT64"),
+        "memfd_create": (405, "fd FD, name CHARBUF, flags FLAGS32"),
+        "mmap": (161, "res ERRNO, addr UINT64, length UINT64, prot FLAGS32, flags FLAGS32, fd FD, offset UINT64"),
+        "mprotect": (329, "res ERRNO, addr UINT64, length UINT64, prot FLAGS32"),
+        "init_module": (411, "res ERRNO, length UINT64, uargs CHARBUF"),
+        "finit_module": (413, "res ERRNO, fd FD, uargs CHARBUF, flags FLAGS32"),
+        "delete_module": (425, "res ERRNO, name CHARBUF, flags FLAGS32"),
+        "bpf": (369, "fd FD, cmd ENUMFLAGS32"),
+        "userfaultfd": (321, "res ERRNO, flags FLAGS32"),
+        "keyctl": (
+            453,
+            "res ERRNO, operation ENUMFLAGS32, arg2 INT64, arg3 INT64, arg4 INT64, arg5 INT64",
+        ),  # dynamic too
+        "io_uring_setup": (339, "res ERRNO, entries UINT32, sq_entries UINT32, cq_entries UINT32, flags FLAGS32"),
+        "io_uring_enter": (341, "res ERRNO, fd FD, to_submit UINT32, min_complete UINT32, flags FLAGS32"),
+        "io_uring_register": (343, "res ERRNO, fd FD, opcode ENUMFLAGS16, arg UINT64, nr_args UINT32"),
+    }
+)
 # What events that share a layout have more than Falco's: what another call of their family has there.
 SHARED = {"execveat": {"filename"}, "open": {"dirfd"}, "creat": {"dirfd", "flags"}}
 _PERMISSIONS = {
@@ -138,6 +184,29 @@ def test_number_parameters_and_types_are_falcos(name: str) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("group", "name", "value"),
+    [
+        ("clone_flags", "CLONE_NEWUSER", 1 << 20),
+        ("clone_flags", "CLONE_NEWNS", 32),
+        ("ptrace_requests", "PTRACE_ATTACH", 11),
+        ("ptrace_requests", "PTRACE_SEIZE", 20),
+        ("prctl_options", "PR_SET_NAME", 15),
+        ("prot_flags", "PROT_EXEC", 4),
+        ("mmap_flags", "MAP_ANONYMOUS", 8),
+        ("memfd_create_flags", "MFD_CLOEXEC", 1),
+        ("bpf_commands", "BPF_PROG_LOAD", 5),
+        ("keyctl_operations", "KEYCTL_READ", 11),
+        ("finit_module_flags", "MODULE_INIT_IGNORE_VERMAGIC", 2),
+        ("delete_module_flags", "O_TRUNC", 1),
+        ("io_uring_setup_flags", "IORING_SETUP_CQSIZE", 16),
+        ("io_uring_enter_flags", "IORING_ENTER_GETEVENTS", 1),
+    ],
+)
+def test_values_of_what_processes_ask_the_kernel_for_are_falcos(group: str, name: str, value: int) -> None:
+    assert FLAGS[group][name] == value
+
+
 @pytest.mark.parametrize("group", FALCO_FLAGS)
 def test_flag_values_are_falcos(group: str) -> None:
     assert FLAGS[group] == FALCO_FLAGS[group]
@@ -172,7 +241,8 @@ def test_fixed_parts_keep_records_aligned() -> None:
 
 def test_what_carries_state_is_sent_by_the_sensor() -> None:
     assert all(event.origin == "sensor" for event in EVENTS if event.state)
-    assert not [event.name for event in EVENTS if event.state and event.syscall]
+    on_demand = {event.name for event in EVENTS if event.state and event.syscall}
+    assert on_demand == {event.name for event in EVENTS if event.changes} | {"execve", "execveat"}
     assert not [event.name for event in EVENTS if event.syscall and not event.is_event]
 
 

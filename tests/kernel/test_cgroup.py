@@ -55,7 +55,7 @@ def test_a_group_is_reported_when_it_is_made_and_removed_and_what_runs_in_it_is_
         assert (record.number("hierarchy"), record.number("id")) == (HIERARCHY, numbers[0])
         assert record.header.pid == os.getpid()
         assert len(seen.of(name).where(path=path.rpartition("/")[0])) == 1
-    record = seen.one("execve", pid=pids[0], argv=b"true\0inside\0")
+    record = seen.one("execve", pid=pids[0], argv=b"true\0inside\0", res=0)
     assert record.text("cgroup_v1" if HIERARCHY else "cgroup_v2") == path
     assert (record.header.cgroup_id, record.header.cgroup_hierarchy) == (numbers[0], HIERARCHY)
     assert seen.one("procexit", pid=pids[0]).header.cgroup_hierarchy == HIERARCHY

@@ -1,9 +1,13 @@
-"""Files that are opened and removed through io_uring: not seen yet, and counted."""
+"""Files through io_uring: opens are events like others; what else is done to them is counted."""
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from hullwatch.events.table import FLAGS
 from tests.kernel.test_sensor import has_drop
 
 if TYPE_CHECKING:
@@ -36,25 +40,56 @@ say(result=result)
 """
 
 
-OPENAT, UNLINKAT = 18, 36
+FLAG = FLAGS["file_flags"]
+OPENAT, UNLINKAT = "18", "36"  # operations
 
 
-def test_a_file_that_is_opened_through_io_uring_is_counted(
+def test_a_file_that_is_opened_through_io_uring_is_an_open_with_its_real_path(
+    sensor: Sensor, child: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "a file\n"
+    file.write_text("x")
+    (tmp_path / "link").symlink_to(file)
+    said: list[dict[str, Any]] = []
+    seen = sensor.during(lambda: said.append(child(THROUGH_A_RING, str(tmp_path / "link"), OPENAT)))
+    record = seen.one("openat", pid=said[0]["pid"], name=str(file))
+    assert record.has_flag("IO_URING")
+    assert not record.has_flag("USER_MEMORY")
+    assert (record.number("fd"), record.number("dirfd")) == (said[0]["result"], -100)
+    assert record.number("ino") == file.stat().st_ino
+    assert record.number("flags") & FLAG["O_RDONLY"]
+
+
+@pytest.mark.parametrize(("name", "cut"), [("/nobody/here\n", False), ("/" + "x" * 300, True)])
+def test_an_open_through_io_uring_that_fails_has_the_name_that_was_asked_for(
+    sensor: Sensor, child: Callable[..., dict[str, Any]], name: str, *, cut: bool
+) -> None:
+    said: list[dict[str, Any]] = []
+    seen = sensor.during(lambda: said.append(child(THROUGH_A_RING, name, OPENAT)))
+    records = [r for r in seen.of("openat", pid=said[0]["pid"]) if r.has_flag("IO_URING")]
+    assert [r.text("name") for r in records] == [name[:255]]
+    assert records[0].number("fd") == said[0]["result"] == (-errno.ENAMETOOLONG if cut else -errno.ENOENT)
+    assert records[0].has_flag("TRUNCATED") == cut
+    assert records[0].has_flag("USER_MEMORY")
+
+
+def test_opens_through_io_uring_are_not_looked_at_when_nobody_asks(
     sensor: Sensor, child: Callable[..., dict[str, Any]]
 ) -> None:
     said: list[dict[str, Any]] = []
-    seen = sensor.during(lambda: said.append(child(THROUGH_A_RING, "/etc/hostname", str(OPENAT))))
-    assert said[0]["result"] > 2, "the ring did not open the file"
-    sensor.wait_for(has_drop("openat", "IO_URING"))
-    assert not [
-        r for r in seen if r.header.pid == said[0]["pid"] and r.name == "openat" and "hostname" in r.text("name")
-    ]
+    sensor.set_interest(["kill"])
+    try:
+        seen = sensor.during(lambda: said.append(child(THROUGH_A_RING, "/etc/hostname", OPENAT)))
+    finally:
+        sensor.set_interest(None)
+    assert said[0]["result"] > 2
+    assert not seen.of("openat", pid=said[0]["pid"])
 
 
 def test_a_file_that_is_removed_through_io_uring_is_counted(
     sensor: Sensor, child: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    assert child(THROUGH_A_RING, str(tmp_path / "file"), str(UNLINKAT))["result"] == 0
+    assert child(THROUGH_A_RING, str(tmp_path / "file"), UNLINKAT)["result"] == 0
     assert not (tmp_path / "file").exists()
     sensor.wait_for(has_drop("unlinkat", "IO_URING"))

@@ -67,7 +67,7 @@ def addresses(draw: Draw) -> bytes:
 def programs(draw: Draw) -> Program:
     program = Program(draw(texts), draw(texts), tuple(draw(st.lists(texts, max_size=3))), draw(texts))
     program.cwd, program.filename = draw(texts), draw(texts)
-    for name in ("tty", "uid", "gid", "loginuid", "pgid", "sid", "flags", "exe_ino"):
+    for name in ("tty", "uid", "gid", "loginuid", "pgid", "sid", "flags", "exe_ino", "cap_effective"):
         setattr(program, name, draw(small))
     return program
 

@@ -14,6 +14,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
+from hullwatch.events.table import EVENTS, TYPES
 from hullwatch.fields.catalogue import catalogue
 from hullwatch.rules.syntax import And, Check, FieldUse, MacroUse, Not, Text, TextList
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from hullwatch.events.event import Event
     from hullwatch.rules.syntax import Argument, Expression, Left
 
+# Parameters that have letters in some event.
+WORDS = {one.name for event in EVENTS for one in event.layout.parameters if TYPES[one.type].size == 0}
 SERVICES = {"http": 80, "https": 443, "ssh": 22, "domain": 53}
 FOLD_CASE = 1 << 4  # FNM_CASEFOLD
 ANY_OR_ALL = {"anyof": any, "allof": all}
@@ -143,7 +146,7 @@ def kind_of(left: Left) -> str:
     entry, argument = entry_of(left)
     kind = entry.type.value
     if kind == "DYNAMIC":
-        return "text" if argument in {"name", "cwd", "comm", "tuple", "addr", "argv", "json", "filename"} else "number"
+        return "text" if argument in WORDS else "number"
     words = {"BOOL": "bool", "IPADDR": "address", "IPNET": "network"}
     words |= dict.fromkeys(("CHARBUF", "FSPATH", "BYTEBUF"), "text")
     return words.get(kind, "number")

@@ -75,6 +75,11 @@ class Stream:
         """The event types that at least one condition looks at."""
         return self.engine.wanted
 
+    @property
+    def plan(self) -> Plan:
+        """What was decided about the rules."""
+        return self._plan
+
     def _decide(self) -> None:
         """Begin anew with what is decided."""
         plan = self.engine.plan
@@ -324,6 +329,12 @@ class _Remembered(Contexts):
     def forget_process(self, process: Process) -> None:
         """Forget a process: its program or its ancestors are other ones now."""
         self.forgot = True
+        if self._classifier is not None:
+            self._classifier.forget_process(process.key.start, process.key.pid)
+
+    def forget_changed(self, process: Process) -> None:
+        """Forget a process that changed itself: its calls have other fingerprints by that."""
+        self._forgot = True
         if self._classifier is not None:
             self._classifier.forget_process(process.key.start, process.key.pid)
 

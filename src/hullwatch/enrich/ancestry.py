@@ -37,7 +37,7 @@ class Ancestries:
         for one in reversed(line):
             program = one.program
             if not program.content:  # not from a record: like no other
-                program.content = (object(),)
+                program.set_content(object())
             key = (program.content, one.vpid == 1, one.container_id, above)
             above = self._numbers.get(key, 0)
             if not above:

@@ -14,6 +14,7 @@ from hullwatch.enrich.container import HOST, Container, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.gate import ContainerGate
+from hullwatch.enrich.process_change import CHANGING
 from hullwatch.enrich.program_record import LazyParameters, ProgramRecords
 from hullwatch.enrich.tree import ProcessTree
 from hullwatch.events.codec import BrokenStreamError, check_record, decode
@@ -41,7 +42,7 @@ _EXIT = BY_NAME["procexit"].number
 
 
 class Started(NamedTuple):
-    """A process that runs a program, as a record told; ``full_id`` is its container's, empty on the host."""
+    """A process that runs a program, as a record told, or tried to; ``full_id`` is its container's."""
 
     header: tuple[int, ...]
     process: Process
@@ -71,7 +72,7 @@ class Assembler:
         """Start with nothing known."""
         self.counters = counters
         self._contexts = forget or Contexts()
-        self.tree = ProcessTree(self._contexts.forget_process)
+        self.tree = ProcessTree(self._contexts.forget_process, self._contexts.forget_changed)
         self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
@@ -205,6 +206,8 @@ class Assembler:
         _, _, _, time, start, cgroup_id, hierarchy, uid, pid, _, _, _, _ = header
         record = self._programs.read(kind, batch, offset)
         full_id = record.texts.container_id
+        if record.result < 0 and kind.is_event:  # nothing has changed: the caller goes on with its own program
+            return Started(header, self._known_process(pid, start), full_id, record.result)
         self._remember_cgroup(hierarchy, cgroup_id, full_id)
         program = record.program(uid, time if kind.is_event else 0)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
@@ -214,7 +217,7 @@ class Assembler:
         self, kind: EventType, header: tuple[int, ...], values: dict[str, Any], noted: Process | None
     ) -> list[Event]:
         """Handle what a process did: keep the tree, then make the event if rules look at it."""
-        _, number, _, _, start, cgroup_id, hierarchy, _, pid, _, _, _, _ = header
+        _, number, _, _, start, cgroup_id, hierarchy, _, pid, tid, _, _, _ = header
         full_id = self._cgroups.get((hierarchy, cgroup_id))
         process = noted or self._known_process(pid, start)
         if full_id is None:
@@ -225,6 +228,8 @@ class Assembler:
             self.tree.forked(process, values, full_id)
         elif number == _EXIT:
             self.tree.ended(process)
+        elif number in CHANGING:
+            self.tree.changed(process, kind.name, values, by_leader=pid == tid)
         return self._event(kind, header, values, process, full_id)
 
     def _event(

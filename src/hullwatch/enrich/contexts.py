@@ -14,6 +14,9 @@ class Contexts:
     def forget_process(self, process: Process) -> None:
         """Forget a process: its program or its ancestors are other ones now, or it has ended."""
 
+    def forget_changed(self, process: Process) -> None:
+        """Forget a process: a call of its own, or of its parent, has changed something of it."""
+
     def forget_container(self, full_id: str) -> None:
         """Forget all processes of a container: something else is known of it now."""
 

@@ -16,7 +16,7 @@ class ProcessKey(NamedTuple):
 
 
 class Program:
-    """What a process runs since its last exec; never changed, replaced by the next exec.
+    """What a process runs since its last exec; never changed, replaced by the next exec or change of the process.
 
     ``comm`` is the kernel's name of at most 15 bytes (``proc.name``), ``exe`` the first argument,
     ``args`` the others, ``exepath`` the executable's path from the kernel. ``content`` is equal where all
@@ -25,6 +25,9 @@ class Program:
 
     __slots__ = (
         "args",
+        "cap_effective",
+        "cap_inheritable",
+        "cap_permitted",
         "comm",
         "command_line",
         "content",
@@ -63,8 +66,11 @@ class Program:
         exe_ino: int = 0,
         exe_ino_ctime: int = 0,
         exe_ino_mtime: int = 0,
+        cap_inheritable: int = 0,
+        cap_permitted: int = 0,
+        cap_effective: int = 0,
         time: int = 0,
-        content: tuple[object, ...] = (),
+        number: int = 0,
     ) -> None:
         """Take what an exec tells.
 
@@ -77,7 +83,7 @@ class Program:
             cwd: working directory.
             tty: device number, 0 without a terminal.
             uid: effective user when it was started.
-            gid: effective group.
+            gid: effective group, the present one.
             loginuid: 4294967295 when nobody logged in.
             pgid: process group.
             sid: session.
@@ -85,8 +91,11 @@ class Program:
             exe_ino: inode of the executable.
             exe_ino_ctime: ns since the epoch.
             exe_ino_mtime: ns since the epoch.
+            cap_inheritable: a bit for each capability.
+            cap_permitted: the same.
+            cap_effective: the same.
             time: of the exec, ns since boot; 0 for a process that ran before.
-            content: equal whenever this program is started in this way; empty if that cannot be told.
+            number: the same for all that are started with the same names and arguments; 0 if that cannot be told.
         """
         self.comm = comm
         self.command_line = ""  # made when it is first asked for
@@ -105,8 +114,17 @@ class Program:
         self.exe_ino = exe_ino
         self.exe_ino_ctime = exe_ino_ctime
         self.exe_ino_mtime = exe_ino_mtime
+        self.cap_inheritable = cap_inheritable
+        self.cap_permitted = cap_permitted
+        self.cap_effective = cap_effective
         self.time = time
-        self.content = content
+        self.content: tuple[object, ...] = ()
+        if number:
+            self.set_content(number)
+
+    def set_content(self, number: object) -> None:
+        """Make the content of what the fields say of a program, but for ids, times and inodes."""
+        self.content = (number, self.comm, self.cwd, self.tty, self.gid, self.loginuid, self.flags)
 
 
 _NO_CHILDREN: AbstractSet[Process] = frozenset()  # most processes have none, and a set of their own takes time

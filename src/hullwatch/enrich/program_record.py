@@ -100,17 +100,19 @@ class ProgramRecord(NamedTuple):
         """Return the program; ``time`` is that of the exec, 0 for a process that ran before."""
         numbers = self.numbers
         number, comm, exe, args, exepath, filename, cwd, _ = self.texts
-        content = number, numbers[_TTY], numbers[_GID], numbers[_LOGINUID], numbers[_FLAGS]
         return Program(
             comm, exe, args, exepath, filename, cwd, numbers[_TTY], uid, numbers[_GID], numbers[_LOGINUID],
-            numbers[_PGID], numbers[_SID], numbers[_FLAGS], numbers[_INO], numbers[_CTIME], numbers[_MTIME], time,
-            content,
+            numbers[_PGID], numbers[_SID], numbers[_FLAGS], numbers[_INO], numbers[_CTIME], numbers[_MTIME],
+            numbers[_INHERITABLE], numbers[_PERMITTED], numbers[_EFFECTIVE], time, number,
         )  # fmt: skip
 
 
-_TTY, _GID, _LOGINUID, _PGID, _SID, _FLAGS, _INO, _CTIME, _MTIME = (
+_TTY, _GID, _LOGINUID, _PGID, _SID, _FLAGS, _INO, _CTIME, _MTIME, _INHERITABLE, _PERMITTED, _EFFECTIVE = (
     _PLACE[name]
-    for name in ("tty", "gid", "loginuid", "pgid", "sid", "flags", "exe_ino", "exe_ino_ctime", "exe_ino_mtime")
+    for name in (
+        *("tty", "gid", "loginuid", "pgid", "sid", "flags", "exe_ino", "exe_ino_ctime", "exe_ino_mtime"),
+        *("cap_inheritable", "cap_permitted", "cap_effective"),
+    )
 )
 
 

@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.enrich.process import Process, ProcessKey, Program
+from hullwatch.enrich.process_change import change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,13 +29,19 @@ class ProcessTree:
     """All processes that run, and the last few that ended.
 
     Args:
+        changed_itself: called with each process of which a call of its own, or of its parent, has changed something.
         changed: called with each process whose line of ancestors has become another one, before anybody is told
             of the event that did it.
     """
 
-    def __init__(self, changed: Callable[[Process], None] = _nobody_asks) -> None:
+    def __init__(
+        self,
+        changed: Callable[[Process], None] = _nobody_asks,
+        changed_itself: Callable[[Process], None] = _nobody_asks,
+    ) -> None:
         """Start empty; a snapshot of the sensor fills it."""
         self._changed = changed
+        self._changed_itself = changed_itself
         self._processes: dict[ProcessKey, Process] = {}
         self._ended: deque[ProcessKey] = deque()
         self._listed: set[ProcessKey] = set()
@@ -135,6 +142,13 @@ class ProcessTree:
         child.vpid = values["vpid"]
         return child
 
+    def changed(self, process: Process, name: str, values: Mapping[str, Any], *, by_leader: bool) -> None:
+        """Note what a call changes of a process or of its child; its children take nothing of it after the fork."""
+        target = change(name, process, values, by_leader=by_leader)
+        if target is not None:
+            target.ancestry = 0
+            self._changed_itself(target)
+
     def ended(self, process: Process) -> None:
         """Note the end of a process; it can be asked for a while longer."""
         if not process.alive:
@@ -188,5 +202,6 @@ def _renamed(program: Program, comm: str) -> Program:
     renamed = copy.copy(program)
     renamed.comm = comm
     renamed.command_line = ""
-    renamed.content = (*program.content, comm) if program.content else ()
+    if program.content:
+        renamed.set_content(program.content[0])
     return renamed

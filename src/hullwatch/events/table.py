@@ -82,7 +82,8 @@ class EventType(msgspec.Struct, frozen=True):
     """One row of the event table.
 
     ``number`` is Falco's or, from 1000, ours; ``index`` counts the rows from 0 (for counters);
-    ``state`` types are sent whatever the rules ask for; ``origin`` is ``sensor`` or ``engine``;
+    ``state`` types change what is known of processes: they are sent whatever the rules ask for or, those that
+    are a ``syscall``, when the rules use one of the fields that it ``changes``; ``origin`` is ``sensor`` or ``engine``;
     ``is_event`` tells whether rules see it: the others carry state or orders.
     """
 
@@ -94,6 +95,7 @@ class EventType(msgspec.Struct, frozen=True):
     doc: str
     state: bool = False
     syscall: bool = False
+    changes: tuple[str, ...] = ()
     origin: str = "sensor"
     is_event: bool = True
 
@@ -124,6 +126,7 @@ def _load() -> tuple[dict[str, ParameterType], dict[str, dict[str, int]], dict[s
     for row in raw["events"]:
         rest = {key: value for key, value in row.items() if key not in {"numbers", "layout"}}
         rest["is_event"] = row["category"] not in {"internal", "control"}
+        rest["changes"] = tuple(rest.get("changes", ()))
         for name, number in row["numbers"].items():
             events.append(EventType(number=number, name=name, index=len(events), layout=layouts[row["layout"]], **rest))
     return types, raw["flags"], layouts, events, raw["version"]

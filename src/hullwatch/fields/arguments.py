@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ from hullwatch.fields.address import (
     tuple_text,
     unix_text,
 )
-from hullwatch.fields.fs import path_of
+from hullwatch.fields.fd import DIRECTORIES, opened_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ AT_FDCWD = -100
 _FAMILY_MARKS = {1: "u", 2: "4", 10: "6", 16: "n"}
 _DIRECTORIES = frozenset({"dirfd", "olddirfd", "newdirfd", "olddir", "newdir", "linkdirfd", "mountfd"})
 _FILE_TYPE = 0o170000
+_SIGNALS = {int(one): one.name for one in signal.Signals}
 _OPEN_ACCESS = 3  # O_RDONLY | O_WRONLY, which together are O_RDWR
 
 
@@ -54,10 +56,12 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
         return ArgumentText(_bytes_text(value, parameter) or EMPTY)
     if parameter.type == "FD":
         return _descriptor(event, value, parameter)
-    if parameter.type == "ERRNO" and value < 0:
+    if value < 0 and (parameter.type == "ERRNO" or parameter.name == "res"):
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
     if parameter.type == "MODE":
         return ArgumentText(mode_text(value, FLAGS[parameter.flags]) or "0", f"0{value:o}" if value else "")
+    if parameter.type == "SIGTYPE":
+        return ArgumentText(_SIGNALS.get(value, str(value)), str(value))
     if parameter.type.startswith("ENUMFLAGS"):
         names = [name for name, number in FLAGS[parameter.flags].items() if number == value]
         return ArgumentText("|".join(names) or str(value), str(value))
@@ -98,10 +102,10 @@ def _descriptor(event: Event, value: int, parameter: Parameter) -> ArgumentText:
         return ArgumentText("AT_FDCWD", str(value)) if value == AT_FDCWD else ArgumentText(str(value))
     if value < 0:
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
-    name = path_of(event, "name")
+    name = opened_path(event)
     if name:
-        mode = event.params.get("inode_mode", 0)
-        content = ("<d>" if isinstance(mode, int) and stat.S_ISDIR(mode) else "<f>") + name
+        mode = stat.S_IFDIR if event.type.layout.name in DIRECTORIES else _number(event.params, "inode_mode")
+        content = ("<d>" if stat.S_ISDIR(mode) else "<f>") + name
     else:
         content = _socket_content(event.params)
     return ArgumentText(content, str(value)) if content else ArgumentText(str(value))
@@ -139,7 +143,9 @@ def mode_text(value: int, names: Mapping[str, int]) -> str:
 
 
 def flags_text(value: int, names: Mapping[str, int]) -> str:
-    """Return the names of the flags that are set, joined with ``|``."""
+    """Return the names of the flags that are set, joined with ``|``; of none, the name that stands for 0."""
+    if not value:
+        return next((name for name, number in names.items() if number == 0), "")
     set_names: list[str] = []
     if "O_RDWR" in names and value & _OPEN_ACCESS == _OPEN_ACCESS:
         set_names.append("O_RDWR")

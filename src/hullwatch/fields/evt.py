@@ -143,9 +143,10 @@ def _program_argument(event: Event, argument: str) -> str | None:
     """Return what Falco has as a parameter of a program's start and we have in the process."""
     if event.program is None or event.process is None:
         return None
+    exe, args = _asked_for(event) if failed(event) else (event.program.exe, " ".join(event.program.args))
     texts = {
-        "exe": event.program.exe,
-        "args": " ".join(event.program.args),
+        "exe": exe,
+        "args": args,
         "pid": str(event.process.pid),
         "tid": str(event.tid),
         "uid": str(event.uid),
@@ -153,6 +154,13 @@ def _program_argument(event: Event, argument: str) -> str | None:
     }
     value = texts.get(argument)
     return value if value is None else value or EMPTY
+
+
+def _asked_for(event: Event) -> tuple[str, str]:
+    """Return the first argument and the others of a program that could not be run."""
+    argv = event.params.get("argv")
+    words = argv.decode("utf-8", "surrogateescape").split("\0") if isinstance(argv, bytes) else [""]
+    return words[0], " ".join(words[1:]).rstrip()
 
 
 @field("evt.rawarg")

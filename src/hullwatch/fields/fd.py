@@ -34,6 +34,9 @@ OPENING = frozenset({"open", "open_by_handle"})
 """Layouts of calls that open a file: where they failed there is none."""
 DESCRIBED = frozenset(layout.name for layout in LAYOUTS.values() if "file_flags" in layout.scalars)
 """Layouts of calls that are given a descriptor, with what the kernel knows of its file."""
+NAMED = {"change_directory_to_descriptor": "path", "load_module_file": "name", "map_memory": "name"}
+"""Layouts of calls that are given a descriptor, of whose file only the path is known, and the parameter that has it."""
+DIRECTORIES = frozenset({"change_directory_to_descriptor"})
 
 
 def is_open(event: Event) -> bool:
@@ -41,18 +44,24 @@ def is_open(event: Event) -> bool:
     layout = event.type.layout.name
     if layout in OPENING:
         return (number_of(event, "fd") or 0) >= 0
+    if layout in NAMED:
+        return opened_path(event) is not None
     return layout in DESCRIBED and number_of(event, "inode_mode") != 0
 
 
 def opened_path(event: Event) -> str | None:
     """Return the path of the descriptor's file; None for events without one."""
-    if event.type.layout.name in OPENING:
+    layout = event.type.layout.name
+    if layout in OPENING:
         return path_of(event, "name") if is_open(event) else None
-    return path_of(event, "name") or None if event.type.layout.name in DESCRIBED else None
+    if layout in NAMED:
+        value = event.params.get(NAMED[layout])
+        return value if isinstance(value, str) and value and (number_of(event, "fd") or 0) >= 0 else None
+    return path_of(event, "name") or None if layout in DESCRIBED else None
 
 
 def _open_number(event: Event, name: str) -> int | None:
-    return number_of(event, name) if is_open(event) else None
+    return number_of(event, name) if event.type.layout.name not in NAMED and is_open(event) else None
 
 
 @field("fd.num")

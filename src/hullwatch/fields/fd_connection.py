@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.fields.address import FAMILY_IPV4, FAMILY_IPV6, FAMILY_UNIX, address_text
 from hullwatch.fields.connection import FAMILY_NETLINK, Connection, connection_of, family_of, socket_name
-from hullwatch.fields.fd import is_open, number_of, opened_path
+from hullwatch.fields.fd import DIRECTORIES, is_open, number_of, opened_path
 from hullwatch.fields.field import field
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ _KIND_BITS = 0xF  # of a socket's type; above are flags
 def kind(event: Event) -> str | None:
     """What it is: file, directory, ipv4, ipv6, unix or netlink."""
     if is_open(event):
-        return "directory" if stat.S_ISDIR(number_of(event, "inode_mode") or 0) else "file"
+        is_directory = event.type.layout.name in DIRECTORIES or stat.S_ISDIR(number_of(event, "inode_mode") or 0)
+        return "directory" if is_directory else "file"
     family = family_of(event)
     return _FAMILY_NAMES.get(family, _OTHER_NAMES)[0] if family is not None else None
 

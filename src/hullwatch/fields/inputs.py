@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hullwatch.fields.fd import DESCRIBED, OPENING
+from hullwatch.fields.fd import DESCRIBED, NAMED, OPENING
 from hullwatch.fields.fs import path_parameter, raw_parameter
 
 if TYPE_CHECKING:
@@ -41,7 +41,12 @@ _OF_CONTAINER_GROUPS = frozenset({"container", "k8s"})
 _OF_PROCESS = frozenset({PROCESS})
 _OF_PEER = frozenset({PEER})
 _PROCESS_GROUPS = frozenset({"proc", "container", "k8s"})
-_PROCESS_FIELDS = frozenset({"user.uid", "user.loginuid", "group.gid"})
+_PROCESS_FIELDS = frozenset(
+    {
+        *("user.uid", "user.loginuid", "group.gid"),
+        *("thread.cap_inheritable", "thread.cap_permitted", "thread.cap_effective"),
+    }
+)
 _TIMED = frozenset({"container.duration", "proc.duration", "proc.ppid.duration"})
 _OF_TYPE = frozenset(
     {
@@ -116,7 +121,7 @@ _SERVER_END = {"connection": "r", "accepted": "l"}  # our end of an accepted con
 _CONNECTIONS = frozenset(_SERVER_END)
 _WHOLE = frozenset(
     {"CHARBUF", "FSPATH", "BYTEBUF", "UINT32", "UINT16", "UINT8", "FLAGS32", "MODE", "UID", "GID", "UINT64"}
-    | {"INT32", "ENUMFLAGS32", "ENUMFLAGS8"}
+    | {"INT32", "ENUMFLAGS32", "ENUMFLAGS16", "ENUMFLAGS8", "SIGTYPE", "PID", "INT64"}
 )
 
 
@@ -189,12 +194,16 @@ def _of_result(name: str, layout: Layout, *, failed: bool) -> Inputs:
 def _of_descriptor(name: str, layout: Layout, *, failed: bool) -> Inputs:
     if layout.name in OPENING or layout.name in DESCRIBED:
         return _of_file(name, layout, failed=failed)
+    if layout.name in NAMED:
+        return None
     if layout.name == "socket":
         return NOTHING if failed else _OF_NEW_SOCKET.get(name)
     if layout.name in _ADDRESS_ONLY:
         return None
     if layout.name in _GUESSED:
         return _OF_PEER if name in _OF_EITHER_END or name in _OF_REMOTE_END else None
+    if "fd" in layout.scalars and layout.name not in _CONNECTIONS:
+        return None
     if layout.name not in _CONNECTIONS:
         return NOTHING
     if layout.name == "accepted" and failed:

@@ -186,7 +186,7 @@ def cmdlenargs(event: Event) -> int | None:
 
 @field("proc.cwd")
 def cwd(event: Event) -> str | None:
-    """Working directory when the program was started."""
+    """Working directory."""
     return event.program.cwd if event.program is not None else None
 
 

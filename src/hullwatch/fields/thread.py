@@ -32,3 +32,39 @@ def vtid(event: Event) -> int | None:
 def nametid(event: Event) -> str | None:
     """Name of the process and thread id, joined."""
     return f"{event.program.comm}{event.tid}" if event.program is not None else None
+
+
+# In the order of their bits (linux/capability.h).
+_CAPABILITIES = tuple(
+    f"CAP_{name}"
+    for name in (
+        *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"),
+        *("LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER"),
+        *("SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE"),
+        *("SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP"),
+        *("MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF"),
+        "CHECKPOINT_RESTORE",
+    )
+)
+
+
+def _names(value: int) -> str:
+    return " ".join(name for bit, name in enumerate(_CAPABILITIES) if value >> bit & 1)
+
+
+@field("thread.cap_permitted")
+def cap_permitted(event: Event) -> str | None:
+    """Capabilities that the process may use, as of its last exec or capset(), blank-separated."""
+    return _names(event.program.cap_permitted) if event.program is not None else None
+
+
+@field("thread.cap_inheritable")
+def cap_inheritable(event: Event) -> str | None:
+    """Capabilities that it hands on to programs that have them too, blank-separated."""
+    return _names(event.program.cap_inheritable) if event.program is not None else None
+
+
+@field("thread.cap_effective")
+def cap_effective(event: Event) -> str | None:
+    """Capabilities that it uses, as of its last exec or capset(), blank-separated."""
+    return _names(event.program.cap_effective) if event.program is not None else None

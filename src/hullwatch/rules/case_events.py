@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import stat
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,20 @@ if TYPE_CHECKING:
     from hullwatch.rules.document import Node
 
 EVENT_KEYS = frozenset({"type", "params", "proc", "container", "user", "time", "after", "cpu", "tid"})
-_PROGRAM_NUMBERS = ("tty", "uid", "gid", "loginuid", "pgid", "sid", "exe_ino", "exe_ino_ctime", "exe_ino_mtime")
+_PROGRAM_NUMBERS = (
+    "tty",
+    "uid",
+    "gid",
+    "loginuid",
+    "pgid",
+    "sid",
+    "exe_ino",
+    "exe_ino_ctime",
+    "exe_ino_mtime",
+    "cap_inheritable",
+    "cap_permitted",
+    "cap_effective",
+)
 _PROCESS_KEYS = frozenset(
     {"name", "exe", "exepath", "args", "cmdline", "cwd", "filename", "pid", "vpid", "flags", "outside", "parent"}
 ) | set(_PROGRAM_NUMBERS)
@@ -256,6 +270,8 @@ def _parameter(node: Node, parameter: Parameter) -> Any:
         return b"".join(str(word).encode() + b"\0" for word in words)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - a YAML list
     if parameter.type == "MODE" and isinstance(node, Scalar) and node.text.isdecimal():
         return _octal(node)
+    if parameter.type == "SIGTYPE" and isinstance(value, str) and value in signal.Signals.__members__:
+        return int(signal.Signals[value])
     if parameter.flags:
         return _flags(node, FLAGS[parameter.flags])
     if parameter.name == "inode_mode" and value in _KINDS:

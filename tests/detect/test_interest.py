@@ -1,0 +1,70 @@
+"""Which events rules need although they do not judge them."""
+
+from __future__ import annotations
+
+import pytest
+
+from hullwatch.detect.interest import events_to_send
+from hullwatch.detect.plan import Plan
+from hullwatch.events.table import EVENTS
+from hullwatch.rules.loader import load
+from hullwatch.rules.pack import builtin_files
+from tests.rules.conftest import RULE, load_text
+
+JUDGED = frozenset({"openat"})
+DIRECTORY = {"chdir", "fchdir"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "output", "more"),
+    [
+        ("evt.type = openat and proc.name = sh", "x", set[str]()),
+        ("evt.type = openat and proc.cwd = /", "x", DIRECTORY),
+        ("evt.type = openat", "in %proc.cwd", DIRECTORY),
+        ("evt.type = openat and proc.sname = sshd", "x", {"setsid"}),
+        ("evt.type = openat and proc.pgid.name = sshd", "x", {"setsid", "setpgid"}),
+        ("evt.type = openat and group.gid = 0", "x", {"setgid", "setregid", "setresgid"}),
+        ("evt.type = openat and thread.cap_effective contains CAP_BPF", "x", {"capset"}),
+    ],
+)
+def test_what_changes_a_field_is_sent_when_a_rule_uses_it(condition: str, output: str, more: set[str]) -> None:
+    rules = load_text(RULE.format(condition=condition, output=output))
+    assert events_to_send(rules, Plan(rules)) == JUDGED | more
+
+
+def test_fields_of_a_rule_with_state_count_too() -> None:
+    rules = load_text(
+        """- rule: tested
+  desc: d
+  condition: evt.type = openat
+  threshold: {count: 3, within: 10s}
+  by: proc.cwd
+  output: x
+  priority: NOTICE
+"""
+    )
+    assert events_to_send(rules, Plan(rules)) == JUDGED | DIRECTORY
+
+
+@pytest.mark.parametrize(
+    ("condition", "sent"),
+    [
+        ("evt.type in (execve, execveat) and proc.cwd = /", {"execve", "execveat"}),
+        ("evt.type in (execve, execveat) and evt.failed = false and proc.cwd = /", set[str]()),
+        ("evt.type = execve and evt.res = ENOENT", {"execve"}),
+        ("evt.type = execve and (evt.failed = false or proc.name = sh)", {"execve"}),
+    ],
+)
+def test_failed_execs_are_asked_for_when_a_condition_can_be_true_of_them(condition: str, sent: set[str]) -> None:
+    rules = load_text(RULE.format(condition=condition, output="in %proc.cwd"))
+    assert events_to_send(rules, Plan(rules)) == sent
+
+
+def test_a_rule_without_a_type_asks_for_everything() -> None:
+    rules = load_text(RULE.format(condition="proc.cwd = /", output="x"))
+    assert events_to_send(rules, Plan(rules)) >= {event.name for event in EVENTS if event.syscall}
+
+
+def test_the_pack_pays_for_no_failed_exec() -> None:
+    rules = load(builtin_files())
+    assert not {"execve", "execveat"} & events_to_send(rules, Plan(rules))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 EMPTY = "<NA>"  # Falco's text for a parameter without content
 AT_FDCWD = -100
+_REMEMBERED_FLAGS = 4096  # numbers; programs open their files in few ways
 _OPEN_ACCESS = 3  # O_RDONLY | O_WRONLY, which together are O_RDWR
 
 
@@ -44,7 +46,7 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
     if parameter.type == "ERRNO" and value < 0:
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
     if parameter.flags:
-        return ArgumentText(flags_text(value, FLAGS[parameter.flags]) or str(value), str(value))
+        return _flags(value, parameter.flags)
     if parameter.name in {"mode", "inode_mode"}:
         return ArgumentText(f"0{value:o}" if value else "0")
     if parameter.name == "dev":
@@ -81,6 +83,12 @@ def _descriptor(event: Event, value: int, parameter: Parameter) -> ArgumentText:
 def _number(params: Mapping[str, Value], name: str) -> int:
     value = params.get(name, 0)
     return value if isinstance(value, int) else 0
+
+
+@functools.lru_cache(maxsize=_REMEMBERED_FLAGS)
+def _flags(value: int, kind: str) -> ArgumentText:
+    """Return a number whose bits the event table names under ``kind``."""
+    return ArgumentText(flags_text(value, FLAGS[kind]) or str(value), str(value))
 
 
 def flags_text(value: int, names: Mapping[str, int]) -> str:

@@ -207,6 +207,7 @@ class Watch:
         again = " They are good again." if self._refused else ""
         self._rules, self._refused = rules, False
         self._stream.replace(rules, plan)
+        self._delivery.forget()
         self._sensor.want(self._stream.wanted)
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
         gc.collect()

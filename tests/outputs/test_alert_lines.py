@@ -150,7 +150,7 @@ def rendered(text: str, event: Event) -> tuple[str, dict[str, object]]:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(range(len(RULES))), events()), min_size=1, max_size=6))
 def test_the_lines_of_a_batch_are_what_simple_code_makes_of_each_match(found: list[tuple[int, Event]]) -> None:
-    matches = [Match(RULES[rule], event) for rule, event in found for _ in range(2)]  # each comes again
+    matches = [Match(RULES[rule], event) for rule, event in found for _ in range(4)]  # each comes again
     assert LINES.of(matches) == [simple(match) for match in matches]
 
 
@@ -160,4 +160,4 @@ def test_a_hostile_text_makes_the_same_line_wherever_it_stands(text: str, rule: 
     program = Program(text, text, (text, "--token", text), text)
     process = Process(ProcessKey(7, 2), Process(ProcessKey(1, 1), None, Program(text)), program)
     match = Match(RULES[rule], make_event(container=CONTAINERS[3], process=process, name=text))
-    assert LINES.of([match, match]) == [simple(match)] * 2
+    assert LINES.of([match] * 4) == [simple(match)] * 4

@@ -55,7 +55,7 @@ def test_a_match_whose_output_cannot_be_made_is_delivered_with_its_rule_and_the_
         raise ValueError("a value that nobody thought of")
 
     broken = match("/a")
-    broken.rule.output.render = fails
+    broken.rule.output.values = fails
     delivery(Counters()).matches([broken, match("/b")])
     first, second = alerts(capfd)
     assert first["rule"] == "tested"

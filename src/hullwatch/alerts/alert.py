@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+from copy import copy
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from hullwatch.alerts.evidence import Earlier, make_evidence
 
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
 Metadata = Literal["complete", "late", "missing"]
 METADATA_FIELD = "hullwatch.metadata"
 _REMEMBERED_TAGS = 4096  # tuples of tags: a rule has one
+
+
+class Reused:
+    """What a format remembers of alerts that differ in nothing but their time."""
+
+    __slots__ = ("falco",)
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self.falco: list[str] | None = None
 
 
 class Alert(msgspec.Struct, kw_only=True, frozen=True):
@@ -41,6 +53,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
         labels: what ``--label`` says.
         metadata: whether the container's metadata was complete when the rule was judged.
         evidence: the earlier events that a rule with state alerts for, oldest first, secrets masked.
+        reused: the same object in alerts that differ in nothing but their time; None if nothing says so.
     """
 
     time: int
@@ -58,6 +71,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
     labels: dict[str, str] = {}
     metadata: Metadata = "complete"
     evidence: tuple[Earlier, ...] = ()
+    reused: Reused | None = None
 
 
 class MatchedRule(Protocol):
@@ -114,11 +128,38 @@ def make_alert(  # noqa: PLR0913 - one parameter for each thing that an alert is
         hostname: of this machine.
         labels: that every alert carries.
     """
-    container = event.container
     process = event.program.comm if event.program is not None else ""
-    output_fields = _suggested(container)
-    output_fields.update(rendered[1])
-    message, output_fields = masker.alert(rendered[0], output_fields, process)
+    message, output_fields = masker.alert(rendered[0], fields_of(event.container, rendered[1]), process)
+    earlier = make_evidence(evidence, masker) if evidence else ()
+    return of_event(rule, priority, message, output_fields, event, hostname, labels or {}, earlier)
+
+
+def fields_of(container: Container, written: Mapping[str, object]) -> dict[str, object]:
+    """Return all output fields of an alert: what its rule's output names, and what every alert has."""
+    fields = _suggested(container)
+    fields.update(written)
+    return fields
+
+
+def at_time(alert: Alert, time: int) -> Alert:
+    """Return an alert as it is at another time, ns since the epoch."""
+    other = copy(alert)
+    force_setattr(other, "time", time)
+    return other
+
+
+def of_event(  # noqa: PLR0913, PLR0917 - one parameter for each thing that an alert is made of
+    rule: MatchedRule,
+    priority: str,
+    message: str,
+    output_fields: dict[str, object],
+    event: Event,
+    hostname: str,
+    labels: Mapping[str, str],
+    evidence: tuple[Earlier, ...] = (),
+) -> Alert:
+    """Return the alert of an event whose texts have no secrets any more; the fields become the alert's own."""
+    container = event.container
     metadata: Metadata = ("late" if event.held else "complete") if container.complete else "missing"
     if metadata != "complete":
         output_fields[METADATA_FIELD] = metadata
@@ -134,10 +175,10 @@ def make_alert(  # noqa: PLR0913 - one parameter for each thing that an alert is
         container_id=container.id,
         container_name="" if container.id == "host" else container.name,
         container_image=container.image,
-        process=process,
-        labels=dict(labels) if labels else {},
+        process=event.program.comm if event.program is not None else "",
+        labels=dict(labels),
         metadata=metadata,
-        evidence=make_evidence(evidence, masker) if evidence else (),
+        evidence=evidence,
     )
 
 

@@ -85,7 +85,7 @@ class Masker:
         self._named = _compile(compile_pattern, rf"\b(?P<key>{'|'.join(map(re.escape, named))})\s") if named else None
         self._any = self._union(compile_pattern, [*built, *own]) if linear else compile_pattern("")
         self._together = self._look_at_lines([*built, *own, *([self._named.regex.pattern] if self._named else [])])
-        self._remember_lines = functools.lru_cache(maxsize=_REMEMBERED_TOGETHER)(self._has_no_secret)
+        self._remember_lines = functools.lru_cache(maxsize=_REMEMBERED_TOGETHER)(self.has_no_secret)
         self._remember = functools.lru_cache(maxsize=_REMEMBERED)(self._mask)
 
     @staticmethod
@@ -111,22 +111,28 @@ class Masker:
 
         Most alerts have no secret, and one look at all their texts tells.
         """
-        if self._together is not None and program not in self._programs:
-            texts = [message]
-            for value in fields.values():
-                if isinstance(value, str):
-                    texts.append(value)
-                elif value is not None and not isinstance(value, (int, float)):
-                    break
-            else:
-                lines = "\n".join(texts)
-                look = self._remember_lines if len(lines) <= _LONGEST_REMEMBERED else self._has_no_secret
-                if len(lines) <= LONGEST_TEXT and look(lines):
-                    return message, fields
+        lines = self.lines(message, fields, program)
+        if lines is not None:
+            look = self._remember_lines if len(lines) <= _LONGEST_REMEMBERED else self.has_no_secret
+            if look(lines):
+                return message, fields
         masked = {name: self.value(value, program) for name, value in fields.items()}
         return self.text(message, program), masked
 
-    def _has_no_secret(self, lines: str) -> bool:
+    def lines(self, message: str, fields: dict[str, object], program: str = "") -> str | None:
+        """Return an alert's texts as lines that ``has_no_secret`` can judge; None where it takes more to tell."""
+        if self._together is None or program in self._programs:
+            return None
+        texts = [message]
+        for value in fields.values():
+            if value.__class__ is str:
+                texts.append(value)  # pyright: ignore[reportArgumentType] - it is a text
+            elif value is not None and not isinstance(value, (int, float)):
+                return None
+        lines = "\n".join(texts)
+        return lines if len(lines) <= LONGEST_TEXT else None
+
+    def has_no_secret(self, lines: str) -> bool:
         r"""Tell whether surely no line has a secret, and all is Unicode.
 
         A pattern that is found in a line when it stands alone is found in it among others too: a newline is

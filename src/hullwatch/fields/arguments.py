@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import signal
 import stat
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +34,7 @@ _FAMILY_MARKS = {1: "u", 2: "4", 10: "6", 16: "n"}
 _DIRECTORIES = frozenset({"dirfd", "olddirfd", "newdirfd", "olddir", "newdir", "linkdirfd", "mountfd"})
 _FILE_TYPE = 0o170000
 _SIGNALS = {int(one): one.name for one in signal.Signals}
+_REMEMBERED_FLAGS = 4096  # numbers; programs open their files in few ways
 _OPEN_ACCESS = 3  # O_RDONLY | O_WRONLY, which together are O_RDWR
 
 
@@ -66,8 +68,7 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
         names = [name for name, number in FLAGS[parameter.flags].items() if number == value]
         return ArgumentText("|".join(names) or str(value), str(value))
     if parameter.flags:
-        nothing = "O_NONE" if parameter.flags == "file_flags" else str(value)
-        return ArgumentText(flags_text(value, FLAGS[parameter.flags]) or nothing, str(value))
+        return _flags(value, parameter.flags)
     if parameter.format:
         return ArgumentText(f"{value:X}" if parameter.format == "hex" else str(value))
     if parameter.name in {"mode", "inode_mode"}:
@@ -140,6 +141,13 @@ def mode_text(value: int, names: Mapping[str, int]) -> str:
     kind = value & _FILE_TYPE
     text = flags_text(value & ~_FILE_TYPE, names)
     return "|".join([text] * bool(text) + [name for name, bits in names.items() if bits == kind])
+
+
+@functools.lru_cache(maxsize=_REMEMBERED_FLAGS)
+def _flags(value: int, kind: str) -> ArgumentText:
+    """Return a number whose bits the event table names under ``kind``."""
+    nothing = "O_NONE" if kind == "file_flags" else str(value)
+    return ArgumentText(flags_text(value, FLAGS[kind]) or nothing, str(value))
 
 
 def flags_text(value: int, names: Mapping[str, int]) -> str:

@@ -6,11 +6,11 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from hullwatch.alerts.alert import Alert, make_alert
+from hullwatch.alerts.alert import Alert
+from hullwatch.alerts.maker import AlertMaker
 from hullwatch.alerts.mask import Masker
 from hullwatch.config.values import at_least
 from hullwatch.outputs.output import OUTPUTS
-from hullwatch.rules.priority import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,9 +33,9 @@ class Delivery:
         self._counters = counters
         self._labels = settings.output.labels
         self._fail_on = settings.run.fail_on
-        self._masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
-        self._priorities = {priority: str(priority) for priority in Priority}
         self._hostname = socket.gethostname()
+        masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
+        self._maker = AlertMaker(masker, self._hostname, self._labels)
         self._outputs = [OUTPUTS.get("stdout")(settings, counters)]
 
     @property
@@ -54,30 +54,15 @@ class Delivery:
         """
         try:
             for match in matches:
-                self._send(self._alert(match))
+                if self._maker.take(match):
+                    self._send_made()
         finally:
+            self._send_made()
             self._flush()
 
-    def _alert(self, match: Match) -> Alert:
-        """Make the alert; where the output cannot be made for the event, one that says so: no match is lost."""
-        try:
-            return self._made(match, match.rule.output.render(match.event))
-        except Exception as error:  # noqa: BLE001 - whatever an event provokes; told in the alert
-            message = f"{match.rule.name} (the rule's output could not be made for this event: {type(error).__name__})"
-            return self._made(match._replace(evidence=()), (message, {}))
-
-    def _made(self, match: Match, rendered: tuple[str, dict[str, object]]) -> Alert:
-        rule, event, evidence = match
-        return make_alert(
-            rule,
-            self._priorities[rule.priority],
-            rendered,
-            event,
-            evidence,
-            masker=self._masker,
-            hostname=self._hostname,
-            labels=self._labels,
-        )
+    def forget(self) -> None:
+        """Forget what alerts looked like: the rules are others now."""
+        self._maker.forget()
 
     def internal(self, rule: str, priority: str, message: str, **fields: object) -> None:
         """Send an alert about Hullwatch itself."""
@@ -101,6 +86,10 @@ class Delivery:
             self.failed = True
         for output in self._outputs:
             output.send(alert)
+
+    def _send_made(self) -> None:
+        for alert in self._maker.made():
+            self._send(alert)
 
     def _flush(self) -> None:
         for output in self._outputs:

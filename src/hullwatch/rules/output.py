@@ -6,16 +6,16 @@ All is checked when it is parsed; the function that renders it is made when it i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from hullwatch.events.event import Event
 from hullwatch.fields.catalogue import parameters
-from hullwatch.fields.field import Multiplicity
+from hullwatch.fields.field import TEXT, FieldType, Multiplicity
 from hullwatch.rules.document import Scalar, Source
-from hullwatch.rules.generated import function_of, on_first_call
+from hullwatch.rules.generated import function_of
 from hullwatch.rules.grammar import parse_left
 from hullwatch.rules.problem import ProblemError, UnknownFilterError
 from hullwatch.rules.syntax import FieldUse, Place, SourceText
@@ -36,7 +36,9 @@ _TIME_PREFIXES = ("evt.time", "evt.datetime")
 
 
 Rendered = tuple[str, dict[str, object]]
+Values = tuple[object, ...]
 Render = Callable[[Event], Rendered]
+Write = Callable[[Event, Values], Rendered]
 
 
 class _Token(msgspec.Struct, frozen=True):
@@ -56,28 +58,53 @@ class OutputFormat(msgspec.Struct, eq=False):
         render: gives the message and the ``output_fields`` of an event. An absent value is ``<NA>`` in the
             text and None among the fields; times are ns integers among the fields; bytes that are not UTF-8
             become U+FFFD. Control characters are left as they are: whoever prints the text escapes them for
-            the place it goes to. The first call replaces it by the function that it makes.
+            the place it goes to. It is ``write`` of ``values``.
+        values: gives what the output depends on, of an event: equal for equal outputs, if ``recurs``.
+        write: gives the message and the ``output_fields`` of an event and its ``values``.
+        recurs: whether ``write`` makes the same of equal ``values``, whatever the event; not where it has the time.
+
+    The three functions are made when the first of them is called.
     """
 
     text: str
     parts: tuple[str | _Token, ...]
     fields: tuple[_Token, ...]
     render: Render
+    values: Callable[[Event], Values]
+    write: Write
+    recurs: bool
 
 
-def _compile(parts: Sequence[str | _Token], fields: Sequence[_Token], constants: Constants) -> Render:
-    """Return the function that renders these parts and fields: each value is computed once, text stays as it is.
+class _Functions(NamedTuple):
+    """What ``OutputFormat`` has under these names."""
 
-    For ``id %container.id`` it is, with ``k0``, ``k1``, ... for the objects that it needs::
+    render: Render
+    values: Callable[[Event], Values]
+    write: Write
 
-        def render(e):
-            v0 = container_id(e)
+
+def _compile(parts: Sequence[str | _Token], fields: Sequence[_Token], constants: Constants) -> _Functions:
+    """Return the functions that render these parts and fields: each value is computed once, text stays as it is.
+
+    For ``id %container.id`` they are, with ``k0``, ``k1``, ... for the objects that they need::
+
+        def values(e):
+            return (container_id(e), )
+        def write(e, v):
+            v0, = v
             message = ''.join(('id ', (v0 if v0.__class__ is str else '<NA>' if v0 is None else value_text(term, v0))))
             values = {'container.id': v0 if v0 is None or ... and v0.isascii() else field_value(term, v0, e)}
             return (message if message.isascii() else clean(message)).strip(), values
+        def render(e):
+            return write(e, values(e))
+
+    Of a value that is no text, ``values`` has the class too: 1 and True are equal, and look different.
     """
-    terms = [part.term for part in (*parts, *fields) if not isinstance(part, str)]
-    variables = {code: f"v{number}" for number, code in enumerate(dict.fromkeys(term.code for term in terms))}
+    terms = {part.term.code: part.term for part in (*parts, *fields) if not isinstance(part, str)}
+    variables = {code: f"v{number}" for number, code in enumerate(terms)}
+    classes = [variables[code] for code, term in terms.items() if term.type not in TEXT]
+    read = [f"({variables[code]} := {code})" if variables[code] in classes else code for code in terms]
+    taken = [*variables.values(), *("_" for _ in classes)]
     as_text, as_value, clean_text = map(constants.name, (value_text, field_value, clean))
     text_type = constants.name(str)
 
@@ -101,13 +128,28 @@ def _compile(parts: Sequence[str | _Token], fields: Sequence[_Token], constants:
         return f"{variable} if {kept} else {as_value}({constants.name(term)}, {variable}, e)"
 
     lines = [
-        "def render(e):",
-        *(f"    {variable} = {code}" for code, variable in variables.items()),
+        "def values(e):",
+        f"    return ({''.join(f'{one}, ' for one in (*read, *(f'{one}.__class__' for one in classes)))})",
+        "def write(e, v):",
+        f"    {', '.join(taken)}, = v" if taken else "    pass",
         f"    message = ''.join(({''.join(f'{text(part)}, ' for part in parts)}))",
         f"    values = {{{', '.join(f'{token.term.name!r}: {value(token.term)}' for token in fields)}}}",
         f"    return (message if message.isascii() else {clean_text}(message)).strip(), values",
+        "def render(e):",
+        "    return write(e, values(e))",
+        "made = render, values, write",
     ]
-    return function_of("\n".join(lines), "render", "<output>", constants.namespace)
+    return _Functions(*function_of("\n".join(lines), "made", "<output>", constants.namespace))
+
+
+def _recurs(tokens: Iterable[_Token]) -> bool:
+    """Tell whether an output's values say all of it, and values that are equal look the same (0.0 and -0.0 do not)."""
+    return not any(
+        token.term.name.startswith(_TIME_PREFIXES)
+        or token.term.type is FieldType.DOUBLE
+        or (token.term.multiplicity is not Multiplicity.ONE and token.term.type not in TEXT)
+        for token in tokens
+    )
 
 
 def _is_printable(term: Term) -> bool:
@@ -185,14 +227,25 @@ class _Parser:
     def parse(self) -> OutputFormat:
         parts, fields = self.read()
 
-        def make() -> Render:
-            return _compile(parts, fields, self._constants)
+        made: list[_Functions] = []
 
-        def keep(made: Render) -> None:
-            output.render = made
+        def make() -> _Functions:
+            if not made:
+                made.append(_compile(parts, fields, self._constants))
+                output.render, output.values, output.write = made[0]
+            return made[0]
 
-        render = make() if len(parts) > _MANY_PARTS else on_first_call(make, keep)
-        output = OutputFormat(text=self._source.text, parts=tuple(parts), fields=tuple(fields), render=render)
+        output = OutputFormat(
+            text=self._source.text,
+            parts=tuple(parts),
+            fields=tuple(fields),
+            render=lambda event: make().render(event),
+            values=lambda event: make().values(event),
+            write=lambda event, values: make().write(event, values),
+            recurs=_recurs((*(part for part in parts if not isinstance(part, str)), *fields)),
+        )
+        if len(parts) > _MANY_PARTS:
+            make()
         return output
 
     def read(self) -> tuple[list[str | _Token], list[_Token]]:

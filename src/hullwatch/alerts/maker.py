@@ -1,0 +1,155 @@
+"""Making the alerts of matches: what came before is made once, and one look for secrets serves many alerts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import force_setattr
+
+from hullwatch.alerts.alert import Alert, Reused, at_time, fields_of, make_alert, of_event
+from hullwatch.rules.priority import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hullwatch.alerts.mask import Masker
+    from hullwatch.detect.engine import Match
+    from hullwatch.events.event import Event
+    from hullwatch.rules.loader import Rule
+    from hullwatch.rules.output import Rendered
+
+MOST_TOGETHER = 64  # alerts that one look for secrets serves
+_REMEMBERED = 1024  # alerts; the same ones come again and again, and differ in their time
+_SEEN = 8192  # hashes of what came once
+_LONGEST_REMEMBERED = 2048  # characters of an alert's texts
+_PRIORITIES = {priority: str(priority) for priority in Priority}
+
+
+class _Draft:
+    """An alert in the making; ``alert`` is None until its texts were looked at for secrets."""
+
+    __slots__ = ("alert", "event", "fields", "lines", "message", "reused", "rule")
+
+    def __init__(self, rule: Rule, event: Event, message: str, fields: dict[str, object], lines: str | None) -> None:
+        self.rule = rule
+        self.event = event
+        self.message = message
+        self.fields = fields
+        self.lines = lines  # None when each text has to be looked at alone
+        self.reused: Reused | None = None
+        self.alert: Alert | None = None
+
+
+class AlertMaker:
+    """Makes the alerts of matches, in their order."""
+
+    def __init__(self, masker: Masker, hostname: str, labels: Mapping[str, str]) -> None:
+        """Start with nothing remembered.
+
+        Args:
+            masker: hides secrets.
+            hostname: of this machine.
+            labels: that every alert carries.
+        """
+        self._masker = masker
+        self._hostname = hostname
+        self._labels = labels
+        self._known: dict[tuple[object, ...], _Draft] = {}
+        self._seen: set[int] = set()
+        self._taken: list[tuple[int, _Draft | Alert]] = []
+
+    def take(self, match: Match) -> bool:
+        """Take a match, with what is true of its event now; return whether ``made`` is to be called.
+
+        Where the output cannot be made for the event, the alert is one that says so: no match is lost.
+        """
+        time = match.event.time
+        try:
+            self._taken.append((time, self._draft(match)))
+        except Exception as error:  # noqa: BLE001 - whatever an event provokes; told in the alert
+            self._taken.append((time, self._failed(match.rule, match.event, error)))
+        return len(self._taken) >= MOST_TOGETHER
+
+    def made(self) -> list[Alert]:
+        """Return the alerts of all matches that were taken."""
+        taken, self._taken = self._taken, []
+        drafts = [draft for _, draft in taken if isinstance(draft, _Draft) and draft.alert is None]
+        if drafts:
+            self._finish(dict.fromkeys(drafts))
+        alerts = [(time, one if isinstance(one, Alert) else one.alert) for time, one in taken]
+        return [alert if alert.time == time else at_time(alert, time) for time, alert in alerts if alert is not None]
+
+    def forget(self) -> None:
+        """Forget what came before: its rules are no longer there."""
+        self._known.clear()
+        self._seen.clear()
+
+    def _draft(self, match: Match) -> _Draft | Alert:
+        rule, event, evidence = match
+        output = rule.output
+        values = output.values(event)
+        if evidence:
+            return self._whole(rule, output.write(event, values), event, evidence)
+        container, program = event.container, event.program
+        # Rule and container are alive as long as the draft is remembered: no other has their number.
+        key = (id(rule), id(container), program.comm if program is not None else "", event.held, values)
+        known = self._known.get(key) if output.recurs else None
+        if known is not None:
+            return known
+        message, written = output.write(event, values)
+        fields = fields_of(container, written)
+        lines = self._masker.lines(message, fields, key[2])
+        draft = _Draft(rule, event, message, fields, lines)
+        if lines is not None and len(lines) <= _LONGEST_REMEMBERED and output.recurs:
+            self._remember(key, draft)
+        return draft
+
+    def _remember(self, key: tuple[object, ...], draft: _Draft) -> None:
+        """Remember what comes the second time: what never comes again would only give the collector work."""
+        number = hash(key)
+        if number in self._seen:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            draft.reused = Reused()
+            self._known[key] = draft
+        else:
+            if len(self._seen) >= _SEEN:
+                self._seen.clear()
+            self._seen.add(number)
+
+    def _finish(self, drafts: Mapping[_Draft, object]) -> None:
+        """Hide the secrets of some drafts, most of which have none."""
+        lines = [draft.lines for draft in drafts if draft.lines is not None]
+        clean = self._masker.has_no_secret("\n".join(lines))
+        for draft in drafts:
+            if clean and draft.lines is not None:
+                draft.alert = self._of(draft, draft.message, draft.fields)
+                continue
+            program = draft.event.program.comm if draft.event.program is not None else ""
+            try:
+                draft.alert = self._of(draft, *self._masker.alert(draft.message, draft.fields, program))
+            except Exception as error:  # noqa: BLE001 - as in take
+                draft.alert = self._failed(draft.rule, draft.event, error)
+
+    def _of(self, draft: _Draft, message: str, fields: dict[str, object]) -> Alert:
+        rule = draft.rule
+        alert = of_event(rule, _PRIORITIES[rule.priority], message, fields, draft.event, self._hostname, self._labels)
+        if draft.reused is not None:
+            force_setattr(alert, "reused", draft.reused)
+        return alert
+
+    def _whole(self, rule: Rule, rendered: Rendered, event: Event, evidence: Sequence[Event] = ()) -> Alert:
+        return make_alert(
+            rule,
+            _PRIORITIES[rule.priority],
+            rendered,
+            event,
+            evidence,
+            masker=self._masker,
+            hostname=self._hostname,
+            labels=self._labels,
+        )
+
+    def _failed(self, rule: Rule, event: Event, error: Exception) -> Alert:
+        message = f"{rule.name} (the rule's output could not be made for this event: {type(error).__name__})"
+        return self._whole(rule, (message, {}), event)

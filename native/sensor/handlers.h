@@ -13,7 +13,7 @@ static const struct handler {
 	__u16 event;
 	const char *program;
 } handlers[] = {
-	/* ---- files: open ---- */
+/* ---- files: open ---- */
 #ifdef SYS_open
 	{SYS_open, EVENT_OPEN, "handle_open"},
 	{SYS_creat, EVENT_CREAT, "handle_creat"},

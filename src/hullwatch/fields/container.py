@@ -203,4 +203,16 @@ def duration(event: Event) -> int | None:
 @field("container.ip")
 def ip(event: Event) -> str | None:
     """Address of the container; absent where the engine did not tell it."""
-    return getattr(event.container, "ip", "") or None
+    return event.container.ip or event.container.pod_ip or None
+
+
+@field("container.liveness_probe")
+def liveness_probe(event: Event) -> str | None:
+    """The container's liveness probe as a command line; absent without one."""
+    return " ".join(event.container.liveness_probe) or None
+
+
+@field("container.readiness_probe")
+def readiness_probe(event: Event) -> str | None:
+    """The container's readiness probe as a command line; absent without one."""
+    return " ".join(event.container.readiness_probe) or None

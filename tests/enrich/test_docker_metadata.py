@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hullwatch.enrich.container import Container, Mount, Port
 from hullwatch.enrich.docker_metadata import ContainerMetadata, container_from, docker_source, nanoseconds
-from hullwatch.sources.docker import Inspection
+from hullwatch.sources.engine import Inspection
 from tests import lab
 from tests.fake_engine import IMAGE, IMAGE_ID, inspected
 

@@ -17,7 +17,8 @@ import msgspec
 
 from hullwatch.enrich import image as image_reference
 from hullwatch.enrich.container import SHORT_ID, Container, Mount, Port, unknown
-from hullwatch.sources.docker import DockerSource, Inspection
+from hullwatch.sources.docker import DockerSource
+from hullwatch.sources.engine import Inspection
 
 if TYPE_CHECKING:
     import socket

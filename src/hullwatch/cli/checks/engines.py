@@ -44,7 +44,8 @@ def engines(configured: str = "", environment: Mapping[str, str] | None = None) 
 
 
 def _engine(url: str, environment: Mapping[str, str]) -> Check:
-    from hullwatch.sources.docker_connection import EngineConnection, EngineError, tls_settings
+    from hullwatch.sources.docker_connection import EngineConnection, tls_settings
+    from hullwatch.sources.engine_errors import EngineError
 
     try:
         connection = EngineConnection(url, tls=tls_settings(environment))

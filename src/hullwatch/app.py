@@ -22,7 +22,7 @@ from hullwatch.counters import Counters
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.stream import Stream
 from hullwatch.enrich.container import encode as encode_container
-from hullwatch.enrich.docker_metadata import docker_source
+from hullwatch.enrich.metadata import docker_source
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery

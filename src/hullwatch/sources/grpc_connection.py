@@ -22,7 +22,7 @@ from hullwatch.sources.engine_errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from h2.connection import H2Connection
     from h2.events import Event
@@ -90,18 +90,38 @@ class GrpcConnection:
     def _call_once(
         self, method: str, request: bytes, metadata: Mapping[str, str] | None, timeout: float, limit: int
     ) -> bytes:
-        messages = list(self._exchange(method, request, metadata, time.monotonic() + timeout, limit))
+        messages = list(self.stream(method, request, metadata=metadata, timeout=timeout, limit=limit))
         if len(messages) != 1:
             raise EngineError(f"the engine answered {method} with {len(messages)} messages instead of one")
         return messages[0]
 
-    def stream(self, method: str, request: bytes = b"", *, limit: int = MAXIMUM_ANSWER) -> Iterator[bytes]:
-        """Yield the messages of a method that streams, until the engine ends it; ``abort`` ends it too.
+    def stream(
+        self,
+        method: str,
+        request: bytes = b"",
+        *,
+        metadata: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        limit: int = MAXIMUM_ANSWER,
+    ) -> Iterator[bytes]:
+        """Send the request; return the messages of the answer, until the engine ends it. ``abort`` ends it too.
+
+        Args:
+            method: with its service.
+            request: the message.
+            metadata: headers.
+            timeout: seconds until the whole answer is there; None for no limit.
+            limit: bytes of each message.
 
         Raises:
-            EngineError: as for ``call``.
+            EngineError: as for ``call``, here and while the messages are read.
         """
-        return self._exchange(method, request, None, None, limit)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        answer = _Answer(method, limit)
+        with self._as_engine_errors(method):
+            http, connection = self._open()
+            stream = self._send(http, connection, method, request, metadata or {})
+        return self._read(http, connection, stream, answer, deadline)
 
     def abort(self) -> None:
         """End what the connection is waiting for, now and for good; may be called by any thread."""
@@ -118,26 +138,31 @@ class GrpcConnection:
 
     # ---- one call
 
-    def _exchange(
-        self, method: str, request: bytes, metadata: Mapping[str, str] | None, deadline: float | None, limit: int
+    def _read(
+        self, http: H2Connection, connection: socket.socket, stream: int, answer: _Answer, deadline: float | None
     ) -> Iterator[bytes]:
-        from h2.exceptions import H2Error
-        from hpack.exceptions import HPACKError
-
-        done = False
-        try:
-            http, connection = self._open()
-            answer = _Answer(method, limit)
-            stream = self._send(http, connection, method, request, metadata or {})
+        with self._as_engine_errors(answer.method):
             while not answer.ended:
-                data = self._receive(connection, method, deadline)
-                for event in http.receive_data(data):
+                for event in http.receive_data(self._receive(connection, answer.method, deadline)):
                     answer.take(event, stream)
                     _acknowledge(http, event)
                 _send_pending(http, connection)
                 yield from answer.messages()
             answer.check()
+
+    @contextlib.contextmanager
+    def _as_engine_errors(self, method: str) -> Generator[None]:
+        """Make errors of the libraries ours; a connection that is in the middle of something is closed."""
+        from h2.exceptions import H2Error
+        from hpack.exceptions import HPACKError
+
+        done = False
+        try:
+            yield
             done = True
+        except NotKnownError:
+            done = True
+            raise
         except TimeoutError:
             raise SlowError(f"the engine did not answer {method} in time") from None
         except (H2Error, HPACKError) as error:
@@ -146,11 +171,8 @@ class GrpcConnection:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise UnreachableError(f"the engine cannot be reached: {reason}") from None
-        except NotKnownError:
-            done = True
-            raise
         finally:
-            if not done:  # the connection is in the middle of something
+            if not done:
                 self.close()
 
     def _open(self) -> tuple[H2Connection, socket.socket]:
@@ -228,7 +250,7 @@ class _Answer:
 
     def __init__(self, method: str, limit: int) -> None:
         self.ended = False
-        self._method = method
+        self.method = method
         self._limit = limit
         self._buffer = bytearray()
         self._headers: dict[str, str] = {}
@@ -242,7 +264,7 @@ class _Answer:
         from h2 import events
 
         if isinstance(event, (events.ConnectionTerminated, events.StreamReset)):
-            raise UnreachableError(f"the engine ended the call {self._method} with the error {event.error_code!s:.40}")
+            raise UnreachableError(f"the engine ended the call {self.method} with the error {event.error_code!s:.40}")
         if getattr(event, "stream_id", None) != stream:
             return
         if isinstance(event, (events.ResponseReceived, events.TrailersReceived)):
@@ -262,9 +284,9 @@ class _Answer:
         while len(buffer) >= _PREFIX:
             size = int.from_bytes(buffer[1:_PREFIX], "big")
             if size > self._limit:
-                raise EngineError(f"the engine's answer to {self._method} is longer than {self._limit} bytes")
+                raise EngineError(f"the engine's answer to {self.method} is longer than {self._limit} bytes")
             if buffer[0]:
-                raise EngineError(f"the engine's answer to {self._method} is compressed, which was not asked for")
+                raise EngineError(f"the engine's answer to {self.method} is compressed, which was not asked for")
             if len(buffer) < _PREFIX + size:
                 return
             message = bytes(buffer[_PREFIX : _PREFIX + size])
@@ -274,9 +296,7 @@ class _Answer:
     def check(self) -> None:
         """Raise the error that the engine answered with, if it did."""
         if self._headers.get(":status", "") != "200":
-            raise UnreachableError(
-                f"the engine answered {self._method} with status {self._headers.get(':status')!s:.9}"
-            )
+            raise UnreachableError(f"the engine answered {self.method} with status {self._headers.get(':status')!s:.9}")
         status = self._headers.get("grpc-status", "")
         if status == "0":
             return
@@ -288,4 +308,4 @@ class _Answer:
             _UNIMPLEMENTED: NotSupportedError,
             _UNAVAILABLE: UnreachableError,
         }.get(code, EngineError)
-        raise kind(f"the engine answered {self._method} with the error {code}: {words}")
+        raise kind(f"the engine answered {self.method} with the error {code}: {words}")

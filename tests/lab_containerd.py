@@ -15,8 +15,8 @@ from hullwatch.sources.protobuf import Message, write
 from tests import lab
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Generator
+    from pathlib import Path
 
 RUNTIME = "/runtime.v1.RuntimeService/"
 IMAGE = lab.IMAGE

@@ -211,14 +211,18 @@ class EngineSource:
         """
         self._queue.put(full_id, requested=True)
 
-    def stop(self) -> None:
-        """End the threads, within seconds even when the engine hangs; afterwards nothing is emitted."""
+    def halt(self) -> None:
+        """Have the threads end, without waiting for it."""
         self._stopping.set()
         self._queue.close()
         with self._lock:
             clients = list(self._clients)
         for client in clients:
             client.abort()
+
+    def stop(self) -> None:
+        """End the threads, within seconds even when the engine hangs; afterwards nothing is emitted."""
+        self.halt()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(STOP_TIMEOUT)

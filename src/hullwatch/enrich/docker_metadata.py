@@ -32,6 +32,8 @@ class _State(msgspec.Struct, rename="pascal"):
     running: bool | None = False
     pid: int | None = 0
     started_at: Text = ""
+    finished_at: Text = ""
+    exit_code: int | None = None
 
 
 class _Healthcheck(msgspec.Struct, rename="pascal"):
@@ -66,8 +68,20 @@ class _HostConfig(msgspec.Struct, rename="pascal"):
     port_bindings: _Ports = None
 
 
+class _Network(msgspec.Struct, rename="pascal"):
+    ip_address: Text = msgspec.field(default="", name="IPAddress")
+
+
 class _NetworkSettings(msgspec.Struct, rename="pascal"):
     ports: _Ports = None
+    ip_address: Text = msgspec.field(default="", name="IPAddress")
+    networks: dict[str, _Network | None] | None = None
+
+    @property
+    def address(self) -> str:
+        """The first address that the container has."""
+        given = [self.ip_address, *(network.ip_address for network in (self.networks or {}).values() if network)]
+        return bounded(next((address for address in given if address), ""))
 
 
 class _Mount(msgspec.Struct, rename="pascal"):
@@ -90,6 +104,7 @@ class _Inspected(msgspec.Struct, rename="pascal"):
     image: Text = ""
     mounts: list[_Mount] | None = None
     network_settings: _NetworkSettings | None = None
+    restart_count: int | None = 0
 
 
 class _InspectedImage(msgspec.Struct, rename="pascal"):
@@ -140,12 +155,21 @@ def _container(found: _Inspected, inspection: Inspection) -> Container:
         pid=max(found.state.pid or 0, 0),
         created=nanoseconds(found.created or ""),
         started=nanoseconds(found.state.started_at or ""),
+        finished=_end(found.state),
+        exit_code=found.state.exit_code if _end(found.state) else None,
+        restart_count=max(found.restart_count or 0, 0),
         running=bool(found.state.running),
+        ip=network.address if network else "",
         host_network=host.network_mode == "host",
         host_pid=host.pid_mode == "host",
         host_ipc=host.ipc_mode == "host",
         reason="; ".join(left_out),
     )
+
+
+def _end(state: _State) -> int:
+    """Return when it ended, ns since the epoch; 0 while it runs, and before."""
+    return 0 if state.running else nanoseconds(state.finished_at or "")
 
 
 def _image(written: str, inspected: bytes) -> tuple[str, str, str, str]:

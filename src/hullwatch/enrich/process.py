@@ -104,7 +104,7 @@ class Program:
 class Process:
     """One process: its identity, its parent, and what it runs now; ``children`` are those that are still remembered."""
 
-    __slots__ = ("alive", "children", "container_id", "depth", "key", "parent", "program", "vpid")
+    __slots__ = ("alive", "children", "container_id", "depth", "entry", "key", "parent", "program", "vpid")
 
     def __init__(self, key: ProcessKey, parent: Process | None, program: Program, container_id: str = "") -> None:
         """Enter a process below its parent."""
@@ -114,6 +114,7 @@ class Process:
         self.program = program
         self.container_id = container_id  # 64 digits; empty on the host
         self.vpid = key.pid
+        self.entry: Process | None = None  # by which it came into its container, once somebody has asked
         self.alive = True
         self.depth = 0
         self.hang_below(parent)

@@ -62,6 +62,31 @@ def pod_labels(event: Event) -> str | None:
     return ", ".join(f"{key}:{value}" for key, value in event.container.pod_labels.items()) or None
 
 
+@field("k8s.owner.kind")
+def owner_kind(event: Event) -> str | None:
+    """Kind of the workload that made the pod, such as Deployment or Job; absent where its labels do not tell."""
+    return event.container.owner_kind or None
+
+
+@field("k8s.owner.name")
+def owner_name(event: Event) -> str | None:
+    """Name of the workload that made the pod; absent where its labels do not tell."""
+    return event.container.owner_name or None
+
+
+@field("k8s.deployment.name")
+def deployment_name(event: Event) -> str | None:
+    """Name of the deployment that made the pod; absent for other pods."""
+    return event.container.owner_name if event.container.owner_kind == "Deployment" else None
+
+
+@field("k8s.rs.name")
+def replica_set_name(event: Event) -> str | None:
+    """Name of the replica set of a deployment's pod; absent for other pods."""
+    template = event.container.pod_labels.get("pod-template-hash")
+    return f"{event.container.owner_name}-{template}" if template and event.container.owner_name else None
+
+
 @field("k8s.pod.ip")
 def pod_ip(event: Event) -> str | None:
     """Address of the pod; absent where it has none of its own."""

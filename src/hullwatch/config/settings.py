@@ -10,6 +10,7 @@ from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
+ENGINE_URL = r"^((unix|containerd|cri):///|(tcp|https?)://)."
 
 # A description on each value is what `hullwatch config show` and the schema say about it.
 Duration = Annotated[float, msgspec.Meta(gt=0, extra_json_schema={"format": "duration"})]
@@ -65,7 +66,7 @@ class ContainersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """The container engines beside Docker's."""
 
     engines: Annotated[
-        tuple[str, ...],
+        tuple[Annotated[str, msgspec.Meta(pattern=ENGINE_URL, max_length=1024)], ...],
         msgspec.Meta(max_length=MOST_ENGINES),
         _help(
             "More engines: containerd:///PATH, cri:///PATH (CRI-O and other runtimes of a kubelet), unix:///PATH "

@@ -112,6 +112,5 @@ def test_of_containers_that_come_and_go_each_program_has_the_right_one_or_says_s
     assert wrong == {}
     unknown = sum(missing == "missing" for _, _, missing in found.values())
     grown = resident(watching) - before
-    print(f"{NUMBER} containers: {unknown} not known, the engine's process grew by {grown} MiB")
     assert unknown <= NUMBER // 20
     assert grown <= MOST_GROWTH

@@ -65,8 +65,10 @@ def find_engines(
         found += [EngineAddress(f"containerd://{path}") for path in _sockets(CONTAINERD_SOCKETS)]
         found += [EngineAddress(f"cri://{path}") for path in _sockets(CRI_SOCKETS)]
         found += _of_users()
-    once = {address.socket or address.url: address for address in reversed(found)}
-    return list(reversed(once.values()))[:MAXIMUM_ENGINES]
+    once: dict[str, EngineAddress] = {}
+    for address in found:
+        once.setdefault(address.socket or address.url, address)
+    return list(once.values())[:MAXIMUM_ENGINES]
 
 
 def _sockets(paths: Iterable[str]) -> list[str]:

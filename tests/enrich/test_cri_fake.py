@@ -153,6 +153,7 @@ def test_events_of_a_fake_cri_o_are_followed(crio: FakeGrpc) -> None:
 
 
 def test_a_container_that_a_fake_cri_o_does_not_know_is_answered(following: Following) -> None:
+    following.next(lambda one: one.full_id == A)  # it is reached
     following.source.request("f" * 64)
     missing = following.next(lambda one: one.full_id == "f" * 64)
     assert (missing.complete, missing.reason) == (False, "the engine does not know it")

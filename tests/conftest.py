@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests import lab
+from tests import lab, lab_containerd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,4 +36,15 @@ def podman_engine() -> Iterator[lab.Engine]:
     except lab.UnavailableError as reason:
         pytest.skip(f"no podman: {reason}")
     with lab.podman_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def containerd() -> Iterator[lab_containerd.Containerd]:
+    """A containerd that serves plain containers and a kubelet's, with the test image."""
+    try:
+        lab.require_lab()
+    except lab.UnavailableError as reason:
+        pytest.skip(f"no containerd: {reason}")
+    with lab_containerd.containerd() as engine:
         yield engine

@@ -241,6 +241,9 @@ def _end_leftovers() -> None:
             os.kill(pid, signal.SIGKILL)
         if (folder / "podman").exists():
             _end_podman(folder / "podman")
+        if (folder / "ctd").exists():
+            run_script("containerd.sh", "stop", environment={"LAB_CTD_DIR": str(folder / "ctd")}, check=False)
+            _remove(folder / "ctd")
         _remove(folder)
 
 

@@ -12,8 +12,10 @@ import os
 import selectors
 import socket
 import sys
+import threading
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,13 +25,15 @@ from hullwatch.detect.interest import events_to_send
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.stream import Stream
 from hullwatch.enrich.container import encode as encode_container
-from hullwatch.enrich.docker_metadata import docker_source
+from hullwatch.enrich.engines import ContainerEngines
+from hullwatch.errors import CannotError
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, say
 from hullwatch.rules.reload import Reload, Reloader, cache_of
-from hullwatch.sources.docker_connection import engine_url, tls_settings
+from hullwatch.sources.docker_connection import tls_settings
+from hullwatch.sources.engine_search import EngineAddress
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
 if TYPE_CHECKING:
@@ -45,6 +49,7 @@ START_TICK = 0.02  # the same until everything is ready
 READY_PATIENCE = 3.0  # seconds for a slow container engine to list what runs, before people are told that we watch
 SHOWN_PROBLEMS = 5  # mistakes in rules files that an alert has in its message
 LONGEST_PROBLEM = 4000  # characters of it
+SEARCH_INTERVAL = 5.0  # seconds between looks for container engines
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
 
@@ -68,14 +73,10 @@ class Watch:
         self._rules = rules
         self.counters = Counters()
         self._delivery = Delivery(settings, self.counters)
-        url = settings.docker.host or engine_url(os.environ)
-        is_local = url.startswith("unix://")
-        self._containers = docker_source(
-            url,
-            self._take_container,
-            supervisor.open_container_engine if is_local else None,
-            None if is_local else tls_settings(os.environ),
-        )
+        self._supervisor = supervisor
+        self._containers = ContainerEngines(self._take_container)
+        self._find_engines()
+        self._ended = threading.Event()
         every = settings.rules.match == "all"
         self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
         self._sensor = Sensor(supervisor, events_to_send(rules, self._stream.plan), pushdown=settings.sensor.pushdown)
@@ -109,6 +110,7 @@ class Watch:
         end = float("inf") if duration is None else time.monotonic() + duration
         self._feed(encode("clock", {"time": boot_time()}, realtime=time.time_ns()))
         self._containers.start()
+        threading.Thread(target=self._keep_searching, name="engine-search", daemon=True).start()
         self._reloader.start()
         gc.freeze()  # rules and code stay: the collector need not look at them again and again
         try:
@@ -176,6 +178,21 @@ class Watch:
         self._inbox.append(container)
         self._wake()
 
+    def _keep_searching(self) -> None:
+        """Look for container engines that have come since; in a thread, for the supervisor may wait for an engine."""
+        while not self._ended.wait(SEARCH_INTERVAL):
+            with contextlib.suppress(CannotError):  # a supervisor that is gone ends us soon
+                self._find_engines()
+
+    def _find_engines(self) -> None:
+        """Watch the container engines that are there by now."""
+        for number, found in enumerate(self._supervisor.container_engines()):
+            address = EngineAddress(*found)
+            if address.socket:
+                self._containers.add(address, partial(self._supervisor.open_container_engine, number), None)
+            else:
+                self._containers.add(address, None, tls_settings(os.environ))
+
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full: it wakes up anyway
             self._wake_write.send(b"\0")
@@ -238,7 +255,7 @@ class Watch:
     def _write_status(self) -> None:
         """Tell ``hullwatch doctor`` how it goes; a full disk is no reason to stop watching."""
         status = self.counters.to_status(pid=os.getppid())
-        status["engine"] = msgspec.to_builtins(self._containers.status)
+        status["engines"] = msgspec.to_builtins(self._containers.statuses)
         target = self._state / "status.json"
         with contextlib.suppress(OSError):
             temporary = target.with_suffix(".new")
@@ -251,6 +268,7 @@ class Watch:
             for frame in self._sensor.finish():
                 self._feed(frame.records)
         self._give_up_waiting("Hullwatch ends", 0)
+        self._ended.set()
         self._containers.stop()
         self._reloader.stop()
         self._delivery.close()

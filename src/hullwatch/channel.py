@@ -1,8 +1,8 @@
 """The privileged requests: a short, named list that the engine may ask of the supervisor, and how they travel.
 
 The two ends are a socket pair that was made before the engine was started, so nobody else can connect;
-the supervisor also checks with each message which process sent it. A request has a name and nothing
-else: paths and arguments are the supervisor's own.
+the supervisor also checks with each message which process sent it. A request has a name, and one of them
+a number in a list that the supervisor made: paths and arguments are the supervisor's own.
 """
 
 from __future__ import annotations
@@ -20,19 +20,26 @@ import msgspec
 from hullwatch.errors import CannotError
 
 RequestName = Literal[
-    "start_sensor", "sensor_end", "open_container_engine", "changed_rules", "rules_taken", "rules_refused"
+    "start_sensor",
+    "sensor_end",
+    "container_engines",
+    "open_container_engine",
+    "changed_rules",
+    "rules_taken",
+    "rules_refused",
 ]
 
 REQUESTS: dict[RequestName, str] = {
     "start_sensor": "start the sensor and return the socket to it",
     "sensor_end": "tell how the sensor ended",
-    "open_container_engine": "return a connection to the configured container engine's socket",
+    "container_engines": "list the container engines that are configured or found",
+    "open_container_engine": "return a connection to the socket of a container engine of that list",
     "changed_rules": "return the rules files when they have changed, in a sealed memory file",
     "rules_taken": "know that the changed rules judge now, also after a crash",
     "rules_refused": "know that the changed rules have a mistake",
 }
 
-MAXIMUM_MESSAGE = 4096
+MAXIMUM_MESSAGE = 1 << 16
 MAXIMUM_RULES = 80 << 20  # bytes in a memory file of rules files
 ANSWER_TIMEOUT = 10.0  # seconds
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -40,9 +47,10 @@ _CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the engine asks for."""
+    """What the engine asks for; ``number`` is that of a container engine in the supervisor's list."""
 
     name: RequestName
+    number: int = 0
 
 
 class RulesUnreadableError(Exception):
@@ -127,10 +135,10 @@ class Supervisor:
         self._lock = threading.Lock()
         self._owed = 0  # answers that have not come
 
-    def _ask(self, name: RequestName) -> tuple[Answer, int | None]:
+    def _ask(self, name: RequestName, number: int = 0) -> tuple[Answer, int | None]:
         with self._lock:
             try:
-                self._end.send(msgspec.json.encode(Request(name)))
+                self._end.send(msgspec.json.encode(Request(name, number)))
                 self._owed += 1
                 data, descriptor = self._receive()
                 while self._owed:  # an answer that came too late for an earlier request
@@ -159,19 +167,32 @@ class Supervisor:
         """
         return self._ask_for_socket("start_sensor")
 
-    def open_container_engine(self) -> socket.socket:
-        """Return a new connection to the container engine.
+    def container_engines(self) -> list[tuple[str, int]]:
+        """Return the container engines to watch: URL, and the user whose one it is (0 for root's).
+
+        An engine keeps its place in the list, by which ``open_container_engine`` names it.
+
+        Raises:
+            CannotError: when the supervisor does not answer.
+        """
+        return msgspec.json.decode(self._ask("container_engines")[0].text, type=list[tuple[str, int]])
+
+    def open_container_engine(self, number: int = 0) -> socket.socket:
+        """Return a new connection to a container engine.
+
+        Args:
+            number: its place in the list of ``container_engines``.
 
         Raises:
             OSError: with the reason, as ``connect`` would.
         """
         try:
-            return self._ask_for_socket("open_container_engine")
+            return self._ask_for_socket("open_container_engine", number)
         except CannotError as error:
             raise ConnectionRefusedError(str(error)) from error
 
-    def _ask_for_socket(self, name: RequestName) -> socket.socket:
-        answer, descriptor = self._ask(name)
+    def _ask_for_socket(self, name: RequestName, number: int = 0) -> socket.socket:
+        answer, descriptor = self._ask(name, number)
         if not answer.granted or descriptor is None:
             if descriptor is not None:
                 os.close(descriptor)
@@ -210,17 +231,23 @@ class Supervisor:
         return self._ask("sensor_end")[0]
 
 
-def connect_unix(path: str) -> socket.socket:
-    """Return a socket that is connected to a Unix socket, within two seconds.
+def connect_unix(path: str, seconds: float = 2) -> socket.socket:
+    """Return a socket that is connected to a Unix socket, within a time (0: at once or not at all).
 
     Raises:
         OSError: as ``connect`` does.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(2)
+        connection.settimeout(seconds)
         connection.connect(path)
     except OSError:
         connection.close()
         raise
     return connection
+
+
+def peer_user(connection: socket.socket) -> int:
+    """Return the user of the process that listens at the other end of a Unix socket."""
+    size = _CREDENTIALS.size
+    return _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[1]

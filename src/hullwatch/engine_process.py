@@ -45,7 +45,10 @@ _RULE = b"""- rule: preload
   output: "%evt.time %user.name"
   priority: INFO
 """
-_LATE_IMPORTS = ("docker.errors", "docker.tls", "encodings.idna", "http.client", "stringprep", "traceback")
+_LATE_IMPORTS = (
+    *("docker.errors", "docker.tls", "encodings.idna", "http.client", "stringprep", "traceback"),
+    *("h2.connection", "h2.config", "h2.events", "h2.exceptions", "hpack.exceptions"),
+)
 
 
 def read_rules(settings: Settings, *, again: bool = False) -> list[RulesFile]:

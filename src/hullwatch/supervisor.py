@@ -18,11 +18,14 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, BinaryIO
 
+import msgspec
+
 from hullwatch.channel import (
     Answer,
     Request,
     connect_unix,
     make_channel,
+    peer_user,
     receive_request,
     sealed_rules,
     send_answer,
@@ -33,7 +36,7 @@ from hullwatch.engine_process import be_engine, preload, read_rules
 from hullwatch.errors import CannotError, UsageError
 from hullwatch.outputs.stdout import say
 from hullwatch.rules.reload import load_rules
-from hullwatch.sources.docker_connection import engine_url
+from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
 from hullwatch.sources.host import kernel_problem, types_problem
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
     from hullwatch.config.settings import Settings
     from hullwatch.rules.loader import RulesFile
+    from hullwatch.sources.engine_search import EngineAddress
 
 # No account has it: not the distribution's (below 1000), not people's, not systemd's dynamic ones (from 61184).
 UNUSED_USER = 60_975
@@ -160,6 +164,7 @@ class _Supervision:
         self._state = self._make_state_directory()
         self._sensor: subprocess.Popen[bytes] | None = None
         self._engine = 0
+        self._engines: list[EngineAddress] = []  # container engines, each at its place for good
         self._channel: socket.socket | None = None
         self._lifeline = -1  # while this end of a pipe is open, the engine knows that we live
         self._stopping: float | None = None
@@ -311,8 +316,10 @@ class _Supervision:
                 return Answer(granted=True), self._start_sensor()
             case "sensor_end":
                 return self._sensor_end(), None
+            case "container_engines":
+                return Answer(granted=True, text=self._container_engines()), None
             case "open_container_engine":
-                return Answer(granted=True), self._open_container_engine()
+                return Answer(granted=True), self._open_container_engine(request.number)
             case "changed_rules":
                 return Answer(granted=True), self._changed_rules()
             case "rules_taken" | "rules_refused":
@@ -371,15 +378,33 @@ class _Supervision:
             self._sensor.wait()
         self._sensor = None
 
-    def _open_container_engine(self) -> socket.socket:
-        url = self._settings.docker.host or engine_url(os.environ)
-        if not url.startswith("unix://"):
-            raise CannotError(f"{url} is not a local socket: the engine opens it itself.")
-        path = url.removeprefix("unix://")
+    def _container_engines(self) -> str:
+        """Return the list of engines as JSON; one that was in it stays at its place."""
+        settings = self._settings
+        found = find_engines(
+            settings.docker.host, settings.containers.engines, os.environ, search=settings.containers.search
+        )
+        known = {address.url for address in self._engines}
+        self._engines += [address for address in found if address.url not in known]
+        del self._engines[MAXIMUM_ENGINES:]
+        return msgspec.json.encode(self._engines).decode()
+
+    def _open_container_engine(self, number: int) -> socket.socket:
+        if not 0 <= number < len(self._engines):
+            raise CannotError(f"There is no container engine number {number}.")
+        address = self._engines[number]
+        if not address.socket:
+            raise CannotError(f"{address.url} is not a local socket: the engine opens it itself.")
         try:
-            return connect_unix(path)
+            # A user may listen and never accept: that must not make us wait.
+            connection = connect_unix(address.socket, 0 if address.user else 2)
         except OSError as error:
-            raise CannotError(f"the socket {path} cannot be opened: {error.strerror or error}") from error
+            raise CannotError(f"the socket {address.socket} cannot be opened: {error.strerror or error}") from error
+        # The path lies in its user's directory, who could have it lead to an engine of somebody else.
+        if address.user and peer_user(connection) != address.user:
+            connection.close()
+            raise CannotError(f"who answers at {address.socket} is not user {address.user}, whose it is")
+        return connection
 
     def _end_everything(self) -> None:
         self._close_engine_ends()

@@ -24,8 +24,8 @@ A, B = "0123456789abcdef" * 4, "f" * 64
         (f"/libpod_parent/libpod-{A}", "podman"),
         (f"/machine.slice/libpod-{A}.scope", "podman"),
         (f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{A}.scope", "podman"),
+        (f"/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{A}.scope", "docker"),
         (f"/machine.slice/libpod-{A}.scope/container", "podman"),
-        (f"/kubepods/besteffort/pod0a1b2c3d-0000-1111-2222-333344445555/{A}", ""),
         (f"/kubepods/burstable/pod1/crio-{A}", "cri-o"),
         (f"/kubepods.slice/kubepods-pod1.slice/crio-{A}.scope", "cri-o"),
         (f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{A}.scope", "containerd"),
@@ -40,6 +40,44 @@ A, B = "0123456789abcdef" * 4, "f" * 64
 def test_the_cgroup_of_every_engine_names_its_container(path: str, kind: str) -> None:
     assert find_container(path) == CgroupContainer(A, kind)
     assert container_id(path) == A
+
+
+UID = "0a1b2c3d-0000-1111-2222-333344445555"
+UNDERSCORED = UID.replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "pod"),
+    [
+        (f"/kubepods/besteffort/pod{UID}/{A}", "", UID),
+        (f"/kubepods/pod{UID}/crio-{A}", "cri-o", UID),
+        (f"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod{UNDERSCORED}.slice/cri-containerd-{A}.scope",
+         "containerd", UID),
+        (f"/kubepods.slice/kubepods-pod{UNDERSCORED}.slice/crio-{A}.scope/container", "cri-o", UID),
+        (f"/system.slice/containerd.service/kubepods-besteffort-pod{UNDERSCORED}.slice:cri-containerd:{A}",
+         "containerd", UID),
+        (f"/kubepods/burstable/pod{'c' * 32}/{A}", "", "c" * 32),
+        (f"/docker/{A}/kubepods/besteffort/pod{UID}/{B}", "docker", ""),
+        (f"/kubepods/besteffort/pod{UID}x/{A}", "", ""),
+        (f"/kubepods/besteffort/podium/{A}", "", ""),
+        (f"/kubepods-besteffort-pod0a1b2c3d_0000-1111_2222-333344445555.slice/{A}", "", ""),
+    ],
+)  # fmt: skip
+def test_the_cgroup_of_a_pod_s_container_names_the_pod(path: str, kind: str, pod: str) -> None:
+    assert find_container(path) == CgroupContainer(A, kind, pod)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/libpod_parent/{B}/libpod-{A}",
+        f"/machine.slice/machine-libpod_pod_{B}.slice/libpod-{A}.scope/container",
+        f"/user.slice/user-1000.slice/user@1000.service/user.slice/user-libpod_pod_{B}.slice/libpod-{A}.scope",
+    ],
+)
+def test_a_pod_of_podman_is_no_container_and_what_is_in_it_is(path: str) -> None:
+    assert find_container(path) == CgroupContainer(A, "podman")
+    assert container_id(f"/libpod_parent/{B}") is None
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hullwatch.enrich.bounded import nanoseconds
 from hullwatch.enrich.container import Container, Mount, Port
-from hullwatch.enrich.docker_metadata import ContainerMetadata, container_from, docker_source, nanoseconds
-from hullwatch.sources.docker import Inspection
+from hullwatch.enrich.docker_metadata import container_from
+from hullwatch.enrich.metadata import ContainerMetadata, docker_source
+from hullwatch.sources.engine import Inspection
 from tests import lab
 from tests.fake_engine import IMAGE, IMAGE_ID, inspected
 

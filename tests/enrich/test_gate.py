@@ -6,6 +6,7 @@ import pytest
 
 from hullwatch.counters import Counters
 from hullwatch.enrich import gate as gate_module
+from hullwatch.enrich.cgroup import CgroupContainer
 from hullwatch.enrich.container import HOST, Container, decode
 from hullwatch.enrich.gate import ContainerGate
 from hullwatch.events.event import Event
@@ -179,3 +180,42 @@ def test_containers_without_metadata_are_bounded_too(monkeypatch: pytest.MonkeyP
     assert len(gate.gate._known) == 4
     assert len(gate.gate._active) <= 4
     assert gate.gate._waiting == {}
+
+
+def test_a_container_whose_group_is_made_is_asked_for_once_before_it_acts(gate: Gate) -> None:
+    gate.gate.expect(ONE)
+    gate.gate.expect(ONE)
+    assert gate.requests == [ONE]
+    assert gate.admit(1, ONE) == []
+    assert gate.requests == [ONE]
+    assert told(gate.gate.learn(known(ONE), time=1)) == [("container", 0, "web"), ("openat", 1, "web")]
+    gate.gate.expect(ONE)
+    assert gate.requests == [ONE]
+
+
+def test_a_container_that_was_asked_for_too_early_is_asked_for_again_by_its_first_event(gate: Gate) -> None:
+    gate.gate.expect(ONE)
+    assert gate.gate.learn(missing(ONE), time=0) == []
+    assert gate.admit(1, ONE) == []
+    assert gate.requests == [ONE, ONE]
+    assert told(gate.gate.learn(known(ONE), time=1))[-1] == ("openat", 1, "web")
+
+
+def test_what_is_expected_is_bounded(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_module, "CONTAINERS_KEPT", 3)
+    for number in range(10):
+        full_id = f"{number:064x}"
+        gate.gate.expect(full_id)
+        gate.gate.named(CgroupContainer(full_id, "docker"))
+    assert (len(gate.gate._expected), len(gate.gate._named)) == (3, 3)
+
+
+def test_without_an_engine_the_name_of_the_group_tells_kind_and_pod(gate: Gate) -> None:
+    gate.gate.named(CgroupContainer(ONE, "containerd", "uid-of-pod"))
+    gate.admit(1, ONE)
+    (late,) = gate.gate.give_up(ONE, "too late")
+    assert (late.container.type, late.container.pod_uid) == ("containerd", "uid-of-pod")
+    gate.gate.named(CgroupContainer(TWO, "cri-o", "uid-of-pod"))
+    gate.admit(2, TWO)
+    (unknown,) = gate.gate.learn(missing(TWO), time=0)
+    assert (unknown.container.type, unknown.container.pod_uid) == ("cri-o", "uid-of-pod")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hullwatch.sources import docker_connection
-from hullwatch.sources.docker_connection import EngineError, engine_url, tls_settings
+from hullwatch.sources.docker_connection import engine_url, tls_settings
+from hullwatch.sources.engine_errors import EngineError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hullwatch.sources import docker_connection
-from hullwatch.sources.docker import DockerSource, Inspection
-from hullwatch.sources.docker_connection import EngineConnection, EngineError, SlowError
+from hullwatch.sources.docker import DockerSource
+from hullwatch.sources.docker_connection import EngineConnection
+from hullwatch.sources.engine_errors import EngineError, SlowError
 from tests.fake_engine import FakeEngine
 from tests.sources.watched import SOON, Watch
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hullwatch.sources.engine import Inspection
 
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64

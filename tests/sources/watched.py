@@ -7,11 +7,13 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from hullwatch.sources.docker import DockerSource, Inspection
+from hullwatch.sources.docker import DockerSource
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+
+    from hullwatch.sources.engine import Inspection
 
 
 SOON = 10  # seconds; far more than anything here takes on a busy machine

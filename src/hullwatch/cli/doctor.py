@@ -69,7 +69,7 @@ def _checks(config_file: str | None) -> Iterator[Check]:
         ("permissions", capabilities),
         ("sensor", lambda: sensor(settings.engine.sensor)),
         ("classifier", classifier),
-        ("engine", lambda: engines(settings.docker.host)),
+        ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
         ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
         ("instance", lambda: instance(state_directory(settings.directories.state))),
     ]

@@ -9,6 +9,9 @@ import msgspec
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.values import format_duration
 
+MOST_ENGINES = 16
+ENGINE_URL = r"^((unix|containerd|cri):///|(tcp|https?)://)."
+
 # A description on each value is what `hullwatch config show` and the schema say about it.
 Duration = Annotated[float, msgspec.Meta(gt=0, extra_json_schema={"format": "duration"})]
 
@@ -59,6 +62,22 @@ class DockerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, _help("URL of the engine's API; empty: DOCKER_HOST or the usual sockets.")] = ""
 
 
+class ContainersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The container engines beside Docker's."""
+
+    engines: Annotated[
+        tuple[Annotated[str, msgspec.Meta(pattern=ENGINE_URL, max_length=1024)], ...],
+        msgspec.Meta(max_length=MOST_ENGINES),
+        _help(
+            "More engines: containerd:///PATH, cri:///PATH (CRI-O and other runtimes of a kubelet), unix:///PATH "
+            "(what speaks Docker's API)."
+        ),
+    ] = ()
+    search: Annotated[
+        bool, _help("Look for the sockets of containerd, CRI-O, Podman and rootless engines at the usual places.")
+    ] = True
+
+
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The process that judges."""
 
@@ -106,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output: OutputSettings = OutputSettings()
     mask: MaskSettings = MaskSettings()
     docker: DockerSettings = DockerSettings()
+    containers: ContainersSettings = ContainersSettings()
     engine: EngineSettings = EngineSettings()
     sensor: SensorSettings = SensorSettings()
     hold: HoldSettings = HoldSettings()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hullwatch.enrich.cgroup import container_id
+from hullwatch.enrich.cgroup import find_container
 from hullwatch.enrich.container import HOST, Container, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from hullwatch.counters import Counters
+    from hullwatch.enrich.cgroup import CgroupContainer
     from hullwatch.enrich.process import Process
     from hullwatch.events.codec import Value
     from hullwatch.events.table import EventType
@@ -208,7 +209,7 @@ class Assembler:
         full_id = record.texts.container_id
         if record.result < 0 and kind.is_event:  # nothing has changed: the caller goes on with its own program
             return Started(header, self._known_process(pid, start), full_id, record.result)
-        self._remember_cgroup(hierarchy, cgroup_id, full_id)
+        self._remember_cgroup(hierarchy, cgroup_id, record.texts.container)
         program = record.program(uid, time if kind.is_event else 0)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
         return Started(header, process, full_id, record.result)
@@ -263,9 +264,12 @@ class Assembler:
             process = self.tree.find_or_add(pid, start)
         return process
 
-    def _remember_cgroup(self, hierarchy: int, cgroup_id: int, full_id: str) -> None:
+    def _remember_cgroup(self, hierarchy: int, cgroup_id: int, container: CgroupContainer | None) -> None:
+        full_id = container.id if container is not None else ""
         if self._cgroups.get((hierarchy, cgroup_id)) == full_id:
             return
+        if container is not None:
+            self.gate.named(container)
         self._contexts.forget_cgroup(hierarchy, cgroup_id)
         if len(self._cgroups) >= CGROUPS_KEPT:
             oldest = next(iter(self._cgroups))
@@ -278,8 +282,10 @@ class Assembler:
         return []
 
     def _cgroup_made(self, _time: int, values: dict[str, Any]) -> list[Event]:
-        full_id = container_id(values["path"]) or ""
-        self._remember_cgroup(values["hierarchy"], values["id"], full_id)
+        container = find_container(values["path"])
+        self._remember_cgroup(values["hierarchy"], values["id"], container)
+        if container is not None:
+            self.gate.expect(container.id)
         return []
 
     def _cgroup_removed(self, _time: int, values: dict[str, Any]) -> list[Event]:

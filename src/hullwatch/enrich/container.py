@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import bisect
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+
+if TYPE_CHECKING:
+    from hullwatch.enrich.cgroup import CgroupContainer
 
 SHORT_ID = 12  # digits of an id that engines and Falco print
 
@@ -61,6 +64,22 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     host_network: bool = False
     host_pid: bool = False
     host_ipc: bool = False
+    shared_pid: bool = False  # its process ids are those of another container, as in a pod that shares them
+    ip: str = ""
+    capabilities: tuple[str, ...] = ()  # the bounding set, as ``CAP_NET_ADMIN``
+    finished: int = 0  # ns since the epoch; 0 while it runs
+    exit_code: int | None = None  # absent while it runs
+    restart_count: int = 0
+    pod_name: str = ""
+    pod_namespace: str = ""
+    pod_uid: str = ""
+    pod_sandbox_id: str = ""  # 64 digits
+    pod_ip: str = ""
+    pod_labels: dict[str, str] = {}
+    owner_kind: str = ""  # of the workload that made the pod: ReplicaSet, DaemonSet, Job, ...
+    owner_name: str = ""
+    liveness_probe: tuple[str, ...] = ()  # argument vectors
+    readiness_probe: tuple[str, ...] = ()
     complete: bool = True
     reason: str = ""
 
@@ -69,8 +88,17 @@ HOST = Container(id="host", name="host")
 
 
 def unknown(full_id: str, reason: str) -> Container:
-    """Return what is known of a container from its cgroup's name alone."""
+    """Return what is known of a container from its id alone."""
     return Container(id=full_id[:SHORT_ID], full_id=full_id, complete=False, reason=reason)
+
+
+def with_cgroup(container: Container, named: CgroupContainer | None) -> Container:
+    """Return a container with what its cgroup's name says and nobody else said: the engine's kind, the pod's uid."""
+    if named is None or (container.type and (container.pod_uid or not named.pod_uid)):
+        return container
+    return msgspec.structs.replace(
+        container, type=container.type or named.kind, pod_uid=container.pod_uid or named.pod_uid
+    )
 
 
 # ---- the `container` record's json parameter
@@ -78,7 +106,10 @@ def unknown(full_id: str, reason: str) -> Container:
 MAXIMUM_ENCODED = 60_000  # bytes; a variable-size value of a record has at most 65,535
 
 # What a long record can do without, the first first.
-_SHORTENED = ("labels", "mounts", "ports", "healthcheck", "command", "entrypoint")
+_SHORTENED = (
+    *("pod_labels", "labels", "mounts", "ports", "readiness_probe", "liveness_probe", "healthcheck"),
+    *("command", "entrypoint", "capabilities"),
+)
 _LONGEST_TEXT = 512  # characters of each single text when even that does not suffice
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.enrich.container import HOST, Container, encode, unknown
+from hullwatch.enrich.container import HOST, Container, encode, unknown, with_cgroup
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hullwatch.counters import Counters
+    from hullwatch.enrich.cgroup import CgroupContainer
 
 CONTAINERS_KEPT = 8192  # containers that are remembered, running or not; an evicted one is asked for again
 
@@ -57,6 +58,23 @@ class ContainerGate:
         self._active: set[str] = set()  # they did something while too little was known to tell rules of them
         self._waiting: dict[str, _Waiting] = {}
         self._held = 0
+        self._named: OrderedDict[str, CgroupContainer] = OrderedDict()  # by what cgroups are called
+        self._expected: OrderedDict[str, None] = OrderedDict()  # asked for since their cgroup was made
+
+    def named(self, container: CgroupContainer) -> None:
+        """Take what a cgroup's name says of its container."""
+        self._named[container.id] = container
+        if len(self._named) > CONTAINERS_KEPT:
+            self._named.popitem(last=False)
+
+    def expect(self, full_id: str) -> None:
+        """Ask for a container whose cgroup was made: its first event, which comes soon, need not wait then."""
+        if full_id in self._known or full_id in self._waiting or full_id in self._expected:
+            return
+        self._expected[full_id] = None
+        if len(self._expected) > CONTAINERS_KEPT:
+            self._expected.popitem(last=False)
+        self._request(full_id)
 
     def admit(self, event: Event, full_id: str, boot_time: int) -> list[Event]:
         """Return the events that can be judged now: this one, none, or this one behind the container's own.
@@ -93,7 +111,8 @@ class ContainerGate:
         waiting = self._waiting.get(full_id)
         if waiting is None:
             waiting = self._waiting[full_id] = _Waiting(boot_time, [])
-            self._request(full_id)
+            if full_id not in self._expected:  # its answer is on the way else
+                self._request(full_id)
         event.held = True
         waiting.events.append(event)
         self._held += 1
@@ -110,6 +129,10 @@ class ContainerGate:
             time: ns since the epoch.
         """
         full_id = container.full_id
+        self._expected.pop(full_id, None)
+        if not container.complete and full_id not in self._known and full_id not in self._waiting:
+            return []  # it was asked for early, perhaps too early: its first event asks again
+        container = with_cgroup(container, self._named.get(full_id))
         before = self._known.pop(full_id, None)
         if before is None:
             self._counters.containers_seen += 1
@@ -128,7 +151,7 @@ class ContainerGate:
         """Judge a container's events without its metadata; it may still come for later ones."""
         if full_id not in self._waiting:
             return []
-        container = unknown(full_id, reason)
+        container = with_cgroup(unknown(full_id, reason), self._named.get(full_id))
         self._known[full_id] = container
         self._changed(full_id)
         self._forget_oldest()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from hullwatch.enrich.bounded import bounded
+
 MAXIMUM_NAME = 255  # characters of registry and path together
 MAXIMUM_REFERENCE = 1024  # characters; name, tag and the longest digest in use are shorter
 
@@ -22,6 +24,7 @@ _REFERENCE = re.compile(
     rf"(?:@(?P<digest>{_DIGEST}))?"
 )
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+_SHORT_OR_LONG_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 
 
 class ImageReference(NamedTuple):
@@ -49,3 +52,39 @@ def split(reference: str) -> ImageReference | None:
     if found is None or len(found["repository"]) > MAXIMUM_NAME:
         return None
     return ImageReference(found["repository"], found["tag"] or "", found["digest"] or "")
+
+
+class NamedImage(NamedTuple):
+    """How an image is called; ``name`` as it was asked for."""
+
+    name: str
+    repository: str
+    tag: str
+    digest: str
+
+
+def named(written: str, tags: list[str], digests: list[str]) -> NamedImage:
+    """Return how a container's image is called.
+
+    A container made from an image's id has no name for it: the image's own first one is taken.
+
+    Args:
+        written: what the container was asked to run.
+        tags: names of the image with tags.
+        digests: names of the image with digests.
+    """
+    if _SHORT_OR_LONG_ID.fullmatch(written):
+        names = tags + digests
+        written = names[0] if names else written
+    parts = split(written)
+    if parts is None:
+        return NamedImage(bounded(written), "", "", "")
+    tag = parts.tag or ("" if parts.digest else "latest")  # what an engine takes for a name without either
+    by_name = {_familiar(name): digest for name, _, digest in (entry.partition("@") for entry in digests)}
+    digest = parts.digest or by_name.get(_familiar(parts.repository), "")
+    return NamedImage(written, parts.repository, tag, bounded(digest))
+
+
+def _familiar(repository: str) -> str:
+    """Return a repository without what goes without saying: ``docker.io/library/``."""
+    return repository.removeprefix("docker.io/").removeprefix("library/")

@@ -137,7 +137,7 @@ class Process:
     asked again.
     """
 
-    __slots__ = ("alive", "ancestry", "children", "container_id", "depth", "key", "parent", "program", "vpid")
+    __slots__ = ("alive", "ancestry", "children", "container_id", "depth", "entry", "key", "parent", "program", "vpid")
 
     def __init__(self, key: ProcessKey, parent: Process | None, program: Program, container_id: str = "") -> None:
         """Enter a process below its parent."""
@@ -147,6 +147,7 @@ class Process:
         self.program = program
         self.container_id = container_id  # 64 digits; empty on the host
         self.vpid = key.pid
+        self.entry: Process | None = None  # by which it came into its container, once somebody has asked
         self.alive = True
         self.depth = 0
         self.ancestry = 0

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.enrich.cgroup import container_id
+from hullwatch.enrich.cgroup import find_container
 from hullwatch.enrich.process import Program
 from hullwatch.events.codec import BrokenStreamError, Value, decode
 from hullwatch.events.table import HEADER, LAYOUTS
@@ -18,6 +18,7 @@ from hullwatch.events.table import HEADER, LAYOUTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hullwatch.enrich.cgroup import CgroupContainer
     from hullwatch.events.table import EventType
 
 _LAYOUT = LAYOUTS["program"]
@@ -31,7 +32,7 @@ _LONGEST_KEPT = 2048  # bytes; so that hostile arguments cannot fill the memory
 
 
 class ProgramTexts(NamedTuple):
-    """What the variable part of a record says, but for the ancestors; ``container_id`` is empty on the host.
+    """What the variable part of a record says, but for the ancestors; ``container`` is None on the host.
 
     Texts that differ have different numbers.
     """
@@ -43,7 +44,12 @@ class ProgramTexts(NamedTuple):
     exepath: str
     filename: str
     cwd: str
-    container_id: str
+    container: CgroupContainer | None
+
+    @property
+    def container_id(self) -> str:
+        """The container's id; empty on the host."""
+        return self.container.id if self.container is not None else ""
 
 
 class ProgramRecords:
@@ -133,7 +139,7 @@ def _texts(number: int, values: Mapping[str, Value]) -> ProgramTexts:
         exepath=text("trusted_exepath"),
         filename=text("filename"),
         cwd=text("cwd"),
-        container_id=container_id(text("cgroup_v1")) or container_id(text("cgroup_v2")) or "",
+        container=find_container(text("cgroup_v1")) or find_container(text("cgroup_v2")),
     )
 
 

@@ -80,7 +80,8 @@ class ProcessTree:
         if process is None:
             process = self._add(ProcessKey(pid, start), None, program)
         process.program = program
-        process.container_id = record.texts.container_id
+        if process.container_id != record.texts.container_id:
+            process.container_id, process.entry = record.texts.container_id, None
         process.vpid = record.vpid
         if process.parent is None and pid > 1:
             self._adopt(process, record.ancestors)
@@ -138,7 +139,7 @@ class ProcessTree:
         child = self._add(key, above, program)
         if known is not None:
             self._changed(child)
-        child.container_id = container_id
+        child.container_id, child.entry = container_id, None
         child.vpid = values["vpid"]
         return child
 

@@ -203,4 +203,34 @@ def duration(event: Event) -> int | None:
 @field("container.ip")
 def ip(event: Event) -> str | None:
     """Address of the container; absent where the engine did not tell it."""
-    return getattr(event.container, "ip", "") or None
+    return event.container.ip or event.container.pod_ip or None
+
+
+@field("container.liveness_probe")
+def liveness_probe(event: Event) -> str | None:
+    """The container's liveness probe as a command line; absent without one."""
+    return " ".join(event.container.liveness_probe) or None
+
+
+@field("container.readiness_probe")
+def readiness_probe(event: Event) -> str | None:
+    """The container's readiness probe as a command line; absent without one."""
+    return " ".join(event.container.readiness_probe) or None
+
+
+@field("container.capabilities")
+def capabilities(event: Event) -> str | None:
+    """The capabilities that the container's processes may have at most, comma-separated; absent where not known."""
+    return ",".join(event.container.capabilities) or None
+
+
+@field("container.exit_code")
+def exit_code(event: Event) -> int | None:
+    """How the container ended; absent while it runs, and where its engine does not tell."""
+    return event.container.exit_code
+
+
+@field("container.restart_count")
+def restart_count(event: Event) -> int | None:
+    """How often the container was started again; absent while nothing is known of it."""
+    return event.container.restart_count if _known(event.container) else None

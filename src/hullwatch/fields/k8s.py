@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hullwatch.enrich.container import SHORT_ID
 from hullwatch.fields.field import field
 
 if TYPE_CHECKING:
@@ -16,16 +17,77 @@ LABEL_PREFIX = "io.kubernetes."
 @field("k8s.pod.name")
 def pod_name(event: Event) -> str | None:
     """Name of the pod; absent outside a pod."""
-    return event.container.labels.get(LABEL_PREFIX + "pod.name")
+    return event.container.pod_name or event.container.labels.get(LABEL_PREFIX + "pod.name")
 
 
 @field("k8s.ns.name")
 def namespace_name(event: Event) -> str | None:
     """Namespace of the pod; absent outside a pod."""
-    return event.container.labels.get(LABEL_PREFIX + "pod.namespace")
+    return event.container.pod_namespace or event.container.labels.get(LABEL_PREFIX + "pod.namespace")
 
 
 @field("k8s.pod.uid")
 def pod_uid(event: Event) -> str | None:
-    """Unique id of the pod; absent outside a pod."""
-    return event.container.labels.get(LABEL_PREFIX + "pod.uid")
+    """Unique id of the pod, known by its control group too; absent outside a pod."""
+    return event.container.pod_uid or event.container.labels.get(LABEL_PREFIX + "pod.uid")
+
+
+@field("k8s.pod.id")
+def pod_id(event: Event) -> str | None:
+    """The same as k8s.pod.uid, by its old name."""
+    return pod_uid(event)
+
+
+@field("k8s.pod.sandbox_id")
+def sandbox_id(event: Event) -> str | None:
+    """First 12 digits of the id of the pod's sandbox; absent outside a pod."""
+    return event.container.pod_sandbox_id[:SHORT_ID] or None
+
+
+@field("k8s.pod.full_sandbox_id")
+def full_sandbox_id(event: Event) -> str | None:
+    """The whole id of the pod's sandbox; absent outside a pod."""
+    return event.container.pod_sandbox_id or None
+
+
+@field("k8s.pod.label")
+def pod_label(event: Event, argument: str) -> str | None:
+    """A label of the pod; absent when it has none of that name."""
+    return event.container.pod_labels.get(argument)
+
+
+@field("k8s.pod.labels")
+def pod_labels(event: Event) -> str | None:
+    """All labels of the pod, comma-separated: key:value; absent without any."""
+    return ", ".join(f"{key}:{value}" for key, value in event.container.pod_labels.items()) or None
+
+
+@field("k8s.owner.kind")
+def owner_kind(event: Event) -> str | None:
+    """Kind of the workload that made the pod, such as Deployment or Job; absent where its labels do not tell."""
+    return event.container.owner_kind or None
+
+
+@field("k8s.owner.name")
+def owner_name(event: Event) -> str | None:
+    """Name of the workload that made the pod; absent where its labels do not tell."""
+    return event.container.owner_name or None
+
+
+@field("k8s.deployment.name")
+def deployment_name(event: Event) -> str | None:
+    """Name of the deployment that made the pod; absent for other pods."""
+    return event.container.owner_name if event.container.owner_kind == "Deployment" else None
+
+
+@field("k8s.rs.name")
+def replica_set_name(event: Event) -> str | None:
+    """Name of the replica set of a deployment's pod; absent for other pods."""
+    template = event.container.pod_labels.get("pod-template-hash")
+    return f"{event.container.owner_name}-{template}" if template and event.container.owner_name else None
+
+
+@field("k8s.pod.ip")
+def pod_ip(event: Event) -> str | None:
+    """Address of the pod; absent where it has none of its own."""
+    return event.container.pod_ip or None

@@ -8,6 +8,7 @@ from hullwatch.fields.field import field
 from hullwatch.fields.proc import ancestors
 
 if TYPE_CHECKING:
+    from hullwatch.enrich.container import Container
     from hullwatch.enrich.process import Process
     from hullwatch.events.event import Event
 
@@ -42,10 +43,68 @@ def is_container_init(event: Event) -> bool:
     return container.host_pid and not container.pid and came_from_outside(process)
 
 
+@field("proc.is_container_exec")
+def is_container_exec(event: Event) -> bool:
+    """Whether the process, or an ancestor, entered its container later (docker exec, kubectl exec), no probe of it."""
+    process, container = event.process, event.container
+    if process is None or container.id == "host":
+        return False
+    entry = _entry(process)
+    if _is_first(entry, container):
+        return False
+    program = event.program if entry is process and event.program is not None else entry.program
+    return not program.comm.startswith(RUNTIME_STAGE) and (program.exe, *program.args) not in _probes(container)
+
+
+def _entry(process: Process) -> Process:
+    """Return the process or ancestor that came from outside; it is remembered, for the way up may be long."""
+    below: list[Process] = []
+    current = process
+    while current.entry is None:
+        below.append(current)
+        if current.parent is None or came_from_outside(current):
+            current.entry = current
+            break
+        current = current.parent
+    for one in below:
+        one.entry = current.entry
+    return current.entry or process
+
+
+def _is_first(entry: Process, container: Container) -> bool:
+    """Tell whether a process that came from outside is the container's first; where that is not known, it is taken so.
+
+    Without process ids of its own a container's first process is known by its number alone, which the engine tells.
+    """
+    if entry.vpid == 1 or container.pid:
+        return entry.vpid == 1 or container.pid == entry.pid
+    return container.host_pid or container.shared_pid or entry.vpid == entry.pid
+
+
+def _probes(container: Container) -> tuple[tuple[str, ...], ...]:
+    named = (container.healthcheck, container.liveness_probe, container.readiness_probe)
+    return tuple(probe for probe in named if probe)
+
+
 @field("proc.is_container_healthcheck")
 def is_container_healthcheck(event: Event) -> bool:
     """Whether the process, or an ancestor in the container, is the container's health check."""
-    probe = event.container.healthcheck
+    return _belongs_to(event, event.container.healthcheck)
+
+
+@field("proc.is_container_liveness_probe")
+def is_container_liveness_probe(event: Event) -> bool:
+    """Whether the process, or an ancestor in the container, is the container's liveness probe."""
+    return _belongs_to(event, event.container.liveness_probe)
+
+
+@field("proc.is_container_readiness_probe")
+def is_container_readiness_probe(event: Event) -> bool:
+    """Whether the process, or an ancestor in the container, is the container's readiness probe."""
+    return _belongs_to(event, event.container.readiness_probe)
+
+
+def _belongs_to(event: Event, probe: tuple[str, ...]) -> bool:
     if not probe or event.process is None or event.program is None:
         return False
     if _is_probe(event.process, (event.program.exe, *event.program.args), probe):

@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from hullwatch.sources.engine_errors import EngineError, NotKnownError, SlowError, UnreachableError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
@@ -33,22 +35,6 @@ NEWEST_VERSION = (1, 51)  # of the API; an engine that is newer is asked in this
 
 DOCKER_SOCKET = "/var/run/docker.sock"
 PODMAN_SOCKET = "/run/podman/podman.sock"
-
-
-class EngineError(Exception):
-    """An engine did not answer as it should; the message is a sentence."""
-
-
-class UnreachableError(EngineError):
-    """Nobody answers, or the connection ended."""
-
-
-class SlowError(EngineError):
-    """The answer did not come in time."""
-
-
-class NotKnownError(EngineError):
-    """The engine does not know what it was asked for (404)."""
 
 
 def engine_url(environment: Mapping[str, str]) -> str:

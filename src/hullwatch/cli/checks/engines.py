@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,38 +12,64 @@ from hullwatch.cli.checks.check import Check
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hullwatch.config.settings import ContainersSettings
+    from hullwatch.sources.engine_search import EngineAddress
+
 _LONGEST = 100  # characters of a name or version that an engine tells
 
 
-def engines(configured: str = "", environment: Mapping[str, str] | None = None) -> list[Check]:
-    """Check the engine that would be watched, and tell of another one beside it.
+def engines(
+    configured: str = "",
+    environment: Mapping[str, str] | None = None,
+    containers: ContainersSettings | None = None,
+) -> list[Check]:
+    """Check every engine that would be watched.
 
     Args:
         configured: the setting ``docker.host``.
         environment: of the process when None; ``DOCKER_HOST`` and its certificates.
+        containers: the settings of that name; the defaults when None.
     """
     from hullwatch.alerts.mask import Masker
-    from hullwatch.sources.docker_connection import PODMAN_SOCKET, engine_url
+    from hullwatch.config.settings import ContainersSettings
+    from hullwatch.sources.docker_connection import engine_url
+    from hullwatch.sources.engine_search import EngineAddress, find_engines
 
     values = os.environ if environment is None else environment
-    url = configured or engine_url(values)
-    engine = _engine(url, values)
-    # A URL, and an error that tells it, may have a password.
-    found = [msgspec.structs.replace(engine, sentence=Masker().text(engine.sentence))]
-    if PODMAN_SOCKET not in url and Path(PODMAN_SOCKET).exists():
-        found.append(
-            Check(
-                "engine",
-                "warn",
-                f"Podman's socket {PODMAN_SOCKET} is there as well, but one engine is watched.",
-                f"DOCKER_HOST=unix://{PODMAN_SOCKET} hullwatch run",
-            )
-        )
-    return found
+    named = containers or ContainersSettings()
+    addresses = find_engines(configured, named.engines, values, search=named.search) or [
+        EngineAddress(engine_url(values))
+    ]
+    mask = Masker().text  # a URL, and an error that tells it, may have a password
+    checks = (
+        _runtime(one) if one.scheme in {"containerd", "cri"} else _engine(one.url, values)
+        for one in sorted(addresses, key=lambda one: one.scheme in {"containerd", "cri"})
+    )
+    return [msgspec.structs.replace(check, sentence=mask(check.sentence)) for check in checks]
+
+
+def _runtime(address: EngineAddress) -> Check:
+    """Check one that speaks gRPC."""
+    from functools import partial
+
+    from hullwatch.channel import connect_unix
+    from hullwatch.sources.cri import CriClient
+    from hullwatch.sources.engine_errors import EngineError
+
+    client = CriClient(partial(connect_unix, address.socket))
+    try:
+        version = client.open()
+    except EngineError as error:
+        sentence = f"{address.url} does not answer as a kubelet asks: {str(error).rstrip('.')}. Pods are not named."
+        return Check("engine", "warn", sentence, "systemctl start containerd   # or: systemctl start crio")
+    finally:
+        client.close()
+    return Check("engine", "ok", f"{version.kind} {version.version[:_LONGEST]} answers at {address.url}.")
 
 
 def _engine(url: str, environment: Mapping[str, str]) -> Check:
-    from hullwatch.sources.docker_connection import EngineConnection, EngineError, tls_settings
+    from hullwatch.sources.docker_connection import EngineConnection, tls_settings
+    from hullwatch.sources.engine_errors import EngineError
 
     try:
         connection = EngineConnection(url, tls=tls_settings(environment))

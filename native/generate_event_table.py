@@ -10,7 +10,10 @@ import ast
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 C_TYPES = {
     (8, True): "__s64",
@@ -24,7 +27,7 @@ HEADER_TYPES = {"u64": "__u64", "u32": "__u32", "u16": "__u16"}
 
 PREAMBLE = """\
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Generated from src/hullwatch/events/table.toml by native/generate_event_table.py: change the table, not this. */
+/* Generated from src/hullwatch/events/tables by native/generate_event_table.py: change the table, not this. */
 #pragma once
 """
 
@@ -96,14 +99,26 @@ def rows(table: dict[str, Any]) -> list[str]:
     return lines
 
 
-def header_fields(table_file: Path) -> tuple[tuple[str, str], ...]:
+def header_fields(tables: Path) -> tuple[tuple[str, str], ...]:
     """Return the fields of the record header from ``table.py``, which stands beside the table.
 
     They are read from its source so that nothing has to be installed to build.
     """
-    source = table_file.with_name("table.py").read_text(encoding="utf-8")
+    source = tables.with_name("table.py").read_text(encoding="utf-8")
     start = source.index("HEADER_FIELDS = (") + len("HEADER_FIELDS = ")
     return ast.literal_eval(source[start : source.index("\n)\n", start) + 2])
+
+
+def merge(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return one table of several, as ``merge`` in ``table.py``."""
+    merged: dict[str, Any] = {"flags": {}, "layouts": [], "events": [], "types": {}}
+    for table in tables:
+        merged["version"] = table.get("version", merged.get("version"))
+        for part in ("types", "flags"):
+            merged[part].update(table.get(part, {}))
+        for part in ("layouts", "events"):
+            merged[part] += table.get(part, [])
+    return merged
 
 
 def main(arguments: list[str]) -> int:
@@ -111,9 +126,9 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         print(__doc__, file=sys.stderr)
         return 2
-    table_file, target = map(Path, arguments)
-    table = tomllib.loads(table_file.read_text(encoding="utf-8"))
-    lines = constants(table) + structures(table, header_fields(table_file)) + rows(table)
+    tables, target = map(Path, arguments)
+    table = merge(tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted(tables.glob("*.toml")))
+    lines = constants(table) + structures(table, header_fields(tables)) + rows(table)
     target.write_text(PREAMBLE + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
-from hullwatch.events.table import EVENTS, FLAGS, HEADER_FIELDS, TABLE_FILE, TYPES, VERSION, EventType
+from hullwatch.events.table import EVENTS, FLAGS, HEADER_FIELDS, TABLES, TYPES, VERSION, EventType, merge
 
 INTRODUCTION = f"""\
 # Events
@@ -54,14 +54,11 @@ CATEGORIES = {
     "user": "Users and groups",
     "signal": "Signals",
     "memory": "Memory",
-    "ipc": "Between processes",
-    "other": "The kernel",
-    "io-other": "io_uring",
     "file": "Files",
-    "io-other": "Descriptors",
-    "other": "Device nodes and other calls",
+    "io-other": "Descriptors and io_uring",
     "net": "Network",
     "ipc": "Between processes",
+    "other": "The kernel, device nodes and other calls",
     "container": "Containers",
     "internal": "State, which no rule sees",
     "control": "Orders from the engine to the sensor",
@@ -126,7 +123,7 @@ def section(rows: list[EventType]) -> str:
 def page() -> str:
     """Return the whole page."""
     by_number = {event.number: event for event in EVENTS}
-    raw = tomllib.loads(TABLE_FILE.read_text(encoding="utf-8"))
+    raw = merge(tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted(TABLES.glob("*.toml")))
     groups = [[by_number[number] for number in row["numbers"].values()] for row in raw["events"]]
     parts = [INTRODUCTION + header(), types()]
     for category in dict.fromkeys(rows[0].category for rows in groups):

@@ -193,7 +193,8 @@ void programs_set_interest(struct programs *programs, const __u16 *types, size_t
 	for (size_t i = 0; i < HANDLER_COUNT; i++)
 		switch_handler(programs, table, &handlers[i], is_call_wanted(&interest, handlers[i].syscall));
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
-		switch_handler(programs, enter_table, &enter_handlers[i], is_wanted(&interest, enter_handlers[i].event));
+		switch_handler(programs, enter_table, &enter_handlers[i],
+			       is_wanted(&interest, enter_handlers[i].event));
 	switch_hook(programs, &programs->enter, ENTER_HOOK, is_enter_wanted(&interest));
 	programs->settings.io_uring_openat = is_wanted(&interest, EVENT_OPENAT);
 	programs->settings.io_uring_openat2 = is_wanted(&interest, EVENT_OPENAT2);

@@ -190,7 +190,8 @@ struct programs *programs_load(const struct options *options, struct queue *queu
 	if (!programs->skeleton || !programs->counters)
 		fail("the kernel programs can not be opened: %s", strerror(errno));
 	prepare(programs, programs->skeleton->obj);
-	bpf_object__for_each_program(program, programs->skeleton->obj) if (interest_is_on_demand(bpf_program__name(program)))
+	bpf_object__for_each_program(program,
+				     programs->skeleton->obj) if (interest_is_on_demand(bpf_program__name(program)))
 		bpf_program__set_autoload(program, false);
 	error = sensor_programs__load(programs->skeleton);
 	if (error)

@@ -29,12 +29,12 @@ struct remembering {
 };
 
 struct programs {
-	struct sensor_programs *skeleton; /* with the programs that are always loaded, and all tables */
+	struct sensor_programs *skeleton;	  /* with the programs that are always loaded, and all tables */
 	struct bpf_object *handlers[LOADS_LIMIT]; /* the same again, with programs that were needed later */
 	int loads;
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
-	struct bpf_link *enter; /* the hook on the beginning of system calls; NULL while nothing needs it */
+	struct bpf_link *enter;		 /* the hook on the beginning of system calls; NULL while nothing needs it */
 	struct bpf_link *io_uring_opens; /* NULL while nobody asks for them */
 	struct settings settings;
 	int cpus;

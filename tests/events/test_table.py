@@ -250,7 +250,7 @@ def test_what_carries_state_is_sent_by_the_sensor() -> None:
 def header(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The generated header, from the build's own generator."""
     target = tmp_path_factory.mktemp("generated") / "event_table.h"
-    subprocess.run([sys.executable, "-I", GENERATOR, table.TABLE_FILE, target], check=True)
+    subprocess.run([sys.executable, "-I", GENERATOR, table.TABLES, target], check=True)
     return target
 
 

@@ -39,7 +39,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes], s
     """Run the sensor's driver: takes the part's name and its input."""
     folder = tmp_path_factory.mktemp("native")
     generator = ROOT / "native" / "generate_event_table.py"
-    subprocess.run([sys.executable, "-I", generator, table.TABLE_FILE, folder / "event_table.h"], check=True)
+    subprocess.run([sys.executable, "-I", generator, table.TABLES, folder / "event_table.h"], check=True)
     program = folder / "driver"
     compile_driver(program, "driver.c", ["sensor/merge.c", "sensor/stream.c"], [folder, ROOT / "native/sensor"])
 

@@ -1,4 +1,4 @@
-"""The event table as typed objects, read from ``table.toml``.
+"""The event table as typed objects, read from ``tables``.
 
 One table serves the BPF programs (through ``native/generate_event_table.py``), the decoder and the
 reference page, so a record means the same everywhere.
@@ -9,11 +9,14 @@ from __future__ import annotations
 import struct
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-TABLE_FILE = Path(__file__).with_name("table.toml")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TABLES = Path(__file__).with_name("tables")
 
 # The header of every record: length of the whole record in bytes (a multiple of 8), event number,
 # record flags, time (ns since boot), start of the process (ns since boot), cgroup id, cgroup
@@ -118,8 +121,20 @@ def _layout(row: dict[str, Any], types: dict[str, ParameterType]) -> Layout:
     )
 
 
+def merge(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return one table of several, each with some of its parts."""
+    merged: dict[str, Any] = {"types": {}, "flags": {}, "layouts": [], "events": []}
+    for table in tables:
+        merged["version"] = table.get("version", merged.get("version"))
+        for part in ("types", "flags"):
+            merged[part] |= table.get(part, {})
+        for part in ("layouts", "events"):
+            merged[part] += table.get(part, [])
+    return merged
+
+
 def _load() -> tuple[dict[str, ParameterType], dict[str, dict[str, int]], dict[str, Layout], list[EventType], int]:
-    raw = tomllib.loads(TABLE_FILE.read_text(encoding="utf-8"))
+    raw = merge(tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted(TABLES.glob("*.toml")))
     types = {name: msgspec.convert(row, ParameterType) for name, row in raw["types"].items()}
     layouts = {row["name"]: _layout(row, types) for row in raw["layouts"]}
     events: list[EventType] = []

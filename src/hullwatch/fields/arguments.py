@@ -35,6 +35,7 @@ _DIRECTORIES = frozenset({"dirfd", "olddirfd", "newdirfd", "olddir", "newdir", "
 _FILE_TYPE = 0o170000
 _SIGNALS = {int(one): one.name for one in signal.Signals}
 _REMEMBERED_FLAGS = 4096  # numbers; programs open their files in few ways
+_FORMATS = {"mode": "octal", "inode_mode": "octal", "dev": "hex"}  # by name, where the table gives none
 _OPEN_ACCESS = 3  # O_RDONLY | O_WRONLY, which together are O_RDWR
 
 
@@ -58,6 +59,10 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
         return ArgumentText(_bytes_text(value, parameter) or EMPTY)
     if parameter.type == "FD":
         return _descriptor(event, value, parameter)
+    return _number_text(value, parameter)
+
+
+def _number_text(value: int, parameter: Parameter) -> ArgumentText:
     if value < 0 and (parameter.type == "ERRNO" or parameter.name == "res"):
         return ArgumentText(errno.errorcode.get(-value, str(value)), str(value))
     if parameter.type == "MODE":
@@ -69,13 +74,10 @@ def argument_text(event: Event, parameter: Parameter) -> ArgumentText:
         return ArgumentText("|".join(names) or str(value), str(value))
     if parameter.flags:
         return _flags(value, parameter.flags)
-    if parameter.format:
-        return ArgumentText(f"{value:X}" if parameter.format == "hex" else str(value))
-    if parameter.name in {"mode", "inode_mode"}:
+    form = parameter.format or _FORMATS.get(parameter.name, "")
+    if form == "octal":
         return ArgumentText(f"0{value:o}" if value else "0")
-    if parameter.name == "dev":
-        return ArgumentText(f"{value:X}")
-    return ArgumentText(str(value))
+    return ArgumentText(f"{value:X}" if form == "hex" else str(value))
 
 
 def _bytes_text(value: bytes, parameter: Parameter) -> str:

@@ -137,16 +137,14 @@ def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool)
     if field.function is None:
         return NOTHING
     name = field.name
-    if field.group in _PROCESS_GROUPS:
+    if field.group in _PROCESS_GROUPS or name in _PROCESS_FIELDS:
         return None if name in _TIMED else _OF_PROCESS
-    if name in _PROCESS_FIELDS:
-        return _OF_PROCESS
     if field.group == "fd":
         return _of_descriptor(name, kind.layout, failed=failed)
-    if name in _OF_TYPE:
+    if name in _OF_TYPE or (name in _OF_DNS and kind.layout.name != "dns"):
         return NOTHING
     if name in _OF_DNS:
-        return frozenset({"data", "l4proto"}) if kind.layout.name == "dns" else NOTHING
+        return frozenset({"data", "l4proto"})
     if name in {"evt.res", "evt.rawres"}:
         return _of_result(name, kind.layout, failed=failed)
     if name in _OF_OPEN:
@@ -156,8 +154,6 @@ def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool)
     if name in {"evt.arg", "evt.rawarg"}:
         return _of_argument(argument or "", kind.layout, raw=name == "evt.rawarg")
     return None
-
-
 
 
 def is_of_ancestry(field: Field) -> bool:

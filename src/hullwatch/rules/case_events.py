@@ -6,7 +6,7 @@ import errno
 import signal
 import stat
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -15,7 +15,7 @@ from hullwatch.enrich.container import HOST, Container
 from hullwatch.enrich.process import Process, ProcessKey, Program
 from hullwatch.errors import UsageError
 from hullwatch.events.event import Event
-from hullwatch.events.table import BY_NAME, FLAGS, EventType, Parameter
+from hullwatch.events.table import BY_NAME, FLAGS, TYPES, EventType, Parameter
 from hullwatch.fields.address import write_address, write_tuple, write_unix_address, write_unix_tuple
 from hullwatch.fields.dns_message import write_message
 from hullwatch.rules.document import Mapping, Scalar, Sequence
@@ -257,6 +257,13 @@ def _default(parameter: Parameter) -> Any:
 
 def _parameter(node: Node, parameter: Parameter) -> Any:
     value = plain(node)
+    if TYPES[parameter.type].size == 0:
+        return _content(node, value, parameter)
+    return _number(node, value, parameter)
+
+
+def _content(node: Node, value: Any, parameter: Parameter) -> str | bytes:
+    """Return a value of variable size."""
     if parameter.type == "SOCKTUPLE":
         return _tuple(node, str(value))
     if parameter.type == "SOCKADDR":
@@ -265,9 +272,11 @@ def _parameter(node: Node, parameter: Parameter) -> Any:
         return _dns_message(node, str(value))
     if parameter.type in {"CHARBUF", "FSPATH"}:
         return node.text if isinstance(node, Scalar) else str(value)
-    if parameter.type == "BYTEBUF":
-        words = value if isinstance(value, list) else str(value).split()  # pyright: ignore[reportUnknownVariableType] - a YAML list
-        return b"".join(str(word).encode() + b"\0" for word in words)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - a YAML list
+    words = cast("list[Any]", value) if isinstance(value, list) else str(value).split()
+    return b"".join(str(word).encode() + b"\0" for word in words)
+
+
+def _number(node: Node, value: Any, parameter: Parameter) -> int:
     if parameter.type == "MODE" and isinstance(node, Scalar) and node.text.isdecimal():
         return _octal(node)
     if parameter.type == "SIGTYPE" and isinstance(value, str) and value in signal.Signals.__members__:

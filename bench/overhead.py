@@ -20,7 +20,8 @@ LOADS = ("open_close", "fork_exec")
 @benchmark(
     Value("overhead.open_close", "ratio", "time of an open+close loop with Hullwatch to without"),
     Value("overhead.open_close.cpu", "ratio", "the same of its CPU time: what is added to the calls themselves"),
-    Value("overhead.open_close.added", "ns/pair", "CPU time that Hullwatch adds to an open+close"),
+    Value("overhead.open_close.pushdown_ns", "ns/pair", "CPU time that Hullwatch adds to an open+close"),
+    Value("overhead.open_close.all_ns", "ns/pair", "the same with pushdown off: each open is sent and judged"),
     Value("overhead.open_close.without", "ns/pair", "an open+close without Hullwatch, by the clock"),
     Value("overhead.fork_exec", "ratio", "time of a fork+exec+wait loop with Hullwatch to without"),
     Value("overhead.fork_exec.cpu", "ratio", "the same of its CPU time"),
@@ -44,21 +45,25 @@ def overhead(run: Run) -> Iterator[Sample]:
         def without() -> dict[str, Work]:
             return {name: programs.run(name, cpu, seconds) for name in LOADS}
 
-        def with_hullwatch() -> dict[str, Work]:
-            with watched():
+        def with_hullwatch(*arguments: str) -> dict[str, Work]:
+            with watched(*arguments):
                 time.sleep(SETTLE)  # starting is not what is measured
                 return without()
 
         with_first = False
         while True:
             if with_first:
-                after, before = with_hullwatch(), without()
+                everything, after, before = with_hullwatch("--no-pushdown"), with_hullwatch(), without()
             else:
-                before, after = without(), with_hullwatch()
+                before, after, everything = without(), with_hullwatch(), with_hullwatch("--no-pushdown")
             with_first = not with_first
             sample: Sample = {}
             for name in LOADS:
                 sample |= _compare(name, before[name], after[name])
+            opens, fork_exec = "open_close", "fork_exec"
+            sample["overhead.open_close.pushdown_ns"] = after[opens].cpu_each - before[opens].cpu_each
+            sample["overhead.open_close.all_ns"] = everything[opens].cpu_each - before[opens].cpu_each
+            sample["overhead.fork_exec.added"] = after[fork_exec].cpu_each - before[fork_exec].cpu_each
             yield sample
 
 
@@ -66,6 +71,5 @@ def _compare(name: str, before: Work, after: Work) -> Sample:
     return {
         f"overhead.{name}": after.each / before.each,
         f"overhead.{name}.cpu": after.cpu_each / before.cpu_each,
-        f"overhead.{name}.added": after.cpu_each - before.cpu_each,
         f"overhead.{name}.without": before.each,
     }

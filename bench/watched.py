@@ -88,8 +88,8 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched() -> Generator[Watched]:
-    """Start ``hullwatch run`` and wait until it watches; it is ended when the block is left.
+def watched(*arguments: str) -> Generator[Watched]:
+    """Start ``hullwatch run`` with some arguments and wait until it watches; it is ended when the block is left.
 
     Its state lies in a directory of its own, so that a real installation's is not touched; the lock is
     the usual one: where Hullwatch runs already, nothing can be measured.
@@ -101,7 +101,7 @@ def watched() -> Generator[Watched]:
     directory.chmod(0o711)  # the engine's user has to get through
     state = directory / "state"
     environment = {**os.environ, "HULLWATCH_DIRECTORIES_STATE": str(state)}
-    command = [sys.executable, "-m", "hullwatch", "run", "--output", "json"]
+    command = [sys.executable, "-m", "hullwatch", "run", "--output", "json", *arguments]
     begin = time.monotonic()
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

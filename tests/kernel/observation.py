@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -153,6 +154,16 @@ class Sensor:
         """Change what is sent, in force when this returns."""
         self._source.set_interest(names)
         self.list_processes()  # orders are obeyed one after the other
+
+    def rule_out(self, *fingerprints: int) -> None:
+        """Have calls with these fingerprints left out, in force when this returns."""
+        self._source.rule_out(struct.pack(f"<{len(fingerprints)}Q", *fingerprints))
+        self.list_processes()
+
+    def forget_ruled_out(self) -> None:
+        """Begin to remember, with nothing ruled out; in force when this returns."""
+        self._source.forget_ruled_out()
+        self.list_processes()
 
     def list_processes(self) -> Records:
         """Return all processes as a new snapshot has them."""

@@ -34,6 +34,13 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     show_all: Annotated[
         bool | None, typer.Option("--all", help="On a terminal, show every repeat instead of a count.")
     ] = None,
+    pushdown: Annotated[
+        bool | None,
+        typer.Option("--pushdown/--no-pushdown", help="Leave out in the kernel what no rule can match (default: yes)."),
+    ] = None,
+    show_pushdown: Annotated[
+        bool | None, typer.Option("--show-pushdown", help="Print what the kernel would send and leave out, and end.")
+    ] = None,
     config: ConfigFlag = None,
     context: typer.Context = NO_FLAGS,
 ) -> int:
@@ -45,6 +52,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       sudo hullwatch run -r my_rules.yaml -o json | jq .output
       sudo hullwatch run --duration 10m --fail-on warning
       sudo hullwatch run --disable-tag network --enable-rule "System program*"
+      hullwatch run --show-pushdown -r my_rules.yaml
 
     A rules file that changes is loaded again, without a pause; one that is wrong then leaves the rules
     as they are, with an alert. SIGHUP does the same at once.
@@ -65,7 +73,12 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         labels=parse_labels(label) if label else None,
         duration=duration,
         fail_on=fail_on,
+        pushdown=pushdown,
     )
+    if show_pushdown:
+        from hullwatch.cli.pushdown_report import show_pushdown as report
+
+        return report(settings, as_json=settings.output.format == "json")
     from hullwatch.supervisor import run as supervise
 
     try:

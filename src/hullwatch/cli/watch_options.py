@@ -65,6 +65,7 @@ _FLAGS = {
     "show_all": ("output.all", "--all"),
     "duration": ("run.duration", "--duration"),
     "labels": ("output.labels", "--label"),
+    "pushdown": ("sensor.pushdown", "--pushdown"),
 }
 
 

@@ -100,8 +100,12 @@ def is_told(kind: Kind) -> bool:
 
     A condition that looks at anything else, as the number of the descriptor, could hold for the next such call.
     """
-    used = {*kind.scalar_names, *(string.name for string in kind.strings)}
-    return kind.failed is False and used <= _FINGERPRINTED
+    return kind.failed is False and not untold(kind)
+
+
+def untold(kind: Kind) -> set[str]:
+    """Return what conditions of a kind look at, though it is in no fingerprint."""
+    return {*kind.scalar_names, *(string.name for string in kind.strings)} - _FINGERPRINTED
 
 
 def result_offset(layout: Layout) -> int:

@@ -1,0 +1,120 @@
+"""What is said of the events that the sensor sends, and of the calls that the kernel leaves out."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from hullwatch.counters import Counters
+from hullwatch.detect import recipe
+from hullwatch.detect.plan import Plan
+from hullwatch.detect.pushdown import SentEvent, sent_events
+from hullwatch.detect.stream import Stream
+from hullwatch.events.codec import encode
+from tests.rules.conftest import load_text
+
+HEADER = {"pid": 5, "process_start": 50}
+STARTED = encode("execve", HEADER, comm="x", argv=b"x\0")
+
+
+def rule(condition: str) -> str:
+    return f"- {{rule: r, desc: d, condition: {condition!r}, output: x, priority: NOTICE, warn_evttypes: false}}"
+
+
+def said(condition: str) -> dict[str, SentEvent]:
+    rules = load_text(rule(condition))
+    return {one.name: one for one in sent_events(rules, Plan(rules))}
+
+
+def opened(fingerprint: int, path: str = "/quiet", **values: int) -> bytes:
+    return encode("openat", HEADER, fd=3, name=path, fingerprint=fingerprint, **values)
+
+
+def told(stream: Stream, *records: bytes) -> tuple[bool, list[int]]:
+    for _ in stream.feed(b"".join(records)):
+        pass
+    voided, fingerprints = stream.take_ruled_out()
+    return voided, list(struct.unpack(f"<{len(fingerprints) // 8}Q", fingerprints))
+
+
+@pytest.fixture
+def stream() -> Stream:
+    made = Stream(load_text(rule("evt.type = openat and fd.name = /etc/shadow")), Counters(), lambda _: None, 20)
+    told(made, STARTED, opened(0), opened(0), opened(0, "/etc/shadow"))
+    return made
+
+
+def test_what_was_ruled_out_by_its_values_is_told_once_by_its_fingerprint(stream: Stream) -> None:
+    assert told(stream, opened(11), opened(12), opened(11), opened(11)) == (False, [11, 12])
+    assert told(stream, opened(11)) == (False, [])
+
+
+def test_calls_that_match_or_have_no_fingerprint_are_never_told(stream: Stream) -> None:
+    assert told(stream, opened(0), opened(21, "/etc/shadow"), opened(22, "/etc/shadow")) == (False, [])
+
+
+def test_more_than_fit_between_two_looks_are_left_for_later(stream: Stream) -> None:
+    numbers = list(range(1, 6001))
+    assert told(stream, *[opened(number) for number in numbers]) == (False, numbers[:4096])
+    assert told(stream, *[opened(number) for number in numbers]) == (False, numbers[4096:])
+
+
+@pytest.mark.parametrize(
+    ("record", "voids"),
+    [
+        (STARTED, False),
+        (encode("procexit", HEADER), False),
+        (encode("clone", HEADER, res=6, child_start=60, vpid=6, comm="x"), False),
+        (encode("chdir", HEADER, path="/tmp"), False),
+        (encode("setsid", HEADER, res=5), False),
+        (encode("process", HEADER, comm="x"), True),
+        (encode("cgroup_mkdir", HEADER, hierarchy=0, id=77, path=f"/docker/{'a' * 64}"), True),
+        (encode("sensor_lost", HEADER, reason="x"), True),
+    ],
+    ids=["exec", "exit", "fork", "chdir", "setsid", "listed process", "control group", "sensor lost"],
+)
+def test_only_what_is_in_no_fingerprint_makes_them_all_void(stream: Stream, record: bytes, *, voids: bool) -> None:
+    told(stream, opened(1))
+    assert told(stream, record)[0] is voids
+    assert told(stream, opened(0))[0] is False
+
+
+def test_other_rules_make_all_void(stream: Stream) -> None:
+    stream.replace(load_text(rule("evt.type = openat and fd.name = /etc/passwd")))
+    assert told(stream)[0] is True
+
+
+def test_a_rule_that_asks_for_the_descriptor_too_does_not_keep_other_calls_coming() -> None:
+    condition = "evt.type = openat and fd.name = /etc/shadow and fd.num = 7"
+    made = Stream(load_text(rule(condition)), Counters(), lambda _: None, 20)
+    assert [told(made, STARTED, opened(9), opened(9)) for _ in range(2)][-1] == (False, [])
+    assert told(made, opened(8, "/etc/shadow"), opened(8, "/etc/shadow")) == (False, [])
+
+
+def test_calls_that_are_judged_by_what_is_in_no_fingerprint_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "_FINGERPRINTED", frozenset({"name"}))
+    condition = "evt.type = openat and fd.name = /etc/shadow and evt.is_open_write = true"
+    made = Stream(load_text(rule(condition)), Counters(), lambda _: None, 20)
+    assert [told(made, STARTED, opened(9), opened(9))[1] for _ in range(3)] == [[], [], []]
+    one = said(condition)["openat"]
+    assert (one.sent, one.remembered) == (True, False)
+    assert one.why == "Rules ask for what is in no fingerprint: flags."
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "remembered", "why"),
+    [
+        ("openat", True, True, "Calls that no rule can match are left out once that is known; failed ones are sent."),
+        ("connect", False, False, "No rule looks at it."),
+        ("execve", True, False, "Always: it carries state; but for failed calls, which no rule looks at."),
+        ("procexit", True, False, "Always: it carries state."),
+        ("chdir", True, False, "It changes what rules ask of processes."),
+        ("chmod", True, False, "Such calls have no fingerprint."),
+    ],
+)
+def test_every_event_has_its_reason(name: str, why: str, *, sent: bool, remembered: bool) -> None:
+    one = said("evt.type in (openat, chmod) and (fd.name = /etc/shadow or evt.arg.filename = /x) and proc.cwd = /x")[
+        name
+    ]
+    assert (one.sent, one.remembered, one.why) == (sent, remembered, why)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from hullwatch.config import Settings
 
 _SHOWN_RULES = 3
-_HEADINGS = ("EVENT", "SENT", "RULED OUT", "RULES", "WHY")
+_HEADINGS = ("EVENT", "RULED OUT", "RULES", "WHY")
 
 
 def show_pushdown(settings: Settings, *, as_json: bool) -> int:
@@ -29,22 +29,21 @@ def show_pushdown(settings: Settings, *, as_json: bool) -> int:
     rules = RuleBook(rules_files(settings.rules.files), settings.rules.selection, from_event).rule_set
     say_remarks(rules.selection.remarks)
     events = sent_events(rules, Plan(rules))
-    pushdown = settings.sensor.pushdown
+    if not settings.sensor.pushdown:
+        off = "Pushdown is off: every call is sent."
+        events = [one._replace(remembered=False, why=off) if one.remembered else one for one in events]
     if as_json:
         for one in events:
-            write_json({**one._asdict(), "remembered": one.remembered and pushdown})
+            write_json(one._asdict())
         return 0
     rows: list[tuple[str, ...]] = [_HEADINGS]
     for one in events:
         if one.sent:
             more = len(one.rules) - _SHOWN_RULES
             names = ", ".join(one.rules[:_SHOWN_RULES]) + (f" and {more} more" if more > 0 else "")
-            left_out = "left out" if one.remembered and pushdown else "sent"
-            rows.append((one.name, "yes", left_out, names or "-", one.why))
+            rows.append((one.name, "left out" if one.remembered else "sent", names or "-", one.why))
     write_rows(rows)
     rest = [one.name for one in events if not one.sent]
     if rest:
         write_line(f"Not sent, for no rule looks at them: {', '.join(rest)}.")
-    if not pushdown:
-        write_line("Pushdown is off (sensor.pushdown, --no-pushdown): every call of the types above is sent.")
     return 0

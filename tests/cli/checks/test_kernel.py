@@ -48,3 +48,8 @@ def test_a_kernel_that_lets_nobody_read_its_memory_fails(tmp_path: Path, text: s
 
 def test_a_kernel_without_lockdown_is_fine(tmp_path: Path) -> None:
     assert lockdown(tmp_path / "none").status == "ok"
+
+
+@pytest.mark.parametrize(("release", "says"), [("6.1.0-28-amd64", True), ("6.2.0", False), ("6.18.44", False)])
+def test_a_kernel_that_cannot_remember_what_was_ruled_out_is_said_to_cost_more(release: str, *, says: bool) -> None:
+    assert ("opening files costs more" in kernel_version(release).sentence) is says

@@ -130,9 +130,9 @@ def test_a_plan_that_was_made_before_is_used() -> None:
 
 
 def test_events_of_types_that_are_not_watched_here_are_judged_without_being_wanted() -> None:
-    engine = Engine(rules_of("evt.type = mmap"), Counters())
+    engine = Engine(rules_of("evt.type = munmap"), Counters())
     recorded = make_event()
-    recorded.type = msgspec.structs.replace(recorded.type, name="mmap")
+    recorded.type = msgspec.structs.replace(recorded.type, name="munmap")
     assert len(engine.matches(recorded)) == 1
     assert engine.wanted == frozenset()
 

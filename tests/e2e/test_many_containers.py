@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.lab_containerd import Containerd
 
 NUMBER = int(os.environ.get("CONTAINERS") or (200 if os.environ.get("CI") else 40))
-QUICK = 50 if os.environ.get("CI") else 12
+QUICK = 25 if os.environ.get("CI") else 12
 PARALLEL = 4
 MOST_GROWTH = 24  # MiB that the engine's process may grow by, however many containers there were
 

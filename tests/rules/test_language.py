@@ -163,7 +163,7 @@ def test_addresses_networks_and_ports(matches: Callable[..., bool], condition: s
         ("tolower(fd.name) != x", False),
         ("len(fd.name) < 1", False),
         ("fd.types intersects (file)", False),
-        ("thread.cap_effective exists", False),
+        ("thread.cpu exists", False),
         ("k8s.ns.name != x", False),
         ("evt.rawres exists", False),
         ("evt.is_open_read = false", True),

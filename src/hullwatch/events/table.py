@@ -54,7 +54,8 @@ class Parameter(msgspec.Struct, frozen=True):
     """One parameter of an event; ``own`` marks names that Falco does not have.
 
     ``path`` says what a path is to the call: the ``name`` that it works on, or ``source`` or ``target``.
-    ``format`` is how a number is printed: ``hex``, or as its type and name say.
+    ``format`` is how a number is printed: ``hex``, or as its type and name say. ``hidden`` ones are for the engine, and
+    no part of ``evt.args``.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Parameter(msgspec.Struct, frozen=True):
     flags: str = ""
     path: str = ""
     format: str = ""
+    hidden: bool = False
     doc: str = ""
 
 

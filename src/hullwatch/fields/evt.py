@@ -118,7 +118,7 @@ def count_error_net(event: Event) -> int | None:
 def args(event: Event) -> str:
     """All parameters as text: name=value, blank-separated."""
     parameters = event.type.layout.parameters
-    return " ".join(f"{one.name}={argument_text(event, one).full()}" for one in parameters)
+    return " ".join(f"{one.name}={argument_text(event, one).full()}" for one in parameters if not one.hidden)
 
 
 @field("evt.info")

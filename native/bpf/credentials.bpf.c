@@ -9,7 +9,7 @@
 /* The layouts set_uid and set_gid: one number. */
 static __always_inline int report_one(__u16 type, enum event_index index, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(type, index);
+	struct scratch *scratch = begin_record(type, index);
 	struct record_set_uid *record;
 
 	if (!scratch)
@@ -24,7 +24,7 @@ static __always_inline int report_one(__u16 type, enum event_index index, struct
 /* The layouts set_uids and set_gids: the real and the effective one. */
 static __always_inline int report_two(__u16 type, enum event_index index, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(type, index);
+	struct scratch *scratch = begin_record(type, index);
 	struct record_set_uids *record;
 
 	if (!scratch)
@@ -40,7 +40,7 @@ static __always_inline int report_two(__u16 type, enum event_index index, struct
 /* The layouts set_all_uids and set_all_gids: the saved one too. */
 static __always_inline int report_three(__u16 type, enum event_index index, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(type, index);
+	struct scratch *scratch = begin_record(type, index);
 	struct record_set_all_uids *record;
 
 	if (!scratch)
@@ -93,7 +93,7 @@ int BPF_PROG(handle_setresgid, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_setgroups, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(SETGROUPS));
+	struct scratch *scratch = begin_record(NAMED(SETGROUPS));
 	struct record_set_groups *record;
 
 	if (!scratch)
@@ -109,7 +109,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_capset, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(CAPSET));
+	struct scratch *scratch = begin_record(NAMED(CAPSET));
 	struct record_capabilities *record;
 
 	if (!scratch)

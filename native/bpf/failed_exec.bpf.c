@@ -55,7 +55,7 @@ static __always_inline int report_failed_exec(__u16 type, enum event_index index
 
 	if (result >= 0) /* reported when it was done */
 		return 0;
-	scratch = begin_call(type, index);
+	scratch = begin_record(type, index);
 	if (!scratch)
 		return 0;
 	record = (struct record_program *)scratch->record;

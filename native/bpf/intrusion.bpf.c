@@ -55,7 +55,7 @@ static __always_inline __u16 portable_request(__u64 request)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_ptrace, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(PTRACE));
+	struct scratch *scratch = begin_record(NAMED(PTRACE));
 	struct record_trace *record;
 
 	if (!scratch)
@@ -72,7 +72,7 @@ int BPF_PROG(handle_ptrace, struct pt_regs *regs, long result)
 
 static __always_inline int report_foreign_memory(__u16 type, enum event_index index, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(type, index);
+	struct scratch *scratch = begin_record(type, index);
 	struct record_foreign_memory *record;
 
 	if (!scratch)
@@ -99,7 +99,7 @@ int BPF_PROG(handle_process_vm_writev, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_kill, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(KILL));
+	struct scratch *scratch = begin_record(NAMED(KILL));
 	struct record_signal_process *record;
 
 	if (!scratch)
@@ -115,7 +115,7 @@ int BPF_PROG(handle_kill, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_tkill, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(TKILL));
+	struct scratch *scratch = begin_record(NAMED(TKILL));
 	struct record_signal_thread *record;
 
 	if (!scratch)
@@ -131,7 +131,7 @@ int BPF_PROG(handle_tkill, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_tgkill, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(TGKILL));
+	struct scratch *scratch = begin_record(NAMED(TGKILL));
 	struct record_signal_thread_of_process *record;
 
 	if (!scratch)
@@ -150,7 +150,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_prctl, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(PRCTL));
+	struct scratch *scratch = begin_record(NAMED(PRCTL));
 	struct record_process_option *record;
 	__u32 position = sizeof(*record);
 

@@ -109,7 +109,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_io_uring_setup, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(IO_URING_SETUP));
+	struct scratch *scratch = begin_record(NAMED(IO_URING_SETUP));
 	struct record_io_uring_setup *record;
 	struct io_ring_ctx *ring;
 
@@ -129,7 +129,7 @@ int BPF_PROG(handle_io_uring_setup, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_io_uring_enter, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(IO_URING_ENTER));
+	struct scratch *scratch = begin_record(NAMED(IO_URING_ENTER));
 	struct record_io_uring_enter *record;
 
 	if (!scratch)
@@ -147,7 +147,7 @@ int BPF_PROG(handle_io_uring_enter, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_io_uring_register, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(IO_URING_REGISTER));
+	struct scratch *scratch = begin_record(NAMED(IO_URING_REGISTER));
 	struct record_io_uring_register *record;
 
 	if (!scratch)

@@ -34,7 +34,7 @@ static __always_inline __u32 portable_clone_flags(__u64 flags)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_unshare, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(UNSHARE));
+	struct scratch *scratch = begin_record(NAMED(UNSHARE));
 	struct record_unshare *record;
 
 	if (!scratch)
@@ -67,7 +67,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_setns, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(SETNS));
+	struct scratch *scratch = begin_record(NAMED(SETNS));
 	__u64 type = SYSCALL_ARGUMENT_2(regs);
 	struct record_join_namespace *record;
 	struct ns_common *namespace;
@@ -95,7 +95,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_chdir, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(CHDIR));
+	struct scratch *scratch = begin_record(NAMED(CHDIR));
 	struct record_change_directory *record;
 	__u32 position = sizeof(*record);
 
@@ -115,7 +115,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_fchdir, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(FCHDIR));
+	struct scratch *scratch = begin_record(NAMED(FCHDIR));
 	struct record_change_directory_to_descriptor *record;
 	__u32 position = sizeof(*record);
 
@@ -135,7 +135,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_chroot, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(CHROOT));
+	struct scratch *scratch = begin_record(NAMED(CHROOT));
 	struct record_change_root *record;
 	__u32 position = sizeof(*record);
 
@@ -155,7 +155,7 @@ int BPF_PROG(handle_chroot, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_pivot_root, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(PIVOT_ROOT));
+	struct scratch *scratch = begin_record(NAMED(PIVOT_ROOT));
 	struct record_pivot_root *record;
 	__u32 position = sizeof(*record);
 
@@ -173,7 +173,7 @@ int BPF_PROG(handle_pivot_root, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_setsid, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(SETSID));
+	struct scratch *scratch = begin_record(NAMED(SETSID));
 	struct record_new_session *record;
 
 	if (!scratch)
@@ -187,7 +187,7 @@ int BPF_PROG(handle_setsid, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_setpgid, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(SETPGID));
+	struct scratch *scratch = begin_record(NAMED(SETPGID));
 	struct record_process_group *record;
 
 	if (!scratch)
@@ -203,7 +203,7 @@ int BPF_PROG(handle_setpgid, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_seccomp, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(SECCOMP));
+	struct scratch *scratch = begin_record(NAMED(SECCOMP));
 	struct record_system_call_filter *record;
 
 	if (!scratch)

@@ -7,7 +7,7 @@
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_init_module, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(INIT_MODULE));
+	struct scratch *scratch = begin_record(NAMED(INIT_MODULE));
 	struct record_load_module *record;
 	__u32 position = sizeof(*record);
 
@@ -25,7 +25,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_finit_module, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(FINIT_MODULE));
+	struct scratch *scratch = begin_record(NAMED(FINIT_MODULE));
 	struct record_load_module_file *record;
 	__u32 position = sizeof(*record);
 	struct file *file;
@@ -49,7 +49,7 @@ int BPF_PROG(handle_finit_module, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_delete_module, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(DELETE_MODULE));
+	struct scratch *scratch = begin_record(NAMED(DELETE_MODULE));
 	__u64 flags = SYSCALL_ARGUMENT_2(regs);
 	struct record_remove_module *record;
 	__u32 position = sizeof(*record);
@@ -68,7 +68,7 @@ int BPF_PROG(handle_delete_module, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_bpf, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(BPF));
+	struct scratch *scratch = begin_record(NAMED(BPF));
 	struct record_bpf *record;
 
 	if (!scratch)
@@ -84,7 +84,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_perf_event_open, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(PERF_EVENT_OPEN));
+	struct scratch *scratch = begin_record(NAMED(PERF_EVENT_OPEN));
 	struct record_performance_event *record;
 	struct perf_event *event;
 
@@ -104,7 +104,7 @@ int BPF_PROG(handle_perf_event_open, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_userfaultfd, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(USERFAULTFD));
+	struct scratch *scratch = begin_record(NAMED(USERFAULTFD));
 	__u64 flags = SYSCALL_ARGUMENT_1(regs);
 	struct record_user_fault *record;
 
@@ -121,7 +121,7 @@ int BPF_PROG(handle_userfaultfd, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_keyctl, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = begin_call(NAMED(KEYCTL));
+	struct scratch *scratch = begin_record(NAMED(KEYCTL));
 	struct record_key_control *record;
 
 	if (!scratch)
@@ -140,7 +140,7 @@ int BPF_PROG(handle_keyctl, struct pt_regs *regs, long result)
 static __always_inline int report_key(__u16 type, enum event_index index, struct pt_regs *regs, long result,
 				      int keyring)
 {
-	struct scratch *scratch = begin_call(type, index);
+	struct scratch *scratch = begin_record(type, index);
 	struct record_key *record;
 	__u32 position = sizeof(*record);
 

@@ -62,7 +62,7 @@ int BPF_PROG(handle_mmap, struct pt_regs *regs, long result)
 
 	if (!(SYSCALL_ARGUMENT_3(regs) & PROT_EXEC))
 		return 0;
-	scratch = begin_call(NAMED(MMAP));
+	scratch = begin_record(NAMED(MMAP));
 	if (!scratch)
 		return 0;
 	record = (struct record_map_memory *)scratch->record;
@@ -86,7 +86,7 @@ int BPF_PROG(handle_mprotect, struct pt_regs *regs, long result)
 
 	if (!(SYSCALL_ARGUMENT_3(regs) & PROT_EXEC))
 		return 0;
-	scratch = begin_call(NAMED(MPROTECT));
+	scratch = begin_record(NAMED(MPROTECT));
 	if (!scratch)
 		return 0;
 	record = (struct record_protect_memory *)scratch->record;
@@ -102,7 +102,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_memfd_create, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = begin_call(NAMED(MEMFD_CREATE));
+	struct scratch *scratch = begin_record(NAMED(MEMFD_CREATE));
 	struct record_new_memory_file *record;
 	__u32 position = sizeof(*record);
 	struct file *file;

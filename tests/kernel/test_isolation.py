@@ -48,7 +48,9 @@ def test_new_namespaces_are_named_by_falcos_values(sensor: Sensor, child: Child)
 
 
 def test_a_new_user_namespace_is_reported(sensor: Sensor, child: Child) -> None:
-    assert made(sensor, child, "unshare", "call(272, 0x10000000)").number("flags") == CLONE["CLONE_NEWUSER"]
+    record = made(sensor, child, "unshare", "attempt(272, 0x10000000)")
+    assert record.number("flags") == CLONE["CLONE_NEWUSER"]
+    assert record.number("res") in {0, -errno.EPERM}  # the kernel makes none for those who live in a chroot
 
 
 def test_namespaces_that_cannot_be_had_are_reported_with_the_error(sensor: Sensor, child: Child) -> None:
@@ -110,7 +112,9 @@ def test_a_new_root_directory_is_named_as_it_was_seen_before(sensor: Sensor, chi
     said: list[dict[str, Any]] = []
     seen = sensor.during(lambda: said.append(child(script, str(tmp_path))))
     records = seen.of("chroot", pid=said[0]["pid"])
-    assert [r.text("path") for r in records] == [f"{tmp_path}/jail", f"{tmp_path}/jail/cell"]
+    first, second = (r.text("path") for r in records)
+    assert first.endswith(f"{tmp_path}/jail")  # behind what the tests' own root is, where that is a directory
+    assert second == f"{first}/cell"
     assert not any(r.has_flag("USER_MEMORY") or r.has_flag("UNREACHABLE") for r in records)
 
 

@@ -200,9 +200,10 @@ def test_a_parent_that_runs_another_program_makes_all_that_was_ruled_out_void(
     """What a process's parent runs is in no fingerprint: an exec above others begins anew."""
     rule_out(remembering, here / "file")
     statements = """
-if os.fork() == 0:
+child = os.fork()
+if child == 0:
     os.execv("/bin/sleep", ["sleep", "30"])
-os.execv("/bin/sh", ["sh", "-c", "pkill -P $$; true"])
+os.execv("/bin/sh", ["sh", "-c", "kill $0; echo '{}'", str(child)])
 """
     remembering.during(lambda: child(statements))
     assert opens_of(remembering.during(lambda: open_it(here / "file")), here / "file") == 1

@@ -8,10 +8,13 @@ import pytest
 
 from hullwatch.counters import Counters
 from hullwatch.detect import recipe
+from hullwatch.detect.native import MAXIMUM_KINDS
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.pushdown import SentEvent, sent_events
 from hullwatch.detect.stream import Stream
 from hullwatch.events.codec import encode
+from hullwatch.events.table import EVENTS
+from hullwatch.fields.inputs import result_parameter
 from tests.rules.conftest import load_text
 
 HEADER = {"pid": 5, "process_start": 50}
@@ -118,3 +121,8 @@ def test_every_event_has_its_reason(name: str, why: str, *, sent: bool, remember
         name
     ]
     assert (one.sent, one.remembered, one.why) == (sent, remembered, why)
+
+
+def test_no_rule_set_can_make_more_kinds_of_calls_than_the_classifier_in_c_takes() -> None:
+    outcomes = [1 if result_parameter(one.layout) is None else 2 for one in EVENTS if one.is_event]
+    assert sum(outcomes) <= MAXIMUM_KINDS

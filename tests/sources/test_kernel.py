@@ -157,3 +157,26 @@ def test_orders_are_records_that_name_the_wanted_system_calls(
 
 def test_the_source_can_be_waited_for(ends: tuple[socket.socket, KernelSource]) -> None:
     assert ends[1].fileno() >= 0
+
+
+def test_a_sensor_that_does_not_read_is_not_waited_for_and_no_order_is_cut(
+    ends: tuple[socket.socket, KernelSource],
+) -> None:
+    theirs, source = ends
+    batch = b"".join(struct.pack("<Q", number) for number in range(1, 4097))
+    for _ in range(50):  # far more than the socket holds: what does not fit is left out, as a whole
+        source.rule_out(batch)
+    theirs.settimeout(5)
+    received = bytearray(theirs.recv(1 << 20))
+    source.rule_out(b"")  # sends what was left of the order that was cut
+    source.forget_ruled_out()
+    forget = codec.encode("control_forget")
+    while not received.endswith(forget):
+        received += theirs.recv(1 << 20)
+    kinds = [header.type for _, header in codec.walk(bytes(received))]
+    assert 1 < len(kinds) < 50
+    assert kinds.count(BY_NAME["control_forget"].number) == 1
+    for offset, header in codec.walk(bytes(received)):
+        if header.type == BY_NAME["control_ruled_out"].number:
+            values = codec.decode(BY_NAME["control_ruled_out"], bytes(received), offset)
+            assert values["fingerprints"] in {batch, b""}

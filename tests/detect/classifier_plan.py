@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.detect import classifier, native
+from hullwatch.detect import native, python_classifier
 from hullwatch.detect.plan import Plan, StringDomain
 from hullwatch.detect.signature import BEGIN, END, Signatures, Word
 from hullwatch.events.table import EVENTS
@@ -56,7 +56,7 @@ def make_plan() -> Plan:
 def judge_programs(patch: pytest.MonkeyPatch) -> None:
     """Let both classifiers take programs for calls that are no state, so that the made-up kind is judged."""
     events = [msgspec.structs.replace(kind, state=kind.state and kind.name != _TWO_STRINGS) for kind in EVENTS]
-    for module in (classifier, native):
+    for module in (python_classifier, native):
         patch.setattr(module, "EVENTS", events)
 
 

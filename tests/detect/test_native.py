@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hullwatch.detect import classifier
-from hullwatch.detect.classifier import STATE, UNKNOWN, PythonClassifier
+from hullwatch.detect import known_values
+from hullwatch.detect.classifier import STATE, UNKNOWN
 from hullwatch.detect.native import CALL, MAXIMUM_KINDS, SURVIVOR, SURVIVORS, NativeClassifier, describe, library
+from hullwatch.detect.python_classifier import PythonClassifier
 from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.events.table import BY_NAME, BY_NUMBER, EVENTS, HEADER
@@ -41,7 +42,7 @@ def _programs_are_judged() -> Iterator[None]:
     """Let the made-up kind be judged, and long strings be remembered as the C does."""
     with pytest.MonkeyPatch.context() as patch:
         judge_programs(patch)
-        patch.setattr(classifier, "LONGEST_KEPT", 1 << 20)
+        patch.setattr(known_values, "LONGEST_KEPT", 1 << 20)
         yield
 
 
@@ -161,6 +162,21 @@ def test_damaged_streams_have_the_same_survivors_counts_and_end(streams: list[by
             assert in_c.ask(batch) == in_python.ask(batch)
         in_python.asked.forget_processes()
         in_c.asked.forget_processes()
+
+
+@pytest.mark.parametrize("most", [1, 7])
+def test_what_python_keeps_ruled_out_is_bounded_and_forgetting_it_changes_nothing(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_values, "RULED_OUT_KEPT", most)
+    paths = [f"/srv/file{number}" for number in range(40)]
+    batch = b"".join(encode("openat", _HEADER, fd=3, name=path, flags=number % 3) for number, path in enumerate(paths))
+    in_python, in_c = both()
+    for _ in range(4):
+        assert in_c.ask(batch) == in_python.ask(batch)
+        kept = in_python.asked._contexts.ruled_out  # type: ignore[attr-defined]  # the Python one
+        assert sum(len(strings) for kinds in kept.values() for one in kinds for strings in one.values()) <= most
+    assert in_python.asked.classify(batch, 0)[2] == []
 
 
 @settings(max_examples=60)

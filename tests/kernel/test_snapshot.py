@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 def test_a_running_process_is_listed_with_what_an_exec_would_have_told(sensor: Sensor, tmp_path: Path) -> None:
     arguments = ["cat", "-", "line\nbreak", "ü"]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path) as process:
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path, bufsize=0
+    ) as process:
         assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"x")
+        assert process.stdout.read(1) == b"x"  # its exec, which Popen does not wait out, has ended
         exe = Path(f"/proc/{process.pid}/exe").readlink()
         record = sensor.list_processes().one("process", pid=process.pid)
         process.stdin.close()

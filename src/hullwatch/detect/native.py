@@ -1,4 +1,4 @@
-"""The hot loop in C (``native/classifier``), where it was built; the same results as ``detect/classifier.py``."""
+"""The hot loop in C (``native/classifier``), where it was built; the same results as ``python_classifier.py``."""
 
 from __future__ import annotations
 

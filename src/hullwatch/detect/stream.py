@@ -11,10 +11,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from hullwatch.detect.classifier import BROKEN, MAXIMUM_CLASSES, NOTED, UNKNOWN, PythonClassifier
+from hullwatch.detect.classifier import BROKEN, MAXIMUM_CLASSES, NOTED, UNKNOWN
 from hullwatch.detect.engine import Engine
 from hullwatch.detect.native import MAXIMUM_KINDS, NativeClassifier, library
 from hullwatch.detect.process_prefilter import ProcessMasks
+from hullwatch.detect.python_classifier import PythonClassifier
 from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END
 from hullwatch.enrich.ancestry import Ancestries
 from hullwatch.enrich.assembler import Assembler

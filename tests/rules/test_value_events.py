@@ -114,6 +114,20 @@ def test_alerts_and_counters_find_what_they_need_in_the_event() -> None:
     assert (event.program.comm, event.container.name, event.container.image) == ("cat", "web", "nginx:latest")
 
 
+@pytest.mark.parametrize(
+    ("values", "time"),
+    [
+        ({"evt.rawtime": 1_790_000_000_000_000_001, "evt.time": 5}, 1_790_000_000_000_000_001),
+        ({"evt.time": 1_790_000_000_000_000_002}, 1_790_000_000_000_000_002),  # as in Falco's JSON
+        ({"evt.time": "16:17:57.881730713"}, 0),  # no day: not a time to alert with
+        ({"evt.time": "9" * 5000}, 0),
+        ({}, 0),
+    ],
+)
+def test_an_event_is_as_old_as_its_values_say(values: dict[str, Any], time: int) -> None:
+    assert ValueEvents().make(values).time == time
+
+
 def test_events_are_numbered_when_they_have_no_number_and_unknown_types_have_one_name() -> None:
     maker = ValueEvents()
     assert [maker.make({"evt.type": f"nosuch{number}"}).number for number in range(3)] == [1, 2, 3]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 OTHER_TYPE = "other"  # stands for every type that neither Falco nor we know, so that counters stay small
 _TIMES = ("evt.rawtime", "evt.rawtime.ns", "evt.time")
+_TIME_DIGITS = 19  # of ns since the epoch
 _LAYOUT = BY_NAME["container"].layout  # of events that we do not have; nothing reads it
 _NETWORKS = {f"fd.{end}net": f"fd.{end}ip" for end in ("", "c", "s", "l", "r")}
 
@@ -125,7 +126,7 @@ def _event(values: Mapping[str, FieldValue], number: int) -> ValueEvent:
     stated = whole("evt.num")
     event = ValueEvent(
         number=number if stated is None else stated,
-        time=whole(*_TIMES) or 0,
+        time=_time(values),
         type=_event_type(text("evt.type")),
         params={},
         process=None,
@@ -141,6 +142,20 @@ def _event(values: Mapping[str, FieldValue], number: int) -> ValueEvent:
     event.program = _program(text("proc.name"))
     event.values = values
     return event
+
+
+def _time(values: Mapping[str, FieldValue]) -> int:
+    """Return when an event was, ns since the epoch; 0 when nothing says so.
+
+    ``evt.time`` is a text of digits here: Falco's JSON has it as that number.
+    """
+    for name in _TIMES:
+        value = values.get(name)
+        if isinstance(value, int):
+            return value
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _TIME_DIGITS:
+            return int(value)
+    return 0
 
 
 @functools.lru_cache(4096)

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.captures.recording import EVERYTHING, begin_recording
+from hullwatch.captures.writer import CaptureWriter, WriteError
 from hullwatch.counters import Counters
 from hullwatch.detect.interest import events_to_send
 from hullwatch.detect.plan import Plan
@@ -37,6 +39,7 @@ from hullwatch.sources.engine_search import EngineAddress
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hullwatch.channel import Supervisor
@@ -79,7 +82,8 @@ class Watch:
         self._ended = threading.Event()
         every = settings.rules.match == "all"
         self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
-        self._sensor = Sensor(supervisor, events_to_send(rules, self._stream.plan), pushdown=settings.sensor.pushdown)
+        self._recording = begin_recording(settings.record, supervisor.open_capture, self._stream.assembler)
+        self._sensor = Sensor(supervisor, self._wanted(), pushdown=settings.sensor.pushdown and not self._recording)
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
@@ -90,6 +94,7 @@ class Watch:
         self._wake_write.settimeout(0)
         self._next_status = 0.0
         self._ready_at_last = time.monotonic() + READY_PATIENCE
+        self._unrecorded = ""  # why the recording ended before the watch
         self._ready = False  # the sensor sends, and the containers that ran before are known
         self._stopping = False
         if crashes:
@@ -114,7 +119,7 @@ class Watch:
         self._reloader.start()
         gc.freeze()  # rules and code stay: the collector need not look at them again and again
         try:
-            while not self._stopping and time.monotonic() < end and not self._delivery.gone:
+            while not self._stopping and time.monotonic() < end and not self._delivery.gone and not self._idle:
                 self._sensor.start_if_due(time.monotonic())
                 if lifeline in self._wait(lifeline, end):
                     break
@@ -125,7 +130,14 @@ class Watch:
                 self._do_what_is_due(time.monotonic())
         finally:
             self._finish()
+        if self._idle:
+            raise CannotError(self._unrecorded)
         return 1 if self._delivery.failed else 0
+
+    @property
+    def _idle(self) -> bool:
+        """Whether a watch that was to record only has nothing to do any more."""
+        return bool(self._unrecorded) and not self._rules.rules
 
     def stop(self, *_: object) -> None:
         """End the run soon; may be a signal handler."""
@@ -133,11 +145,27 @@ class Watch:
         self._wake()
 
     def _feed(self, batch: bytes) -> None:
-        """Judge a batch of records: the one place where the stream goes through the pipeline."""
+        """Record and judge a batch of records: the one place where the stream goes through the pipeline."""
+        self._record(lambda recording: recording.take(batch))
         self._delivery.matches(self._stream.feed(batch))
         voided, fingerprints = self._stream.take_ruled_out()
         if voided or fingerprints:
             self._sensor.rule_out(fingerprints, voided=voided)
+
+    def _record(self, do: Callable[[CaptureWriter], None]) -> None:
+        """Do something with the recording, if there is one; when the disk is full it ends, and the watch goes on."""
+        if self._recording is None:
+            return
+        try:
+            do(self._recording)
+        except (WriteError, CannotError) as error:
+            self._recording = None
+            self._unrecorded = str(error)
+            self._delivery.internal("Recording ended", "Error", str(error))
+
+    def _wanted(self) -> frozenset[str]:
+        """Return the events that the sensor is to send."""
+        return EVERYTHING if self._recording else events_to_send(self._rules, self._stream.plan)
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
@@ -229,7 +257,7 @@ class Watch:
         self._rules, self._refused = rules, False
         self._stream.replace(rules, plan)
         self._delivery.forget()
-        self._sensor.want(events_to_send(rules, self._stream.plan))
+        self._sensor.want(self._wanted())
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
         gc.collect()
         gc.freeze()
@@ -245,9 +273,11 @@ class Watch:
         if not self._ready and self._sensor.heard and (self._containers.settled or now >= self._ready_at_last):
             self._ready = True
             number = len(self._rules.rules)
-            say(f"Watching this host with {number} rule{'s' * (number != 1)}; Ctrl-C ends it.")
+            into = f" and recording it to {self._settings.record.file}" if self._recording else ""
+            say(f"Watching this host with {number} rule{'s' * (number != 1)}{into}; Ctrl-C ends it.")
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
+        self._record(CaptureWriter.tick)
         if now >= self._next_status:
             self._next_status = now + STATUS_INTERVAL
             self._write_status()
@@ -268,6 +298,7 @@ class Watch:
             for frame in self._sensor.finish():
                 self._feed(frame.records)
         self._give_up_waiting("Hullwatch ends", 0)
+        self._record(CaptureWriter.close)
         self._ended.set()
         self._containers.stop()
         self._reloader.stop()

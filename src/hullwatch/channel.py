@@ -27,6 +27,7 @@ RequestName = Literal[
     "changed_rules",
     "rules_taken",
     "rules_refused",
+    "open_capture",
 ]
 
 REQUESTS: dict[RequestName, str] = {
@@ -37,6 +38,7 @@ REQUESTS: dict[RequestName, str] = {
     "changed_rules": "return the rules files when they have changed, in a sealed memory file",
     "rules_taken": "know that the changed rules judge now, also after a crash",
     "rules_refused": "know that the changed rules have a mistake",
+    "open_capture": "make the next file of the recording that was asked for, and return it",
 }
 
 MAXIMUM_MESSAGE = 1 << 16
@@ -47,7 +49,7 @@ _CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the engine asks for; ``number`` is that of a container engine in the supervisor's list."""
+    """What the engine asks for; ``number`` is that of a container engine in the supervisor's list, or of a capture."""
 
     name: RequestName
     number: int = 0
@@ -225,6 +227,20 @@ class Supervisor:
     def rules_refused(self) -> None:
         """Say that the rules that ``changed_rules`` returned, or could not, leave those of before in place."""
         self._ask("rules_refused")
+
+    def open_capture(self, number: int) -> int:
+        """Return a descriptor to write a file of the recording to.
+
+        Args:
+            number: of the file, from 0.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        answer, descriptor = self._ask("open_capture", number)
+        if not answer.granted or descriptor is None:
+            raise CannotError(answer.text)
+        return descriptor
 
     def sensor_end(self) -> Answer:
         """Tell how the last sensor ended."""

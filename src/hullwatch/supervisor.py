@@ -30,6 +30,7 @@ from hullwatch.channel import (
     sealed_rules,
     send_answer,
 )
+from hullwatch.config.capture_files import CaptureFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
 from hullwatch.config.rules_files import FilesWatch
 from hullwatch.engine_process import be_engine, preload, read_rules
@@ -169,6 +170,7 @@ class _Supervision:
         self._lifeline = -1  # while this end of a pipe is open, the engine knows that we live
         self._stopping: float | None = None
         self._asked = False  # the engine that runs has come so far as to ask for something
+        self._captures = CaptureFiles(settings.record)
         self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
 
     def _make_state_directory(self) -> Path:
@@ -320,6 +322,8 @@ class _Supervision:
                 return Answer(granted=True, text=self._container_engines()), None
             case "open_container_engine":
                 return Answer(granted=True), self._open_container_engine(request.number)
+            case "open_capture":
+                return Answer(granted=True), self._captures.open(request.number)
             case "changed_rules":
                 return Answer(granted=True), self._changed_rules()
             case "rules_taken" | "rules_refused":

@@ -9,9 +9,11 @@ import sys
 
 import typer
 
+from hullwatch.cli.capture import capture
 from hullwatch.cli.config import config
 from hullwatch.cli.doctor import doctor
 from hullwatch.cli.errors import run_safely
+from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
 from hullwatch.cli.rules import rules
 from hullwatch.cli.run import run
@@ -23,7 +25,8 @@ Examples:
   sudo hullwatch run                        watch this host with the built-in rules
   sudo hullwatch run -r my_rules.yaml -o json --duration 10m
   hullwatch rules validate my_rules.yaml    check rules before they are used
-  hullwatch replay events.ndjson -r my_rules.yaml   judge events that were recorded
+  sudo hullwatch record -w today.hwcap      write all that happens to a capture
+  hullwatch replay today.hwcap -r my_rules.yaml   judge what was recorded
   hullwatch doctor                          what is missing on this machine, and how to fix it
 
 Hullwatch watches containers: it sees their processes, files and connections through the kernel, and
@@ -44,6 +47,8 @@ app = typer.Typer(
 )
 app.command("run", cls=SelectingCommand)(run)
 app.command("replay", cls=SelectingCommand)(replay)
+app.command("record", cls=SelectingCommand)(record)
+app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
 app.command("doctor")(doctor)
 app.add_typer(config, name="config")

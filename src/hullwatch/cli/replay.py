@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -18,9 +18,15 @@ from hullwatch.cli.watch_options import (
 )
 
 if TYPE_CHECKING:
-    from hullwatch.config.settings import Settings
+    import io
 
-SOURCES = ["fields"]
+    from hullwatch.cli.replay_capture import Part
+    from hullwatch.config.settings import Settings
+    from hullwatch.rules.loader import RuleSet
+    from hullwatch.rules.terms import Lookup
+
+SOURCES = ["auto", "fields", "hwcap"]
+SPEEDS = ["max", "1x"]
 
 
 def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
@@ -29,16 +35,33 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         str,
         typer.Option(
             "--source",
-            metavar="fields",
-            help="What FILE is. fields: an object of field values on each line (NDJSON), plain or gzip.",
+            metavar="auto|hwcap|fields",
+            help="What FILE is. hwcap: a capture of hullwatch record; fields: an object of field values on each line "
+            "(NDJSON), plain or gzip; auto: whichever it is.",
             autocompletion=lambda: SOURCES,
         ),
-    ] = "fields",
+    ] = "auto",
     rules: RulesFlag = None,
     match: MatchFlag = None,
     output: OutputFlag = None,
     fail_on: FailOnFlag = None,
     priority: PriorityFlag = None,
+    begin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Of a capture, only what happened from then on: 2026-11-28T10:30."),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Of a capture, only what happened until then.")
+    ] = None,
+    speed: Annotated[
+        str,
+        typer.Option(
+            "--speed",
+            metavar="max|1x",
+            help="How fast a capture is judged: as fast as possible, or in the time that it took (2x: half of it).",
+            autocompletion=lambda: SPEEDS,
+        ),
+    ] = "max",
     config: ConfigFlag = None,
     context: typer.Context = NO_FLAGS,
 ) -> int:
@@ -46,46 +69,92 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
 
     \b
     Examples:
+      hullwatch replay today.hwcap -r my_rules.yaml
+      hullwatch replay today.hwcap --from 2026-11-28T10:30 --to 2026-11-28T10:35:30 --speed 1x
       hullwatch replay events.ndjson
       hullwatch replay events.ndjson.gz -r my_rules.yaml --match all -o json | jq .rule
       some_program | hullwatch replay - --fail-on warning
 
-    A line is {"evt.type": "openat", "proc.name": "cat", "fd.name": "/etc/shadow"}; what it does not name
-    is absent. A line that is wrong is told, counted and left out. Needs no root.
+    Of a capture, the same rules raise the same alerts as they did on the host. A time without a zone is local.
+    Of field values, a line is {"evt.type": "openat", "proc.name": "cat", "fd.name": "/etc/shadow"}; what it does not
+    name is absent. A line that is wrong is told, counted and left out. Needs no root.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.errors import UsageError
 
     if source not in SOURCES:
-        raise UsageError(f'--source is {" or ".join(SOURCES)}, not "{source}".')
+        raise UsageError(f'--source is {", ".join(SOURCES[:-1])} or {SOURCES[-1]}, not "{source}".')
+    part = _part(begin, end, speed)
     settings = watch_settings(context, rules, config, priority=priority, match=match, output=output, fail_on=fail_on)
-    return _replay(settings, file)
+    return _replay(settings, file, source, part)
 
 
-def _replay(settings: Settings, file: str) -> int:
+def _part(begin: str | None, end: str | None, speed: str) -> Part:
+    """Return which part of a capture is asked for.
+
+    Raises:
+        UsageError: for a time or a speed that is none.
+    """
+    from hullwatch.cli.replay_capture import Part
+    from hullwatch.config.values import parse_speed, parse_time
+
+    return Part(parse_time(begin) if begin else 0, parse_time(end) if end else 0, parse_speed(speed))
+
+
+def _replay(settings: Settings, file: str, source: str, part: Part) -> int:
     """Load the rules and send the file through them; return the exit code."""
     import sys
     from pathlib import Path
 
-    from hullwatch.cli.replay_loop import Replay
-    from hullwatch.cli.rule_set import rules_files
-    from hullwatch.cli.selection import say_remarks
     from hullwatch.errors import UsageError
-    from hullwatch.rules.problem import RulesError
-    from hullwatch.rules.reload import load_rules
-    from hullwatch.rules.value_events import from_values
 
-    files = rules_files(settings.rules.files)
-    try:
-        rules = load_rules(files, settings.rules, Path(settings.directories.cache), from_values)
-    except RulesError as error:
-        raise UsageError(str(error)) from error
-    say_remarks(rules.selection.remarks)
-    run = Replay(settings, rules)
     if file == "-":
-        return run.run(sys.stdin.buffer, "standard input")
+        if source == "hwcap":
+            raise UsageError("A capture is read from a file: what it holds is looked up in it.")
+        return _replay_fields(settings, sys.stdin.buffer, "standard input", part)
     try:
         stream = Path(file).open("rb")  # noqa: SIM115 - only what opening raises is meant here
     except OSError as error:
         raise UsageError(f"The file {file} cannot be read: {error.strerror}.") from error
     with stream:
-        return run.run(stream, file)
+        if source == "hwcap" or (source == "auto" and _is_capture(stream)):
+            return _replay_capture(settings, stream, file, part)
+        return _replay_fields(settings, stream, file, part)
+
+
+def _is_capture(stream: io.BufferedReader) -> bool:
+    from hullwatch.captures.chunk import MAGIC
+
+    return stream.peek(len(MAGIC)).startswith(MAGIC)
+
+
+def _replay_capture(settings: Settings, stream: BinaryIO, name: str, part: Part) -> int:
+    from hullwatch.cli.replay_capture import CaptureReplay
+
+    return CaptureReplay(settings, _rules(settings), part).run(stream, name)
+
+
+def _replay_fields(settings: Settings, stream: BinaryIO, name: str, part: Part) -> int:
+    from hullwatch.cli.replay_loop import Replay
+    from hullwatch.errors import UsageError
+    from hullwatch.rules.value_events import from_values
+
+    if any(part):
+        raise UsageError(f"--from, --to and --speed are for captures, and {name} is none.")
+    return Replay(settings, _rules(settings, from_values)).run(stream, name)
+
+
+def _rules(settings: Settings, *lookup: Lookup) -> RuleSet:
+    from pathlib import Path
+
+    from hullwatch.cli.rule_set import rules_files
+    from hullwatch.cli.selection import say_remarks
+    from hullwatch.errors import UsageError
+    from hullwatch.rules.problem import RulesError
+    from hullwatch.rules.reload import load_rules
+
+    try:
+        rules = load_rules(rules_files(settings.rules.files), settings.rules, Path(settings.directories.cache), *lookup)
+    except RulesError as error:
+        raise UsageError(str(error)) from error
+    say_remarks(rules.selection.remarks)
+    return rules

@@ -99,9 +99,10 @@ class Replay:
 class Progress:
     """How far it is, on a line of a terminal that is written over; nothing where standard error is no terminal."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        """Look at how large the input is."""
+    def __init__(self, stream: BinaryIO, what: str = "lines") -> None:
+        """Look at how large the input is; ``what`` is counted."""
         self._stream = stream
+        self._what = what
         self._shown = False
         self._wanted = is_terminal(2)
         self._next = time.monotonic() + SHOWN_EVERY
@@ -111,14 +112,14 @@ class Progress:
         except OSError:
             self._size = 0
 
-    def show(self, lines: int) -> None:
-        """Write how many lines there were, when it is time."""
+    def show(self, number: int) -> None:
+        """Write how many there were, when it is time."""
         if not self._wanted or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + SHOWN_EVERY
         self._shown = True
         share = f", {min(100, 100 * self._stream.tell() // self._size)} %" if self._size else ""
-        sys.stderr.write(f"{_ERASE}{lines:,} lines{share}")
+        sys.stderr.write(f"{_ERASE}{number:,} {self._what}{share}")
         sys.stderr.flush()
 
     def clear(self) -> None:

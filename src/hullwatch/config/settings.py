@@ -118,6 +118,16 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fail_on: Annotated[str | None, _help("End with exit code 1 if there was an alert at least this severe.")] = None
 
 
+class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Recording what the sensor sees."""
+
+    file: Annotated[str, _help("Write a capture to this file, of every event; empty: none.")] = ""
+    rotate_size: Annotated[int, msgspec.Meta(ge=0), _help("Begin another file after this many bytes; 0: never.")] = 0
+    rotate_files: Annotated[
+        int, msgspec.Meta(ge=1, le=100_000), _help("How many files are kept when others are begun.")
+    ] = 10
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; ``hullwatch config show`` prints them with where each came from."""
 
@@ -131,6 +141,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hold: HoldSettings = HoldSettings()
     directories: DirectorySettings = DirectorySettings()
     run: RunSettings = RunSettings()
+    record: RecordSettings = RecordSettings()
 
 
 class Leaf(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST_DURATION = 10 * 365 * 86400.0  # seconds; more is a typing error
 _LONGEST_DURATION_TEXT = 64  # characters
+_SPEED = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)x", re.ASCII)
 
 _LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?", re.ASCII)
 LONGEST_LABEL_VALUE = 256  # characters
@@ -52,6 +54,42 @@ def parse_duration(text: str) -> float:
     if not 0 < seconds <= LONGEST_DURATION:
         raise UsageError(f'The duration "{text}" must be more than nothing and at most ten years.')
     return seconds
+
+
+def parse_time(text: str) -> int:
+    """Read a time such as ``2026-11-28T10:30``, ``2026-11-28 10:30:05.25`` or ``2026-11-28T10:30:00Z``.
+
+    Args:
+        text: ISO 8601; without a zone it is local time.
+
+    Returns:
+        Nanoseconds since the epoch.
+
+    Raises:
+        UsageError: when it is no such time.
+    """
+    try:
+        moment = dt.datetime.fromisoformat(text)
+        return round(moment.astimezone().timestamp() * 1_000_000) * 1000
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f'"{text[:_LONGEST_DURATION_TEXT]}" is not a time; write for example 2026-11-28T10:30 or '
+            "2026-11-28T10:30:05Z."
+        ) from None
+
+
+def parse_speed(text: str) -> float:
+    """Read how fast something is played: ``max`` is 0.0, ``1x`` 1.0, ``2.5x`` 2.5.
+
+    Raises:
+        UsageError: when it is neither.
+    """
+    if text == "max":
+        return 0.0
+    found = _SPEED.fullmatch(text)
+    if found is None or not float(found[1]):
+        raise UsageError(f'The speed "{text[:_LONGEST_DURATION_TEXT]}" is none; write max, 1x or 2.5x.')
+    return float(found[1])
 
 
 def format_duration(seconds: float) -> str:

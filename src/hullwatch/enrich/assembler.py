@@ -16,6 +16,7 @@ from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.gate import ContainerGate
 from hullwatch.enrich.process_change import CHANGING
 from hullwatch.enrich.program_record import LazyParameters, ProgramRecords
+from hullwatch.enrich.saved_state import SavedState, restore_processes, save_processes
 from hullwatch.enrich.tree import ProcessTree
 from hullwatch.events.codec import BrokenStreamError, check_record, decode
 from hullwatch.events.event import Event
@@ -253,6 +254,36 @@ class Assembler:
             flags=flags,
         )
         return self._numbered(self.gate.admit(event, full_id, time))
+
+    def container_of(self, cgroup_id: int, hierarchy: int) -> str:
+        """Return the 64-digit id of the container that a control group belongs to; empty for none."""
+        return self._cgroups.get((hierarchy, cgroup_id), "")
+
+    def saved(self) -> SavedState:
+        """Return all that was learnt from the records until now."""
+        processes, programs = save_processes(self.tree.processes)
+        return SavedState(
+            number=self.number,
+            clock_offset=self.clock_offset,
+            processes=processes,
+            programs=programs,
+            gate=self.gate.saved(),
+            cgroups=tuple((*group, full_id) for group, full_id in self._cgroups.items()),
+            drops=tuple((*what, count) for what, count in self._drops.items()),
+        )
+
+    def restore(self, state: SavedState) -> None:
+        """Know what ``saved`` returned, and nothing else.
+
+        Raises:
+            ValueError: when it contradicts itself.
+        """
+        self._contexts.forget_all()
+        self.tree.restore(restore_processes(state))
+        self.gate.restore(state.gate)
+        self.number, self.clock_offset = state.number, state.clock_offset
+        self._cgroups = {(hierarchy, number): full_id for hierarchy, number, full_id in state.cgroups[-CGROUPS_KEPT:]}
+        self._drops = {(kind, reason): count for kind, reason, count in state.drops}
 
     def _count(self, name: str) -> None:
         self.counters.events[name] = self.counters.events.get(name, 0) + 1

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.enrich.container import HOST, Container, encode, unknown, with_cgroup
+from hullwatch.enrich.cgroup import CgroupContainer
+from hullwatch.enrich.container import HOST, Container, decode, encode, unknown, with_cgroup
+from hullwatch.enrich.saved_state import SavedGate
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hullwatch.counters import Counters
-    from hullwatch.enrich.cgroup import CgroupContainer
 
 CONTAINERS_KEPT = 8192  # containers that are remembered, running or not; an evicted one is asked for again
 
@@ -183,6 +184,31 @@ class ContainerGate:
             self._announced.discard(full_id)
             self._active.discard(full_id)
             self._changed(full_id)
+
+    def saved(self) -> SavedGate:
+        """Return what is known of containers."""
+        return SavedGate(
+            containers=tuple(encode(container) for container in self._known.values()),
+            announced=tuple(self._announced),
+            active=tuple(self._active),
+            named=tuple((one.id, one.kind, one.pod_uid) for one in self._named.values()),
+        )
+
+    def restore(self, saved: SavedGate) -> None:
+        """Know what ``saved`` returned, and nothing else.
+
+        Raises:
+            InvalidContainerError: when something in it is not a container's metadata.
+        """
+        containers = [decode(text) for text in saved.containers[-CONTAINERS_KEPT:]]
+        self._known = OrderedDict((container.full_id, container) for container in containers)
+        self._announced = self._known.keys() & set(saved.announced)
+        self._active = self._known.keys() & set(saved.active)
+        named = [CgroupContainer(*one) for one in saved.named[-CONTAINERS_KEPT:]]
+        self._named = OrderedDict((one.id, one) for one in named)
+        self._expected.clear()
+        self._waiting.clear()
+        self._held = 0
 
     def overdue(self, boot_time: int, timeout: int) -> list[str]:
         """Return the containers whose events have waited for ``timeout`` ns and more."""

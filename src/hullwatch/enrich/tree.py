@@ -11,7 +11,7 @@ from hullwatch.enrich.process import Process, ProcessKey, Program
 from hullwatch.enrich.process_change import change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from hullwatch.enrich.program_record import ProgramRecord
 
@@ -181,6 +181,20 @@ class ProcessTree:
             self.ended(process)
         self._listed.clear()
         return len(gone)
+
+    @property
+    def processes(self) -> list[Process]:
+        """All that are known, those that ended in the order of their ends."""
+        alive = [process for process in self._processes.values() if process.alive]
+        return [*alive, *(self._processes[key] for key in self._ended)]
+
+    def restore(self, processes: Iterable[Process]) -> None:
+        """Know these processes and no others."""
+        self._processes = {process.key: process for process in processes}
+        self._ended = deque(key for key, process in self._processes.items() if not process.alive)
+        while len(self._ended) > ENDED_KEPT:
+            del self._processes[self._ended.popleft()]
+        self._listed.clear()
 
     def _add(self, key: ProcessKey, parent: Process | None, program: Program) -> Process:
         process = Process(key, parent, program)

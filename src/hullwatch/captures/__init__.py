@@ -1,0 +1,1 @@
+"""Captures: the stream of records in a file, to be judged again later."""

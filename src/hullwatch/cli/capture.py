@@ -1,0 +1,139 @@
+"""``hullwatch capture``: look at captures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hullwatch.cli.answer import OutputOption
+
+if TYPE_CHECKING:
+    from hullwatch.captures.reader import CaptureReader
+
+capture = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at captures.")
+
+SHOWN_TYPES = 12
+
+
+@capture.callback()
+def _group() -> None:
+    """Keep ``capture`` a group of verbs while it has only one."""
+
+
+@capture.command("info")
+def info(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Captures (.hwcap).")],
+    output: OutputOption = "text",
+) -> int:
+    """Tell what is in a capture: when, of which host, how many events of which types and containers.
+
+    \b
+    Examples:
+      hullwatch capture info today.hwcap
+      hullwatch capture info -o json *.hwcap | jq .events
+
+    Every chunk is checked. Ends with 2 when a file is damaged; one that is only cut off is told.
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from pathlib import Path
+
+    from hullwatch.captures.reader import CaptureReader
+    from hullwatch.cli.answer import wants_json, write_json
+    from hullwatch.errors import UsageError
+
+    as_json = wants_json(output)
+    damaged = False
+    for number, file in enumerate(files):
+        try:
+            stream = Path(file).open("rb")  # noqa: SIM115 - only what opening raises is meant here
+        except OSError as error:
+            raise UsageError(f"The file {file} cannot be read: {error.strerror}.") from error
+        with stream:
+            reader = CaptureReader(stream, file)
+            found = _look(reader, file)
+        damaged |= reader.damaged
+        if as_json:
+            write_json(found)
+        else:
+            _print(found, first=not number)
+    return 2 if damaged else 0
+
+
+def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
+    """Read a capture whole; return what is in it."""
+    from hullwatch.captures.chunk import RECORDS
+    from hullwatch.events.table import BY_NUMBER
+
+    types: dict[str, int] = {}
+    containers: dict[str, None] = {}
+    first = last = events = chunks = unpacked = 0
+    for chunk in reader.chunks():
+        head = chunk.head
+        chunks += 1
+        if head.kind != RECORDS:
+            continue
+        first, last = first or head.first, head.last
+        unpacked += len(chunk.data)
+        containers |= dict.fromkeys(head.summary.containers)
+        for number, count in head.summary.types.items():
+            kind = BY_NUMBER.get(number)
+            name = kind.name if kind is not None else str(number)
+            types[name] = types.get(name, 0) + count
+            events += count if kind is not None and kind.is_event else 0
+    about = reader.description
+    return {
+        "file": file,
+        "host": about.host,
+        "kernel": about.kernel,
+        "hullwatch": about.hullwatch,
+        "number": about.number,
+        "begun": about.begun,
+        "first": first,
+        "last": last,
+        "seconds": (last - first) / 1e9,
+        "events": events,
+        "records": sum(types.values()),
+        "types": dict(sorted(types.items(), key=lambda item: (-item[1], item[0]))),
+        "containers": list(containers),
+        "chunks": chunks,
+        "size": reader.size,
+        "unpacked": unpacked,
+        "problem": reader.problem,
+    }
+
+
+def _print(found: dict[str, Any], *, first: bool) -> None:
+    from hullwatch.cli.answer import write_line, write_rows
+    from hullwatch.config.values import format_duration
+
+    if not first:
+        write_line()
+    records, seconds = found["records"], found["seconds"]
+    each = f", {found['size'] / records:.1f} bytes a record" if records else ""
+    rows = [
+        ("file", found["file"]),
+        ("host", f"{found['host']}, kernel {found['kernel']}"),
+        ("written by", f"Hullwatch {found['hullwatch']}"),
+        ("from", _time(found["first"])),
+        ("to", f"{_time(found['last'])} ({format_duration(round(seconds, 3))})"),
+        ("events", f"{found['events']:,}"),
+        ("size", f"{found['size']:,} bytes in {found['chunks']} chunks{each}"),
+        ("containers", ", ".join(full_id[:12] for full_id in found["containers"]) or "none"),
+    ]
+    write_rows(rows)
+    if found["problem"]:
+        write_line(found["problem"])
+    types = list(found["types"].items())
+    write_line()
+    write_rows([("RECORDS", "TYPE"), *((f"{count:>9,}", name) for name, count in types[:SHOWN_TYPES])])
+    if len(types) > SHOWN_TYPES:
+        write_line(f"and {len(types) - SHOWN_TYPES} more types; -o json has all")
+
+
+def _time(nanoseconds: int) -> str:
+    import datetime as dt
+
+    if not nanoseconds:
+        return "-"
+    moment = dt.datetime.fromtimestamp(nanoseconds // 1_000_000_000, tz=dt.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 1_000_000_000:09d}Z"

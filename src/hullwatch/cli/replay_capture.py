@@ -1,0 +1,140 @@
+"""Captures through the pipeline to the outputs: the loop behind ``hullwatch replay FILE.hwcap``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from hullwatch.captures.chunk import RECORDS
+from hullwatch.captures.reader import CaptureReader
+from hullwatch.cli.replay_loop import Progress
+from hullwatch.counters import Counters
+from hullwatch.detect.stream import Stream
+from hullwatch.enrich import saved_state
+from hullwatch.errors import UsageError
+from hullwatch.events.codec import BrokenStreamError, encode
+from hullwatch.formats.summary import summary
+from hullwatch.outputs.delivery import Delivery
+from hullwatch.outputs.stdout import has_colours, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hullwatch.captures.reader import Chunk
+    from hullwatch.config.settings import Settings
+    from hullwatch.detect.engine import Match
+    from hullwatch.rules.loader import RuleSet
+
+_SECOND = 1_000_000_000
+
+
+class Part(NamedTuple):
+    """Which part of a capture is judged: ns since the epoch, 0 for its beginning and its end; and how fast.
+
+    ``speed`` is 1.0 for the time that it took, 0.0 for as fast as possible.
+    """
+
+    begin: int = 0
+    end: int = 0
+    speed: float = 0.0
+
+
+class CaptureReplay:
+    """One replay of one capture.
+
+    Attributes:
+        counters: of the replay.
+    """
+
+    def __init__(self, settings: Settings, rules: RuleSet, part: Part) -> None:
+        """Wire the stages."""
+        self.counters = Counters()
+        every = settings.rules.match == "all"
+        self._stream = Stream(rules, self.counters, lambda _: None, settings.hold.events, every=every)
+        self._delivery = Delivery(settings, self.counters)
+        self._part = part
+
+    def run(self, stream: BinaryIO, name: str) -> int:
+        """Judge the capture, tell what came of it, and return the exit code.
+
+        Raises:
+            UsageError: when the file is no capture; or it is damaged, after all before that was judged.
+        """
+        reader = CaptureReader(stream, name)
+        progress = Progress(stream, "events")
+        try:
+            self._judge(reader, name, progress)
+        finally:
+            progress.clear()
+            self._delivery.close()
+            sys.stderr.write(summary(self.counters, colour=has_colours(2), did="Judged in"))
+            sys.stderr.flush()
+        if reader.damaged:
+            raise UsageError(reader.problem)
+        if reader.problem:
+            say(f"Warning: {reader.problem}")
+        return 1 if self._delivery.failed else 0
+
+    def _judge(self, reader: CaptureReader, name: str, progress: Progress) -> None:
+        begun = False
+        started = 0.0
+        first = 0
+        for chunk in reader.chunks(self._position(reader)):
+            if chunk.head.kind != RECORDS:
+                if not begun:
+                    self._restore(chunk, name)
+            elif self._part.end and chunk.head.first > self._part.end:
+                break
+            else:
+                if self._part.speed and chunk.head.first >= self._part.begin:
+                    started, first = started or time.monotonic(), first or chunk.head.first
+                    self._wait(started + (chunk.head.first - first) / _SECOND / self._part.speed)
+                self._feed(chunk, name)
+                progress.show(self.counters.events_total)
+                self._delivery.tick()
+            begun = True
+            if self._delivery.gone:
+                break
+        else:
+            self._end_waiting()
+
+    def _wait(self, until: float) -> None:
+        """Wait for a time of the monotonic clock; nothing comes meanwhile that an event could tell of."""
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.5))
+            self._delivery.tick()
+
+    def _feed(self, chunk: Chunk, name: str) -> None:
+        try:
+            self._delivery.matches(self._wanted(self._stream.feed(chunk.data)))
+        except BrokenStreamError as error:
+            raise UsageError(f"The capture {name} is damaged: {error}.") from error
+
+    def _end_waiting(self) -> None:
+        """Judge what still waits for a container's metadata, as at the end of a watch: none will come."""
+        for full_id in self._stream.assembler.gate.overdue(0, -sys.maxsize):
+            record = encode("container_timeout", {"time": 0}, id=full_id, reason="the capture ends")
+            self._delivery.matches(self._wanted(self._stream.feed(record)))
+
+    def _wanted(self, matches: Iterator[Match]) -> Iterator[Match]:
+        """Leave out what happened before the part that was asked for, and behind it."""
+        begin, end = self._part.begin, self._part.end or float("inf")
+        return (match for match in matches if begin <= match.event.time <= end)
+
+    def _restore(self, chunk: Chunk, name: str) -> None:
+        try:
+            self._stream.assembler.restore(saved_state.decode(chunk.data))
+        except ValueError as error:
+            raise UsageError(f"The capture {name} is damaged: {error}.") from error
+
+    def _position(self, reader: CaptureReader) -> int:
+        """Return where to begin: the last state before the part that was asked for."""
+        position = 0
+        if self._part.begin:
+            for head in reader.heads():
+                if head.first > self._part.begin:
+                    break
+                if head.kind != RECORDS:
+                    position = head.begin
+        return position

@@ -1,0 +1,136 @@
+"""``hullwatch record``, ``replay`` of captures and ``capture info``: parts, answers, and what is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hullwatch.captures import writer
+from hullwatch.cli.record import parse_rotation
+from hullwatch.errors import UsageError
+from tests.captures.capture_files import OFFSET, RULES, Recorded
+from tests.captures.test_writer import history
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Return the paths of a capture in several chunks, with states between, and of its rules."""
+    folder = tmp_path_factory.mktemp("captures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "CHUNK_SIZE", 1)
+        patch.setattr(writer, "STATE_SIZE", 1)
+        recorded = Recorded(folder)
+        recorded.feed(history())
+        recorded.writer.close()
+    (folder / "rules.yaml").write_text(RULES)
+    return str(recorded.path()), str(folder / "rules.yaml")
+
+
+def hullwatch(*arguments: str) -> tuple[int, list[str], str]:
+    """Return the exit code, the lines of standard output, and standard error."""
+    command = [sys.executable, "-m", "hullwatch", *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60, text=True)
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def at(nanoseconds: int) -> str:
+    """Return a time after boot as a flag takes it; the history has whole microseconds."""
+    seconds, rest = divmod(OFFSET + nanoseconds, 1_000_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest // 1000:06d}Z"
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ([], ["Run", "Secret", "Secret", "Run", "Secret"]),
+        (["--from", at(5000)], ["Secret", "Secret", "Run", "Secret"]),
+        (["--from", at(6000)], ["Secret", "Run", "Secret"]),
+        (["--to", at(5000)], ["Run", "Secret"]),
+        (["--from", at(5000), "--to", at(7000)], ["Secret", "Secret"]),
+        (["--from", at(10_000_000)], []),
+        (["--speed", "1x"], ["Run", "Secret", "Secret", "Run", "Secret"]),
+    ],
+)
+def test_a_part_of_a_capture_is_judged_with_what_was_known_before_it(
+    files: tuple[str, str], part: list[str], expected: list[str]
+) -> None:
+    code, alerts, _ = hullwatch("replay", files[0], "-r", files[1], "-o", "json", *part)
+    assert code == 0
+    assert [json.loads(alert)["rule"] for alert in alerts] == expected
+
+
+def test_a_capture_that_is_cut_off_is_judged_up_to_there_with_a_warning(files: tuple[str, str], tmp_path: Path) -> None:
+    with open(files[0], "rb") as stream:  # noqa: PTH123 - a text
+        data = stream.read()
+    cut, damaged = tmp_path / "cut.hwcap", tmp_path / "damaged.hwcap"
+    cut.write_bytes(data[:-10])
+    damaged.write_bytes(data[:-40] + b"!" + data[-39:])
+    code, alerts, said = hullwatch("replay", str(cut), "-r", files[1], "-o", "json")
+    assert code == 0
+    assert [json.loads(alert)["rule"] for alert in alerts] == ["Run", "Secret", "Secret"]
+    assert "Warning: The capture" in said
+    assert "it ends within a chunk" in said
+    code, alerts, said = hullwatch("replay", str(damaged), "-r", files[1], "-o", "json")
+    assert code == 2
+    assert len(alerts) == 3
+    assert "is damaged (its checksum is wrong)" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--from", "yesterday"], "is not a time"),
+        (["--to", "2026-13-01"], "is not a time"),
+        (["--speed", "fast"], "write max, 1x or 2.5x"),
+        (["--speed", "0x"], "write max, 1x or 2.5x"),
+        (["--source", "scapp"], "--source is auto, fields or hwcap"),
+    ],
+)
+def test_a_wrong_part_is_a_sentence(files: tuple[str, str], arguments: list[str], sentence: str) -> None:
+    code, alerts, said = hullwatch("replay", files[0], "-r", files[1], *arguments)
+    assert (code, alerts) == (2, [])
+    assert sentence in said
+
+
+def test_what_is_in_a_capture_is_told_as_text_and_as_json(files: tuple[str, str]) -> None:
+    code, lines, _ = hullwatch("capture", "info", files[0])
+    assert code == 0
+    assert any("abababababab" in line for line in lines)
+    code, lines, _ = hullwatch("capture", "info", "-o", "json", files[0])
+    told = json.loads(lines[0])
+    assert (told["events"], told["types"]["openat"], told["types"]["execve"]) == (10, 4, 4)
+    assert told["problem"] == ""
+    assert hullwatch("capture", "info", files[1])[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("100MB,10", {"rotate_size": 100 << 20, "rotate_files": 10}),
+        ("1G", {"rotate_size": 1 << 30}),
+        ("512kB", {"rotate_size": 512 << 10}),
+        ("4096", {"rotate_size": 4096}),
+    ],
+)
+def test_a_rotation_is_a_size_and_a_number_of_files(text: str, expected: dict[str, int]) -> None:
+    assert parse_rotation(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "100MB,0", "100TB", "10,10,10", "1e9", "9" * 40])
+def test_other_rotations_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="100MB,10"):
+        parse_rotation(text)
+
+
+def test_a_recording_to_a_wrong_place_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    code, _, said = hullwatch("record", "-w", str(tmp_path / "no" / "x.hwcap"))
+    assert code == 2
+    assert "There is no directory" in said

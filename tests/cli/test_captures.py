@@ -111,6 +111,38 @@ def test_what_is_in_a_capture_is_told_as_text_and_as_json(files: tuple[str, str]
     assert hullwatch("capture", "info", files[1])[0] == 2
 
 
+def test_events_are_printed_as_the_format_says_those_that_the_condition_holds_for(files: tuple[str, str]) -> None:
+    code, lines, said = hullwatch("events", files[0])
+    assert (code, said, len(lines)) == (0, "", 10)
+    assert lines[1].split()[0] == "2"
+    assert lines[-1].split()[2:8] == ["0", "host", "dd", "(13)", "openat", "fd=3(<f>/etc/secret)"]
+    condition = "evt.type = openat and proc.pname = shell"
+    code, lines, _ = hullwatch("events", files[0], condition, "-p", "%proc.name %fd.name")
+    assert (code, lines) == (0, ["cat /etc/secret", "cat /etc/other", "dd /etc/secret"])
+    code, lines, _ = hullwatch(
+        "events", files[0], condition, "-p", "%proc.name %fd.name", "-o", "json", "--from", at(9000)
+    )
+    assert [json.loads(line) for line in lines] == [{"proc.name": "dd", "fd.name": "/etc/secret"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["proc.nam = x"], "There is no field 'proc.nam'"),
+        (["evt.type = execve", "-p", "%proc.nam"], "There is no field 'proc.nam'"),
+        (["evt.type ="], "The condition or the format is wrong"),
+        (["evt.type = execve", "--from", "noon"], "is not a time"),
+    ],
+)
+def test_a_wrong_condition_or_format_is_a_sentence_without_a_file_that_nobody_wrote(
+    files: tuple[str, str], arguments: list[str], sentence: str
+) -> None:
+    code, lines, said = hullwatch("events", files[0], *arguments)
+    assert (code, lines) == (2, [])
+    assert sentence in said
+    assert "arguments" not in said
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -13,6 +13,7 @@ from hullwatch.cli.capture import capture
 from hullwatch.cli.config import config
 from hullwatch.cli.doctor import doctor
 from hullwatch.cli.errors import run_safely
+from hullwatch.cli.events import events
 from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
 from hullwatch.cli.rules import rules
@@ -48,6 +49,7 @@ app = typer.Typer(
 app.command("run", cls=SelectingCommand)(run)
 app.command("replay", cls=SelectingCommand)(replay)
 app.command("record", cls=SelectingCommand)(record)
+app.command("events")(events)
 app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
 app.command("doctor")(doctor)

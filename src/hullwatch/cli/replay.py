@@ -10,10 +10,12 @@ from hullwatch.cli.selection import NO_FLAGS
 from hullwatch.cli.watch_options import (
     ConfigFlag,
     FailOnFlag,
+    FromFlag,
     MatchFlag,
     OutputFlag,
     PriorityFlag,
     RulesFlag,
+    ToFlag,
     watch_settings,
 )
 
@@ -46,13 +48,8 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     output: OutputFlag = None,
     fail_on: FailOnFlag = None,
     priority: PriorityFlag = None,
-    begin: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help="Of a capture, only what happened from then on: 2026-11-28T10:30."),
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Of a capture, only what happened until then.")
-    ] = None,
+    begin: FromFlag = None,
+    end: ToFlag = None,
     speed: Annotated[
         str,
         typer.Option(
@@ -83,12 +80,12 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
 
     if source not in SOURCES:
         raise UsageError(f'--source is {", ".join(SOURCES[:-1])} or {SOURCES[-1]}, not "{source}".')
-    part = _part(begin, end, speed)
+    part = part_of(begin, end, speed)
     settings = watch_settings(context, rules, config, priority=priority, match=match, output=output, fail_on=fail_on)
     return _replay(settings, file, source, part)
 
 
-def _part(begin: str | None, end: str | None, speed: str) -> Part:
+def part_of(begin: str | None, end: str | None, speed: str) -> Part:
     """Return which part of a capture is asked for.
 
     Raises:
@@ -128,9 +125,9 @@ def _is_capture(stream: io.BufferedReader) -> bool:
 
 
 def _replay_capture(settings: Settings, stream: BinaryIO, name: str, part: Part) -> int:
-    from hullwatch.cli.replay_capture import CaptureReplay
+    from hullwatch.cli.replay_capture import replay_capture
 
-    return CaptureReplay(settings, _rules(settings), part).run(stream, name)
+    return replay_capture(settings, _rules(settings), part, stream, name)
 
 
 def _replay_fields(settings: Settings, stream: BinaryIO, name: str, part: Part) -> int:

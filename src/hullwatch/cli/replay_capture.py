@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from hullwatch.captures.chunk import RECORDS
 from hullwatch.captures.reader import CaptureReader
@@ -19,7 +19,7 @@ from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hullwatch.captures.reader import Chunk
     from hullwatch.config.settings import Settings
@@ -40,23 +40,53 @@ class Part(NamedTuple):
     speed: float = 0.0
 
 
-class CaptureReplay:
-    """One replay of one capture.
+class Taker(Protocol):
+    """Where matches go: ``Delivery``, or what prints events."""
 
-    Attributes:
-        counters: of the replay.
+    @property
+    def gone(self) -> bool:
+        """Whether nobody wants any more."""
+        ...
+
+    def matches(self, matches: Iterable[Match]) -> None:
+        """Take all matches of a chunk."""
+        ...
+
+    def tick(self) -> None:
+        """Do what is due between chunks."""
+        ...
+
+
+def replay_capture(settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str) -> int:
+    """Judge a capture, tell what came of it, and return the exit code.
+
+    Raises:
+        UsageError: when the file is no capture; or it is damaged, after all before that was judged.
     """
+    counters = Counters()
+    delivery = Delivery(settings, counters)
+    try:
+        CaptureReplay(settings, rules, part, delivery, counters).run(stream, name)
+    finally:
+        delivery.close()
+        sys.stderr.write(summary(counters, colour=has_colours(2), did="Judged in"))
+        sys.stderr.flush()
+    return 1 if delivery.failed else 0
 
-    def __init__(self, settings: Settings, rules: RuleSet, part: Part) -> None:
+
+class CaptureReplay:
+    """One replay of one capture."""
+
+    def __init__(self, settings: Settings, rules: RuleSet, part: Part, taker: Taker, counters: Counters) -> None:
         """Wire the stages."""
-        self.counters = Counters()
+        self._counters = counters
         every = settings.rules.match == "all"
-        self._stream = Stream(rules, self.counters, lambda _: None, settings.hold.events, every=every)
-        self._delivery = Delivery(settings, self.counters)
+        self._stream = Stream(rules, counters, lambda _: None, settings.hold.events, every=every)
+        self._taker = taker
         self._part = part
 
-    def run(self, stream: BinaryIO, name: str) -> int:
-        """Judge the capture, tell what came of it, and return the exit code.
+    def run(self, stream: BinaryIO, name: str) -> None:
+        """Judge the capture.
 
         Raises:
             UsageError: when the file is no capture; or it is damaged, after all before that was judged.
@@ -67,14 +97,10 @@ class CaptureReplay:
             self._judge(reader, name, progress)
         finally:
             progress.clear()
-            self._delivery.close()
-            sys.stderr.write(summary(self.counters, colour=has_colours(2), did="Judged in"))
-            sys.stderr.flush()
         if reader.damaged:
             raise UsageError(reader.problem)
         if reader.problem:
             say(f"Warning: {reader.problem}")
-        return 1 if self._delivery.failed else 0
 
     def _judge(self, reader: CaptureReader, name: str, progress: Progress) -> None:
         begun = False
@@ -91,10 +117,10 @@ class CaptureReplay:
                     started, first = started or time.monotonic(), first or chunk.head.first
                     self._wait(started + (chunk.head.first - first) / _SECOND / self._part.speed)
                 self._feed(chunk, name)
-                progress.show(self.counters.events_total)
-                self._delivery.tick()
+                progress.show(self._counters.events_total)
+                self._taker.tick()
             begun = True
-            if self._delivery.gone:
+            if self._taker.gone:
                 break
         else:
             self._end_waiting()
@@ -103,11 +129,11 @@ class CaptureReplay:
         """Wait for a time of the monotonic clock; nothing comes meanwhile that an event could tell of."""
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.5))
-            self._delivery.tick()
+            self._taker.tick()
 
     def _feed(self, chunk: Chunk, name: str) -> None:
         try:
-            self._delivery.matches(self._wanted(self._stream.feed(chunk.data)))
+            self._taker.matches(self._wanted(self._stream.feed(chunk.data)))
         except BrokenStreamError as error:
             raise UsageError(f"The capture {name} is damaged: {error}.") from error
 
@@ -115,7 +141,7 @@ class CaptureReplay:
         """Judge what still waits for a container's metadata, as at the end of a watch: none will come."""
         for full_id in self._stream.assembler.gate.overdue(0, -sys.maxsize):
             record = encode("container_timeout", {"time": 0}, id=full_id, reason="the capture ends")
-            self._delivery.matches(self._wanted(self._stream.feed(record)))
+            self._taker.matches(self._wanted(self._stream.feed(record)))
 
     def _wanted(self, matches: Iterator[Match]) -> Iterator[Match]:
         """Leave out what happened before the part that was asked for, and behind it."""

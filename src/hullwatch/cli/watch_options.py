@@ -53,6 +53,13 @@ MatchFlag = Annotated[
         autocompletion=lambda: MATCHING,
     ),
 ]
+FromFlag = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="Of a capture, only what happened from then on: 2026-11-28T10:30."),
+]
+ToFlag = Annotated[
+    str | None, typer.Option("--to", metavar="TIME", help="Of a capture, only what happened until then.")
+]
 ConfigFlag = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="Configuration file, over the usual ones.")
 ]

@@ -217,7 +217,10 @@ def test_what_matches_a_pattern_has_its_needed_word(operator: str, pattern: str,
 @pytest.mark.parametrize(
     ("operator", "pattern", "word"),
     [
-        ("glob", "/home/*/.ssh/*", "\x01/home/"), ("glob", "*/id_rsa", "/id_rsa\x02"),
+        ("glob", "/home/*/.ssh/*", "/.ssh/"), ("glob", "*/id_rsa", "/id_rsa\x02"),
+        ("glob", "/usr/lib*/ld-linux*.so*", "/ld-linux"), ("glob", "/lib/modules/*.ko*", "\x01/lib/modules/"),
+        ("glob", "/proc/[0-9]*/environ", "/environ\x02"), ("glob", "/a[]x]keys[!]]*", "keys"),
+        ("glob", "/etc/x*[keys", "\x01/etc/x"), ("glob", "/etc/x*[k\\]eys", "\x01/etc/x"),
         ("glob", "/etc/p[a-z]*", "\x01/etc/p"),
         ("glob", "a*b", None), ("regex", "/etc/(passwd|shadow)", None), ("regex", ".*/id_rsa.*", "/id_rsa"),
         ("regex", "/root/[a-z]+/keys", "/root/"), ("regex", "/x/passwd?", "/x/passw"),

@@ -24,6 +24,8 @@ from typing import Any
 import msgspec
 import zstandard
 
+from hullwatch.captures.planes import DamagedError, planes, whole
+
 MAGIC = b"HWCAP\r\n\x1a"
 VERSION = 1
 CHUNK_MAGIC = b"HWCh"
@@ -32,16 +34,10 @@ LEVEL = 3  # of zstd: higher ones take several times as long for a few percent
 MOST_STORED = 64 << 20  # bytes of a chunk, compressed or not; the writer makes chunks of about 1 MiB
 LONGEST_SUMMARY = 1 << 20
 LONGEST_DESCRIPTION = 1 << 16
-PLANE = 56  # bytes of a record's header, see ``planes``
 
 HEAD = struct.Struct("<8sHHI")
 CHUNK = struct.Struct("<4sHHIIIIQQI")
 CRC = struct.Struct("<I")
-_LENGTH = struct.Struct("<I")
-
-
-class DamagedError(Exception):
-    """The bytes are not what was written; the text says what is wrong, as the rest of a sentence."""
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -133,52 +129,6 @@ def read_data(head: ChunkHead, stored: bytes) -> bytes:
     except zstandard.ZstdError as error:
         raise DamagedError(f"it cannot be decompressed: {error}") from error
     return whole(data) if head.kind == RECORDS else data
-
-
-def planes(records: bytes) -> bytes:
-    """Return records in an order that compresses better: all first bytes of the headers, all second ones and so on.
-
-    Behind a u32 with the number of records come the bytes of the headers, then the rest of each record. Times,
-    processes and sizes of neighbours are alike, so these columns shrink to a fraction.
-    """
-    heads, rests = bytearray(), bytearray()
-    offset, size, number = 0, len(records), 0
-    while offset < size:
-        (length,) = _LENGTH.unpack_from(records, offset)
-        heads += records[offset : offset + PLANE]
-        rests += records[offset + PLANE : offset + length]
-        offset += max(length, PLANE)
-        number += 1
-    return b"".join((_LENGTH.pack(number), *[heads[plane::PLANE] for plane in range(PLANE)], rests))
-
-
-def whole(data: bytes) -> bytes:
-    """Return the records that ``planes`` was given.
-
-    Raises:
-        DamagedError: when these are no such bytes.
-    """
-    if len(data) < _LENGTH.size:
-        raise DamagedError("it is too short")
-    (number,) = _LENGTH.unpack_from(data)
-    end = _LENGTH.size + number * PLANE
-    if end > len(data):
-        raise DamagedError("it has fewer records than it says")
-    heads = bytearray(number * PLANE)
-    for plane in range(PLANE):
-        begin = _LENGTH.size + plane * number
-        heads[plane::PLANE] = data[begin : begin + number]
-    pieces: list[bytes | bytearray] = []
-    at = end
-    for offset in range(0, len(heads), PLANE):
-        (length,) = _LENGTH.unpack_from(heads, offset)
-        if length < PLANE or at + length - PLANE > len(data):
-            raise DamagedError("a record reaches beyond it")
-        pieces += (heads[offset : offset + PLANE], data[at : at + length - PLANE])
-        at += length - PLANE
-    if at != len(data):
-        raise DamagedError("something is left behind its records")
-    return b"".join(pieces)
 
 
 def decode_summary(data: bytes) -> Summary:

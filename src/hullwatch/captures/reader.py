@@ -18,12 +18,12 @@ from hullwatch.captures.chunk import (
     STATE,
     VERSION,
     ChunkHead,
-    DamagedError,
     Description,
     decode_description,
     decode_summary,
     read_data,
 )
+from hullwatch.captures.planes import DamagedError
 from hullwatch.errors import UsageError
 
 if TYPE_CHECKING:

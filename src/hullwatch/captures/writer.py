@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from hullwatch.captures.chunk import PLANE, RECORDS, STATE, Description, Summary, make_chunk, make_head
+from hullwatch.captures.chunk import RECORDS, STATE, Description, Summary, make_chunk, make_head
+from hullwatch.captures.planes import PLANE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -59,6 +59,8 @@ def library() -> Any:
         "hw_forget_processes": (None, [pointer]),
         "hw_take_ruled_out": (number, [pointer, pointer]),
         "hw_take_counts": (None, [pointer, pointer]),
+        "hw_planes": (ctypes.c_int64, [text, size, pointer]),
+        "hw_whole": (ctypes.c_int64, [text, size, pointer]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(loaded, name)

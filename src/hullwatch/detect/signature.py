@@ -26,6 +26,8 @@ _WHOLE = frozenset({"fd.name", "fd.nameraw", "evt.arg", "evt.rawarg", "fs.path.n
 )
 _MEMBERS = frozenset({"=", "!=", "in", "intersects"})
 _SHORTEST_NEEDED = 4  # characters, marks included: shorter texts are in too many paths
+# A bracket of a glob. What is between two is a text of its own, whether or not they are brackets to the matcher.
+_BRACKETS = re.compile(r"\[[!^]?\]?(?:\[:[a-z]*:\]|[^\]])*\]")
 MAXIMUM_WORDS = 20_000
 MAXIMUM_LETTERS = 200_000
 
@@ -95,13 +97,14 @@ def _path_prefix(pattern: str) -> list[Word] | None:
 
 
 def _needed_by_glob(pattern: str) -> str | None:
-    """Return the longest text without which nothing matches a pattern; None if there is none worth a search."""
-    before, bracket, _ = re.sub(r"\\.?", "*", pattern, flags=re.DOTALL).partition("[")
+    """Return a text without which nothing matches a pattern, in few paths; None if there is none worth a search."""
+    plain = _BRACKETS.sub("?", re.sub(r"\\.?", "*", pattern, flags=re.DOTALL))
+    before, bracket, _ = plain.partition("[")
     runs = re.split(r"[*?]", before)
-    runs[0] = f"{BEGIN}{runs[0]}"
     if not bracket:
         runs[-1] = f"{runs[-1]}{END}"
-    return _longest(runs)
+    # Where a path begins says little: below /usr/lib lies a third of a host's files.
+    return _longest(runs[1:]) or _longest([f"{BEGIN}{runs[0]}"])
 
 
 def _needed_by_regex(pattern: str) -> str | None:
@@ -117,7 +120,7 @@ def _needed_by_regex(pattern: str) -> str | None:
 
 
 def _longest(runs: list[str]) -> str | None:
-    best = max(runs, key=len)
+    best = max(runs, key=len, default="")
     return best if len(best) >= _SHORTEST_NEEDED else None
 
 

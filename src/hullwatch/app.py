@@ -135,6 +135,8 @@ class Watch:
     def _feed(self, batch: bytes) -> None:
         """Judge a batch of records: the one place where the stream goes through the pipeline."""
         self._delivery.matches(self._stream.feed(batch))
+        for notice in self._stream.assembler.take_notices():
+            self._delivery.notice(notice)
         voided, fingerprints = self._stream.take_ruled_out()
         if voided or fingerprints:
             self._sensor.rule_out(fingerprints, voided=voided)
@@ -161,6 +163,10 @@ class Watch:
         try:
             for frame in self._sensor.read():
                 self._feed(frame.records)
+            held = self._sensor.look_after(time.monotonic())
+            if held:
+                what = f"the sensor was silent, for it was {held}; what it could not note meanwhile is counted as lost"
+                self._feed(encode("tampered", {"time": boot_time()}, what=what, repaired=1))
         except (SensorLostError, BrokenStreamError) as error:
             self._sensor.close()
             self._feed_own("sensor_lost", reason=str(error))

@@ -17,6 +17,9 @@ class Counters(msgspec.Struct, kw_only=True):
         dropped: what was lost, by (type, reason); a type that is not known is ``*``.
         excluded: events of Hullwatch's own processes, left out on purpose, by type.
         ruled_out: events that the kernel left out, because no rule can match them, by type.
+        shed: events that the kernel left out to stay within the CPU budget, by type.
+        worst_loss: the largest share of the events that was lost within ten seconds.
+        tampered: how often the sensor found something of its own changed by others.
         alerts: alerts by rule.
         priorities: alerts by priority, as Falco writes it (``Warning``).
         alerts_lost: alerts that an output could not deliver, by reason.
@@ -35,6 +38,9 @@ class Counters(msgspec.Struct, kw_only=True):
     dropped: dict[tuple[str, str], int] = {}
     excluded: dict[str, int] = {}
     ruled_out: dict[str, int] = {}
+    shed: dict[str, int] = {}
+    worst_loss: float = 0.0
+    tampered: int = 0
     alerts: dict[str, int] = {}
     priorities: dict[str, int] = {}
     alerts_lost: dict[str, int] = {}
@@ -90,6 +96,9 @@ class Counters(msgspec.Struct, kw_only=True):
             "dropped": dropped,
             "excluded": sum(self.excluded.values()),
             "ruled_out": dict(sorted(self.ruled_out.items())),
+            "shed": dict(sorted(self.shed.items())),
+            "worst_loss": self.worst_loss,
+            "tampered": self.tampered,
             "alerts": sum(self.alerts.values()),
             "alerts_by_rule": dict(sorted(self.alerts.items())),
             "alerts_lost": dict(sorted(self.alerts_lost.items())),

@@ -28,6 +28,8 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     alerts: int = 0
     containers: int = 0
     sensor_restarts: int = 0
+    worst_loss: float = 0.0
+    tampered: int = 0
     alerts_lost: dict[str, int] = {}
 
 
@@ -83,7 +85,9 @@ def _losses(status: InstanceStatus) -> list[Check]:
     if total:
         share = total / (status.events + total)
         worst = ", ".join(f"{kind} ({reason}) {number:,}" for number, kind, reason in rows[:_REASONS_SHOWN])
-        many = share > MANY_DROPS
+        many = share > MANY_DROPS or status.worst_loss > MANY_DROPS
+        if status.worst_loss:
+            worst += f"; at worst {status.worst_loss:.3%} of them within ten seconds"
         fix = "hullwatch run -r FILE...   # fewer rules, or rules that name event types, ask for fewer events"
         found.append(
             Check(
@@ -99,6 +103,15 @@ def _losses(status: InstanceStatus) -> list[Check]:
         found.append(
             Check(
                 "sensor", "warn", f"The sensor was restarted {status.sensor_restarts:,} times.", "journalctl -k -g oom"
+            )
+        )
+    if status.tampered:
+        found.append(
+            Check(
+                "tampering",
+                "warn",
+                f"Something of the sensor in the kernel was changed by others {status.tampered:,} times: the alerts "
+                '"Sensor tampered with" say what, and by whom.',
             )
         )
     if status.alerts_lost:

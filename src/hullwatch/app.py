@@ -50,6 +50,7 @@ READY_PATIENCE = 3.0  # seconds for a slow container engine to list what runs, b
 SHOWN_PROBLEMS = 5  # mistakes in rules files that an alert has in its message
 LONGEST_PROBLEM = 4000  # characters of it
 SEARCH_INTERVAL = 5.0  # seconds between looks for container engines
+INBOX_MAXIMUM = 10_000  # answers of container engines that were not looked at yet
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
 
@@ -181,6 +182,9 @@ class Watch:
 
     def _take_container(self, container: Container) -> None:
         """Take what the container engine says; called in the source's threads."""
+        if len(self._inbox) >= INBOX_MAXIMUM:
+            self.counters.drop("container", "engine_behind")  # what waits for it is judged without, after a while
+            return
         self._inbox.append(container)
         self._wake()
 

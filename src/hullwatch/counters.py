@@ -30,6 +30,7 @@ class Counters(msgspec.Struct, kw_only=True):
         unreadable_records: records that could not be decoded.
         out_of_order: events that came too late to be put in order; they were judged.
         slow_writes: writes of an output that had to wait for its reader.
+        processes_forgotten: processes that were forgotten while they ran, for want of room.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
     """
 
@@ -51,6 +52,7 @@ class Counters(msgspec.Struct, kw_only=True):
     unreadable_records: int = 0
     out_of_order: int = 0
     slow_writes: int = 0
+    processes_forgotten: int = 0
     forgotten: int = 0
 
     def drop(self, kind: str, reason: str, number: int = 1) -> None:
@@ -109,5 +111,6 @@ class Counters(msgspec.Struct, kw_only=True):
             "unreadable_records": self.unreadable_records,
             "out_of_order": self.out_of_order,
             "slow_writes": self.slow_writes,
+            "processes_forgotten": self.processes_forgotten,
             "forgotten": self.forgotten,
         }

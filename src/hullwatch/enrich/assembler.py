@@ -249,7 +249,7 @@ class Assembler:
         """Make the event, if rules look at such ones; return what can be judged now."""
         if self.wanted is not None and kind.name not in self.wanted:
             return []
-        _, _, flags, time, _, _, _, uid, _, tid, _, cpu, _ = header
+        size, _, flags, time, _, _, _, uid, _, tid, _, cpu, _ = header
         event = Event(
             number=self.number,
             time=time + self.clock_offset,
@@ -262,7 +262,7 @@ class Assembler:
             cpu=cpu,
             flags=flags,
         )
-        return self._numbered(self.gate.admit(event, full_id, time))
+        return self._numbered(self.gate.admit(event, full_id, time, size))
 
     def _count(self, name: str) -> None:
         self.counters.events[name] = self.counters.events.get(name, 0) + 1
@@ -289,6 +289,7 @@ class Assembler:
 
     def _clock(self, time: int, values: dict[str, Any]) -> list[Event]:
         self.clock_offset = values["realtime"] - time
+        self.counters.processes_forgotten = self.tree.forgotten
         self._look_at_losses(time)
         return []
 
@@ -361,6 +362,7 @@ class Assembler:
         return self.gate.give_up(values["id"], values["reason"])
 
     def _sensor_lost(self, _time: int, _values: dict[str, Any]) -> list[Event]:
+        self.tree.snapshot_lost()
         self._drops.clear()  # the next sensor counts from zero
         self.sensor_pulse = None
         self._cgroups.clear()

@@ -60,6 +60,7 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.unreadable_records, "records that could not be read"),
         (counters.out_of_order, "events that came too late to be put in order"),
         (counters.slow_writes, "writes that had to wait for their reader"),
+        (counters.processes_forgotten, "processes forgotten while they ran, for want of room"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]
     return [(number, words) for number, words in rows if number]

@@ -23,6 +23,8 @@ import msgspec
 from hullwatch.counters import Counters
 from hullwatch.detect.interest import events_to_send
 from hullwatch.detect.plan import Plan
+from hullwatch.detect.shedding import Shedding
+from hullwatch.detect.shedding import message as shedding_message
 from hullwatch.detect.stream import Stream
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.enrich.engines import ContainerEngines
@@ -81,6 +83,8 @@ class Watch:
         every = settings.rules.match == "all"
         self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
         self._sensor = Sensor(supervisor, events_to_send(rules, self._stream.plan), pushdown=settings.sensor.pushdown)
+        self._shedding = Shedding(settings.sensor.cpu_budget)
+        self._next_sample = 0.0
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
@@ -258,9 +262,26 @@ class Watch:
             say(f"Watching this host with {number} rule{'s' * (number != 1)}; Ctrl-C ends it.")
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
+        if now >= self._next_sample:
+            self._next_sample = now + TICK
+            self._stay_within_budget(now)
         if now >= self._next_status:
             self._next_status = now + STATUS_INTERVAL
             self._write_status()
+
+    def _stay_within_budget(self, now: float) -> None:
+        """Leave less or more of the host's events out, by the CPU time that all of this takes."""
+        pulse = self._stream.assembler.sensor_pulse
+        if pulse is None:
+            return
+        lost = sum(number for (_, reason), number in self.counters.dropped.items() if reason == "ring_full")
+        change = self._shedding.sample(now, time.process_time() + pulse[1] / 1e9, lost)
+        if change is None:
+            return
+        self._sensor.shed(self._shedding.types, reads=self._shedding.reads)
+        self.counters.left_out = self._shedding.words
+        rule, priority, text = shedding_message(change, self._settings.sensor.cpu_budget)
+        self._delivery.internal(rule, priority, text, used=round(change.used, 2), left_out=self._shedding.words)
 
     def _write_status(self) -> None:
         """Tell ``hullwatch doctor`` how it goes; a full disk is no reason to stop watching."""

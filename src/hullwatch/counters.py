@@ -18,6 +18,7 @@ class Counters(msgspec.Struct, kw_only=True):
         excluded: events of Hullwatch's own processes, left out on purpose, by type.
         ruled_out: events that the kernel left out, because no rule can match them, by type.
         shed: events that the kernel left out to stay within the CPU budget, by type.
+        left_out: what is left out now to stay within the CPU budget, in words.
         worst_loss: the largest share of the events that was lost within ten seconds.
         tampered: how often the sensor found something of its own changed by others.
         alerts: alerts by rule.
@@ -40,6 +41,7 @@ class Counters(msgspec.Struct, kw_only=True):
     excluded: dict[str, int] = {}
     ruled_out: dict[str, int] = {}
     shed: dict[str, int] = {}
+    left_out: str = ""
     worst_loss: float = 0.0
     tampered: int = 0
     alerts: dict[str, int] = {}
@@ -99,6 +101,7 @@ class Counters(msgspec.Struct, kw_only=True):
             "excluded": sum(self.excluded.values()),
             "ruled_out": dict(sorted(self.ruled_out.items())),
             "shed": dict(sorted(self.shed.items())),
+            "left_out": self.left_out,
             "worst_loss": self.worst_loss,
             "tampered": self.tampered,
             "alerts": sum(self.alerts.values()),

@@ -49,6 +49,7 @@ class Sensor:
         self._next_snapshot = 0.0
         self._gaps = 0
         self._silence = Silence()
+        self._shed: tuple[frozenset[str], bool] = (frozenset(), False)
         self.heard = False  # whether the one that runs has sent anything
 
     @property
@@ -64,6 +65,16 @@ class Sensor:
         if self._source is not None:
             with contextlib.suppress(StreamEndedError):  # the next read tells
                 self._source.set_interest(names)
+
+    def shed(self, names: frozenset[str], *, reads: bool) -> None:
+        """Have it leave out calls of these types, and opens that only read, to save time; it counts them."""
+        self._shed = names, reads
+        self._order_shed()
+
+    def _order_shed(self) -> None:
+        if self._source is not None:
+            with contextlib.suppress(StreamEndedError):  # the next read tells
+                self._source.shed(self._shed[0], reads=self._shed[1])
 
     def rule_out(self, fingerprints: bytes, *, voided: bool) -> None:
         """Have it leave out calls that no rule can match.
@@ -101,6 +112,8 @@ class Sensor:
             if self._pushdown:
                 self._source.forget_ruled_out()
             self._source.request_snapshot()
+        if any(self._shed):
+            self._order_shed()
 
     def read(self) -> list[Frame]:
         """Return the frames that have come; does not wait.

@@ -28,6 +28,8 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     alerts: int = 0
     containers: int = 0
     sensor_restarts: int = 0
+    shed: dict[str, int] = {}
+    left_out: str = ""
     worst_loss: float = 0.0
     tampered: int = 0
     alerts_lost: dict[str, int] = {}
@@ -99,6 +101,8 @@ def _losses(status: InstanceStatus) -> list[Check]:
         )
     else:
         found.append(Check("drops", "ok", "No event was lost."))
+    if status.left_out or status.shed:
+        found.append(_budget(status))
     if status.sensor_restarts:
         found.append(
             Check(
@@ -120,6 +124,17 @@ def _losses(status: InstanceStatus) -> list[Check]:
         )
         found.append(Check("alerts", "warn", f"Alerts did not reach their reader: {worst}."))
     return found
+
+
+def _budget(status: InstanceStatus) -> Check:
+    total = sum(status.shed.values())
+    if not status.left_out:
+        return Check(
+            "budget", "ok", f"Nothing is left out now; {total:,} calls were, to stay within sensor.cpu_budget."
+        )
+    sentence = f"To stay within sensor.cpu_budget these are left out now: {status.left_out}; {total:,} calls so far."
+    fix = "hullwatch run --show-pushdown   # which rules ask for what; or set sensor.cpu_budget higher"
+    return Check("budget", "warn", sentence, fix)
 
 
 def _span(seconds: float) -> str:

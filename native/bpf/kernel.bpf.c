@@ -3,6 +3,7 @@
 #include "call.h"
 #include "descriptor.h"
 #include "path.h"
+#include "tamper.h"
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_init_module, struct pt_regs *regs, long result)
@@ -72,6 +73,9 @@ int BPF_PROG(handle_bpf, struct pt_regs *regs, long result)
 	struct record_bpf *record;
 
 	if (!scratch)
+		return 0;
+	note_bpf_call(regs, result);
+	if (!is_wanted(INDEX_BPF)) /* it is always looked at, but not always asked for */
 		return 0;
 	record = (struct record_bpf *)scratch->record;
 	record->fd = result;

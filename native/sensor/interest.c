@@ -16,10 +16,15 @@
 #define ENTER_HOOK "dispatch_system_call_enter"
 #define IO_URING_HOOK "handle_io_uring_open"
 
-/* What is wanted now. */
-struct interest {
-	const __u16 *types;
-	size_t count;
+/* What stands in a dispatch table for a call that is left out to save time; shed.bpf.c. */
+#define SHED_CALL "count_shed_call"
+#define SHED_ENTER "count_shed_enter"
+#define SHED_READING_OPEN "shed_reading_open"
+
+/* As in shed.bpf.c. */
+struct shed_call {
+	__u32 index;
+	__u32 flags_place;
 };
 
 bool interest_is_on_demand(const char *program)
@@ -30,24 +35,48 @@ bool interest_is_on_demand(const char *program)
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
 		if (!strcmp(enter_handlers[i].program, program))
 			return true;
-	return !strcmp(program, ENTER_HOOK) || !strcmp(program, IO_URING_HOOK);
+	return !strcmp(program, ENTER_HOOK) || !strcmp(program, IO_URING_HOOK) || !strcmp(program, SHED_CALL) ||
+	       !strcmp(program, SHED_ENTER) || !strcmp(program, SHED_READING_OPEN);
+}
+
+static bool is_in(const __u16 *types, size_t count, __u16 event)
+{
+	for (size_t i = 0; i < count; i++)
+		if (types[i] == event)
+			return true;
+	return false;
 }
 
 static bool is_wanted(const struct interest *interest, __u16 event)
 {
-	for (size_t i = 0; i < interest->count; i++)
-		if (interest->types[i] == event)
-			return true;
-	return false;
+	return is_in(interest->types, interest->count, event);
 }
 
 /* Whether one of the events that a system call can be is wanted. */
 static bool is_call_wanted(const struct interest *interest, int syscall)
 {
+	if (syscall == SYS_bpf) /* it is by these calls that the programs show that they still see; check.c */
+		return true;
 	for (size_t i = 0; i < HANDLER_COUNT; i++)
 		if (handlers[i].syscall == syscall && is_wanted(interest, handlers[i].event))
 			return true;
 	return false;
+}
+
+/* Whether all that is wanted of a system call is to be left out; it is counted as one event. */
+static bool is_call_shed(const struct interest *interest, int syscall)
+{
+	for (size_t i = 0; i < HANDLER_COUNT; i++)
+		if (handlers[i].syscall == syscall && is_wanted(interest, handlers[i].event) &&
+		    !is_in(interest->shed, interest->shed_count, handlers[i].event))
+			return false;
+	return interest->shed_count && syscall != SYS_bpf;
+}
+
+/* Where a call of the open family has its flags, as in shed.bpf.c; 0 for all others. */
+static __u32 flags_place(__u16 event)
+{
+	return event == EVENT_OPEN ? 2 : event == EVENT_OPENAT ? 3 : event == EVENT_OPENAT2 ? 4 : 0;
 }
 
 static bool is_enter_wanted(const struct interest *interest)
@@ -71,6 +100,10 @@ static bool is_needed(const struct interest *interest, const char *program)
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
 		if (!strcmp(enter_handlers[i].program, program) && is_wanted(interest, enter_handlers[i].event))
 			return true;
+	if (!strcmp(program, SHED_CALL) || !strcmp(program, SHED_ENTER))
+		return interest->shed_count;
+	if (!strcmp(program, SHED_READING_OPEN))
+		return interest->shed_reads;
 	if (!strcmp(program, ENTER_HOOK))
 		return is_enter_wanted(interest);
 	return !strcmp(program, IO_URING_HOOK) && is_io_uring_wanted(interest);
@@ -144,7 +177,7 @@ static void load_needed(struct programs *programs, const struct interest *intere
 /* Some programs make more than one event of a call, and have to be told which are wanted. */
 static void write_interest(struct programs *programs, const struct interest *interest)
 {
-	__u8 wanted[INDEX_COUNT] = {0};
+	__u8 *wanted = programs->written.wanted;
 	__u32 zero = 0;
 
 	for (int index = 0; index < INDEX_UNKNOWN; index++)
@@ -153,18 +186,71 @@ static void write_interest(struct programs *programs, const struct interest *int
 		fail("what is to be sent can not be written into the kernel: %s", strerror(errno));
 }
 
-/* Put a handler into its dispatch table, or take it out. */
-static void switch_handler(struct programs *programs, int table, const struct handler *handler, bool on)
+static __u32 program_id(int descriptor)
 {
-	int descriptor;
+	struct bpf_prog_info info = {};
+	__u32 length = sizeof(info);
 
-	if (!on) {
-		bpf_map_delete_elem(table, &handler->syscall); /* absent already is as good */
+	return bpf_obj_get_info_by_fd(descriptor, &info, &length) ? 0 : info.id;
+}
+
+/* Put a program into a dispatch table, or take out what is there when the name is NULL. */
+static void dispatch_to(struct programs *programs, struct dispatch_table *table, int syscall, const char *name)
+{
+	int descriptor, map = programs_table(programs, table->name);
+
+	if (!name) {
+		bpf_map_delete_elem(map, &syscall); /* absent already is as good */
+		table->ids[syscall] = 0;
 		return;
 	}
-	descriptor = bpf_program__fd(find_loaded(programs, handler->program));
-	if (bpf_map_update_elem(table, &handler->syscall, &descriptor, BPF_ANY))
-		fail("the program %s can not be switched on: %s", handler->program, strerror(errno));
+	descriptor = bpf_program__fd(find_loaded(programs, name));
+	if (bpf_map_update_elem(map, &syscall, &descriptor, BPF_ANY))
+		fail("the program %s can not be switched on: %s", name, strerror(errno));
+	table->ids[syscall] = program_id(descriptor);
+}
+
+/* Tell the programs that stand in for a handler what they count. */
+static void describe_shed(struct programs *programs, const struct handler *handler)
+{
+	struct shed_call call = {.flags_place = flags_place(handler->event)};
+
+	for (int index = 0; index < INDEX_UNKNOWN; index++)
+		if (event_rows[index].number == handler->event)
+			call.index = index;
+	if (bpf_map_update_elem(programs_table(programs, "shed_calls"), &handler->syscall, &call, BPF_ANY))
+		fail("what is to be left out can not be written into the kernel: %s", strerror(errno));
+}
+
+static void switch_handler(struct programs *programs, const struct interest *interest, const struct handler *handler)
+{
+	struct written *written = &programs->written;
+	bool wanted = is_call_wanted(interest, handler->syscall);
+	bool part = wanted && interest->shed_reads && flags_place(handler->event);
+	const char *name = wanted ? handler->program : NULL;
+
+	if (wanted && is_wanted(interest, handler->event))
+		describe_shed(programs, handler);
+	dispatch_to(programs, &written->kept, handler->syscall, part ? handler->program : NULL);
+	if (wanted && is_call_shed(interest, handler->syscall))
+		name = SHED_CALL;
+	else if (part)
+		name = SHED_READING_OPEN;
+	dispatch_to(programs, &written->handlers, handler->syscall, name);
+}
+
+static void switch_enter_handler(struct programs *programs, const struct interest *interest,
+				 const struct handler *handler)
+{
+	bool wanted = is_wanted(interest, handler->event);
+	bool shed = wanted && is_in(interest->shed, interest->shed_count, handler->event);
+
+	if (wanted)
+		describe_shed(programs, handler);
+	dispatch_to(programs, &programs->written.enter, handler->syscall,
+		    shed     ? SHED_ENTER
+		    : wanted ? handler->program
+			     : NULL);
 }
 
 /* A hook costs those who pass it something, so it is there only while it is needed. */
@@ -182,24 +268,47 @@ static void switch_hook(struct programs *programs, struct bpf_link **link, const
 	}
 }
 
+/* Bring the kernel to what is wanted now; what is there already stays. */
+void interest_apply(struct programs *programs)
+{
+	const struct interest *interest = &programs->interest;
+
+	programs->written.handlers.name = "syscall_handlers";
+	programs->written.enter.name = "enter_handlers";
+	programs->written.kept.name = "kept_handlers";
+	load_needed(programs, interest);
+	write_interest(programs, interest);
+	for (size_t i = 0; i < HANDLER_COUNT; i++)
+		switch_handler(programs, interest, &handlers[i]);
+	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
+		switch_enter_handler(programs, interest, &enter_handlers[i]);
+	switch_hook(programs, &programs->enter, ENTER_HOOK, is_enter_wanted(interest));
+	programs->settings.io_uring_openat = is_wanted(interest, EVENT_OPENAT);
+	programs->settings.io_uring_openat2 = is_wanted(interest, EVENT_OPENAT2);
+	programs_store_settings(programs);
+	switch_hook(programs, &programs->io_uring_opens, IO_URING_HOOK, is_io_uring_wanted(interest));
+}
+
+static size_t take_types(__u16 *target, const __u16 *types, size_t count)
+{
+	if (count > INTEREST_MAXIMUM)
+		fail("the engine named %zu types of events, more than there are", count);
+	memcpy(target, types, count * sizeof(*types));
+	return count;
+}
+
 void programs_set_interest(struct programs *programs, const __u16 *types, size_t count)
 {
-	struct interest interest = {.types = types, .count = count};
-	int table = programs_table(programs, "syscall_handlers");
-	int enter_table = programs_table(programs, "enter_handlers");
+	programs->interest.count = take_types(programs->interest.types, types, count);
+	interest_apply(programs);
+}
 
-	load_needed(programs, &interest);
-	write_interest(programs, &interest);
-	for (size_t i = 0; i < HANDLER_COUNT; i++)
-		switch_handler(programs, table, &handlers[i], is_call_wanted(&interest, handlers[i].syscall));
-	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
-		switch_handler(programs, enter_table, &enter_handlers[i],
-			       is_wanted(&interest, enter_handlers[i].event));
-	switch_hook(programs, &programs->enter, ENTER_HOOK, is_enter_wanted(&interest));
-	programs->settings.io_uring_openat = is_wanted(&interest, EVENT_OPENAT);
-	programs->settings.io_uring_openat2 = is_wanted(&interest, EVENT_OPENAT2);
-	programs_store_settings(programs);
-	switch_hook(programs, &programs->io_uring_opens, IO_URING_HOOK, is_io_uring_wanted(&interest));
+/* Leave out calls of these types that are wanted, and count them. */
+void programs_shed(struct programs *programs, const __u16 *types, size_t count, bool reads)
+{
+	programs->interest.shed_count = take_types(programs->interest.shed, types, count);
+	programs->interest.shed_reads = reads;
+	interest_apply(programs);
 }
 
 void interest_unload(struct programs *programs)

@@ -19,11 +19,13 @@
 #include <unistd.h>
 
 #define EVENT_TABLE_ROWS
-#include "sensor.h"
+#include "programs.h"
 
 #ifndef HULLWATCH_VERSION
 #define HULLWATCH_VERSION "unknown"
 #endif
+
+#define TAMPERED_BYTES 512 /* of the sentence that tells of it */
 
 /* One entry of the parameter `counts` of the record `drops`. */
 struct drop_count {
@@ -87,6 +89,7 @@ static void report_clock(struct sensor *sensor)
 		.realtime = nanoseconds(CLOCK_REALTIME),
 	};
 
+	clock_was_told(clock.realtime, clock.header.time);
 	queue_push(own_queue(sensor), &clock, sizeof(clock));
 }
 
@@ -117,11 +120,57 @@ static void report_drops(struct sensor *sensor)
 	queue_push(own_queue(sensor), &report, report.record.header.length);
 }
 
+static void report_pulse(struct sensor *sensor)
+{
+	struct record_pulse pulse = {
+		.header = {.length = sizeof(pulse), .type = EVENT_PULSE, .time = boot_time()},
+		.pid = getpid(),
+		.cpu_time = nanoseconds(CLOCK_PROCESS_CPUTIME_ID),
+	};
+
+	queue_push(own_queue(sensor), &pulse, sizeof(pulse));
+}
+
+static void report_tampering(const char *what, bool repaired, const struct bpf_caller *caller, void *context)
+{
+	size_t length = strlen(what);
+	struct {
+		struct record_tampered record;
+		char what[TAMPERED_BYTES];
+	} report = {.record = {
+			    .header = {.type = EVENT_TAMPERED, .time = boot_time()},
+			    .caller_pid = caller->pid,
+			    .caller_start = caller->start,
+			    .caller_time = caller->time,
+			    .caller_command = caller->command,
+			    .repaired = repaired,
+		    }};
+
+	if (length > sizeof(report.what))
+		length = sizeof(report.what);
+	memcpy(report.what, what, length);
+	report.record.what_length = length;
+	report.record.header.length = sizeof(report.record) + (length + 7) / 8 * 8;
+	queue_push(own_queue(context), &report, report.record.header.length);
+}
+
+static void drain(struct sensor *sensor);
+
+/* While a long list is made: part of it is sent, which it may be when it is older than the slack. */
+static void make_room(void *context)
+{
+	struct timespec slack = {.tv_nsec = 2 * ORDER_SLACK_NS};
+
+	nanosleep(&slack, NULL);
+	drain(context);
+}
+
 static void obey(const struct record_header *header, void *context)
 {
 	struct sensor *sensor = context;
 	const struct record_interest *interest = (const void *)header;
 	const struct record_fingerprints *found = (const void *)header;
+	const struct record_shed *shed = (const void *)header;
 
 	if (header->type == EVENT_CONTROL_INTEREST && header->length >= sizeof(*interest) + interest->types_length) {
 		programs_set_interest(sensor->programs, (const void *)(interest + 1), interest->types_length / 2);
@@ -131,10 +180,13 @@ static void obey(const struct record_header *header, void *context)
 	} else if (header->type == EVENT_CONTROL_RULED_OUT &&
 		   header->length >= sizeof(*found) + found->fingerprints_length) {
 		programs_rule_out(sensor->programs, (const void *)(found + 1), found->fingerprints_length / 8);
+	} else if (header->type == EVENT_CONTROL_SHED && header->length >= sizeof(*shed) + shed->types_length &&
+		   sensor->attached) {
+		programs_shed(sensor->programs, (const void *)(shed + 1), shed->types_length / 2, shed->reads);
 	} else if (header->type == EVENT_CONTROL_FORGET) {
 		programs_forget(sensor->programs);
 	} else if (header->type == EVENT_CONTROL_SNAPSHOT && sensor->attached) {
-		programs_snapshot(sensor->programs, own_queue(sensor));
+		programs_snapshot(sensor->programs, own_queue(sensor), make_room, sensor);
 	} else {
 		fail("the engine sent record type %u (%u bytes), which is no order that can be obeyed now",
 		     header->type, header->length);
@@ -149,7 +201,13 @@ static void drain(struct sensor *sensor)
 	if (now - sensor->last_report >= REPORT_INTERVAL_NS) {
 		report_clock(sensor);
 		report_drops(sensor);
+		if (sensor->attached) {
+			report_pulse(sensor);
+			programs_check(sensor->programs, report_tampering, sensor);
+		}
 		sensor->last_report = now;
+	} else if (clock_has_stepped(nanoseconds(CLOCK_REALTIME), now)) {
+		report_clock(sensor);
 	}
 	queues_release(sensor->queues, sensor->cpus + 1, now - ORDER_SLACK_NS, stream_append, NULL);
 	stream_flush(now - ORDER_SLACK_NS);

@@ -27,7 +27,7 @@ bool queue_push(struct queue *queue, const void *record, __u32 length)
 	__u32 place;
 
 	if (queue->length + length > queue->size) {
-		queue->size = queue->size ? queue->size * 2 : 1 << 20;
+		queue->size = queue->size ? queue->size * 2 : QUEUE_BYTES_KEPT;
 		if (queue->size < queue->length + length)
 			queue->size = queue->length + length;
 		queue->bytes = grow(queue->bytes, queue->size);
@@ -43,7 +43,20 @@ bool queue_push(struct queue *queue, const void *record, __u32 length)
 	memcpy(queue->bytes + queue->length, record, length);
 	queue->length += length;
 	queue->count++;
-	return queue->length < QUEUE_BYTES;
+	return queue->length < (queue->limit ? queue->limit : QUEUE_BYTES);
+}
+
+/* Give the memory of a busy time back once it was not needed for a while; before what was released is moved away. */
+static void queue_shrink(struct queue *queue)
+{
+	if (queue->size <= QUEUE_BYTES_KEPT || queue->length > queue->size / 4)
+		queue->roomy = 0;
+	else if (++queue->roomy >= QUEUE_ROOMY_LIMIT && queue->next == queue->count) {
+		free(queue->records);
+		free(queue->bytes);
+		free(queue->spare);
+		*queue = (struct queue){.limit = queue->limit};
+	}
 }
 
 /* Move what was not released to the beginning. */
@@ -94,8 +107,10 @@ void queues_release(struct queue *queues, int count, __u64 until, void (*deliver
 			last_released = record->time;
 		deliver(oldest->bytes + record->offset, record->length, context);
 	}
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
+		queue_shrink(&queues[i]);
 		queue_compact(&queues[i]);
+	}
 }
 
 /* How many records came too late to be put in order; they were delivered. */

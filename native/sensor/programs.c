@@ -17,8 +17,8 @@
 #define RING_BYTES_TOGETHER (32u << 20)
 #define RING_BYTES_MAXIMUM (4u << 20)
 #define RING_BYTES_MINIMUM (256u << 10)
+#define SEQUENCE_SLACK 64 /* records of one CPU whose order may be another than that of their numbers */
 #define SNAPSHOT_READ_BYTES (128 * 1024)
-#define RULED_OUT_ENTRIES 65536 /* as in ruled_out.h */
 
 /* Programs for hooks that not every kernel has. */
 static const struct optional {
@@ -69,25 +69,54 @@ static __u32 choose_ring_bytes(const struct options *options, int cpus)
 	return bytes;
 }
 
+/* What the records of a ring are taken with: the programs, and the queue that they go to. */
+struct ring_context {
+	struct programs *programs;
+	struct queue *queue;
+	__u32 sequence; /* of the last record */
+	bool begun;
+};
+
 /* A negative answer ends the drain of this ring; the record itself was taken. */
 static int take_record(void *context, void *data, size_t size)
 {
-	return queue_push(context, data, size) ? 0 : -ENOBUFS;
+	struct ring_context *ring = context;
+	const struct record_header *header = data;
+
+	/* Somebody has moved the reader's position: back, or into the midst of a record. */
+	if (size < sizeof(*header) || header->length != size ||
+	    (ring->begun && (__s32)(header->sequence - ring->sequence) <= -SEQUENCE_SLACK)) {
+		ring->programs->came_again++;
+		return 0;
+	}
+	ring->begun = true;
+	ring->sequence = header->sequence;
+	ring->programs->taken++;
+	if (queue_push(ring->queue, data, size))
+		return 0;
+	ring->programs->cut_short = true;
+	return -ENOBUFS;
 }
 
 static void make_rings(struct programs *programs, const struct options *options, struct queue *queues)
 {
 	__u32 bytes = choose_ring_bytes(options, programs->cpus);
 	int rings = bpf_map__fd(programs->skeleton->maps.rings);
+	struct ring_context *contexts = calloc(programs->cpus, sizeof(*contexts));
 
+	if (!contexts)
+		fail("there is no memory");
 	for (int cpu = 0; cpu < programs->cpus; cpu++) {
 		int ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "hullwatch_ring", 0, 0, bytes, NULL);
 
 		if (ring < 0 || bpf_map_update_elem(rings, &cpu, &ring, BPF_ANY))
 			fail("the ring buffer of CPU %d (%u bytes) can not be made: %s", cpu, bytes, strerror(errno));
+		queues[cpu].limit =
+			bytes; /* what waits is bounded like the ring buffers, however many CPUs there are */
+		contexts[cpu] = (struct ring_context){.programs = programs, .queue = &queues[cpu]};
 		if (!programs->rings)
-			programs->rings = ring_buffer__new(ring, take_record, &queues[cpu], NULL);
-		else if (ring_buffer__add(programs->rings, ring, take_record, &queues[cpu]))
+			programs->rings = ring_buffer__new(ring, take_record, &contexts[cpu], NULL);
+		else if (ring_buffer__add(programs->rings, ring, take_record, &contexts[cpu]))
 			programs->rings = NULL;
 		if (!programs->rings)
 			fail("the ring buffer of CPU %d can not be read: %s", cpu, strerror(errno));
@@ -116,9 +145,21 @@ static void map_ruled_out(struct programs *programs)
 {
 	programs->ruled_out = map_memory(programs->skeleton->maps.ruled_out, RULED_OUT_ENTRIES * sizeof(__u64));
 	programs->remembering = map_memory(programs->skeleton->maps.remembering_buffer, sizeof(*programs->remembering));
-	if (getrandom(&programs->remembering->secret, sizeof(programs->remembering->secret), 0) !=
-	    sizeof(programs->remembering->secret))
+	programs->written.ruled_out = calloc(RULED_OUT_ENTRIES, sizeof(__u64));
+	if (!programs->written.ruled_out)
+		fail("there is no memory");
+	programs_new_secret(programs);
+}
+
+/* With another secret all fingerprints of before fit no call any more. */
+void programs_new_secret(struct programs *programs)
+{
+	__u64 secret;
+
+	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
 		fail("there are no random numbers: %s", strerror(errno));
+	__atomic_store_n(&programs->remembering->secret, secret, __ATOMIC_RELAXED);
+	programs->written.secret = secret;
 }
 
 static void write_settings(struct programs *programs, const struct options *options)
@@ -199,7 +240,31 @@ struct programs *programs_load(const struct options *options, struct queue *queu
 	make_rings(programs, options, queues);
 	write_settings(programs, options);
 	map_ruled_out(programs);
+	programs_protect(programs);
 	return programs;
+}
+
+/* The number by which the kernel knows a link; 0 when the link is gone. */
+__u32 programs_link_id(const struct bpf_link *link)
+{
+	struct bpf_link_info info = {};
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &length) ? 0 : info.id;
+}
+
+void programs_attach_one(struct programs *programs, struct bpf_program *program)
+{
+	struct attached *attached = &programs->attached[programs->attached_count];
+
+	if (programs->attached_count == ATTACHED_MAXIMUM)
+		fail("more programs are to be attached than there are places for");
+	attached->program = program;
+	attached->link = bpf_program__attach(program);
+	if (!attached->link)
+		fail("the kernel program %s can not be attached: %s", bpf_program__name(program), strerror(errno));
+	attached->link_id = programs_link_id(attached->link);
+	programs->attached_count++;
 }
 
 void programs_attach(struct programs *programs)
@@ -212,14 +277,12 @@ void programs_attach(struct programs *programs)
 	};
 
 	for (size_t i = 0; i < sizeof(attached) / sizeof(*attached); i++)
-		if (!bpf_program__attach(attached[i]))
-			fail("the kernel program %s can not be attached: %s", bpf_program__name(attached[i]),
-			     strerror(errno));
+		programs_attach_one(programs, attached[i]);
 	for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(skeleton->obj, optional[i].program);
 
-		if (bpf_program__autoload(program) && !bpf_program__attach(program))
-			fail("the kernel program %s can not be attached: %s", optional[i].program, strerror(errno));
+		if (bpf_program__autoload(program))
+			programs_attach_one(programs, program);
 	}
 	programs->snapshot = bpf_program__attach(skeleton->progs.list_process);
 	if (!programs->snapshot)
@@ -229,9 +292,12 @@ void programs_attach(struct programs *programs)
 /* Calls with these fingerprints are not sent again, until their places are taken by others. */
 void programs_rule_out(struct programs *programs, const __u64 *fingerprints, size_t count)
 {
-	for (size_t one = 0; one < count; one++)
-		__atomic_store_n(&programs->ruled_out[fingerprints[one] & (RULED_OUT_ENTRIES - 1)], fingerprints[one],
-				 __ATOMIC_RELAXED);
+	for (size_t one = 0; one < count; one++) {
+		size_t place = fingerprints[one] & (RULED_OUT_ENTRIES - 1);
+
+		__atomic_store_n(&programs->ruled_out[place], fingerprints[one], __ATOMIC_RELAXED);
+		programs->written.ruled_out[place] = fingerprints[one];
+	}
 }
 
 /* The first call begins the remembering. */
@@ -242,11 +308,12 @@ void programs_forget(struct programs *programs)
 
 void programs_drain(struct programs *programs)
 {
+	programs->cut_short = false;
 	ring_buffer__consume(programs->rings);
 }
 
-/* List the running processes into the queue. */
-void programs_snapshot(struct programs *programs, struct queue *queue)
+/* List the running processes into the queue; when it is full, some of it has to be sent before there can be more. */
+void programs_snapshot(struct programs *programs, struct queue *queue, void (*make_room)(void *), void *context)
 {
 	struct record_snapshot_end end = {.started = boot_time()};
 	int iterator = bpf_iter_create(bpf_link__fd(programs->snapshot));
@@ -269,7 +336,8 @@ void programs_snapshot(struct programs *programs, struct queue *queue)
 
 			if (header->length > length - position)
 				break;
-			queue_push(queue, header, header->length);
+			if (!queue_push(queue, header, header->length))
+				make_room(context);
 			position += header->length;
 			end.processes++;
 		}
@@ -295,6 +363,7 @@ void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DR
 			for (int reason = 0; reason < DROP_REASON_COUNT; reason++)
 				drops[event][reason] += programs->counters[cpu].dropped[event][reason];
 	drops[INDEX_UNKNOWN][DROP_TOO_LATE] = queues_late();
+	drops[INDEX_BPF][DROP_OWN_PROCESS] = 0; /* check.c's looks at the tables, and nobody else's */
 }
 
 void programs_unload(struct programs *programs)

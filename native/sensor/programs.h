@@ -6,6 +6,11 @@
 
 #include "sensor.h"
 
+#define SYSCALL_MAXIMUM 512		   /* as in dispatch.bpf.c */
+#define OWN_MAP_MAXIMUM 16		   /* as in tamper.h */
+#define RULED_OUT_ENTRIES 65536		   /* as in ruled_out.h */
+#define ATTACHED_MAXIMUM 16		   /* programs that are attached and not called through a table */
+#define INTEREST_MAXIMUM (2 * INDEX_COUNT) /* types in an order */
 #define LOADS_LIMIT 64 /* times that handlers are loaded: there are not so many rule sets that each ask for more */
 
 /* As in event.h, which only BPF programs can include. */
@@ -28,6 +33,51 @@ struct remembering {
 	__u64 secret;
 };
 
+/* As in tamper.h. */
+struct bpf_caller {
+	__u64 time;
+	__u64 start;
+	__u32 pid;
+	__u32 command;
+};
+
+struct own_maps {
+	__u32 ids[OWN_MAP_MAXIMUM];
+	struct bpf_caller last;
+};
+
+/* What the engine wants to be told, and what it can do without for now. */
+struct interest {
+	__u16 types[INTEREST_MAXIMUM];
+	size_t count;
+	__u16 shed[INTEREST_MAXIMUM];
+	size_t shed_count;
+	bool shed_reads; /* opens that only read, too */
+};
+
+/* A program that stands in a dispatch table; id 0 = none. */
+struct dispatch_table {
+	const char *name;
+	__u32 ids[SYSCALL_MAXIMUM];
+};
+
+/* A program and the hook that it was attached to. */
+struct attached {
+	struct bpf_program *program;
+	struct bpf_link *link;
+	__u32 link_id;
+};
+
+/* What was written into the kernel, to see whether it is still so; check.c. */
+struct written {
+	__u8 wanted[INDEX_COUNT];
+	struct dispatch_table handlers, enter, kept;
+	__u64 *ruled_out;
+	__u64 secret;
+	__u64 canary; /* own calls that the programs had seen at the last look */
+	int canaries_missed;
+};
+
 struct programs {
 	struct sensor_programs *skeleton;	  /* with the programs that are always loaded, and all tables */
 	struct bpf_object *handlers[LOADS_LIMIT]; /* the same again, with programs that were needed later */
@@ -36,7 +86,14 @@ struct programs {
 	struct bpf_link *snapshot;
 	struct bpf_link *enter;		 /* the hook on the beginning of system calls; NULL while nothing needs it */
 	struct bpf_link *io_uring_opens; /* NULL while nobody asks for them */
+	struct attached attached[ATTACHED_MAXIMUM];
+	int attached_count;
 	struct settings settings;
+	struct interest interest;
+	struct written written;
+	__u64 taken;	  /* records from the ring buffers */
+	__u64 came_again; /* records that had been taken before, since the last look */
+	bool cut_short;	  /* the last drain ended before the ring buffers were empty */
 	int cpus;
 	__u64 *ruled_out; /* the kernel's own table, as is what follows */
 	struct remembering *remembering;
@@ -49,6 +106,11 @@ int programs_table(struct programs *programs, const char *name);
 void programs_store_settings(struct programs *programs);
 _Noreturn void programs_fail_to_load(int error);
 
+__u32 programs_link_id(const struct bpf_link *link);
+void programs_attach_one(struct programs *programs, struct bpf_program *program);
+void programs_new_secret(struct programs *programs);
+
 /* interest.c */
+void interest_apply(struct programs *programs);
 bool interest_is_on_demand(const char *program);
 void interest_unload(struct programs *programs);

@@ -18,7 +18,9 @@
 #define REPORT_INTERVAL_NS 1000000000ull /* between clock and drop records */
 #define FRAME_MAGIC 0x42525748		 /* "HWRB" */
 #define FRAME_BYTES (256 * 1024)	 /* a frame is sent when it is this long, at the latest when a drain ends */
-#define QUEUE_BYTES (8 * 1024 * 1024)	 /* a CPU's records in one drain; the rest stays in its ring buffer */
+#define QUEUE_BYTES (8 * 1024 * 1024)	 /* a queue's records, unless it has a limit of its own */
+#define QUEUE_BYTES_KEPT (128 * 1024)	 /* memory that a queue keeps while little comes */
+#define QUEUE_ROOMY_LIMIT 256		 /* releases with little in a queue, after which it gives memory back */
 
 /* What stands before each batch. */
 struct frame_header {
@@ -42,6 +44,8 @@ struct queue {
 	__u32 count, capacity, next;
 	__u8 *bytes, *spare;
 	__u32 length, size;
+	__u32 limit; /* bytes at which it is full; 0: QUEUE_BYTES */
+	__u32 roomy; /* releases in a row that needed little of its memory */
 };
 
 struct options {
@@ -52,7 +56,8 @@ struct options {
 	__u32 ring_bytes; /* for each CPU; 0 = choose */
 };
 
-struct programs; /* the loaded kernel programs; programs.c */
+struct programs;   /* the loaded kernel programs; programs.c */
+struct bpf_caller; /* programs.h */
 
 /* main.c */
 _Noreturn void fail(const char *sentence, ...) __attribute__((format(printf, 1, 2)));
@@ -68,9 +73,22 @@ void programs_set_interest(struct programs *programs, const __u16 *types, size_t
 void programs_rule_out(struct programs *programs, const __u64 *fingerprints, size_t count);
 void programs_forget(struct programs *programs);
 void programs_drain(struct programs *programs);
-void programs_snapshot(struct programs *programs, struct queue *queue);
+void programs_snapshot(struct programs *programs, struct queue *queue, void (*make_room)(void *), void *context);
 void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DROP_REASON_COUNT]);
 void programs_unload(struct programs *programs);
+
+/* interest.c */
+void programs_shed(struct programs *programs, const __u16 *types, size_t count, bool reads);
+
+/* check.c */
+void programs_protect(struct programs *programs);
+void programs_check(struct programs *programs,
+		    void (*found)(const char *what, bool repaired, const struct bpf_caller *caller, void *context),
+		    void *context);
+
+/* clock.c */
+void clock_was_told(__u64 realtime, __u64 boottime);
+bool clock_has_stepped(__u64 realtime, __u64 boottime);
 
 /* merge.c */
 bool queue_push(struct queue *queue, const void *record, __u32 length);

@@ -25,6 +25,8 @@ from hullwatch.captures.writer import CaptureWriter, WriteError
 from hullwatch.counters import Counters
 from hullwatch.detect.interest import events_to_send
 from hullwatch.detect.plan import Plan
+from hullwatch.detect.shedding import Shedding
+from hullwatch.detect.shedding import message as shedding_message
 from hullwatch.detect.stream import Stream
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.enrich.engines import ContainerEngines
@@ -53,6 +55,7 @@ READY_PATIENCE = 3.0  # seconds for a slow container engine to list what runs, b
 SHOWN_PROBLEMS = 5  # mistakes in rules files that an alert has in its message
 LONGEST_PROBLEM = 4000  # characters of it
 SEARCH_INTERVAL = 5.0  # seconds between looks for container engines
+INBOX_MAXIMUM = 10_000  # answers of container engines that were not looked at yet
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
 
@@ -84,6 +87,8 @@ class Watch:
         self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
         self._recording = begin_recording(settings.record, supervisor.open_capture, self._stream.assembler)
         self._sensor = Sensor(supervisor, self._wanted(), pushdown=settings.sensor.pushdown and not self._recording)
+        self._shedding = Shedding(settings.sensor.cpu_budget)
+        self._next_sample = 0.0
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
@@ -148,6 +153,8 @@ class Watch:
         """Record and judge a batch of records: the one place where the stream goes through the pipeline."""
         self._record(lambda recording: recording.take(batch))
         self._delivery.matches(self._stream.feed(batch))
+        for notice in self._stream.assembler.take_notices():
+            self._delivery.notice(notice)
         voided, fingerprints = self._stream.take_ruled_out()
         if voided or fingerprints:
             self._sensor.rule_out(fingerprints, voided=voided)
@@ -189,6 +196,10 @@ class Watch:
         try:
             for frame in self._sensor.read():
                 self._feed(frame.records)
+            held = self._sensor.look_after(time.monotonic())
+            if held:
+                what = f"the sensor was silent, for it was {held}; what it could not note meanwhile is counted as lost"
+                self._feed(encode("tampered", {"time": boot_time()}, what=what, repaired=1))
         except (SensorLostError, BrokenStreamError) as error:
             self._sensor.close()
             self._feed_own("sensor_lost", reason=str(error))
@@ -203,6 +214,9 @@ class Watch:
 
     def _take_container(self, container: Container) -> None:
         """Take what the container engine says; called in the source's threads."""
+        if len(self._inbox) >= INBOX_MAXIMUM:
+            self.counters.drop("container", "engine_behind")  # what waits for it is judged without, after a while
+            return
         self._inbox.append(container)
         self._wake()
 
@@ -278,9 +292,26 @@ class Watch:
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
         self._record(CaptureWriter.tick)
+        if now >= self._next_sample:
+            self._next_sample = now + TICK
+            self._stay_within_budget(now)
         if now >= self._next_status:
             self._next_status = now + STATUS_INTERVAL
             self._write_status()
+
+    def _stay_within_budget(self, now: float) -> None:
+        """Leave less or more of the host's events out, by the CPU time that all of this takes."""
+        pulse = self._stream.assembler.sensor_pulse
+        if pulse is None:
+            return
+        lost = sum(number for (_, reason), number in self.counters.dropped.items() if reason == "ring_full")
+        change = self._shedding.sample(now, time.process_time() + pulse[1] / 1e9, lost)
+        if change is None:
+            return
+        self._sensor.shed(self._shedding.types, reads=self._shedding.reads)
+        self.counters.left_out = self._shedding.words
+        rule, priority, text = shedding_message(change, self._settings.sensor.cpu_budget)
+        self._delivery.internal(rule, priority, text, used=round(change.used, 2), left_out=self._shedding.words)
 
     def _write_status(self) -> None:
         """Tell ``hullwatch doctor`` how it goes; a full disk is no reason to stop watching."""

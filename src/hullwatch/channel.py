@@ -22,6 +22,7 @@ from hullwatch.errors import CannotError
 RequestName = Literal[
     "start_sensor",
     "sensor_end",
+    "wake_sensor",
     "container_engines",
     "open_container_engine",
     "changed_rules",
@@ -33,6 +34,7 @@ RequestName = Literal[
 REQUESTS: dict[RequestName, str] = {
     "start_sensor": "start the sensor and return the socket to it",
     "sensor_end": "tell how the sensor ended",
+    "wake_sensor": "let a sensor that was stopped go on, and tell what held it",
     "container_engines": "list the container engines that are configured or found",
     "open_container_engine": "return a connection to the socket of a container engine of that list",
     "changed_rules": "return the rules files when they have changed, in a sealed memory file",
@@ -245,6 +247,10 @@ class Supervisor:
     def sensor_end(self) -> Answer:
         """Tell how the last sensor ended."""
         return self._ask("sensor_end")[0]
+
+    def wake_sensor(self) -> str:
+        """Let a sensor that was stopped go on; return what held it, as the end of a sentence, empty for nothing."""
+        return self._ask("wake_sensor")[0].text
 
 
 def connect_unix(path: str, seconds: float = 2) -> socket.socket:

@@ -17,6 +17,10 @@ class Counters(msgspec.Struct, kw_only=True):
         dropped: what was lost, by (type, reason); a type that is not known is ``*``.
         excluded: events of Hullwatch's own processes, left out on purpose, by type.
         ruled_out: events that the kernel left out, because no rule can match them, by type.
+        shed: events that the kernel left out to stay within the CPU budget, by type.
+        left_out: what is left out now to stay within the CPU budget, in words.
+        worst_loss: the largest share of the events that was lost within ten seconds.
+        tampered: how often the sensor found something of its own changed by others.
         alerts: alerts by rule.
         priorities: alerts by priority, as Falco writes it (``Warning``).
         alerts_lost: alerts that an output could not deliver, by reason.
@@ -27,6 +31,7 @@ class Counters(msgspec.Struct, kw_only=True):
         unreadable_records: records that could not be decoded.
         out_of_order: events that came too late to be put in order; they were judged.
         slow_writes: writes of an output that had to wait for its reader.
+        processes_forgotten: processes that were forgotten while they ran, for want of room.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
     """
 
@@ -35,6 +40,10 @@ class Counters(msgspec.Struct, kw_only=True):
     dropped: dict[tuple[str, str], int] = {}
     excluded: dict[str, int] = {}
     ruled_out: dict[str, int] = {}
+    shed: dict[str, int] = {}
+    left_out: str = ""
+    worst_loss: float = 0.0
+    tampered: int = 0
     alerts: dict[str, int] = {}
     priorities: dict[str, int] = {}
     alerts_lost: dict[str, int] = {}
@@ -45,6 +54,7 @@ class Counters(msgspec.Struct, kw_only=True):
     unreadable_records: int = 0
     out_of_order: int = 0
     slow_writes: int = 0
+    processes_forgotten: int = 0
     forgotten: int = 0
 
     def drop(self, kind: str, reason: str, number: int = 1) -> None:
@@ -90,6 +100,10 @@ class Counters(msgspec.Struct, kw_only=True):
             "dropped": dropped,
             "excluded": sum(self.excluded.values()),
             "ruled_out": dict(sorted(self.ruled_out.items())),
+            "shed": dict(sorted(self.shed.items())),
+            "left_out": self.left_out,
+            "worst_loss": self.worst_loss,
+            "tampered": self.tampered,
             "alerts": sum(self.alerts.values()),
             "alerts_by_rule": dict(sorted(self.alerts.items())),
             "alerts_lost": dict(sorted(self.alerts_lost.items())),
@@ -100,5 +114,6 @@ class Counters(msgspec.Struct, kw_only=True):
             "unreadable_records": self.unreadable_records,
             "out_of_order": self.out_of_order,
             "slow_writes": self.slow_writes,
+            "processes_forgotten": self.processes_forgotten,
             "forgotten": self.forgotten,
         }

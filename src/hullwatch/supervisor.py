@@ -39,6 +39,7 @@ from hullwatch.outputs.stdout import say
 from hullwatch.rules.reload import load_rules
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
 from hullwatch.sources.host import kernel_problem, types_problem
+from hullwatch.sources.silence import why_silent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -318,6 +319,8 @@ class _Supervision:
                 return Answer(granted=True), self._start_sensor()
             case "sensor_end":
                 return self._sensor_end(), None
+            case "wake_sensor":
+                return self._wake_sensor(), None
             case "container_engines":
                 return Answer(granted=True, text=self._container_engines()), None
             case "open_container_engine":
@@ -371,10 +374,19 @@ class _Supervision:
             return Answer(granted=True, text=f"it was ended by {signal.Signals(-code).name}", exit_code=code)
         return Answer(granted=True, text=f"it ended with exit code {code}", exit_code=code)
 
+    def _wake_sensor(self) -> Answer:
+        if self._sensor is None:
+            return Answer(granted=True)
+        why = why_silent(self._sensor.pid)
+        if why:
+            self._sensor.send_signal(signal.SIGCONT)
+        return Answer(granted=True, text=why)
+
     def _stop_sensor(self) -> None:
         if self._sensor is None:
             return
         self._sensor.terminate()
+        self._sensor.send_signal(signal.SIGCONT)  # a stopped one could not end
         try:
             self._sensor.wait(SENSOR_END_WAIT)
         except subprocess.TimeoutExpired:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
-INTERNAL = {"hullwatch"}  # the source of alerts that Hullwatch raises of itself
+INTERNAL = {"internal"}  # the source of alerts that Hullwatch raises of itself
 
 
 def alerts_of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

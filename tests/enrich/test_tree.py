@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hullwatch.enrich import tree as tree_module
 from hullwatch.enrich.process import Process, ProcessKey, Program
 from hullwatch.enrich.program_record import ProgramRecords
 from hullwatch.enrich.tree import DEPTH_MAXIMUM, ENDED_KEPT, ProcessTree
@@ -205,6 +206,39 @@ def test_a_program_that_forks_and_ends_for_ever_stays_bounded() -> None:
     assert len(tree) <= ENDED_KEPT + 2
     assert len(line(process)) <= DEPTH_MAXIMUM + 1
     assert init.alive
+
+
+def test_of_ended_ancestors_only_so_many_are_kept_and_the_living_hang_below_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Many daemons, each below a line of processes that did nothing but fork and end."""
+    monkeypatch.setattr(tree_module, "ENDED_KEPT", 10)
+    monkeypatch.setattr(tree_module, "ABOVE_KEPT", 100)
+    told: list[int] = []
+    tree = ProcessTree(lambda process: told.append(process.pid))
+    init = run(tree, 1, 1, execution("init"))
+    numbers = iter(range(2, 100_000))
+    living: list[Process] = []
+    for _ in range(50):
+        process = fork(tree, init, number := next(numbers), number)
+        for _ in range(20):
+            child = fork(tree, process, number := next(numbers), number)
+            tree.ended(process)
+            process = child
+        living.append(process)
+    assert len({pid for process in living for pid in line(process)}) <= 100 + 10 + len(living) + 1
+    assert all(line(process)[-1] == 1 for process in living)
+    assert len(line(living[-1])) == 22  # the newest are whole
+    assert len(line(living[0])) == 2
+    assert living[0].pid in told
+    for process in living:
+        tree.ended(process)
+    for number in numbers:
+        if number > 50_000:
+            break
+        tree.ended(fork(tree, init, number, number))
+    assert len(init.children) <= 11
+    assert not tree._above  # nothing hangs below them any more
 
 
 def test_a_long_line_of_living_processes_is_kept_whole() -> None:

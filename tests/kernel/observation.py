@@ -155,6 +155,11 @@ class Sensor:
         self._source.set_interest(names)
         self.list_processes()  # orders are obeyed one after the other
 
+    def shed(self, names: Collection[str], *, reads: bool) -> None:
+        """Have calls left out to save time, in force when this returns."""
+        self._source.shed(names, reads=reads)
+        self.list_processes()
+
     def rule_out(self, *fingerprints: int) -> None:
         """Have calls with these fingerprints left out, in force when this returns."""
         self._source.rule_out(struct.pack(f"<{len(fingerprints)}Q", *fingerprints))

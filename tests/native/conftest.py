@@ -41,7 +41,12 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes], s
     generator = ROOT / "native" / "generate_event_table.py"
     subprocess.run([sys.executable, "-I", generator, table.TABLES, folder / "event_table.h"], check=True)
     program = folder / "driver"
-    compile_driver(program, "driver.c", ["sensor/merge.c", "sensor/stream.c"], [folder, ROOT / "native/sensor"])
+    compile_driver(
+        program,
+        "driver.c",
+        [f"sensor/{part}.c" for part in ("merge", "stream", "clock")],
+        [folder, ROOT / "native/sensor"],
+    )
 
     def run(part: str, given: bytes) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run([program, part], input=given, capture_output=True, check=False, timeout=60)

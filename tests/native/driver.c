@@ -2,8 +2,9 @@
 /*
  * Lets a test work with parts of the sensor: what it reads on standard input it hands to them, and prints what comes.
  *
- * driver merge:  lines "push QUEUE TIME ID BYTES" and "release UNTIL"; prints the time and id of what is delivered.
+ * driver merge:  lines "push QUEUE TIME ID BYTES" and "release UNTIL" and "size QUEUE"; prints the time and id of what is delivered.
  * driver orders: frames of u32 length and bytes, each sent by itself; prints the type and length of each order.
+ * driver clock:  lines "told REALTIME BOOTTIME" and "look REALTIME BOOTTIME"; prints whether the clock has stepped.
  * driver stream: lines "append TYPE BYTES" and "flush WATERMARK"; prints, on standard output, the stream itself.
  */
 #include <stdarg.h>
@@ -78,6 +79,8 @@ static void merge(void)
 			record.header.time = time;
 			if (!queue_push(&queues[queue], &record, length))
 				printf("full\n");
+		} else if (strcmp(word, "size") == 0 && scanf("%u", &queue) == 1) {
+			printf("size %u\n", queues[queue].size);
 		} else if (strcmp(word, "release") == 0 && scanf("%llu", &time) == 1) {
 			queues_release(queues, QUEUES, time, print_delivered, NULL);
 			printf("released\n");
@@ -150,6 +153,19 @@ static void stream(void)
 	}
 }
 
+static void wall_clock(void)
+{
+	unsigned long long realtime, boottime;
+	char word[16];
+
+	while (scanf("%15s %llu %llu", word, &realtime, &boottime) == 3) {
+		if (strcmp(word, "told") == 0)
+			clock_was_told(realtime, boottime);
+		else
+			printf("%s\n", clock_has_stepped(realtime, boottime) ? "stepped" : "steady");
+	}
+}
+
 int main(int count, char **arguments)
 {
 	const char *part = count == 2 ? arguments[1] : "";
@@ -160,7 +176,9 @@ int main(int count, char **arguments)
 		orders();
 	else if (strcmp(part, "stream") == 0)
 		stream();
+	else if (strcmp(part, "clock") == 0)
+		wall_clock();
 	else
-		fail("driver merge|orders|stream");
+		fail("driver merge|orders|clock|stream");
 	return 0;
 }

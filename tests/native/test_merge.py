@@ -94,3 +94,25 @@ def test_a_record_that_is_younger_than_the_watermark_waits(driver: Driver) -> No
 def test_a_record_that_comes_behind_younger_ones_is_delivered_and_counted_as_late(driver: Driver) -> None:
     steps: list[Step] = [("push", 0, 9, 0), ("release", 9, 0, 0), ("push", 1, 3, 0), ("release", 9, 0, 0)]
     assert merge(driver, steps)[:2] == ([[(9, 0)], [(3, 2)]], 1)
+
+
+def test_a_cpu_that_goes_offline_and_comes_back_holds_nobody_up_simulated(driver: Driver) -> None:
+    """A queue of which nothing comes any more, while the records of its last moment are still in it."""
+    steps: list[Step] = [("push", 1, 1, 0), ("push", 0, 2, 0), ("release", 1, 0, 0)]
+    steps += [step for n in range(10, 500) for step in (("push", 0, n, 0), ("release", n, 0, 0))]  # one CPU alone
+    steps += [("push", 1, 500, 0), ("push", 0, 501, 0), ("release", 600, 0, 0)]
+    released, late, _ = merge(driver, steps)
+    assert (released, late) == expected(steps)
+    assert late == 0
+
+
+def test_a_queue_gives_the_memory_of_a_busy_time_back(driver: Driver) -> None:
+    busy = [f"push 0 1 {number} {1 << 15}" for number in range(100)]
+    quiet = [f"push 0 {time} 7 64\nrelease {time}" for time in range(2, 300)]
+    done = driver("merge", "\n".join(["size 0", *busy, "size 0", "release 1", "size 0", *quiet, "size 0"]).encode())
+    assert (done.returncode, done.stderr) == (0, b"")
+    sizes = [int(line.split()[1]) for line in done.stdout.decode().splitlines() if line.startswith("size")]
+    assert sizes[0] == 0
+    assert sizes[1] >= 100 << 15
+    assert sizes[2] == sizes[1]
+    assert sizes[3] <= 128 << 10

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from hullwatch.config.settings import Settings
     from hullwatch.detect.engine import Match
+    from hullwatch.enrich.notice import Notice
     from hullwatch.rules.loader import RuleSet
 
 FORMAT = "%evt.num %evt.time %evt.cpu %container.name %proc.name (%proc.pid) %evt.type %evt.args"
@@ -131,6 +132,9 @@ class EventPrinter:
             *match.rule.output.render(match.event), program.comm if program is not None else ""
         )
         return escape_json(msgspec.json.encode(fields).decode()) if self._json else escape(message)
+
+    def notice(self, notice: Notice) -> None:
+        """Leave it out: it is no event."""
 
     def tick(self) -> None:
         """Do nothing: lines are written at once."""

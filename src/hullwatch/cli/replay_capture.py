@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hullwatch.captures.reader import Chunk
     from hullwatch.config.settings import Settings
     from hullwatch.detect.engine import Match
+    from hullwatch.enrich.notice import Notice
     from hullwatch.rules.loader import RuleSet
 
 _SECOND = 1_000_000_000
@@ -50,6 +51,10 @@ class Taker(Protocol):
 
     def matches(self, matches: Iterable[Match]) -> None:
         """Take all matches of a chunk."""
+        ...
+
+    def notice(self, notice: Notice) -> None:
+        """Take what the stream says of Hullwatch itself."""
         ...
 
     def tick(self) -> None:
@@ -134,6 +139,9 @@ class CaptureReplay:
     def _feed(self, chunk: Chunk, name: str) -> None:
         try:
             self._taker.matches(self._wanted(self._stream.feed(chunk.data)))
+            for notice in self._stream.assembler.take_notices():
+                if self._is_wanted(notice.time):
+                    self._taker.notice(notice)
         except BrokenStreamError as error:
             raise UsageError(f"The capture {name} is damaged: {error}.") from error
 
@@ -145,8 +153,10 @@ class CaptureReplay:
 
     def _wanted(self, matches: Iterator[Match]) -> Iterator[Match]:
         """Leave out what happened before the part that was asked for, and behind it."""
-        begin, end = self._part.begin, self._part.end or float("inf")
-        return (match for match in matches if begin <= match.event.time <= end)
+        return (match for match in matches if self._is_wanted(match.event.time))
+
+    def _is_wanted(self, time_of: int) -> bool:
+        return self._part.begin <= time_of <= (self._part.end or time_of)
 
     def _restore(self, chunk: Chunk, name: str) -> None:
         try:

@@ -92,6 +92,11 @@ class SensorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         _help("Leave out in the kernel what rules cannot match; false: send every call of the types they ask for."),
     ] = True
+    cpu_budget: Annotated[
+        float,
+        msgspec.Meta(ge=0, le=1024),
+        _help("Cores that sensor and engine may use before calls are left out, the least telling first; 0: no limit."),
+    ] = 1.0
 
 
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hullwatch.enrich.process import Process
 
 NUMBERS_KEPT = 1 << 16
+TEXT_KEPT = 16 << 20  # characters in all that is numbered: directories have names of any length
 
 
 class Ancestries:
@@ -24,6 +25,7 @@ class Ancestries:
     def __init__(self) -> None:
         """Start with nothing numbered."""
         self._numbers: dict[tuple[tuple[object, ...], bool, str, int], int] = {}
+        self._text = 0  # characters in them
         self._next = itertools.count(1).__next__
 
     def number(self, process: Process) -> int:
@@ -41,8 +43,10 @@ class Ancestries:
             key = (program.content, one.vpid == 1, one.container_id, above)
             above = self._numbers.get(key, 0)
             if not above:
-                if len(self._numbers) >= NUMBERS_KEPT:
+                if len(self._numbers) >= NUMBERS_KEPT or self._text >= TEXT_KEPT:
                     self._numbers.clear()
+                    self._text = 0
+                self._text += sum(len(part) for part in program.content if isinstance(part, str))
                 above = self._numbers[key] = self._next()
             one.ancestry = above
         return above

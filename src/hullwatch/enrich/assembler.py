@@ -14,9 +14,11 @@ from hullwatch.enrich.container import HOST, Container, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.gate import ContainerGate
+from hullwatch.enrich.losses import Losses
 from hullwatch.enrich.process_change import CHANGING
 from hullwatch.enrich.program_record import LazyParameters, ProgramRecords
 from hullwatch.enrich.saved_state import SavedState, restore_processes, save_processes
+from hullwatch.enrich.tampering import Tampering
 from hullwatch.enrich.tree import ProcessTree
 from hullwatch.events.codec import BrokenStreamError, check_record, decode
 from hullwatch.events.event import Event
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from hullwatch.counters import Counters
     from hullwatch.enrich.cgroup import CgroupContainer
+    from hullwatch.enrich.notice import Notice
     from hullwatch.enrich.process import Process
     from hullwatch.events.codec import Value
     from hullwatch.events.table import EventType
@@ -39,6 +42,7 @@ _OWN_PROCESS = FLAGS["drop_reasons"]["OWN_PROCESS"]
 _RULED_OUT = FLAGS["drop_reasons"]["RULED_OUT"]
 _RING_FULL = FLAGS["drop_reasons"]["RING_FULL"]
 _TOO_LATE = FLAGS["drop_reasons"]["TOO_LATE"]
+_SHED = FLAGS["drop_reasons"]["SHED"]
 _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "clone3"))
 _EXIT = BY_NAME["procexit"].number
 
@@ -81,6 +85,10 @@ class Assembler:
         self.gaps = 0  # signs that the tree misses something: unannounced processes, lost events
         self.clock_offset = 0  # wall clock minus time since boot, ns
         self.wanted = wanted
+        self.sensor_pulse: tuple[int, int] | None = None  # its process and its CPU time in ns, as it said last
+        self._notices: list[Notice] = []
+        self._losses = Losses(counters)
+        self._tampering = Tampering()
         self._cgroups: dict[tuple[int, int], str] = {}
         self._drops: dict[tuple[int, int], int] = {}
         self._state: dict[int, Callable[[int, dict[str, Any]], list[Event]]] = {
@@ -92,6 +100,8 @@ class Assembler:
             BY_NAME["container"].number: self._container_known,
             BY_NAME["container_timeout"].number: self._container_late,
             BY_NAME["sensor_lost"].number: self._sensor_lost,
+            BY_NAME["pulse"].number: self._pulse,
+            BY_NAME["tampered"].number: self._tampered,
         }
 
     def feed(self, batch: bytes) -> Iterator[Event]:
@@ -240,7 +250,7 @@ class Assembler:
         """Make the event, if rules look at such ones; return what can be judged now."""
         if self.wanted is not None and kind.name not in self.wanted:
             return []
-        _, _, flags, time, _, _, _, uid, _, tid, _, cpu, _ = header
+        size, _, flags, time, _, _, _, uid, _, tid, _, cpu, _ = header
         event = Event(
             number=self.number,
             time=time + self.clock_offset,
@@ -253,7 +263,7 @@ class Assembler:
             cpu=cpu,
             flags=flags,
         )
-        return self._numbered(self.gate.admit(event, full_id, time))
+        return self._numbered(self.gate.admit(event, full_id, time, size))
 
     def container_of(self, cgroup_id: int, hierarchy: int) -> str:
         """Return the 64-digit id of the container that a control group belongs to; empty for none."""
@@ -310,6 +320,26 @@ class Assembler:
 
     def _clock(self, time: int, values: dict[str, Any]) -> list[Event]:
         self.clock_offset = values["realtime"] - time
+        self.counters.processes_forgotten = self.tree.forgotten
+        self._look_at_losses(time)
+        return []
+
+    def take_notices(self) -> list[Notice]:
+        """Return what the stream has said of Hullwatch itself since the last time."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    def _look_at_losses(self, time: int) -> None:
+        self._notices += self._losses.look(time, self.number, self.clock_offset)
+
+    def _pulse(self, _time: int, values: dict[str, Any]) -> list[Event]:
+        self.sensor_pulse = values["pid"], values["cpu_time"]
+        return []
+
+    def _tampered(self, time: int, values: dict[str, Any]) -> list[Event]:
+        caller = self.tree.find(values["caller_pid"], values["caller_start"])
+        self.counters.tampered += 1
+        self._notices += self._tampering.found(time, self.clock_offset, values, caller)
         return []
 
     def _cgroup_made(self, _time: int, values: dict[str, Any]) -> list[Event]:
@@ -325,7 +355,7 @@ class Assembler:
         self._contexts.forget_cgroup(*group)
         return []
 
-    def _count_drops(self, _time: int, values: dict[str, Any]) -> list[Event]:
+    def _count_drops(self, time: int, values: dict[str, Any]) -> list[Event]:
         counts = values["counts"]
         for number, reason, _, count in _DROP.iter_unpack(counts[: len(counts) // _DROP.size * _DROP.size]):
             more = count - self._drops.get((number, reason), 0)
@@ -339,9 +369,13 @@ class Assembler:
                 self.counters.ruled_out[kind] = self.counters.ruled_out.get(kind, 0) + more
             elif reason == _TOO_LATE:
                 self.counters.out_of_order += more
+            elif reason == _SHED:
+                self.counters.shed[kind] = self.counters.shed.get(kind, 0) + more
             else:
                 self.counters.drop(kind, _REASONS.get(reason, str(reason)), more)
+                self._losses.lose(kind, _REASONS.get(reason, str(reason)), more)
                 self.gaps += reason == _RING_FULL
+        self._look_at_losses(time)
         return []
 
     def _snapshot_ended(self, _time: int, values: dict[str, Any]) -> list[Event]:
@@ -359,7 +393,9 @@ class Assembler:
         return self.gate.give_up(values["id"], values["reason"])
 
     def _sensor_lost(self, _time: int, _values: dict[str, Any]) -> list[Event]:
+        self.tree.snapshot_lost()
         self._drops.clear()  # the next sensor counts from zero
+        self.sensor_pulse = None
         self._cgroups.clear()
         self._contexts.forget_all()
         return []

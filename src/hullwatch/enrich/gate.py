@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CONTAINERS_KEPT = 8192  # containers that are remembered, running or not; an evicted one is asked for again
 
+HELD_BYTES = 32 << 20  # of the records of all events that wait: of long paths and arguments only so many can
+
 _CONTAINER_EVENT = BY_NAME["container"]
 
 
@@ -30,6 +32,7 @@ def _nobody_asks(_: str) -> None:
 class _Waiting(msgspec.Struct):
     since: int  # ns since boot, of the first event
     events: list[Event]
+    size: int = 0  # bytes of their records
 
 
 class ContainerGate:
@@ -59,6 +62,7 @@ class ContainerGate:
         self._active: set[str] = set()  # they did something while too little was known to tell rules of them
         self._waiting: dict[str, _Waiting] = {}
         self._held = 0
+        self._held_bytes = 0
         self._named: OrderedDict[str, CgroupContainer] = OrderedDict()  # by what cgroups are called
         self._expected: OrderedDict[str, None] = OrderedDict()  # asked for since their cgroup was made
 
@@ -77,20 +81,21 @@ class ContainerGate:
             self._expected.popitem(last=False)
         self._request(full_id)
 
-    def admit(self, event: Event, full_id: str, boot_time: int) -> list[Event]:
+    def admit(self, event: Event, full_id: str, boot_time: int, size: int = 0) -> list[Event]:
         """Return the events that can be judged now: this one, none, or this one behind the container's own.
 
         Args:
             event: in the order of the stream.
             full_id: 64 digits; empty for an event of the host.
             boot_time: of the event, ns since boot.
+            size: of its record, bytes.
         """
         if not full_id:
             event.container = HOST
             return [event]
         container = self._known.get(full_id)
         if container is None:
-            return self._hold(event, full_id, boot_time)
+            return self._hold(event, full_id, boot_time, size)
         event.container = container
         if full_id in self._announced:
             return [event]
@@ -108,7 +113,7 @@ class ContainerGate:
             return container
         return container if not container.complete and full_id in self._active else None
 
-    def _hold(self, event: Event, full_id: str, boot_time: int) -> list[Event]:
+    def _hold(self, event: Event, full_id: str, boot_time: int, size: int) -> list[Event]:
         waiting = self._waiting.get(full_id)
         if waiting is None:
             waiting = self._waiting[full_id] = _Waiting(boot_time, [])
@@ -116,9 +121,11 @@ class ContainerGate:
                 self._request(full_id)
         event.held = True
         waiting.events.append(event)
+        waiting.size += size
         self._held += 1
+        self._held_bytes += size
         self._counters.held += 1
-        if self._held > self._maximum:
+        if self._held > self._maximum or self._held_bytes > HELD_BYTES:
             return self.give_up(full_id, "too many events were waiting")
         return []
 
@@ -165,6 +172,7 @@ class ContainerGate:
         if waiting is None:
             return []
         self._held -= len(waiting.events)
+        self._held_bytes -= waiting.size
         if not container.complete:
             self._counters.held_timeout += len(waiting.events)
         for event in waiting.events:
@@ -208,7 +216,7 @@ class ContainerGate:
         self._named = OrderedDict((one.id, one) for one in named)
         self._expected.clear()
         self._waiting.clear()
-        self._held = 0
+        self._held = self._held_bytes = 0
 
     def overdue(self, boot_time: int, timeout: int) -> list[str]:
         """Return the containers whose events have waited for ``timeout`` ns and more."""

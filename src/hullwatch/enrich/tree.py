@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from hullwatch.enrich.program_record import ProgramRecord
 
 ENDED_KEPT = 4096  # ended processes that late events may still ask for
+ABOVE_KEPT = 16_384  # older ones that are kept because they stand above others
+PROCESSES_KEPT = 1 << 17  # that are known, in all; the end of some may never have been seen
+_ROOM = 64  # when all places are taken, a part of this size is freed at once
 DEPTH_MAXIMUM = 64  # generations that are kept above a process once some of them have ended
 
 _ANCESTOR = struct.Struct("<QQ")
@@ -27,6 +30,12 @@ def _nobody_asks(_: Process) -> None:
 
 class ProcessTree:
     """All processes that run, and the last few that ended.
+
+    However many there are, not more than ``PROCESSES_KEPT`` are remembered: of those that nobody stands below, the
+    one that was entered first is forgotten first, and entered anew when it does something.
+
+    Attributes:
+        forgotten: processes that were forgotten for want of room.
 
     Args:
         changed_itself: called with each process of which a call of its own, or of its parent, has changed something.
@@ -44,7 +53,9 @@ class ProcessTree:
         self._changed_itself = changed_itself
         self._processes: dict[ProcessKey, Process] = {}
         self._ended: deque[ProcessKey] = deque()
+        self._above: dict[ProcessKey, Process] = {}  # ended, and kept because others hang below
         self._listed: set[ProcessKey] = set()
+        self.forgotten = 0
 
     def __len__(self) -> int:
         """Return how many processes are known."""
@@ -157,15 +168,51 @@ class ProcessTree:
         process.alive = False
         self._ended.append(process.key)
         if len(self._ended) > ENDED_KEPT:
-            self._let_go(self._processes.pop(self._ended.popleft(), None))
+            self._drop(self._processes.pop(self._ended.popleft(), None))
+
+    def _drop(self, process: Process | None) -> None:
+        """Let go of a process that is not asked for any more; those that hang below it keep it, up to a limit."""
+        if process is None:
+            return
+        if not process.children:
+            self._let_go(process)
+            return
+        self._above[process.key] = process
+        if len(self._above) > ABOVE_KEPT:
+            oldest = next(iter(self._above))
+            self._take_out(self._above.pop(oldest))
 
     def _let_go(self, process: Process | None) -> None:
         """Take a forgotten process off its parent, once it has no children whose way up leads over it."""
-        while process is not None and not process.children and process.key not in self._processes:
+        while process is not None and not process.children and self._processes.get(process.key) is not process:
+            if self._above.get(process.key) is process:
+                del self._above[process.key]
             parent = process.parent
             if parent is not None:
                 parent.let_go(process)
             process = parent
+
+    def _take_out(self, process: Process) -> None:
+        """Hang what is below a process below its own parent: lines of ancestors that nobody can end cost too much."""
+        parent = process.parent
+        for child in list(process.children):
+            child.hang_below(parent)
+            child.entry = None
+            self._tell(child)
+        process.hang_below(None)  # who knows it as something else must not keep its whole line
+
+    def _make_room(self) -> None:
+        """Forget a part of the processes, first those that were entered first and that nobody stands below."""
+        wanted = max(1, PROCESSES_KEPT // _ROOM)
+        ended = set(self._ended)
+        victims = [key for key, one in self._processes.items() if not one.children and key not in ended][:wanted]
+        victims += [key for key in self._processes if key not in ended][: wanted - len(victims)]
+        for key in dict.fromkeys(victims):
+            process = self._processes.pop(key)
+            process.alive = False
+            self._changed(process)
+            self._drop(process)
+            self.forgotten += 1
 
     def snapshot_ended(self, started: int) -> int:
         """Remove what was not in the snapshot and is older than it; return how many those were.
@@ -192,14 +239,21 @@ class ProcessTree:
         """Know these processes and no others."""
         self._processes = {process.key: process for process in processes}
         self._ended = deque(key for key, process in self._processes.items() if not process.alive)
+        self._above.clear()
         while len(self._ended) > ENDED_KEPT:
-            del self._processes[self._ended.popleft()]
+            self._drop(self._processes.pop(self._ended.popleft()))
         self._listed.clear()
 
     def _add(self, key: ProcessKey, parent: Process | None, program: Program) -> Process:
+        if len(self._processes) >= PROCESSES_KEPT:
+            self._make_room()
         process = Process(key, parent, program)
         self._processes[key] = process
         return process
+
+    def snapshot_lost(self) -> None:
+        """Forget what a list has said so far: its end will not come."""
+        self._listed.clear()
 
 
 def _nearest_alive(process: Process) -> Process | None:

@@ -51,13 +51,16 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
     rows = [
         (sum(counters.excluded.values()), "events of Hullwatch itself, left out"),
         (sum(counters.ruled_out.values()), "events that the kernel left out, for no rule can match them"),
+        (sum(counters.shed.values()), "events that the kernel left out to stay within the CPU budget"),
         (counters.containers_seen, "containers seen"),
         (counters.held, "events that waited for their container's metadata"),
         (counters.held_timeout, "of them judged without it"),
         (counters.sensor_restarts, "restarts of the sensor"),
+        (counters.tampered, "times that something of the sensor was changed by others"),
         (counters.unreadable_records, "records that could not be read"),
         (counters.out_of_order, "events that came too late to be put in order"),
         (counters.slow_writes, "writes that had to wait for their reader"),
+        (counters.processes_forgotten, "processes forgotten while they ran, for want of room"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]
     return [(number, words) for number, words in rows if number]

@@ -10,6 +10,7 @@ from hullwatch.alerts.alert import Alert
 from hullwatch.alerts.maker import AlertMaker
 from hullwatch.alerts.mask import Masker
 from hullwatch.config.values import at_least
+from hullwatch.enrich.notice import Notice
 from hullwatch.outputs.output import OUTPUTS
 
 if TYPE_CHECKING:
@@ -66,12 +67,16 @@ class Delivery:
 
     def internal(self, rule: str, priority: str, message: str, **fields: object) -> None:
         """Send an alert about Hullwatch itself."""
+        self.notice(Notice(time.time_ns(), rule, priority, message, fields))
+
+    def notice(self, notice: Notice) -> None:
+        """Send an alert about Hullwatch itself that was found in the stream."""
         alert = Alert(
-            time=time.time_ns(),
-            rule=rule,
-            priority=priority,
-            message=message,
-            output_fields=dict(fields),
+            time=notice.time,
+            rule=notice.rule,
+            priority=notice.priority,
+            message=notice.message,
+            output_fields=dict(notice.fields),
             source="internal",
             hostname=self._hostname,
             container_id="host",

@@ -91,6 +91,11 @@ class KernelSource:
         wanted = [event.number for event in EVENTS if event.syscall and (names is None or event.name in names)]
         self._order(encode("control_interest", types=struct.pack(f"<{len(wanted)}H", *wanted)))
 
+    def shed(self, names: Collection[str], *, reads: bool) -> None:
+        """Have calls of these types left out and counted, and with ``reads`` opens that only read, until told anew."""
+        types = [event.number for event in EVENTS if event.syscall and event.name in names]
+        self._order(encode("control_shed", types=struct.pack(f"<{len(types)}H", *types), reads=int(reads)))
+
     def forget_ruled_out(self) -> None:
         """Have the sensor remember what is ruled out from now on, and nothing of before."""
         self._order(encode(BY_NAME["control_forget"]))

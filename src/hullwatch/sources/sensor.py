@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import BrokenStreamError
 from hullwatch.sources.kernel import KernelSource, StreamEndedError
+from hullwatch.sources.silence import LOST, Silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,8 @@ class Sensor:
         self._ends = 0
         self._next_snapshot = 0.0
         self._gaps = 0
+        self._silence = Silence()
+        self._shed: tuple[frozenset[str], bool] = (frozenset(), False)
         self.heard = False  # whether the one that runs has sent anything
 
     @property
@@ -62,6 +65,16 @@ class Sensor:
         if self._source is not None:
             with contextlib.suppress(StreamEndedError):  # the next read tells
                 self._source.set_interest(names)
+
+    def shed(self, names: frozenset[str], *, reads: bool) -> None:
+        """Have it leave out calls of these types, and opens that only read, to save time; it counts them."""
+        self._shed = names, reads
+        self._order_shed()
+
+    def _order_shed(self) -> None:
+        if self._source is not None:
+            with contextlib.suppress(StreamEndedError):  # the next read tells
+                self._source.shed(self._shed[0], reads=self._shed[1])
 
     def rule_out(self, fingerprints: bytes, *, voided: bool) -> None:
         """Have it leave out calls that no rule can match.
@@ -92,12 +105,15 @@ class Sensor:
             return
         self._started = now
         self.heard = False
+        self._silence = Silence()
         self._source = KernelSource(self._supervisor.start_sensor())
         with contextlib.suppress(StreamEndedError):  # the next read tells
             self._source.set_interest(self._wanted)
             if self._pushdown:
                 self._source.forget_ruled_out()
             self._source.request_snapshot()
+        if any(self._shed):
+            self._order_shed()
 
     def read(self) -> list[Frame]:
         """Return the frames that have come; does not wait.
@@ -115,11 +131,35 @@ class Sensor:
         except BrokenStreamError as error:
             raise self._lost(str(error)) from error
         self.heard = self.heard or bool(frames)
+        if frames:
+            self._silence.heard()
         return frames
+
+    def look_after(self, now: float) -> str:
+        """Look whether it still speaks; one that was stopped is let go on.
+
+        Args:
+            now: on the monotonic clock.
+
+        Returns:
+            What held it, as the end of a sentence; empty while all is well.
+
+        Raises:
+            SensorLostError: when it says nothing and nobody knows why.
+        """
+        if self._source is None or not self.heard:
+            return ""
+        self._silence.look(now)
+        if not self._silence.is_to_be_asked():
+            return ""
+        why = self._supervisor.wake_sensor()
+        if not why and self._silence.seconds >= LOST:
+            raise self._lost(f"it has said nothing for {self._silence.seconds:.0f} s")
+        return why
 
     def _lost(self, broken: str) -> SensorLostError:
         self.close()
-        end = self._supervisor.sensor_end()
+        end = self._supervisor.sensor_end()  # which waits for it
         if not self.heard and end.exit_code == CANNOT:
             raise CannotError(
                 "The sensor could not start: its reason is above, and 'hullwatch doctor' tells what to do."

@@ -40,6 +40,32 @@ def test_many_drops_are_a_warning_and_few_are_told(tmp_path: Path, seen: int, st
     assert bool(check.fix) == (status == "warn")
 
 
+def test_few_drops_in_a_bad_moment_are_a_warning_all_the_same(tmp_path: Path) -> None:
+    counters = Counters(events={"open": 10**9}, dropped={("open", "ring full"): 7}, worst_loss=0.25)
+    write(tmp_path, counters)
+    check = instance(tmp_path, NOW)[1]
+    assert check.status == "warn"
+    assert "open (ring full) 7; at worst 25.000% of them within ten seconds." in check.sentence
+
+
+def test_what_is_left_out_for_the_budget_is_a_warning_while_it_is(tmp_path: Path) -> None:
+    write(tmp_path, Counters(shed={"openat": 1234}, left_out="opens of files that only read"))
+    check = instance(tmp_path, NOW)[2]
+    assert (check.name, check.status) == ("budget", "warn")
+    assert "are left out now: opens of files that only read; 1,234 calls so far." in check.sentence
+    write(tmp_path, Counters(shed={"openat": 1234}))
+    check = instance(tmp_path, NOW)[2]
+    assert (check.name, check.status) == ("budget", "ok")
+    assert "1,234 calls were" in check.sentence
+
+
+def test_tampering_is_a_warning(tmp_path: Path) -> None:
+    write(tmp_path, Counters(tampered=3))
+    check = instance(tmp_path, NOW)[2]
+    assert (check.name, check.status) == ("tampering", "warn")
+    assert "changed by others 3 times" in check.sentence
+
+
 def test_restarts_of_the_sensor_and_lost_alerts_are_warnings(tmp_path: Path) -> None:
     write(tmp_path, Counters(started=0, sensor_restarts=2, alerts_lost={"standard output: x": 3}))
     checks = instance(tmp_path, NOW)[2:]

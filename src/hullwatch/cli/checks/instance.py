@@ -28,6 +28,10 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     alerts: int = 0
     containers: int = 0
     sensor_restarts: int = 0
+    shed: dict[str, int] = {}
+    left_out: str = ""
+    worst_loss: float = 0.0
+    tampered: int = 0
     alerts_lost: dict[str, int] = {}
 
 
@@ -83,7 +87,9 @@ def _losses(status: InstanceStatus) -> list[Check]:
     if total:
         share = total / (status.events + total)
         worst = ", ".join(f"{kind} ({reason}) {number:,}" for number, kind, reason in rows[:_REASONS_SHOWN])
-        many = share > MANY_DROPS
+        many = share > MANY_DROPS or status.worst_loss > MANY_DROPS
+        if status.worst_loss:
+            worst += f"; at worst {status.worst_loss:.3%} of them within ten seconds"
         fix = "hullwatch run -r FILE...   # fewer rules, or rules that name event types, ask for fewer events"
         found.append(
             Check(
@@ -95,10 +101,21 @@ def _losses(status: InstanceStatus) -> list[Check]:
         )
     else:
         found.append(Check("drops", "ok", "No event was lost."))
+    if status.left_out or status.shed:
+        found.append(_budget(status))
     if status.sensor_restarts:
         found.append(
             Check(
                 "sensor", "warn", f"The sensor was restarted {status.sensor_restarts:,} times.", "journalctl -k -g oom"
+            )
+        )
+    if status.tampered:
+        found.append(
+            Check(
+                "tampering",
+                "warn",
+                f"Something of the sensor in the kernel was changed by others {status.tampered:,} times: the alerts "
+                '"Sensor tampered with" say what, and by whom.',
             )
         )
     if status.alerts_lost:
@@ -107,6 +124,17 @@ def _losses(status: InstanceStatus) -> list[Check]:
         )
         found.append(Check("alerts", "warn", f"Alerts did not reach their reader: {worst}."))
     return found
+
+
+def _budget(status: InstanceStatus) -> Check:
+    total = sum(status.shed.values())
+    if not status.left_out:
+        return Check(
+            "budget", "ok", f"Nothing is left out now; {total:,} calls were, to stay within sensor.cpu_budget."
+        )
+    sentence = f"To stay within sensor.cpu_budget these are left out now: {status.left_out}; {total:,} calls so far."
+    fix = "hullwatch run --show-pushdown   # which rules ask for what; or set sensor.cpu_budget higher"
+    return Check("budget", "warn", sentence, fix)
 
 
 def _span(seconds: float) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.benchmark import CannotMeasureError, Run, Sample, Value, benchmark
 from bench.load import require_sensor, two_cpus
-from bench.watched import SETTLE, watched
+from bench.watched import SETTLE, cpu_seconds, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -164,6 +164,7 @@ def find_and_grep(run: Run) -> Iterator[Sample]:
     Value("overhead.redis", "ratio", "time of redis-benchmark GET and SET, with Hullwatch to without"),
     Value("overhead.redis.get", "ratio", "the same of GET alone"),
     Value("overhead.redis.set", "ratio", "the same of SET alone"),
+    Value("overhead.redis.cpu", "ratio", "the same of the server's CPU time"),
     Value("overhead.redis.without", "requests/s", "GETs without Hullwatch"),
     runs=5,
     limit=25,
@@ -177,29 +178,33 @@ def redis(run: Run) -> Iterator[Sample]:
         raise CannotMeasureError(f"it needs {missing[0]}: apt-get install redis-server.")
     near, far = two_cpus()
     requests = REQUESTS_QUICK if run.quick else REQUESTS
-    with _redis_server(far) as address:
+    with _redis_server(far) as (address, server):
         with_first = False
         while True:
             times: dict[bool, dict[str, float]] = {}
+            used: dict[bool, float] = {}
             for watching in (with_first, not with_first):
                 with contextlib.ExitStack() as stack:
                     if watching:
                         stack.enter_context(watched())
                         time.sleep(SETTLE)
+                    before_asking = cpu_seconds(server)
                     times[watching] = _ask(address, near, requests)
+                    used[watching] = cpu_seconds(server) - before_asking
             with_first = not with_first
             after, before = times[True], times[False]
             yield {
                 "overhead.redis": sum(after.values()) / sum(before.values()),
                 "overhead.redis.get": after["GET"] / before["GET"],
                 "overhead.redis.set": after["SET"] / before["SET"],
+                "overhead.redis.cpu": used[True] / used[False],
                 "overhead.redis.without": 1 / before["GET"],
             }
 
 
 @contextlib.contextmanager
-def _redis_server(cpu: int) -> Generator[str]:
-    """Run a server that keeps nothing on disk, on a CPU."""
+def _redis_server(cpu: int) -> Generator[tuple[str, int]]:
+    """Run a server that keeps nothing on disk, on a CPU; give its address and process id."""
     with tempfile.TemporaryDirectory(prefix="hullwatch-bench-") as folder:
         address = f"{folder}/socket"
         command = ["redis-server", "--port", "0", "--unixsocket", address, "--save", "", "--dir", folder]
@@ -211,7 +216,7 @@ def _redis_server(cpu: int) -> Generator[str]:
                     if process.poll() is not None or time.monotonic() > deadline:
                         raise CannotMeasureError("redis-server did not start.")
                     time.sleep(0.01)
-                yield address
+                yield address, process.pid
             finally:
                 process.terminate()
 

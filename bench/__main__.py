@@ -48,14 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     runs = options.runs or (QUICK_RUNS if options.quick else None)
     surroundings = machine.describe()
-    results, skipped = run_all(chosen, quick=options.quick, runs=runs)
+    results, skipped = run_all(chosen, quick=options.quick, runs=runs, soak=options.soak)
     report.show(surroundings, results, skipped)
     if options.output is not None:
         report.write(results, options.output)
     return 0
 
 
-def run_all(chosen: Sequence[Benchmark], *, quick: bool, runs: int | None) -> tuple[list[Result], dict[str, str]]:
+def run_all(
+    chosen: Sequence[Benchmark], *, quick: bool, runs: int | None, soak: float = 0.0
+) -> tuple[list[Result], dict[str, str]]:
     """Run benchmarks one after the other; return their results, and by names why others gave none."""
     results: list[Result] = []
     skipped: dict[str, str] = {}
@@ -64,7 +66,7 @@ def run_all(chosen: Sequence[Benchmark], *, quick: bool, runs: int | None) -> tu
         try:
             if item.needs_root and os.geteuid() != 0:
                 raise CannotMeasureError(NO_ROOT)
-            results += measure(item, Run(quick, _progress(name)), runs)
+            results += measure(item, Run(quick, _progress(name), soak), runs)
         except CannotMeasureError as reason:
             skipped[", ".join(value.name for value in item.values)] = str(reason)
         if sys.stderr.isatty():
@@ -94,11 +96,21 @@ def _parser(known: Sequence[Benchmark]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--runs", type=_positive, metavar="N", help="How many samples of each value.")
     parser.add_argument("--quick", action="store_true", help="Look briefly: for trying out, not for numbers.")
+    parser.add_argument(
+        "--soak", type=_seconds, metavar="SECONDS", default=0.0, help="How long the load of agent.rss lasts: 3600."
+    )
     parser.add_argument("--list", action="store_true", help="Show what can be measured, and measure nothing.")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", default=LATEST, help="Where the JSON goes; default: bench/latest.json."
     )
     return parser
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 1 <= number <= 86_400:
+        raise argparse.ArgumentTypeError("it must be 1 to 86400 seconds.")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -38,10 +38,15 @@ class Value(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a benchmark may know of the run: with ``quick`` it looks briefly, to see that it works."""
+    """What a benchmark may know of the run.
+
+    With ``quick`` it looks briefly, to see that it works; ``soak`` are the seconds of a load that is to last, 0 for the
+    benchmark's own choice.
+    """
 
     quick: bool = False
     progress: Callable[[str], None] = lambda _sentence: None
+    soak: float = 0.0
 
 
 Sample = dict[str, float]  # the value by name; a name may be missing from a sample

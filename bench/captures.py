@@ -33,7 +33,7 @@ RATE = 100_000  # events a second, at which the cost of writing is told
     Value("replay.hwcap.90", "events/CPU-s", f"a capture read and judged by {RULES} rules, what rules ask for in 40 %"),
     Value("capture.bytes", "bytes/event", "its size"),
     Value("record.cpu", "%", f"CPU time of writing it, of one core at {RATE:,} events a second"),
-    limit=40,
+    limit=15,
 )
 def captures(run: Run) -> Iterator[Sample]:
     """Write the same events to a file again and again, and judge it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 SOURCES = Path(__file__).with_name("loads")
 READ_FILE = "/etc/hostname"  # exists everywhere, and no rule alerts on it
 SENSOR_NAME = "hullwatch-senso"  # the kernel keeps 15 bytes
+PACED_TREE = Path("/usr/bin")  # files that everything opens: programs
+PACED_FILES = 256
 COMPILE_TIMEOUT = 60.0  # seconds
 GRACE = 20.0  # seconds that a load may take longer than asked, on a busy machine
 
@@ -62,8 +65,16 @@ class Loads:
 
     def start(self, name: str, cpu: int, seconds: float) -> subprocess.Popen[str]:
         """Start a load on a CPU for a time."""
-        arguments = [str(cpu), str(int(seconds * 1000)), *([READ_FILE] if name == "open_close" else [])]
-        return subprocess.Popen([str(self._directory / name), *arguments], stdout=subprocess.PIPE, text=True)
+        return self._start(name, cpu, seconds, *([READ_FILE] if name == "open_close" else []))
+
+    def start_paced(self, cpu: int, seconds: float, rate: int) -> subprocess.Popen[str]:
+        """Start a load that opens and closes many files in turn, so often a second, on a CPU for a time."""
+        files = itertools.islice((path for path in sorted(PACED_TREE.rglob("*")) if path.is_file()), PACED_FILES)
+        return self._start("paced_opens", cpu, seconds, str(rate), *map(str, files))
+
+    def _start(self, name: str, cpu: int, seconds: float, *more: str) -> subprocess.Popen[str]:
+        command = [str(self._directory / name), str(cpu), str(int(seconds * 1000)), *more]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def run(self, name: str, cpu: int, seconds: float) -> Work:
         """Run a load to its end."""

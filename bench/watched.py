@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bench.benchmark import CannotMeasureError
 from bench.load import SENSOR_NAME
@@ -37,6 +37,12 @@ class Watched:
         self._process = process
         self._state = state
         self.start_seconds = start_seconds
+
+    @property
+    def output(self) -> IO[str]:
+        """Its standard output, where ``watched`` was asked for it."""
+        assert self._process.stdout is not None
+        return self._process.stdout
 
     def processes(self) -> dict[str, int]:
         """Return the process ids of supervisor, sensor and engine.
@@ -88,11 +94,12 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched(*arguments: str) -> Generator[Watched]:
+def watched(*arguments: str, stdout: int = subprocess.DEVNULL) -> Generator[Watched]:
     """Start ``hullwatch run`` with some arguments and wait until it watches; it is ended when the block is left.
 
-    Its state lies in a directory of its own, so that a real installation's is not touched; the lock is
-    the usual one: where Hullwatch runs already, nothing can be measured.
+    With ``subprocess.PIPE`` as ``stdout``, its alerts can be read from ``output``, and have to be. Its state lies in
+    a directory of its own, so that a real installation's is not touched; the lock is the usual one: where Hullwatch
+    runs already, nothing can be measured.
 
     Raises:
         CannotMeasureError: when it does not start; with what it said.
@@ -104,7 +111,7 @@ def watched(*arguments: str) -> Generator[Watched]:
     command = [sys.executable, "-m", "hullwatch", "run", "--output", "json", *arguments]
     begin = time.monotonic()
     process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
         text=True, errors="replace",
     )  # fmt: skip
     running: Watched | None = None

@@ -18,6 +18,7 @@ struct pt_regs {
 #define SYSCALL_ARGUMENT_4(regs) ((regs)->r10)
 #define SYSCALL_ARGUMENT_5(regs) ((regs)->r8)
 #define SYSCALL_ARGUMENT_6(regs) ((regs)->r9)
+#define NUMBER_OPENAT 257
 #define KERNEL_O_DIRECT 040000
 #define KERNEL_O_DIRECTORY 0200000
 #define KERNEL_O_LARGEFILE 0100000
@@ -41,6 +42,7 @@ struct pt_regs {
 #define SYSCALL_ARGUMENT_4(registers) ((registers)->regs[3])
 #define SYSCALL_ARGUMENT_5(registers) ((registers)->regs[4])
 #define SYSCALL_ARGUMENT_6(registers) ((registers)->regs[5])
+#define NUMBER_OPENAT 56
 #define KERNEL_O_DIRECT 0200000
 #define KERNEL_O_DIRECTORY 040000
 #define KERNEL_O_LARGEFILE 0400000

@@ -8,10 +8,8 @@ static __always_inline struct file *file_of_descriptor(struct task_struct *task,
 {
 	struct fdtable *table = task->files->fdt;
 	struct file **files = table->fd;
-	struct file *file = NULL;
 
 	if (fd < 0 || fd >= table->max_fds)
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
-	return file;
+	return read_pointer(&files[fd]);
 }

@@ -8,6 +8,7 @@
 
 #include "kernel_types.h"
 #include "architecture.h"
+#include "typed.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
@@ -153,28 +154,27 @@ static __always_inline int is_own_process(struct task_struct *task, enum event_i
 static __always_inline struct cgroup *memory_cgroup(struct task_struct *task)
 {
 	struct css_set *css_set = task->cgroups;
-	struct cgroup_subsys_state *css = NULL;
 	int index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+	struct cgroup_subsys_state *css = read_pointer(&css_set->subsys[index]);
 
-	bpf_core_read(&css, sizeof(css), &css_set->subsys[index]);
-	return BPF_CORE_READ(css, cgroup);
+	return KERNEL_READ(css, cgroup);
 }
 
 static __always_inline __u64 cgroup_id_of(struct task_struct *task, __u32 hierarchy)
 {
 	if (hierarchy == 0)
 		return task->cgroups->dfl_cgrp->kn->id;
-	return BPF_CORE_READ(memory_cgroup(task), kn, id);
+	return KERNEL_READ(memory_cgroup(task), kn, id);
 }
 
-static __always_inline void fill_header(struct record_header *header, struct task_struct *task, __u16 type)
+/* All of a header but the time. */
+static __always_inline void fill_caller(struct record_header *header, struct task_struct *task, __u16 type)
 {
 	struct settings *settings = get_settings();
 	__u32 hierarchy = settings ? settings->memory_hierarchy : 0;
 
 	header->type = type;
 	header->flags = 0;
-	header->time = bpf_ktime_get_boot_ns();
 	header->process_start = task->group_leader->start_boottime;
 	header->cgroup_hierarchy = hierarchy;
 	header->cgroup_id = cgroup_id_of(task, hierarchy);
@@ -183,6 +183,12 @@ static __always_inline void fill_header(struct record_header *header, struct tas
 	header->tid = task->pid;
 	header->cpu = bpf_get_smp_processor_id();
 	header->reserved = 0;
+}
+
+static __always_inline void fill_header(struct record_header *header, struct task_struct *task, __u16 type)
+{
+	fill_caller(header, task, type);
+	header->time = bpf_ktime_get_boot_ns();
 }
 
 /* The record to fill, with its header; NULL when there is nothing to report. */

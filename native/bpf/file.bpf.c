@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Files: the open family, when the call has ended. */
+#define TYPED_READS
 #include "io_uring.h"
 #include "open_file.h"
 #include "ruled_out.h"
@@ -27,25 +28,29 @@ static __always_inline __u32 fill_opened_file(struct scratch *scratch, struct ta
 }
 
 /* The fingerprint of a call that opened a file; 0 when it cannot be remembered. */
-static __always_inline __u64 fingerprint_open(struct task_struct *task, struct record_open *record)
+static __always_inline __u64 fingerprint_open(struct task_struct *task, struct record_open *record, __u64 flags)
 {
 	struct remembering *remembering = get_remembering();
-	__u64 fingerprint;
+	__u64 seed, who, what, where; /* apart from each other, so that a processor can make them side by side */
 	struct inode *inode;
 	struct file *file;
 
-	if (!remembering || !remembering->generation || !bpf_rdonly_cast)
+	if (!bpf_rdonly_cast || !remembering || !remembering->generation)
 		return 0;
 	file = TYPED(struct file, file_of_descriptor(task, record->fd));
 	inode = file->f_inode;
-	fingerprint = mix(remembering->secret, remembering->generation);
-	fingerprint = mix_process(fingerprint, task, &record->header);
-	fingerprint = mix(fingerprint, (__u64)record->flags << 32 | record->mode);
-	fingerprint = mix(fingerprint, (__u64)record->dirfd << 32 | file->f_mode);
-	fingerprint = mix(fingerprint, inode->i_ino);
-	fingerprint = mix(fingerprint, (__u64)inode->i_generation << 32 | inode->i_sb->s_dev);
-	fingerprint = mix(fingerprint, (__u64)inode->i_mode << 8 | overlay_layer(inode));
-	return mix_path(fingerprint, task, &file->f_path);
+	seed = mix(remembering->secret, remembering->generation);
+	who = mix_process(seed, task, &record->header);
+	what = mix(seed, flags << 16 ^ record->mode);
+	what = mix(what, (__u64)record->dirfd << 32 | file->f_mode);
+	what = mix(what, inode->i_ino);
+	what = mix(what, (__u64)inode->i_generation << 32 | inode->i_sb->s_dev);
+	what = mix(what, (__u64)inode->i_mode << 8 | overlay_layer(inode));
+	where = mix_path(seed, task, &file->f_path); /* last: the verifier looks at what follows for each depth */
+	if (!where)
+		return 0;
+	where = mix(mix(where, who), what);
+	return where ? where : 1;
 }
 
 static __always_inline int report_open(__u16 type, enum event_index index, long result, long dirfd, const void *name,
@@ -56,24 +61,30 @@ static __always_inline int report_open(__u16 type, enum event_index index, long 
 	struct record_open *record;
 	__u32 position = sizeof(*record), length;
 
-	if (!scratch || is_own_process(task, index))
+	if (!scratch)
 		return 0;
 	record = (struct record_open *)scratch->record;
-	fill_header(&record->header, task, type);
+	fill_caller(&record->header, task, type);
 	record->fd = result;
 	record->dirfd = (int)dirfd;
-	record->flags = portable_flags(flags);
 	record->mode = flags & (KERNEL_O_CREAT | KERNEL_O_TMPFILE_ONLY) ? mode & 07777 : 0;
-	record->ino = 0;
-	record->dev = 0;
-	record->inode_mode = 0;
 	record->fingerprint = 0;
 	if (result >= 0) {
-		record->fingerprint = fingerprint_open(task, record);
+		record->fingerprint = fingerprint_open(task, record, flags);
 		if (record->fingerprint && is_ruled_out(record->fingerprint)) {
 			count_drop(index, DROP_RULED_OUT);
 			return 0;
 		}
+	}
+	/* What only a record needs comes when it is known that there will be one. Hullwatch's own calls were never told. */
+	if (is_own_process(task, index))
+		return 0;
+	record->header.time = bpf_ktime_get_boot_ns();
+	record->flags = portable_flags(flags);
+	record->ino = 0;
+	record->dev = 0;
+	record->inode_mode = 0;
+	if (result >= 0) {
 		length = fill_opened_file(scratch, task, result, position);
 	} else {
 		record->header.flags |= RECORD_USER_MEMORY;

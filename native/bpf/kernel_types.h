@@ -52,8 +52,13 @@ struct css_set {
 };
 
 struct qstr {
-	__u32 hash;
-	__u32 len;
+	union {
+		struct {
+			__u32 hash;
+			__u32 len;
+		};
+		__u64 hash_len; /* both at once */
+	};
 	const unsigned char *name;
 };
 

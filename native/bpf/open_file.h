@@ -37,14 +37,14 @@ struct file_facts {
 /* All are 0 without a file. */
 static __always_inline struct file_facts facts_of(struct file *file)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	__u32 device = BPF_CORE_READ(inode, i_sb, s_dev);
+	struct inode *inode = KERNEL_READ(file, f_inode);
+	__u32 device = KERNEL_READ(inode, i_sb, s_dev);
 	int layer = overlay_layer(inode);
 
 	return (struct file_facts){
-		.ino = BPF_CORE_READ(inode, i_ino),
+		.ino = KERNEL_READ(inode, i_ino),
 		.dev = encode_device(device >> 20, device & 0xfffff),
-		.mode = BPF_CORE_READ(inode, i_mode),
+		.mode = KERNEL_READ(inode, i_mode),
 		.layer = layer == 1   ? FILE_FD_UPPER_LAYER
 			 : layer == 2 ? FILE_FD_LOWER_LAYER
 				      : 0,

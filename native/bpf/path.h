@@ -74,20 +74,20 @@ static __always_inline void read_entry(struct entry *entry, struct dentry *dentr
 static __always_inline void enter_mount(struct path_walk *walk, struct vfsmount *mount)
 {
 	walk->mount = mount;
-	walk->mount_root = BPF_CORE_READ(mount, mnt_root);
+	walk->mount_root = KERNEL_READ(mount, mnt_root);
 }
 
 /* From the root of a mount to the directory that it is mounted on. */
 static __always_inline int leave_mount(struct path_walk *walk)
 {
 	struct mount *mount = mount_around(walk->mount);
-	struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+	struct mount *above = KERNEL_READ(mount, mnt_parent);
 
 	if (mount == above) {
 		walk->end = WALK_OUTSIDE;
 		return 1;
 	}
-	walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+	walk->dentry = KERNEL_READ(mount, mnt_mountpoint);
 	enter_mount(walk, (struct vfsmount *)((char *)above + bpf_core_field_offset(struct mount, mnt)));
 	return 0;
 }
@@ -223,10 +223,7 @@ static __always_inline __u32 append_cgroup(struct scratch *scratch, __u32 positi
  */
 static __always_inline int overlay_layer(struct inode *inode)
 {
-	struct dentry *upper = NULL;
-
-	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_MAGIC)
+	if (KERNEL_READ(inode, i_sb, s_magic) != OVERLAYFS_MAGIC)
 		return 0;
-	bpf_probe_read_kernel(&upper, sizeof(upper), (char *)inode + bpf_core_type_size(struct inode));
-	return upper ? 1 : 2;
+	return read_pointer((char *)inode + bpf_core_type_size(struct inode)) ? 1 : 2;
 }

@@ -11,16 +11,13 @@
 #pragma once
 
 #include "event.h"
+#include "typed.h" /* without typed reads nothing is ruled out: through helpers it would cost more than it saves */
 
 #define RULED_OUT_ENTRIES 65536 /* a power of two; as in programs.c */
 #define RULED_OUT_DEPTH 24	/* directories; calls for files further down are always sent */
 #define PIDTYPE_PGID 2		/* enum pid_type of the kernel */
 #define PIDTYPE_SID 3
 #define FINGERPRINT_FACTOR 0x9e3779b97f4a7c15ull
-
-/* From kernel 6.2 on; without it nothing is ruled out here. Reads through helpers would cost more than they save. */
-extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
-#define TYPED(type, object) ((type *)bpf_rdonly_cast((object), bpf_core_type_id_kernel(type)))
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -88,12 +85,13 @@ static __always_inline __u64 mix_path(__u64 fingerprint, struct task_struct *tas
 {
 	struct dentry *entry = path->dentry, *root = task->fs->root.dentry;
 	struct vfsmount *mount = path->mnt, *root_mount = task->fs->root.mnt;
+	struct dentry *mount_root = mount->mnt_root;
 
 	for (int step = 0; step < RULED_OUT_DEPTH; step++) {
 		if (entry == root && mount == root_mount)
 			return fingerprint ? fingerprint : 1;
 		fingerprint = mix(fingerprint, entry->d_inode->i_ino);
-		if (entry == mount->mnt_root) {
+		if (entry == mount_root) {
 			struct mount *inner =
 				TYPED(struct mount, (char *)mount - bpf_core_field_offset(struct mount, mnt));
 			struct mount *outer = inner->mnt_parent;
@@ -103,9 +101,10 @@ static __always_inline __u64 mix_path(__u64 fingerprint, struct task_struct *tas
 			fingerprint = mix(fingerprint, inner->mnt_id);
 			entry = inner->mnt_mountpoint;
 			mount = &outer->mnt;
+			mount_root = mount->mnt_root;
 			continue;
 		}
-		fingerprint = mix(fingerprint, (__u64)entry->d_name.hash << 32 | entry->d_name.len);
+		fingerprint = mix(fingerprint, entry->d_name.hash_len);
 		entry = entry->d_parent;
 	}
 	return 0;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import pytest
 
 from bench import __main__ as command
 from bench import machine, report
+from bench.agent import proportional
 from bench.benchmark import Benchmark, CannotMeasureError, Result, Run, Value, benchmark, measure, select, summarise
-from bench.load import running_sensors
+from bench.load import Loads, running_sensors
+from bench.programs import write_project
 from bench.stream import CONTAINERS, PROCESSES, Host
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.events.codec import decode, type_of, walk
@@ -28,6 +31,23 @@ if TYPE_CHECKING:
 
 SPEED = Value("queue.push", "operations/s", "how fast a queue takes records")
 SIZE = Value("queue.size", "MB", "how much memory it needs")
+NAMES_FOR_GOOD = {
+    "pipeline.events",
+    "alerts.json",
+    "sensor.drops.open",
+    "overhead.open_close",
+    "overhead.open_close.pushdown_ns",
+    "overhead.open_close.all_ns",
+    "overhead.fork_exec",
+    "overhead.compile",
+    "overhead.find_grep",
+    "overhead.redis",
+    "sensor.drops.700k",
+    "sensor.cpu.700k",
+    "latency.p50",
+    "latency.p99",
+    "agent.rss",
+}
 FIELDS = {"name", "unit", "median", "min", "max", "runs"}
 
 
@@ -124,9 +144,7 @@ def test_every_value_has_a_unit_and_a_meaning_and_a_benchmark_that_ends() -> Non
     known = command.load()
     names = [value.name for item in known for value in item.values]
     assert len(names) == len(set(names))
-    assert {"pipeline.events", "alerts.json", "sensor.drops.open", "overhead.open_close", "overhead.fork_exec"} <= {
-        *names
-    }
+    assert {*names} >= NAMES_FOR_GOOD
     assert all(value.unit and value.meaning for item in known for value in item.values)
     assert sum(item.limit for item in known) <= 600  # seconds
 
@@ -253,6 +271,39 @@ def test_a_sensor_that_runs_already_is_found_by_its_name(tmp_path: Path) -> None
         assert process.stdout.readline() == b"it runs\n"
         assert process.pid in running_sensors()
     assert process.pid not in running_sensors()
+
+
+# ---- the loads
+
+
+@pytest.mark.skipif(not (shutil.which("make") and shutil.which("cc")), reason="no make, or no C compiler")
+def test_the_made_up_project_compiles_and_links(tmp_path: Path) -> None:
+    write_project(tmp_path, 2)
+    done = subprocess.run(["make", "-C", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run([tmp_path / "project"], timeout=10, check=False).returncode in {0, 1}
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_a_paced_load_does_as_many_pairs_as_it_was_asked_for_and_no_more(tmp_path: Path) -> None:
+    programs = Loads(tmp_path)
+    work = programs.result(programs.start_paced(min(os.sched_getaffinity(0)), 0.2, 5_000), 0.2)
+    assert 0 < work.pairs <= 1_001
+    assert work.nanoseconds >= 200_000_000
+
+
+def test_memory_is_told_apart_from_what_the_kernel_keeps() -> None:
+    own, kernel = proportional(os.getpid())
+    assert own > 1
+    assert kernel == 0
+
+
+@pytest.mark.parametrize("seconds", ["0", "86401", "nan", "long"])
+def test_a_soak_that_is_no_time_is_wrong_usage(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--soak", seconds, "--list"])
+    assert ended.value.code == 2
+    assert "--soak" in capsys.readouterr().err
 
 
 # ---- the made-up host

@@ -79,7 +79,9 @@ _changed = _of_text(
     ("=", "!=", "startswith", "endswith", "contains"),
 )  # fmt: skip
 _parts = _of_text(
-    ("fd.filename", "fd.directory"), ("passwd", "/etc", "/", "id_rsa", "x", ""), ("=", "!=", "startswith")
+    ("fd.filename", "fd.directory"),
+    ("passwd", "/etc", "/", "id_rsa", "x", "", "sswd"),
+    ("=", "!=", "startswith", "endswith", "contains"),
 )
 _patterns = st.builds(_check, st.just("fd.name"), st.just("glob"), st.sampled_from(_PATTERNS))
 _regexes = st.builds(_check, st.just("fd.name"), st.just("regex"), st.sampled_from(_REGEXES))

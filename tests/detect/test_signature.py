@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, assume, example, given, note, reject, settin
 from hypothesis import strategies as st
 
 from hullwatch.detect.native import NativeClassifier
+from hullwatch.detect.plan import Plan
 from hullwatch.detect.signature import Signatures, Word, is_plain, marked, words_of
 from hullwatch.events.codec import encode
 from hullwatch.rules.problem import RulesError
@@ -176,6 +177,9 @@ _paths = st.lists(
 @example(check("fd.filename", "=", ""), ["/", "/a"])
 @example(check("fd.directory", "=", "/"), ["/", "/a", "/a/b"])
 @example(check("fd.filename", "=", "a/b"), ["/a/b", "/b"])
+@example(check("fd.filename", "endswith", "ab"), ["/ab/b", "/b/ab", "/aab", "/ab"])
+@example(check("fd.filename", "startswith", "abab"), ["/abab/b", "/b/abab", "/b/aabab"])
+@example(check("fd.filename", "contains", "abab"), ["/abab/b", "/b/abab", "/b/aababa"])
 def test_paths_of_one_signature_have_one_verdict(wanted: Check, paths: list[str]) -> None:
     tree, verdict = loaded(wanted)
     words = words_of(tree)
@@ -229,3 +233,22 @@ def test_what_matches_a_pattern_has_its_needed_word(operator: str, pattern: str,
 def test_patterns_have_a_needed_word_where_that_is_easy_to_say(operator: str, pattern: str, word: str | None) -> None:
     expected = None if word is None else [Word(word, decides=False)]
     assert words_of(check("fd.name", operator, pattern)) == expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "words"),
+    [
+        ("endswith", ".so", [Word(".so\x02")]), ("startswith", "lib", [Word("/lib", decides=False)]),
+        ("contains", ".so.", [Word(".so.", decides=False)]),
+        ("contains", ".so", None), ("startswith", "a", None), ("endswith", "", None), ("endswith", "a/b", None),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_file_name_has_words(operator: str, value: str, words: list[Word] | None) -> None:
+    assert words_of(check("fd.filename", operator, value)) == words
+
+
+def test_a_file_whose_name_does_not_end_as_a_rule_asks_is_ruled_out_by_its_path() -> None:
+    rules = load_text(rules_file([check("fd.filename", "endswith", ".so")]))
+    kind = Plan(rules).kinds["openat"][0]
+    assert kind is not None
+    assert [string.name for string in kind.strings] == ["name"]

@@ -79,12 +79,22 @@ def _words(field: str, operator: str, value: str) -> list[Word] | None:
         }.get(operator)
         return None if text is None else [Word(text)]
     if operator not in _MEMBERS:
-        return None
+        return _part_of_file_name(operator, value) if field == "fd.filename" else None
     if field == "fd.filename":
         return [Word(f"/{value}{END}"), Word(f"{BEGIN}{value}{END}")]
     if field == "fd.directory":
         return [Word(f"{DIRECTORY}{value}{DIRECTORY_END}")]
     return None
+
+
+def _part_of_file_name(operator: str, value: str) -> list[Word] | None:
+    """Return the words for a text in a path's last component: only its end is told from all other places."""
+    if not value or "/" in value:
+        return None
+    if operator == "endswith":
+        return [Word(f"{value}{END}")]
+    needed = {"startswith": f"/{value}", "contains": value}.get(operator, "")
+    return [Word(needed, decides=False)] if len(needed) >= _SHORTEST_NEEDED else None
 
 
 def _path_prefix(pattern: str) -> list[Word] | None:

@@ -122,6 +122,7 @@ static void obey(const struct record_header *header, void *context)
 	struct sensor *sensor = context;
 	const struct record_interest *interest = (const void *)header;
 	const struct record_fingerprints *found = (const void *)header;
+	const struct record_variables *names = (const void *)header;
 
 	if (header->type == EVENT_CONTROL_INTEREST && header->length >= sizeof(*interest) + interest->types_length) {
 		programs_set_interest(sensor->programs, (const void *)(interest + 1), interest->types_length / 2);
@@ -131,6 +132,9 @@ static void obey(const struct record_header *header, void *context)
 	} else if (header->type == EVENT_CONTROL_RULED_OUT &&
 		   header->length >= sizeof(*found) + found->fingerprints_length) {
 		programs_rule_out(sensor->programs, (const void *)(found + 1), found->fingerprints_length / 8);
+	} else if (header->type == EVENT_CONTROL_ENVIRONMENT &&
+		   header->length >= sizeof(*names) + names->names_length) {
+		programs_name_variables(sensor->programs, (const void *)(names + 1), names->names_length);
 	} else if (header->type == EVENT_CONTROL_FORGET) {
 		programs_forget(sensor->programs);
 	} else if (header->type == EVENT_CONTROL_SNAPSHOT && sensor->attached) {

@@ -30,6 +30,7 @@ OF_ANCESTRY = frozenset(
     [f"proc.{name}" for name in ("name", "exe", "exepath", "args", "cmdline", "exeline", "cmdnargs", "cmdlenargs")]
     + [f"proc.{name}" for name in ("pname", "pexe", "pexepath", "pcmdline", "cwd", "tty")]
     + [f"proc.{name}" for name in ("aname", "aexe", "aexepath", "acmdline", "aargs")]
+    + ["proc.env", "proc.aenv"]
     + [f"proc.is_exe_{name}" for name in ("writable", "upper_layer", "lower_layer", "from_memfd")]
     + ["proc.is_container_entry", "proc.is_container_healthcheck", "user.uid", "user.loginuid", "group.gid"]
 )

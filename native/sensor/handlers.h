@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "event_table.h"
+#include "io_uring_operations.h"
 
 #define NUMBER_FCHMODAT2 452 /* everywhere; newer than the headers of some systems */
 
@@ -139,5 +140,19 @@ static const struct handler {
 /* Calls that are looked at when they begin: what they work on is gone when they have ended. */
 static const struct handler enter_handlers[] = {
 	{SYS_close, EVENT_CLOSE, "handle_close"},
+};
+
+/* Requests of io_uring, looked at when they have completed. The first column is the operation. */
+static const struct handler io_uring_handlers[] = {
+	{OPERATION_OPENAT, EVENT_OPENAT, "handle_io_uring_openat"},
+	{OPERATION_OPENAT2, EVENT_OPENAT2, "handle_io_uring_openat2"},
+	{OPERATION_UNLINKAT, EVENT_UNLINKAT, "handle_io_uring_unlinkat"},
+	{OPERATION_MKDIRAT, EVENT_MKDIRAT, "handle_io_uring_mkdirat"},
+	{OPERATION_RENAMEAT, EVENT_RENAMEAT2, "handle_io_uring_renameat"},
+	{OPERATION_LINKAT, EVENT_LINKAT, "handle_io_uring_linkat"},
+	{OPERATION_SYMLINKAT, EVENT_SYMLINKAT, "handle_io_uring_symlinkat"},
+	{OPERATION_CONNECT, EVENT_CONNECT, "handle_io_uring_connect"},
+	{OPERATION_ACCEPT, EVENT_ACCEPT4, "handle_io_uring_accept"},
+	{OPERATION_ONE_OF_MANY, EVENT_ACCEPT4, "handle_io_uring_accept_more"},
 };
 /* clang-format on */

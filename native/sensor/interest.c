@@ -14,7 +14,8 @@
 #define HANDLER_COUNT (sizeof(handlers) / sizeof(*handlers))
 #define ENTER_HANDLER_COUNT (sizeof(enter_handlers) / sizeof(*enter_handlers))
 #define ENTER_HOOK "dispatch_system_call_enter"
-#define IO_URING_HOOK "handle_io_uring_open"
+#define IO_URING_HANDLER_COUNT (sizeof(io_uring_handlers) / sizeof(*io_uring_handlers))
+#define IO_URING_HOOK "dispatch_io_uring"
 
 /* What is wanted now. */
 struct interest {
@@ -29,6 +30,9 @@ bool interest_is_on_demand(const char *program)
 			return true;
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
 		if (!strcmp(enter_handlers[i].program, program))
+			return true;
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		if (!strcmp(io_uring_handlers[i].program, program))
 			return true;
 	return !strcmp(program, ENTER_HOOK) || !strcmp(program, IO_URING_HOOK);
 }
@@ -60,7 +64,10 @@ static bool is_enter_wanted(const struct interest *interest)
 
 static bool is_io_uring_wanted(const struct interest *interest)
 {
-	return is_wanted(interest, EVENT_OPENAT) || is_wanted(interest, EVENT_OPENAT2);
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		if (is_wanted(interest, io_uring_handlers[i].event))
+			return true;
+	return false;
 }
 
 static bool is_needed(const struct interest *interest, const char *program)
@@ -70,6 +77,9 @@ static bool is_needed(const struct interest *interest, const char *program)
 			return true;
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
 		if (!strcmp(enter_handlers[i].program, program) && is_wanted(interest, enter_handlers[i].event))
+			return true;
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		if (!strcmp(io_uring_handlers[i].program, program) && is_wanted(interest, io_uring_handlers[i].event))
 			return true;
 	if (!strcmp(program, ENTER_HOOK))
 		return is_enter_wanted(interest);
@@ -156,13 +166,14 @@ static void write_interest(struct programs *programs, const struct interest *int
 /* Put a handler into its dispatch table, or take it out. */
 static void switch_handler(struct programs *programs, int table, const struct handler *handler, bool on)
 {
+	struct bpf_program *program = on ? find_loaded(programs, handler->program) : NULL;
 	int descriptor;
 
-	if (!on) {
+	if (!program) {					       /* not wanted, or there is no such hook */
 		bpf_map_delete_elem(table, &handler->syscall); /* absent already is as good */
 		return;
 	}
-	descriptor = bpf_program__fd(find_loaded(programs, handler->program));
+	descriptor = bpf_program__fd(program);
 	if (bpf_map_update_elem(table, &handler->syscall, &descriptor, BPF_ANY))
 		fail("the program %s can not be switched on: %s", handler->program, strerror(errno));
 }
@@ -187,6 +198,7 @@ void programs_set_interest(struct programs *programs, const __u16 *types, size_t
 	struct interest interest = {.types = types, .count = count};
 	int table = programs_table(programs, "syscall_handlers");
 	int enter_table = programs_table(programs, "enter_handlers");
+	int io_uring_table = programs_table(programs, "io_uring_handlers");
 
 	load_needed(programs, &interest);
 	write_interest(programs, &interest);
@@ -196,16 +208,16 @@ void programs_set_interest(struct programs *programs, const __u16 *types, size_t
 		switch_handler(programs, enter_table, &enter_handlers[i],
 			       is_wanted(&interest, enter_handlers[i].event));
 	switch_hook(programs, &programs->enter, ENTER_HOOK, is_enter_wanted(&interest));
-	programs->settings.io_uring_openat = is_wanted(&interest, EVENT_OPENAT);
-	programs->settings.io_uring_openat2 = is_wanted(&interest, EVENT_OPENAT2);
-	programs_store_settings(programs);
-	switch_hook(programs, &programs->io_uring_opens, IO_URING_HOOK, is_io_uring_wanted(&interest));
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		switch_handler(programs, io_uring_table, &io_uring_handlers[i],
+			       is_wanted(&interest, io_uring_handlers[i].event));
+	switch_hook(programs, &programs->io_uring, IO_URING_HOOK, is_io_uring_wanted(&interest));
 }
 
 void interest_unload(struct programs *programs)
 {
 	bpf_link__destroy(programs->enter);
-	bpf_link__destroy(programs->io_uring_opens);
+	bpf_link__destroy(programs->io_uring);
 	for (int i = 0; i < programs->loads; i++)
 		bpf_object__close(programs->handlers[i]);
 }

@@ -26,8 +26,18 @@ static const struct optional {
 	const char *program;
 } optional[] = {
 	{"btf_trace_sched_prepare_exec", "note_execveat"},
-	{"btf_trace_io_uring_submit_req", "count_io_uring"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_open"},
+	{"btf_trace_io_uring_submit_req", "note_io_uring"},
+	{"btf_trace_io_uring_submit_req", "dispatch_io_uring"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_openat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_openat2"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_unlinkat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_mkdirat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_renameat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_linkat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_symlinkat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_connect"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_accept"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_accept_more"},
 	{"btf_trace_io_uring_submit_sqe", "count_io_uring_before_6_4"},
 };
 
@@ -94,7 +104,7 @@ static void make_rings(struct programs *programs, const struct options *options,
 	}
 }
 
-void programs_store_settings(struct programs *programs)
+static void store_settings(struct programs *programs)
 {
 	__u32 zero = 0;
 
@@ -126,7 +136,7 @@ static void write_settings(struct programs *programs, const struct options *opti
 	programs->settings.memory_hierarchy = memory_hierarchy();
 	programs->settings.snapshot_scratch = programs->cpus;
 	memcpy(programs->settings.own_processes, options->own_processes, sizeof(options->own_processes));
-	programs_store_settings(programs);
+	store_settings(programs);
 }
 
 /* A program for a hook that this kernel has not would keep all others from being loaded. */

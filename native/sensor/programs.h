@@ -13,8 +13,6 @@ struct settings {
 	__u32 own_processes[OWN_PROCESS_LIMIT];
 	__u32 memory_hierarchy;
 	__u32 snapshot_scratch;
-	__u32 io_uring_openat;
-	__u32 io_uring_openat2;
 };
 
 struct counters {
@@ -34,8 +32,8 @@ struct programs {
 	int loads;
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
-	struct bpf_link *enter;		 /* the hook on the beginning of system calls; NULL while nothing needs it */
-	struct bpf_link *io_uring_opens; /* NULL while nobody asks for them */
+	struct bpf_link *enter;	   /* the hook on the beginning of system calls; NULL while nothing needs it */
+	struct bpf_link *io_uring; /* the hook on completed requests; NULL while nothing needs it */
 	struct settings settings;
 	int cpus;
 	__u64 *ruled_out; /* the kernel's own table, as is what follows */
@@ -46,7 +44,6 @@ struct programs {
 /* programs.c */
 struct bpf_object *programs_open(struct programs *programs);
 int programs_table(struct programs *programs, const char *name);
-void programs_store_settings(struct programs *programs);
 _Noreturn void programs_fail_to_load(int error);
 
 /* interest.c */

@@ -59,17 +59,24 @@ struct qstr {
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 	int mnt_flags;
 };
 
 struct mount {
+	const char *mnt_devname;
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	int mnt_id;
 	struct vfsmount mnt;
 };
 
+struct file_system_type {
+	const char *name;
+};
+
 struct super_block {
+	struct file_system_type *s_type;
 	__u32 s_dev;
 	unsigned long s_flags;
 	unsigned long s_magic;

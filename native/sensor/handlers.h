@@ -8,7 +8,11 @@
 #include "event_table.h"
 #include "io_uring_operations.h"
 
-#define NUMBER_FCHMODAT2 452 /* everywhere; newer than the headers of some systems */
+/* Everywhere the same; newer than the headers of some systems. */
+#define NUMBER_OPEN_TREE 428
+#define NUMBER_MOVE_MOUNT 429
+#define NUMBER_MOUNT_SETATTR 442
+#define NUMBER_FCHMODAT2 452
 
 /* clang-format off: a line for each call */
 static const struct handler {
@@ -51,6 +55,10 @@ static const struct handler {
 	{SYS_fchown, EVENT_FCHOWN, "handle_fchown"},
 	{SYS_mount, EVENT_MOUNT, "handle_mount"},
 	{SYS_umount2, EVENT_UMOUNT2, "handle_umount2"},
+	{NUMBER_OPEN_TREE, EVENT_OPEN_TREE, "handle_open_tree"},
+	{NUMBER_OPEN_TREE, EVENT_MOUNT, "handle_open_tree"}, /* for what is mounted later */
+	{NUMBER_MOVE_MOUNT, EVENT_MOUNT, "handle_move_mount"},
+	{NUMBER_MOUNT_SETATTR, EVENT_MOUNT, "handle_mount_setattr"},
 	{SYS_mknodat, EVENT_MKNODAT, "handle_mknodat"},
 	{SYS_open_by_handle_at, EVENT_OPEN_BY_HANDLE_AT, "handle_open_by_handle_at"},
 	{SYS_ftruncate, EVENT_FTRUNCATE, "handle_ftruncate"},

@@ -223,7 +223,8 @@ def _of_file(name: str, layout: Layout, *, failed: bool) -> Inputs:
         return None
     if opening:
         return frozenset({"flags" if parameter == "file_flags" else parameter})
-    return frozenset({parameter, "inode_mode"})  # which is 0 when there is no such descriptor
+    found = {parameter, "inode_mode"}  # which is 0 when there is no such descriptor
+    return frozenset(found | {path} if parameter == "inode_mode" and path is not None else found)
 
 
 def _of_argument(argument: str, layout: Layout, *, raw: bool) -> Inputs:

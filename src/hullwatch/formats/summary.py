@@ -57,6 +57,8 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.sensor_restarts, "restarts of the sensor"),
         (counters.unreadable_records, "records that could not be read"),
         (counters.out_of_order, "events that came too late to be put in order"),
+        (counters.unannounced, "processes that were met without their start"),
+        (counters.repaired, "of them told of since by a list of all processes"),
         (counters.slow_writes, "writes that had to wait for their reader"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]

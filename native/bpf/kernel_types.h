@@ -171,6 +171,11 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
+};
+
 struct tty_driver {
 	int major;
 	int minor_start;

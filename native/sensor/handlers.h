@@ -9,6 +9,7 @@
 #include "io_uring_operations.h"
 
 /* Everywhere the same; newer than the headers of some systems. */
+#define NUMBER_PIDFD_SEND_SIGNAL 424
 #define NUMBER_OPEN_TREE 428
 #define NUMBER_MOVE_MOUNT 429
 #define NUMBER_MOUNT_SETATTR 442
@@ -97,6 +98,9 @@ static const struct handler {
 	{SYS_kill, EVENT_KILL, "handle_kill"},
 	{SYS_tkill, EVENT_TKILL, "handle_tkill"},
 	{SYS_tgkill, EVENT_TGKILL, "handle_tgkill"},
+	{SYS_rt_sigqueueinfo, EVENT_KILL, "handle_kill"}, /* the same two arguments, and a third for the receiver */
+	{SYS_rt_tgsigqueueinfo, EVENT_TGKILL, "handle_tgkill"},
+	{NUMBER_PIDFD_SEND_SIGNAL, EVENT_KILL, "handle_pidfd_send_signal"},
 	{SYS_prctl, EVENT_PRCTL, "handle_prctl"},
 	{SYS_setsid, EVENT_SETSID, "handle_setsid"},
 	{SYS_setpgid, EVENT_SETPGID, "handle_setpgid"},
@@ -104,6 +108,7 @@ static const struct handler {
 	{SYS_memfd_create, EVENT_MEMFD_CREATE, "handle_memfd_create"},
 	{SYS_mmap, EVENT_MMAP, "handle_mmap"},
 	{SYS_mprotect, EVENT_MPROTECT, "handle_mprotect"},
+	{SYS_pkey_mprotect, EVENT_MPROTECT, "handle_mprotect"},
 	{SYS_init_module, EVENT_INIT_MODULE, "handle_init_module"},
 	{SYS_finit_module, EVENT_FINIT_MODULE, "handle_finit_module"},
 	{SYS_delete_module, EVENT_DELETE_MODULE, "handle_delete_module"},

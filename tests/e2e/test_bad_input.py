@@ -34,6 +34,11 @@ RULES = """
   condition: evt.type in (open, openat) and evt.notes contains unreachable and fd.filename = outside
   output: "%fd.name %evt.notes"
   priority: WARNING
+- rule: Preloaded
+  desc: d
+  condition: evt.type = execve and proc.env[LD_PRELOAD] startswith /nobody/x.so
+  output: "%proc.env and %proc.env[DB_PASSWORD]"
+  priority: WARNING
 - rule: Name of the longest length
   desc: d
   condition: >
@@ -164,6 +169,16 @@ def test_a_program_that_is_gone_before_it_is_started_has_the_path_that_it_had(wa
     finally:
         os.close(descriptor)
     assert alert["output_fields"]["proc.exepath"] == str(program)
+
+
+def test_what_a_program_was_started_with_is_known_and_its_secrets_are_not_told(watching: Watch) -> None:
+    env = {"LD_PRELOAD": "/nobody/x.so\n", "DB_PASSWORD": "hunter 2", "OTHER": "x"}
+    act = lambda: subprocess.run(["/bin/true"], env=env, stderr=subprocess.DEVNULL, check=True)  # noqa: E731
+    alert = fresh(watching, act, "Preloaded")
+    assert alert["output"].endswith("LD_PRELOAD=/nobody/x.so\n DB_PASSWORD=*** and ***")
+    assert alert["output_fields"]["proc.env[DB_PASSWORD]"] == "***"
+    assert "hunter" not in str(alert)
+    assert "OTHER" not in str(alert)
 
 
 # ---- how long it is

@@ -63,7 +63,9 @@ def variables_to_send(
         whole: send what is configured, whatever rules ask for: they are not known yet.
     """
     uses = [use for rule in rules.rules for use in _uses(rule)]
-    if not whole and not any(name in VARIABLE_FIELDS or (name, argument) in _WHOLE_ENVIRONMENT for name, argument in uses):
+    if not whole and not any(
+        name in VARIABLE_FIELDS or (name, argument) in _WHOLE_ENVIRONMENT for name, argument in uses
+    ):
         return (), ()
     named = [argument for name, argument in uses if name in VARIABLE_FIELDS and argument and not is_level(argument)]
     names = dict.fromkeys((*configured, *named))

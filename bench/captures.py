@@ -18,6 +18,7 @@ from hullwatch.captures.reader import CaptureReader
 from hullwatch.captures.writer import Around, CaptureWriter
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
+from hullwatch.events.table import VERSION
 from hullwatch.rules.loader import RulesFile, load
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _write(path: Path, batches: list[bytes], stream: Stream) -> float:
 
     around = Around(lambda: stream.assembler.saved().encode(), lambda: stream.assembler.clock_offset, container)
     seconds, begin = 0.0, time.process_time()
-    writer = CaptureWriter(lambda _: os.open(path, os.O_WRONLY | os.O_CREAT), Description("bench", 1), around)
+    writer = CaptureWriter(lambda _: os.open(path, os.O_WRONLY | os.O_CREAT), Description("bench", VERSION), around)
     for batch in batches:
         writer.take(batch)
         seconds += time.process_time() - begin

@@ -77,8 +77,6 @@ struct settings {
 	__u32 own_processes[OWN_PROCESS_MAXIMUM]; /* Hullwatch's thread groups: counted, not reported. 0 = unused */
 	__u32 memory_hierarchy; /* of the version 1 memory controller; 0: it is in the unified hierarchy */
 	__u32 snapshot_scratch; /* key of the snapshot's scratch buffer */
-	__u32 io_uring_openat;	/* whether such opens are wanted */
-	__u32 io_uring_openat2;
 };
 
 struct {

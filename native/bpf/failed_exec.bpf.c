@@ -66,6 +66,7 @@ static __always_inline int report_failed_exec(__u16 type, enum event_index index
 	position = append_places(scratch, position, task);
 	record->filename_length = append_caller_string(scratch, position, name);
 	position += reread(&record->filename_length);
+	record->env_length = 0; /* the caller goes on with its own, which is known */
 	record->ancestors_length = append_ancestors(scratch, position, task);
 	position += reread(&record->ancestors_length);
 	send_record(scratch, position, index);

@@ -95,34 +95,19 @@ static __always_inline int report_open(__u16 type, enum event_index index, long 
 	return 0;
 }
 
-/* Append the name that was noted when the request was submitted; says so in the header, and when it was cut. */
-static __always_inline __u32 append_noted_name(struct scratch *scratch, __u32 position, __u64 request)
-{
-	struct record_header *header = (struct record_header *)scratch->record;
-	struct io_uring_name *noted = bpf_map_lookup_elem(&io_uring_names, &request);
-	__u32 length = noted ? append_kernel_string(scratch, position, noted->name) : 0;
-
-	header->flags |= RECORD_USER_MEMORY;
-	if (length == NAME_KEPT_BYTES - 1)
-		header->flags |= RECORD_TRUNCATED;
-	return length;
-}
-
 static __always_inline int report_io_uring_open(__u16 type, enum event_index index, struct io_kiocb *request)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct io_open *open = open_of_request(request);
-	int result = BPF_CORE_READ(request, cqe.res);
-	__u64 flags = BPF_CORE_READ(open, how.flags), key = (__u64)request;
-	struct scratch *scratch = get_scratch();
+	struct io_open *open = PART_OF_REQUEST(io_open, request);
+	int result = BPF_CORE_READ(request, cqe.res), length;
+	__u64 flags = BPF_CORE_READ(open, how.flags);
+	struct scratch *scratch = begin_io_uring_record(type, index);
 	struct record_open *record;
-	__u32 position = sizeof(*record), length;
+	__u32 position = sizeof(*record);
 
-	if (!scratch || is_own_process(task, index))
+	if (!scratch)
 		return 0;
 	record = (struct record_open *)scratch->record;
-	fill_header(&record->header, task, type);
-	record->header.flags |= RECORD_IO_URING;
 	record->fd = result;
 	record->dirfd = BPF_CORE_READ(open, dfd);
 	record->flags = portable_flags(flags);
@@ -132,26 +117,27 @@ static __always_inline int report_io_uring_open(__u16 type, enum event_index ind
 	record->inode_mode = 0;
 	record->fingerprint = 0;
 	/* A file that goes into the ring's own table has no descriptor to look it up by. */
-	if (result >= 0 && BPF_CORE_READ(open, file_slot) == 0)
-		length = fill_opened_file(scratch, task, result, position);
-	else
-		length = append_noted_name(scratch, position, key);
-	record->name_length = length;
+	if (result >= 0 && BPF_CORE_READ(open, file_slot) == 0) {
+		record->name_length = fill_opened_file(scratch, task, result, position);
+		forget_noted_name(request, 0);
+	} else {
+		length = take_noted_name(scratch, 0, request);
+		record->name_length = length < 0 ? 0 : length;
+		append_kernel(scratch, position, scratch->names[0], reread(&record->name_length));
+	}
 	send_record(scratch, position + reread(&record->name_length), index);
-	bpf_map_delete_elem(&io_uring_names, &key);
 	return 0;
 }
 
-/* Attached while rules ask for opens: completions of other operations leave after one comparison. */
 SEC("tp_btf/io_uring_complete")
-int BPF_PROG(handle_io_uring_open, struct io_ring_ctx *ring, struct io_kiocb *request)
+int BPF_PROG(handle_io_uring_openat, struct io_ring_ctx *ring, struct io_kiocb *request)
 {
-	__u8 operation = BPF_CORE_READ(request, opcode);
+	return report_io_uring_open(EVENT_OPENAT, INDEX_OPENAT, request);
+}
 
-	if (!is_open_wanted(operation))
-		return 0;
-	if (operation == OPERATION_OPENAT)
-		return report_io_uring_open(EVENT_OPENAT, INDEX_OPENAT, request);
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(handle_io_uring_openat2, struct io_ring_ctx *ring, struct io_kiocb *request)
+{
 	return report_io_uring_open(EVENT_OPENAT2, INDEX_OPENAT2, request);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What one process does to another one, or to itself: tracing, foreign memory, signals, prctl(). */
 #include "call.h"
+#include "descriptor.h"
 
 #define PR_SET_NAME 15
 
@@ -142,6 +143,69 @@ int BPF_PROG(handle_tgkill, struct pt_regs *regs, long result)
 	record->tid = (int)SYSCALL_ARGUMENT_2(regs);
 	record->sig = SYSCALL_ARGUMENT_3(regs);
 	send_record(scratch, sizeof(*record), INDEX_TGKILL);
+	return 0;
+}
+
+#define PIDTYPE_TGID 1 /* enum pid_type of the kernel */
+#define PIDFD_FILE_SYSTEM 0x50494446
+#define PROC_FILE_SYSTEM 0x9fa0
+#define ANONYMOUS_FILE_SYSTEM 0x09041934 /* of pidfds before 6.9 */
+
+/* The process that a descriptor stands for: a pidfd, or a process's directory in proc. NULL for any other. */
+static __always_inline struct pid *process_of_descriptor(struct task_struct *task, long fd)
+{
+	struct file *file = file_of_descriptor(task, fd);
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	unsigned long kind = BPF_CORE_READ(inode, i_sb, s_magic);
+
+	if (kind == PIDFD_FILE_SYSTEM)
+		return BPF_CORE_READ(inode, i_private);
+	if (kind == ANONYMOUS_FILE_SYSTEM)
+		return BPF_CORE_READ(file, private_data);
+	if (kind == PROC_FILE_SYSTEM)
+		return BPF_CORE_READ(
+			(struct proc_inode *)((char *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode)),
+			pid);
+	return NULL;
+}
+
+/* A process's number as the running thread's pid namespace counts; 0 for one that is in none of its namespaces. */
+static __always_inline int number_for_caller(struct task_struct *task, struct pid *pid)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct pid *own = NULL;
+	int number = 0;
+	__u32 level;
+
+	bpf_core_read(&own, sizeof(own), &signal->pids[PIDTYPE_TGID]);
+	level = BPF_CORE_READ(own, level);
+	if (level > BPF_CORE_READ(pid, level))
+		return 0;
+	bpf_probe_read_kernel(&number, sizeof(number),
+			      (char *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid));
+	return number;
+}
+
+/* The same as kill(), to the process behind a descriptor. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_pidfd_send_signal, struct pt_regs *regs, long result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pid *pid = process_of_descriptor(task, (int)SYSCALL_ARGUMENT_1(regs));
+	struct record_signal_process *record;
+	struct scratch *scratch;
+
+	if (!pid)
+		return 0;
+	scratch = begin_record(NAMED(KILL));
+	if (!scratch)
+		return 0;
+	record = (struct record_signal_process *)scratch->record;
+	record->res = result;
+	record->pid = number_for_caller(task, pid);
+	record->sig = SYSCALL_ARGUMENT_2(regs);
+	send_record(scratch, sizeof(*record), INDEX_KILL);
 	return 0;
 }
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Calls that are made through io_uring never pass the hook on system calls. Opens are events (handle_io_uring_open in
- * file.bpf.c, with what is noted here); others that would be events are counted, so that what is not looked at is
- * known. The kernel renamed the hook in 6.4: one of the two is loaded, or none
- * where there is no io_uring.
+ * Calls that are made through io_uring never pass the hook on system calls. Most of those that rules ask for are events
+ * when they complete (handlers of io_uring_complete, beside those of the calls); others are counted, so that what is
+ * not looked at is known. The kernel renamed the hook in 6.4: one of the two is loaded, or none where there is no
+ * io_uring.
  */
 #include "call.h"
-#include "descriptor.h"
 #include "io_uring.h"
 
 static __always_inline int count_operation(struct io_kiocb *request)
@@ -16,7 +15,7 @@ static __always_inline int count_operation(struct io_kiocb *request)
 
 	switch (request->opcode) {
 	case OPERATION_ACCEPT:
-		index = INDEX_ACCEPT;
+		index = INDEX_ACCEPT4;
 		break;
 	case OPERATION_CONNECT:
 		index = INDEX_CONNECT;
@@ -54,33 +53,35 @@ static __always_inline int count_operation(struct io_kiocb *request)
 	case OPERATION_FTRUNCATE:
 		index = INDEX_FTRUNCATE;
 		break;
+	case OPERATION_SOCKET:
+		index = INDEX_SOCKET;
+		break;
+	case OPERATION_BIND:
+		index = INDEX_BIND;
+		break;
+	case OPERATION_LISTEN:
+		index = INDEX_LISTEN;
+		break;
+	case OPERATION_SHUTDOWN:
+		index = INDEX_SHUTDOWN;
+		break;
+	case OPERATION_SEND:
+		index = INDEX_SENDTO;
+		break;
+	case OPERATION_SENDMSG:
+		index = INDEX_SENDMSG;
+		break;
+	case OPERATION_RECV:
+		index = INDEX_RECVFROM;
+		break;
+	case OPERATION_RECVMSG:
+		index = INDEX_RECVMSG;
+		break;
 	default:
 		return 0;
 	}
-	if (!is_own_process(task, index))
+	if (is_wanted(index) && !is_own_process(task, index))
 		count_drop(index, DROP_IO_URING);
-	return 0;
-}
-
-static __always_inline void note_name(struct io_kiocb *request)
-{
-	struct filename *filename = BPF_CORE_READ(open_of_request(request), filename);
-	struct io_uring_name noted = {};
-	__u64 key = (__u64)request;
-
-	bpf_probe_read_kernel_str(noted.name, sizeof(noted.name), BPF_CORE_READ(filename, name));
-	bpf_map_update_elem(&io_uring_names, &key, &noted, BPF_ANY);
-}
-
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(count_io_uring, struct io_kiocb *request)
-{
-	__u8 operation = request->opcode;
-
-	if (operation != OPERATION_OPENAT && operation != OPERATION_OPENAT2)
-		return count_operation(request);
-	if (is_open_wanted(operation))
-		note_name(request);
 	return 0;
 }
 
@@ -88,6 +89,93 @@ SEC("tp_btf/io_uring_submit_sqe")
 int BPF_PROG(count_io_uring_before_6_4, struct io_kiocb *request)
 {
 	return count_operation(request);
+}
+
+/* ---- what is noted when a request is submitted ---- */
+
+static __always_inline int note_name(struct io_kiocb *request, int slot, struct filename *filename)
+{
+	struct request_key key = {.request = (__u64)request, .slot = slot};
+	struct scratch *scratch = get_scratch();
+	long length;
+
+	if (!scratch)
+		return 0;
+	length = bpf_probe_read_kernel_str(scratch->names[0], VALUE_MAXIMUM, BPF_CORE_READ(filename, name));
+	forget_noted_name(request, slot); /* of a request that was at the same place, and was given up */
+	if (length > SHORT_NAME_BYTES)
+		bpf_map_update_elem(&io_uring_long_names, &key, scratch->names[0], BPF_ANY);
+	else if (length > 0)
+		bpf_map_update_elem(&io_uring_short_names, &key, scratch->names[0], BPF_ANY);
+	return 0;
+}
+
+/* A structure of these parts of a request has its names under names of its own. */
+#define NOTE_NAME(request, part, name) note_name(request, 0, BPF_CORE_READ(PART_OF_REQUEST(part, request), name))
+#define NOTE_NAMES(request, part)                                                                                      \
+	(note_name(request, 0, BPF_CORE_READ(PART_OF_REQUEST(part, request), oldpath)),                                \
+	 note_name(request, 1, BPF_CORE_READ(PART_OF_REQUEST(part, request), newpath)))
+
+static __always_inline int note_connect(struct io_kiocb *request)
+{
+	int descriptor = request->cqe.fd;
+	__u64 key = (__u64)request;
+
+	bpf_map_update_elem(&io_uring_descriptors, &key, &descriptor, BPF_ANY);
+	return 0;
+}
+
+/* Only requests for more than one connection have to be known by what their results have. */
+static __always_inline int note_accept(struct io_kiocb *request)
+{
+	struct listening_key key = {.ring = (__u64)BPF_CORE_READ(request, ctx), .user_data = request->cqe.user_data};
+	struct io_accept *accept = PART_OF_REQUEST(io_accept, request);
+	__u8 in_table = BPF_CORE_READ(accept, file_slot) != 0;
+
+	if (BPF_CORE_READ(accept, iou_flags) & KERNEL_ACCEPT_MULTISHOT)
+		bpf_map_update_elem(&io_uring_listening, &key, &in_table, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(note_io_uring, struct io_kiocb *request)
+{
+	switch (request->opcode) {
+	case OPERATION_OPENAT:
+		return is_wanted(INDEX_OPENAT) ? NOTE_NAME(request, io_open, filename) : 0;
+	case OPERATION_OPENAT2:
+		return is_wanted(INDEX_OPENAT2) ? NOTE_NAME(request, io_open, filename) : 0;
+	case OPERATION_UNLINKAT:
+		return is_wanted(INDEX_UNLINKAT) ? NOTE_NAME(request, io_unlink, filename) : 0;
+	case OPERATION_MKDIRAT:
+		return is_wanted(INDEX_MKDIRAT) ? NOTE_NAME(request, io_mkdir, filename) : 0;
+	case OPERATION_RENAMEAT:
+		return is_wanted(INDEX_RENAMEAT2) ? NOTE_NAMES(request, io_rename) : 0;
+	case OPERATION_LINKAT:
+		return is_wanted(INDEX_LINKAT) ? NOTE_NAMES(request, io_link) : 0;
+	case OPERATION_SYMLINKAT:
+		return is_wanted(INDEX_SYMLINKAT) ? NOTE_NAMES(request, io_link) : 0;
+	case OPERATION_CONNECT:
+		return is_wanted(INDEX_CONNECT) ? note_connect(request) : 0;
+	case OPERATION_ACCEPT:
+		return is_wanted(INDEX_ACCEPT4) ? note_accept(request) : 0;
+	default:
+		return count_operation(request);
+	}
+}
+
+/* ---- completion ---- */
+
+/* Attached while rules ask for one of these operations. */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(dispatch_io_uring, struct io_ring_ctx *ring, struct io_kiocb *request)
+{
+	__u32 operation = OPERATION_ONE_OF_MANY;
+
+	if (request)
+		operation = BPF_CORE_READ(request, opcode);
+	bpf_tail_call(ctx, &io_uring_handlers, operation);
+	return 0;
 }
 
 /* ---- the calls that make a ring and feed it ---- */

@@ -64,17 +64,24 @@ struct qstr {
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 	int mnt_flags;
 };
 
 struct mount {
+	const char *mnt_devname;
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	int mnt_id;
 	struct vfsmount mnt;
 };
 
+struct file_system_type {
+	const char *name;
+};
+
 struct super_block {
+	struct file_system_type *s_type;
 	__u32 s_dev;
 	unsigned long s_flags;
 	unsigned long s_magic;
@@ -152,6 +159,8 @@ struct fs_struct {
 struct mm_struct {
 	unsigned long arg_start;
 	unsigned long arg_end;
+	unsigned long env_start;
+	unsigned long env_end;
 	struct file *exe_file;
 };
 
@@ -165,6 +174,11 @@ struct upid {
 struct pid {
 	unsigned int level;
 	struct upid numbers[1];
+};
+
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
 };
 
 struct tty_driver {
@@ -290,13 +304,24 @@ struct io_cmd_data {
 };
 
 struct io_cqe {
+	__u64 user_data;
+	__s32 res;
+	int fd;
+};
+
+struct io_uring_cqe {
+	__u64 user_data;
 	__s32 res;
 };
 
+struct io_ring_ctx;
+
 struct io_kiocb {
+	struct file *file;
 	struct io_cmd_data cmd;
 	__u8 opcode;
 	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
 };
 
 struct filename {
@@ -315,6 +340,44 @@ struct io_open {
 	__u32 file_slot;
 	struct filename *filename;
 	struct open_how how;
+};
+
+struct io_unlink {
+	int dfd;
+	int flags;
+	struct filename *filename;
+};
+
+struct io_mkdir {
+	int dfd;
+	__u16 mode;
+	struct filename *filename;
+};
+
+struct io_rename {
+	int old_dfd;
+	int new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+	int flags;
+};
+
+struct io_link {
+	int old_dfd;
+	int new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+	int flags;
+};
+
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+
+struct io_accept {
+	int iou_flags;
+	__u32 file_slot;
 };
 
 struct io_ring_ctx {

@@ -3,7 +3,6 @@
 #include "dns.h"
 
 #define MESSAGES_MAXIMUM 1024 /* of one call: the kernel's own limit (UIO_MAXIOV) */
-#define EAGAIN 11
 
 struct batch {
 	struct user_messages *messages;

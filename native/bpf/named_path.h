@@ -149,14 +149,13 @@ static __always_inline __u32 append_plain(struct scratch *scratch, __u32 positio
 }
 
 /*
- * Append the path that a name means; one that none can be made of stands for itself. Sets the lengths of the path and of
- * the name, the latter to 0 where both are the same. Returns where the next value goes.
+ * Append the path that a name means, which is in scratch->names and has `length` bytes, -1 if it could not be read; one
+ * that none can be made of stands for itself. Sets the lengths of the path and of the name, the latter to 0 where both
+ * are the same. Returns where the next value goes.
  */
-static __always_inline __u32 append_resolved(struct scratch *scratch, __u32 position, long result, int slot,
-					     struct given_name given, __u16 *path_length, __u16 *raw_length)
+static __always_inline __u32 append_meant(struct scratch *scratch, __u32 position, long result, int slot, int length,
+					  struct given_name given, __u16 *path_length, __u16 *raw_length)
 {
-	int length = read_name(scratch, slot, given.name);
-
 	*path_length = 0;
 	*raw_length = 0;
 	if (is_nothing(length, given.name, result))
@@ -171,6 +170,14 @@ static __always_inline __u32 append_resolved(struct scratch *scratch, __u32 posi
 	if (reread(path_length) == reread(raw_length) && scratch->names[slot][0] == '/')
 		*raw_length = 0;
 	return position + reread(path_length);
+}
+
+/* The same for a name in the caller's memory. */
+static __always_inline __u32 append_resolved(struct scratch *scratch, __u32 position, long result, int slot,
+					     struct given_name given, __u16 *path_length, __u16 *raw_length)
+{
+	return append_meant(scratch, position, result, slot, read_name(scratch, slot, given.name), given, path_length,
+			    raw_length);
 }
 
 /* Append the path that a name means, and the name as it was written. Returns where the next value goes. */

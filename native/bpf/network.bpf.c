@@ -2,19 +2,6 @@
 /* Connections over IPv4, IPv6 and unix sockets: connect, accept and accept4, when the call has ended. */
 #include "socket.h"
 
-#define EAGAIN 11
-#define EINPROGRESS 115 /* a non-blocking socket: the connection is on its way */
-#define ERESTARTSYS 512 /* this and the next few never reach the caller: the call is made again */
-#define ERESTART_LAST 516
-
-/* Whether the kernel's socket says where a call to connect() went. After a failure it has the end of an earlier one. */
-static __always_inline int knows_remote(struct sock *sock, long result)
-{
-	if (result < 0 && result != -EINPROGRESS)
-		return 0;
-	return family_of(sock) == FAMILY_UNIX ? unix_peer(sock) != NULL : has_remote(sock);
-}
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_connect, struct pt_regs *regs, long result)
 {
@@ -44,12 +31,6 @@ int BPF_PROG(handle_connect, struct pt_regs *regs, long result)
 	record->tuple_length = length;
 	send_record(scratch, sizeof(*record) + reread(&record->tuple_length), INDEX_CONNECT);
 	return 0;
-}
-
-/* A call that found nobody, as those of programs that wait by other means do all the time, or that is made again. */
-static __always_inline int is_no_accept(long result)
-{
-	return result == -EAGAIN || (result <= -ERESTARTSYS && result >= -ERESTART_LAST);
 }
 
 static __always_inline int report_accept(__u16 type, enum event_index index, long result)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Processes: exec, fork and exit. These carry the state that everything else is judged with, so they are never off. */
+#include "environment.h"
 #include "program.h"
 
 #define EEXIST 17
@@ -102,6 +103,8 @@ int BPF_PROG(handle_exec, struct task_struct *leader, int old_pid, struct linux_
 	position = append_places(scratch, position, task);
 	record->filename_length = append_kernel_string(scratch, position, BPF_CORE_READ(program, filename));
 	position += reread(&record->filename_length);
+	record->env_length = append_environment(scratch, position, task);
+	position += reread(&record->env_length);
 	record->ancestors_length = append_ancestors(scratch, position, task);
 	position += reread(&record->ancestors_length);
 	send_record(scratch, position, is_execveat ? INDEX_EXECVEAT : INDEX_EXECVE);

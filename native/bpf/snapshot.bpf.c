@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The processes that run already, one record each, read by the sensor from the iterator's descriptor. */
+#include "environment.h"
 #include "program.h"
 
 static __always_inline __u32 append_arguments_of(struct scratch *scratch, __u32 position, struct task_struct *task)
@@ -23,6 +24,37 @@ static __always_inline __u32 append_arguments_of(struct scratch *scratch, __u32 
 		return 0;
 	}
 	return length;
+}
+
+#define ENVIRONMENT_COPY_BYTES (2 * VALUE_MAXIMUM - 1) /* what is behind is not looked at, and the record says so */
+
+/* Append the variables of a process that runs; what it has written over its environment meanwhile is gone. */
+static __always_inline __u32 append_environment_of(struct scratch *scratch, __u32 position, struct task_struct *task)
+{
+	struct record_header *header = (struct record_header *)scratch->record;
+	unsigned long start = BPF_CORE_READ(task, mm, env_start);
+	unsigned long length = BPF_CORE_READ(task, mm, env_end) - start;
+	struct environment_walk walk = {
+		.scratch = scratch,
+		.names = get_environment_names(),
+		.begin = position,
+		.is_copy = 1,
+	};
+
+	if (!start || length == 0 || !walk.names || !walk.names->count)
+		return 0;
+	if (length > ENVIRONMENT_COPY_BYTES) {
+		length = ENVIRONMENT_COPY_BYTES;
+		header->flags |= RECORD_TRUNCATED;
+	}
+	barrier_var(length);
+	length &= ENVIRONMENT_COPY_BYTES;
+	if (bpf_copy_from_user_task(scratch->path, length, (void *)start, task, 0)) {
+		count_drop(INDEX_PROCESS, DROP_UNREADABLE);
+		return 0;
+	}
+	scratch->path[length] = 0;
+	return append_named_variables(&walk, 0, length);
 }
 
 /* Sleepable, because another process's arguments may have to be paged in; hence a scratch buffer of its own. */
@@ -49,6 +81,8 @@ int list_process(struct bpf_iter__task *context)
 	position += reread(&record->argv_length);
 	position = append_places(scratch, position, task);
 	record->filename_length = 0;
+	record->env_length = append_environment_of(scratch, position, task);
+	position += reread(&record->env_length);
 	record->ancestors_length = append_ancestors(scratch, position, task);
 	end = (position + reread(&record->ancestors_length) + 7) & ~7u;
 	barrier_var(end);

@@ -9,6 +9,11 @@
 #include "path.h"
 #include <bpf/bpf_endian.h>
 
+#define EAGAIN 11
+#define EINPROGRESS 115 /* a non-blocking socket: the connection is on its way */
+#define ERESTARTSYS 512 /* this and the next few never reach the caller: the call is made again */
+#define ERESTART_LAST 516
+#define ECANCELED 125
 #define FAMILY_ANY 0
 #define FAMILY_UNIX 1
 #define FAMILY_IPV4 2
@@ -109,6 +114,20 @@ static __always_inline struct sock *named_end(struct sock *sock)
 		return sock;
 	peer = unix_peer(sock);
 	return peer && BPF_CORE_READ((struct unix_sock *)peer, addr) ? peer : sock;
+}
+
+/* Whether the kernel's socket says where a call to connect() went. After a failure it has the end of an earlier one. */
+static __always_inline int knows_remote(struct sock *sock, long result)
+{
+	if (result < 0 && result != -EINPROGRESS)
+		return 0;
+	return family_of(sock) == FAMILY_UNIX ? unix_peer(sock) != NULL : has_remote(sock);
+}
+
+/* A call that found nobody, as those of programs that wait by other means do all the time, or that is made again. */
+static __always_inline int is_no_accept(long result)
+{
+	return result == -EAGAIN || (result <= -ERESTARTSYS && result >= -ERESTART_LAST);
 }
 
 /* ---- from the kernel's socket ---- */

@@ -26,8 +26,9 @@ struct check {
 };
 
 static const char *const own_tables[] = {
-	"settings_buffer", "interest_buffer",	 "syscall_handlers", "enter_handlers", "kept_handlers",	  "shed_calls",
-	"ruled_out",	   "remembering_buffer", "counter_buffers",  "rings",	       "own_maps_buffer",
+	"settings_buffer", "interest_buffer", "syscall_handlers", "enter_handlers",
+	"kept_handlers",   "shed_calls",      "ruled_out",	  "remembering_buffer",
+	"counter_buffers", "rings",	      "own_maps_buffer",  "io_uring_handlers",
 };
 
 /* Tables that only the kernel programs write from now on, or nobody. On kernels that can not do this they are as open
@@ -94,8 +95,17 @@ static const char *call_name(int syscall)
 	return "close";
 }
 
+static const char *request_name(int operation)
+{
+	for (size_t i = 0; i < sizeof(io_uring_handlers) / sizeof(*io_uring_handlers); i++)
+		if (io_uring_handlers[i].syscall == operation)
+			return io_uring_handlers[i].program + strlen("handle_");
+	return "io_uring";
+}
+
 /* Whether a dispatch table has lost programs or got others; the names of their calls are appended to `names`. */
-static bool has_changed(struct programs *programs, const struct dispatch_table *table, char *names)
+static bool has_changed(struct programs *programs, const struct dispatch_table *table, const char *(*name_of)(int),
+			char *names)
 {
 	int map = programs_table(programs, table->name);
 	bool changed = false;
@@ -107,7 +117,7 @@ static bool has_changed(struct programs *programs, const struct dispatch_table *
 		if (!table->ids[syscall] || (bpf_map_lookup_elem(map, &syscall, &id) == 0 && id == table->ids[syscall]))
 			continue;
 		changed = true;
-		snprintf(names + length, NAMES_BYTES - length, "%s%s", length ? ", " : "", call_name(syscall));
+		snprintf(names + length, NAMES_BYTES - length, "%s%s", length ? ", " : "", name_of(syscall));
 	}
 	return changed;
 }
@@ -128,21 +138,26 @@ static void check_interest(struct check *check)
 	char names[NAMES_BYTES] = "", what[NAMES_BYTES + 100];
 	__u8 wanted_buffer[INDEX_COUNT];
 	struct settings settings_buffer;
-	bool handlers_changed = has_changed(programs, &written->handlers, names);
-	bool enter_changed = has_changed(programs, &written->enter, names);
-	bool kept_changed = has_changed(programs, &written->kept, names);
+	bool handlers_changed = has_changed(programs, &written->handlers, call_name, names);
+	bool enter_changed = has_changed(programs, &written->enter, call_name, names);
+	bool kept_changed = has_changed(programs, &written->kept, call_name, names);
+	bool io_uring_changed = has_changed(programs, &written->io_uring, request_name, names);
 	bool settings_changed = !is_as_written(programs, "settings_buffer", &programs->settings, &settings_buffer,
 					       sizeof(settings_buffer));
 	bool wanted_changed =
 		!is_as_written(programs, "interest_buffer", written->wanted, wanted_buffer, sizeof(wanted_buffer));
 
-	if (handlers_changed || enter_changed || kept_changed || settings_changed || wanted_changed)
+	bool dispatch_changed = handlers_changed || enter_changed || kept_changed || io_uring_changed;
+
+	if (dispatch_changed || wanted_changed)
 		interest_apply(programs);
+	if (settings_changed)
+		programs_store_settings(programs);
 	if (settings_changed)
 		tell(check, true, "the settings in the kernel were changed (whose calls are left out, among others)");
 	if (wanted_changed)
 		tell(check, true, "the kernel's note of which events are to be sent was changed");
-	if (!handlers_changed && !enter_changed && !kept_changed)
+	if (!dispatch_changed)
 		return;
 	snprintf(what, sizeof(what), "the programs for some system calls were taken out of the kernel's table (%s)",
 		 names);

@@ -6,8 +6,14 @@
 #include <sys/syscall.h>
 
 #include "event_table.h"
+#include "io_uring_operations.h"
 
-#define NUMBER_FCHMODAT2 452 /* everywhere; newer than the headers of some systems */
+/* Everywhere the same; newer than the headers of some systems. */
+#define NUMBER_PIDFD_SEND_SIGNAL 424
+#define NUMBER_OPEN_TREE 428
+#define NUMBER_MOVE_MOUNT 429
+#define NUMBER_MOUNT_SETATTR 442
+#define NUMBER_FCHMODAT2 452
 
 /* clang-format off: a line for each call */
 static const struct handler {
@@ -50,6 +56,10 @@ static const struct handler {
 	{SYS_fchown, EVENT_FCHOWN, "handle_fchown"},
 	{SYS_mount, EVENT_MOUNT, "handle_mount"},
 	{SYS_umount2, EVENT_UMOUNT2, "handle_umount2"},
+	{NUMBER_OPEN_TREE, EVENT_OPEN_TREE, "handle_open_tree"},
+	{NUMBER_OPEN_TREE, EVENT_MOUNT, "handle_open_tree"}, /* for what is mounted later */
+	{NUMBER_MOVE_MOUNT, EVENT_MOUNT, "handle_move_mount"},
+	{NUMBER_MOUNT_SETATTR, EVENT_MOUNT, "handle_mount_setattr"},
 	{SYS_mknodat, EVENT_MKNODAT, "handle_mknodat"},
 	{SYS_open_by_handle_at, EVENT_OPEN_BY_HANDLE_AT, "handle_open_by_handle_at"},
 	{SYS_ftruncate, EVENT_FTRUNCATE, "handle_ftruncate"},
@@ -88,6 +98,9 @@ static const struct handler {
 	{SYS_kill, EVENT_KILL, "handle_kill"},
 	{SYS_tkill, EVENT_TKILL, "handle_tkill"},
 	{SYS_tgkill, EVENT_TGKILL, "handle_tgkill"},
+	{SYS_rt_sigqueueinfo, EVENT_KILL, "handle_kill"}, /* the same two arguments, and a third for the receiver */
+	{SYS_rt_tgsigqueueinfo, EVENT_TGKILL, "handle_tgkill"},
+	{NUMBER_PIDFD_SEND_SIGNAL, EVENT_KILL, "handle_pidfd_send_signal"},
 	{SYS_prctl, EVENT_PRCTL, "handle_prctl"},
 	{SYS_setsid, EVENT_SETSID, "handle_setsid"},
 	{SYS_setpgid, EVENT_SETPGID, "handle_setpgid"},
@@ -95,6 +108,7 @@ static const struct handler {
 	{SYS_memfd_create, EVENT_MEMFD_CREATE, "handle_memfd_create"},
 	{SYS_mmap, EVENT_MMAP, "handle_mmap"},
 	{SYS_mprotect, EVENT_MPROTECT, "handle_mprotect"},
+	{SYS_pkey_mprotect, EVENT_MPROTECT, "handle_mprotect"},
 	{SYS_init_module, EVENT_INIT_MODULE, "handle_init_module"},
 	{SYS_finit_module, EVENT_FINIT_MODULE, "handle_finit_module"},
 	{SYS_delete_module, EVENT_DELETE_MODULE, "handle_delete_module"},
@@ -139,5 +153,19 @@ static const struct handler {
 /* Calls that are looked at when they begin: what they work on is gone when they have ended. */
 static const struct handler enter_handlers[] = {
 	{SYS_close, EVENT_CLOSE, "handle_close"},
+};
+
+/* Requests of io_uring, looked at when they have completed. The first column is the operation. */
+static const struct handler io_uring_handlers[] = {
+	{OPERATION_OPENAT, EVENT_OPENAT, "handle_io_uring_openat"},
+	{OPERATION_OPENAT2, EVENT_OPENAT2, "handle_io_uring_openat2"},
+	{OPERATION_UNLINKAT, EVENT_UNLINKAT, "handle_io_uring_unlinkat"},
+	{OPERATION_MKDIRAT, EVENT_MKDIRAT, "handle_io_uring_mkdirat"},
+	{OPERATION_RENAMEAT, EVENT_RENAMEAT2, "handle_io_uring_renameat"},
+	{OPERATION_LINKAT, EVENT_LINKAT, "handle_io_uring_linkat"},
+	{OPERATION_SYMLINKAT, EVENT_SYMLINKAT, "handle_io_uring_symlinkat"},
+	{OPERATION_CONNECT, EVENT_CONNECT, "handle_io_uring_connect"},
+	{OPERATION_ACCEPT, EVENT_ACCEPT4, "handle_io_uring_accept"},
+	{OPERATION_ONE_OF_MANY, EVENT_ACCEPT4, "handle_io_uring_accept_more"},
 };
 /* clang-format on */

@@ -14,7 +14,8 @@
 #define HANDLER_COUNT (sizeof(handlers) / sizeof(*handlers))
 #define ENTER_HANDLER_COUNT (sizeof(enter_handlers) / sizeof(*enter_handlers))
 #define ENTER_HOOK "dispatch_system_call_enter"
-#define IO_URING_HOOK "handle_io_uring_open"
+#define IO_URING_HANDLER_COUNT (sizeof(io_uring_handlers) / sizeof(*io_uring_handlers))
+#define IO_URING_HOOK "dispatch_io_uring"
 
 /* What stands in a dispatch table for a call that is left out to save time; shed.bpf.c. */
 #define SHED_CALL "count_shed_call"
@@ -34,6 +35,9 @@ bool interest_is_on_demand(const char *program)
 			return true;
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
 		if (!strcmp(enter_handlers[i].program, program))
+			return true;
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		if (!strcmp(io_uring_handlers[i].program, program))
 			return true;
 	return !strcmp(program, ENTER_HOOK) || !strcmp(program, IO_URING_HOOK) || !strcmp(program, SHED_CALL) ||
 	       !strcmp(program, SHED_ENTER) || !strcmp(program, SHED_READING_OPEN);
@@ -89,7 +93,10 @@ static bool is_enter_wanted(const struct interest *interest)
 
 static bool is_io_uring_wanted(const struct interest *interest)
 {
-	return is_wanted(interest, EVENT_OPENAT) || is_wanted(interest, EVENT_OPENAT2);
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		if (is_wanted(interest, io_uring_handlers[i].event))
+			return true;
+	return false;
 }
 
 static bool is_needed(const struct interest *interest, const char *program)
@@ -104,6 +111,9 @@ static bool is_needed(const struct interest *interest, const char *program)
 		return interest->shed_count;
 	if (!strcmp(program, SHED_READING_OPEN))
 		return interest->shed_reads;
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		if (!strcmp(io_uring_handlers[i].program, program) && is_wanted(interest, io_uring_handlers[i].event))
+			return true;
 	if (!strcmp(program, ENTER_HOOK))
 		return is_enter_wanted(interest);
 	return !strcmp(program, IO_URING_HOOK) && is_io_uring_wanted(interest);
@@ -194,17 +204,20 @@ static __u32 program_id(int descriptor)
 	return bpf_obj_get_info_by_fd(descriptor, &info, &length) ? 0 : info.id;
 }
 
-/* Put a program into a dispatch table, or take out what is there when the name is NULL. */
+/*
+ * Put a program into a dispatch table, or take out what is there: when the name is NULL, or this kernel has no such hook.
+ */
 static void dispatch_to(struct programs *programs, struct dispatch_table *table, int syscall, const char *name)
 {
 	int descriptor, map = programs_table(programs, table->name);
+	struct bpf_program *program = name ? find_loaded(programs, name) : NULL;
 
-	if (!name) {
+	if (!program) {
 		bpf_map_delete_elem(map, &syscall); /* absent already is as good */
 		table->ids[syscall] = 0;
 		return;
 	}
-	descriptor = bpf_program__fd(find_loaded(programs, name));
+	descriptor = bpf_program__fd(program);
 	if (bpf_map_update_elem(map, &syscall, &descriptor, BPF_ANY))
 		fail("the program %s can not be switched on: %s", name, strerror(errno));
 	table->ids[syscall] = program_id(descriptor);
@@ -276,6 +289,7 @@ void interest_apply(struct programs *programs)
 	programs->written.handlers.name = "syscall_handlers";
 	programs->written.enter.name = "enter_handlers";
 	programs->written.kept.name = "kept_handlers";
+	programs->written.io_uring.name = "io_uring_handlers";
 	load_needed(programs, interest);
 	write_interest(programs, interest);
 	for (size_t i = 0; i < HANDLER_COUNT; i++)
@@ -283,10 +297,10 @@ void interest_apply(struct programs *programs)
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
 		switch_enter_handler(programs, interest, &enter_handlers[i]);
 	switch_hook(programs, &programs->enter, ENTER_HOOK, is_enter_wanted(interest));
-	programs->settings.io_uring_openat = is_wanted(interest, EVENT_OPENAT);
-	programs->settings.io_uring_openat2 = is_wanted(interest, EVENT_OPENAT2);
-	programs_store_settings(programs);
-	switch_hook(programs, &programs->io_uring_opens, IO_URING_HOOK, is_io_uring_wanted(interest));
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		dispatch_to(programs, &programs->written.io_uring, io_uring_handlers[i].syscall,
+			    is_wanted(interest, io_uring_handlers[i].event) ? io_uring_handlers[i].program : NULL);
+	switch_hook(programs, &programs->io_uring, IO_URING_HOOK, is_io_uring_wanted(interest));
 }
 
 static size_t take_types(__u16 *target, const __u16 *types, size_t count)
@@ -314,7 +328,7 @@ void programs_shed(struct programs *programs, const __u16 *types, size_t count, 
 void interest_unload(struct programs *programs)
 {
 	bpf_link__destroy(programs->enter);
-	bpf_link__destroy(programs->io_uring_opens);
+	bpf_link__destroy(programs->io_uring);
 	for (int i = 0; i < programs->loads; i++)
 		bpf_object__close(programs->handlers[i]);
 }

@@ -171,6 +171,7 @@ static void obey(const struct record_header *header, void *context)
 	const struct record_interest *interest = (const void *)header;
 	const struct record_fingerprints *found = (const void *)header;
 	const struct record_shed *shed = (const void *)header;
+	const struct record_variables *names = (const void *)header;
 
 	if (header->type == EVENT_CONTROL_INTEREST && header->length >= sizeof(*interest) + interest->types_length) {
 		programs_set_interest(sensor->programs, (const void *)(interest + 1), interest->types_length / 2);
@@ -183,6 +184,9 @@ static void obey(const struct record_header *header, void *context)
 	} else if (header->type == EVENT_CONTROL_SHED && header->length >= sizeof(*shed) + shed->types_length &&
 		   sensor->attached) {
 		programs_shed(sensor->programs, (const void *)(shed + 1), shed->types_length / 2, shed->reads);
+	} else if (header->type == EVENT_CONTROL_ENVIRONMENT &&
+		   header->length >= sizeof(*names) + names->names_length) {
+		programs_name_variables(sensor->programs, (const void *)(names + 1), names->names_length);
 	} else if (header->type == EVENT_CONTROL_FORGET) {
 		programs_forget(sensor->programs);
 	} else if (header->type == EVENT_CONTROL_SNAPSHOT && sensor->attached) {

@@ -26,8 +26,18 @@ static const struct optional {
 	const char *program;
 } optional[] = {
 	{"btf_trace_sched_prepare_exec", "note_execveat"},
-	{"btf_trace_io_uring_submit_req", "count_io_uring"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_open"},
+	{"btf_trace_io_uring_submit_req", "note_io_uring"},
+	{"btf_trace_io_uring_submit_req", "dispatch_io_uring"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_openat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_openat2"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_unlinkat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_mkdirat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_renameat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_linkat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_symlinkat"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_connect"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_accept"},
+	{"btf_trace_io_uring_submit_req", "handle_io_uring_accept_more"},
 	{"btf_trace_io_uring_submit_sqe", "count_io_uring_before_6_4"},
 };
 

@@ -18,8 +18,6 @@ struct settings {
 	__u32 own_processes[OWN_PROCESS_LIMIT];
 	__u32 memory_hierarchy;
 	__u32 snapshot_scratch;
-	__u32 io_uring_openat;
-	__u32 io_uring_openat2;
 };
 
 struct counters {
@@ -71,7 +69,7 @@ struct attached {
 /* What was written into the kernel, to see whether it is still so; check.c. */
 struct written {
 	__u8 wanted[INDEX_COUNT];
-	struct dispatch_table handlers, enter, kept;
+	struct dispatch_table handlers, enter, kept, io_uring;
 	__u64 *ruled_out;
 	__u64 secret;
 	__u64 canary; /* own calls that the programs had seen at the last look */
@@ -85,7 +83,7 @@ struct programs {
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
 	struct bpf_link *enter;		 /* the hook on the beginning of system calls; NULL while nothing needs it */
-	struct bpf_link *io_uring_opens; /* NULL while nobody asks for them */
+	struct bpf_link *io_uring;	 /* the hook on completed requests; the same */
 	struct attached attached[ATTACHED_MAXIMUM];
 	int attached_count;
 	struct settings settings;

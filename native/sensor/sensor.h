@@ -72,6 +72,7 @@ void programs_attach(struct programs *programs);
 void programs_set_interest(struct programs *programs, const __u16 *types, size_t count);
 void programs_rule_out(struct programs *programs, const __u64 *fingerprints, size_t count);
 void programs_forget(struct programs *programs);
+void programs_name_variables(struct programs *programs, const char *names, size_t length); /* environment.c */
 void programs_drain(struct programs *programs);
 void programs_snapshot(struct programs *programs, struct queue *queue, void (*make_room)(void *), void *context);
 void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DROP_REASON_COUNT]);

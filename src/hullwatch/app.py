@@ -23,7 +23,7 @@ import msgspec
 from hullwatch.captures.recording import EVERYTHING, begin_recording
 from hullwatch.captures.writer import CaptureWriter, WriteError
 from hullwatch.counters import Counters
-from hullwatch.detect.interest import events_to_send
+from hullwatch.detect.interest import WHICH_VARIABLES, events_to_send, variables_to_send
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
@@ -86,7 +86,7 @@ class Watch:
         every = settings.rules.match == "all"
         self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
         self._recording = begin_recording(settings.record, supervisor.open_capture, self._stream.assembler)
-        self._sensor = Sensor(supervisor, self._wanted(), pushdown=settings.sensor.pushdown and not self._recording)
+        self._sensor = Sensor(supervisor, *self._wanted(), pushdown=settings.sensor.pushdown and not self._recording)
         self._shedding = Shedding(settings.sensor.cpu_budget)
         self._next_sample = 0.0
         self._hold_timeout = int(settings.hold.timeout * 1e9)
@@ -170,9 +170,14 @@ class Watch:
             self._unrecorded = str(error)
             self._delivery.internal("Recording ended", "Error", str(error))
 
-    def _wanted(self) -> frozenset[str]:
-        """Return the events that the sensor is to send."""
-        return EVERYTHING if self._recording else events_to_send(self._rules, self._stream.plan)
+    def _wanted(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        """Return the events that the sensor is to send, and the variables of the environment."""
+        configured, whole = self._settings.process.environment, self._recording is not None
+        variables, left_out = variables_to_send(self._rules, configured, whole=whole)
+        for name in left_out:
+            say(f"Warning: the variable {name[:80]!r} of the environment is not looked for: {WHICH_VARIABLES}.")
+        events = EVERYTHING if whole else events_to_send(self._rules, self._stream.plan)
+        return events, variables
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
@@ -271,7 +276,7 @@ class Watch:
         self._rules, self._refused = rules, False
         self._stream.replace(rules, plan)
         self._delivery.forget()
-        self._sensor.want(self._wanted())
+        self._sensor.want(*self._wanted())
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
         gc.collect()
         gc.freeze()

@@ -30,6 +30,8 @@ class Counters(msgspec.Struct, kw_only=True):
         sensor_restarts: how often the sensor ended and was started again.
         unreadable_records: records that could not be decoded.
         out_of_order: events that came too late to be put in order; they were judged.
+        unannounced: processes that did something before anything had told of them: their start was lost.
+        repaired: those of them that a list of all processes told of since.
         slow_writes: writes of an output that had to wait for its reader.
         processes_forgotten: processes that were forgotten while they ran, for want of room.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
@@ -53,6 +55,8 @@ class Counters(msgspec.Struct, kw_only=True):
     sensor_restarts: int = 0
     unreadable_records: int = 0
     out_of_order: int = 0
+    unannounced: int = 0
+    repaired: int = 0
     slow_writes: int = 0
     processes_forgotten: int = 0
     forgotten: int = 0
@@ -113,6 +117,8 @@ class Counters(msgspec.Struct, kw_only=True):
             "sensor_restarts": self.sensor_restarts,
             "unreadable_records": self.unreadable_records,
             "out_of_order": self.out_of_order,
+            "unannounced": self.unannounced,
+            "repaired": self.repaired,
             "slow_writes": self.slow_writes,
             "processes_forgotten": self.processes_forgotten,
             "forgotten": self.forgotten,

@@ -246,3 +246,14 @@ def test_a_pattern_of_the_user_for_a_whole_text_holds_for_each_text_of_an_alert(
 def test_without_google_re2_alerts_are_masked_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mask.importlib, "import_module", _no_module)
     assert Masker().alert("app --token=x", {"a": "app --token=y"}) == ("app --token=***", {"a": "app --token=***"})
+
+
+def test_the_value_of_a_variable_is_masked_by_the_variable_s_name() -> None:
+    fields: dict[str, object] = {"proc.env[DB_PASSWORD]": "hunter 2", "proc.aenv[HOME]": "/root"}
+    fields |= {"proc.aenv[2]": "A=1", "proc.env[A]": ""}
+    assert MASKER.lines("", fields) is not None
+    assert not MASKER.has_no_secret(MASKER.lines("", fields) or "")
+    message, masked = MASKER.alert("it has hunter 2 in /root", fields)
+    assert message == "it has *** in /root"
+    assert masked == fields | {"proc.env[DB_PASSWORD]": "***"}
+    assert MASKER.alert("x", {"proc.env": "A=1 DB_PASSWORD=hunter2"})[1] == {"proc.env": "A=1 DB_PASSWORD=***"}

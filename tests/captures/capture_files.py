@@ -10,6 +10,7 @@ from hullwatch.captures.writer import Around, CaptureWriter
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
 from hullwatch.events.codec import encode
+from hullwatch.events.table import VERSION
 from tests.rules.conftest import load_text
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Recorded:
 
         around = Around(lambda: assembler.saved().encode(), lambda: assembler.clock_offset, container)
         self.writer = CaptureWriter(
-            self._open, Description("0", 1, "host"), around, settings.get("rotate", 0), lambda: self.time
+            self._open, Description("0", VERSION, "host"), around, settings.get("rotate", 0), lambda: self.time
         )
 
     def _open(self, number: int) -> int:

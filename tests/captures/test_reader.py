@@ -14,6 +14,7 @@ from hullwatch.captures import writer
 from hullwatch.captures.chunk import CHUNK, CHUNK_MAGIC, CRC, HEAD, MAGIC, RECORDS, VERSION, Description, make_head
 from hullwatch.captures.reader import CaptureReader
 from hullwatch.errors import UsageError
+from hullwatch.events.table import VERSION as TABLE_VERSION
 from tests.captures.capture_files import Recorded
 from tests.captures.test_writer import history
 
@@ -73,10 +74,16 @@ def test_every_byte_that_is_changed_is_noticed_and_nothing_wrong_is_given(captur
 
 
 def test_a_file_of_a_newer_format_is_refused_with_what_to_do() -> None:
-    head = bytearray(make_head(Description("9", 9)))
+    head = bytearray(make_head(Description("9", TABLE_VERSION)))
     head[8:10] = (VERSION + 1).to_bytes(2, "little")
     with pytest.raises(UsageError, match=rf"format {VERSION + 1}, and this Hullwatch reads up to format {VERSION}"):
         CaptureReader(io.BytesIO(bytes(head)), "x")
+
+
+@pytest.mark.parametrize("table", [TABLE_VERSION - 1, TABLE_VERSION + 1])
+def test_records_of_another_event_table_are_refused_with_what_to_do(table: int) -> None:
+    with pytest.raises(UsageError, match=rf"version {table} of the event table.*with the version that wrote it"):
+        CaptureReader(io.BytesIO(make_head(Description("9", table))), "x")
 
 
 @pytest.mark.parametrize("data", [b"", b"HWCAP", b"PK\3\4" + bytes(100), MAGIC[:4] + bytes(50)])
@@ -107,7 +114,7 @@ def _chunk(stored: bytes, size: int, claimed: int | None = None) -> bytes:
     ids=["4 GiB stored", "4 GiB unpacked", "bomb", "bomb at the limit", "not compressed", "no size", "no records"],
 )
 def test_chunks_that_lie_are_refused_in_bounded_memory(chunk: bytes, why: str) -> None:
-    found, reader = read(make_head(Description("0", 1)) + chunk)
+    found, reader = read(make_head(Description("0", TABLE_VERSION)) + chunk)
     assert found == []
     assert why in reader.problem
     assert reader.damaged

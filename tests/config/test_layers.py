@@ -66,6 +66,13 @@ def test_the_variable_hullwatch_config_names_a_file_too(tmp_path: Path) -> None:
         ("[hold]\nevents = -1", ":2: hold.events has a wrong value"),
         ('rules = "a.yaml"', ':1: "rules" is a section; write [rules]'),
         ('[rules]\nfiles = "a.yaml"', "expected a list, got text"),
+        (
+            '[containers]\nengines = ["docker"]',
+            ":2: containers.engines has a wrong value: an engine is a URL: containerd",
+        ),
+        ("[containers]\nengines = [5]", "expected text, got a whole number inside it"),
+        ('[process]\nenvironment = ["A=b"]', "process.environment has a wrong value: a name of a variable is 1 to 63"),
+        ("[process]\nenvironment = ['']", "a name of a variable is 1 to 63 characters of ASCII, without blanks and =."),
         ("[run]\nfail_on = 'warn'", '(did you mean "warning"?)'),
         ("[run]\nduration = \n[x]", ":2:12: this is not valid TOML: invalid value"),
         ("[run]\nduration = ", ":2: this is not valid TOML: invalid value"),

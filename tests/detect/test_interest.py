@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hullwatch.detect.interest import events_to_send
+from hullwatch.config.settings import Settings
+from hullwatch.detect.interest import MOST_VARIABLES, events_to_send, variables_to_send
 from hullwatch.detect.plan import Plan
 from hullwatch.events.table import EVENTS
 from hullwatch.rules.loader import load
@@ -68,3 +69,52 @@ def test_a_rule_without_a_type_asks_for_everything() -> None:
 def test_the_pack_pays_for_no_failed_exec() -> None:
     rules = load(builtin_files())
     assert not {"execve", "execveat"} & events_to_send(rules, Plan(rules))
+
+
+@pytest.mark.parametrize(
+    ("condition", "output", "names"),
+    [
+        ("evt.type = execve and proc.name = sh", "x", ()),
+        ("evt.type = execve and evt.arg.argv contains x", "x", ()),
+        ("evt.type = execve and proc.env contains LD_", "x", ("SET",)),
+        ("evt.type = execve and evt.arg.env contains LD_", "x", ("SET",)),
+        ("evt.type = execve", "%evt.arg.env", ("SET",)),
+        ("evt.type = openat and proc.aenv[2] contains LD_", "x", ("SET",)),
+        ("evt.type = openat and proc.env[A] = 1 and proc.aenv[B] = 1", "%proc.env[C]", ("SET", "A", "B", "C")),
+        ("evt.type = openat and tolower(proc.env[A]) = x", "%toupper(proc.env[A])", ("SET", "A")),
+        ("evt.type = openat and proc.name = val(proc.env[SET])", "x", ("SET",)),
+    ],
+)
+def test_variables_of_the_environment_are_asked_for_when_a_rule_uses_them(
+    condition: str, output: str, names: tuple[str, ...]
+) -> None:
+    rules = load_text(RULE.format(condition=condition, output=f'"{output}"'))
+    assert variables_to_send(rules, ["SET"]) == (names, ())
+
+
+def test_a_variable_that_a_rule_groups_by_is_asked_for() -> None:
+    rules = load_text(
+        """- rule: tested
+  desc: d
+  condition: evt.type = openat
+  threshold: {count: 3, within: 10s}
+  by: proc.env[SSH_CONNECTION]
+  output: x
+  priority: NOTICE
+"""
+    )
+    assert variables_to_send(rules, []) == (("SSH_CONNECTION",), ())
+
+
+def test_variables_that_cannot_be_asked_for_are_named() -> None:
+    many = " or ".join(f"proc.env[V{number}] = 1" for number in range(MOST_VARIABLES))
+    rules = load_text(RULE.format(condition=f"evt.type = execve and ({many} or proc.env[{'L' * 64}] = 1)", output="x"))
+    names, left_out = variables_to_send(rules, ["SET"])
+    assert names == ("SET", *(f"V{number}" for number in range(MOST_VARIABLES - 1)))
+    assert sorted(left_out) == ["L" * 64, f"V{MOST_VARIABLES - 1}"]
+
+
+def test_the_built_in_rules_ask_for_what_the_setting_names_by_default() -> None:
+    configured = Settings().process.environment
+    names, left_out = variables_to_send(load(builtin_files()), configured)
+    assert (set(names) >= set(configured), left_out) == (True, ())

@@ -16,6 +16,7 @@ from hullwatch.enrich.container import Container
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.events.table import BY_NAME, EVENTS, FLAGS, HEADER
+from hullwatch.formats.summary import summary
 
 if TYPE_CHECKING:
     from hullwatch.events.event import Event
@@ -115,6 +116,18 @@ def test_an_event_of_a_process_that_nobody_announced_is_judged_and_noted_as_a_ga
     events = stream.feed(encode("openat", header(77), name="/x"), encode("openat", header(77), name="/y"))
     assert told(events) == [(1, "openat", "", "host"), (2, "openat", "", "host")]
     assert stream.assembler.gaps == 1
+
+
+def test_a_process_that_nobody_announced_is_repaired_by_a_list_of_all_processes_and_counted(stream: Stream) -> None:
+    stream.feed(encode("openat", header(76)), encode("snapshot_end"))  # most are, before the first list
+    assert (stream.counters.unannounced, stream.counters.repaired) == (0, 0)
+    stream.feed(encode("openat", header(77)), encode("openat", header(77)), execution(78, "sh"))
+    stream.feed(encode("openat", header(79)))
+    assert (stream.counters.unannounced, stream.counters.repaired) == (2, 0)
+    stream.feed(execution(77, "nginx", name="process"), execution(78, "sh", name="process"), encode("snapshot_end"))
+    assert (stream.counters.unannounced, stream.counters.repaired) == (2, 1)
+    assert told(stream.feed(encode("openat", header(77)))) == [(6, "openat", "nginx", "host")]
+    assert "2  processes that were met without their start" in summary(stream.counters)
 
 
 def test_a_reused_process_id_is_another_process(stream: Stream) -> None:

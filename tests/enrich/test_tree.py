@@ -62,20 +62,40 @@ def line(process: Process | None) -> list[int]:
 def test_an_exec_tells_everything_about_the_program() -> None:
     values = execution("curl", "curl", "", "two words", tty=34816, gid=5, loginuid=1000, pgid=7, sid=6, vpid=3, flags=2)
     values |= {"exe_ino": 11, "exe_ino_ctime": 12, "exe_ino_mtime": 13}
-    values |= {"cap_inheritable": 1 << 40, "cap_permitted": 1 << 63, "cap_effective": 3}
+    values |= {"cap_inheritable": 1 << 40, "cap_permitted": 1 << 63, "cap_effective": 3, "env": b"A=1\0B=\0"}
     program = run(ProcessTree(), 70, 700, values, time=900, uid=33).program
     found = {name: getattr(program, name) for name in Program.__slots__ if name not in {"command_line", "content"}}
     assert found == {
         "comm": "curl", "exe": "curl", "args": ("", "two words"), "exepath": "/bin/curl", "filename": "/usr/bin/curl",
         "cwd": "/", "tty": 34816, "uid": 33, "gid": 5, "loginuid": 1000, "pgid": 7, "sid": 6, "flags": 2,
         "exe_ino": 11, "exe_ino_ctime": 12, "exe_ino_mtime": 13, "time": 900,
-        "cap_inheritable": 1 << 40, "cap_permitted": 1 << 63, "cap_effective": 3,
+        "cap_inheritable": 1 << 40, "cap_permitted": 1 << 63, "cap_effective": 3, "env": ("A=1", "B="),
     }  # fmt: skip
 
 
 def test_arguments_that_are_not_utf_8_are_kept() -> None:
     program = run(ProcessTree(), 5, 50, execution(argv=b"sh\0\xff\n\0")).program
     assert [argument.encode("utf-8", "surrogateescape") for argument in program.args] == [b"\xff\n"]
+
+
+def test_a_child_has_its_parents_environment_until_its_own_exec() -> None:
+    tree = ProcessTree()
+    parent = run(tree, 7, 70, execution("sh", env=b"LD_PRELOAD=/x.so\0B=\xff\0"))
+    assert parent.program.env == ("LD_PRELOAD=/x.so", "B=\udcff")
+    child = fork(tree, parent, 8, 80)
+    assert child.program.env == parent.program.env
+    first = run(tree, 8, 80, execution("ls", env=b"A=1\0"))
+    assert (first.program.env, parent.program.env[0]) == (("A=1",), "LD_PRELOAD=/x.so")
+
+
+def test_programs_that_differ_in_their_environment_have_different_contents() -> None:
+    records, kind = ProgramRecords(), BY_NAME["execve"]
+    one, other, again = (
+        records.read(kind, encode("execve", **execution("ls", env=env)), 0).program(0, 0).content
+        for env in (b"A=1\0", b"A=2\0", b"A=1\0")
+    )
+    assert one != other  # so that what is judged of one is not taken for the other's
+    assert one == again
 
 
 @pytest.mark.parametrize(("argv", "exe", "arguments"), [(b"", "kworker", ()), (b"\0", "", ()), (b"cut", "cut", ())])

@@ -23,7 +23,7 @@ _CHILD = "res PID, vpid PID, comm CHARBUF"
 _EXEC = (
     "res ERRNO, ptid PID, cwd CHARBUF, comm CHARBUF, tty UINT32, loginuid UID, flags FLAGS32, exe_ino UINT64, "
     "exe_ino_ctime ABSTIME, exe_ino_mtime ABSTIME, trusted_exepath FSPATH, pgid PID, gid GID, "
-    "cap_inheritable UINT64, cap_permitted UINT64, cap_effective UINT64"
+    "cap_inheritable UINT64, cap_permitted UINT64, cap_effective UINT64, env BYTEBUF"
 )
 # Facts of Falco's event table (libs 0.25, schema 4.5): number, and those of its parameters that ours has too.
 FALCO: dict[str, tuple[int, str]] = {

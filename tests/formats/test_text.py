@@ -54,6 +54,10 @@ def test_a_container_that_is_known_by_its_id_alone_says_that_metadata_is_missing
 
 def test_metadata_that_came_late_is_told() -> None:
     assert text(alert(metadata="late")).endswith("[the container's metadata came late]")
+    assert text(alert(notes="truncated,unreachable")).endswith(
+        "[a value was too long and is cut] [the path is outside of its root]"
+    )
+    assert text(alert(notes="user_memory,io_uring")) == text(alert())
 
 
 def test_the_host_is_called_host_and_labels_stand_at_the_end() -> None:

@@ -160,6 +160,11 @@ class Sensor:
         self._source.shed(names, reads=reads)
         self.list_processes()
 
+    def name_variables(self, *names: str) -> Records:
+        """Have programs told of with these variables of their environment; returns all processes, with theirs."""
+        self._source.name_variables(names)
+        return self.list_processes()
+
     def rule_out(self, *fingerprints: int) -> None:
         """Have calls with these fingerprints left out, in force when this returns."""
         self._source.rule_out(struct.pack(f"<{len(fingerprints)}Q", *fingerprints))

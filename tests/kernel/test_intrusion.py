@@ -91,6 +91,25 @@ say(victim=victim)
     ]
 
 
+def test_signals_that_are_sent_in_other_ways_are_reported_alike(sensor: Sensor, child: Child) -> None:
+    script = """
+import signal
+signal.signal(signal.SIGUSR1, lambda *_: None)
+me = os.getpid()
+information = ctypes.create_string_buffer(b"\\0" * 8 + (-1).to_bytes(4, "little", signed=True), 128)
+call(129, me, 10, information)
+call(297, me, me, 10, information)
+call(424, os.pidfd_open(me), 10, 0, 0)
+call(424, os.open("/proc/self", os.O_RDONLY), 10, 0, 0)
+attempt(424, 1, 10, 0, 0)
+attempt(424, 99, 10, 0, 0)
+"""
+    seen, said = seen_of(sensor, child, script)
+    pid, usr1 = said["pid"], int(signal.SIGUSR1)
+    assert [r.values for r in seen.of("kill")] == [{"res": 0, "pid": pid, "sig": usr1}] * 3
+    assert [r.values for r in seen.of("tgkill")] == [{"res": 0, "pid": pid, "tid": pid, "sig": usr1}]
+
+
 def test_signals_are_reported_with_receiver_and_number(sensor: Sensor, child: Child) -> None:
     script = """
 import signal

@@ -71,6 +71,17 @@ def test_memory_that_is_made_executable_later_is_reported(sensor: Sensor, child:
     assert failed.values == {"res": -errno.EINVAL, "addr": 1, "length": 2, "prot": PROT["PROT_EXEC"]}
 
 
+def test_memory_that_is_made_executable_under_a_key_is_no_other(sensor: Sensor, child: Child) -> None:
+    script = (
+        f"at = call(9, 0, {PAGE}, 3, 0x22, -1, 0)\nresult = attempt(329, at, {PAGE}, 5, -1)\nsay(at=at, result=result)"
+    )
+    seen, said = after_mark(sensor, child, script)
+    record = seen.one("mprotect")
+    assert (record.number("addr"), record.number("length")) == (said["at"], PAGE)
+    assert record.number("prot") == PROT["PROT_READ"] | PROT["PROT_EXEC"]
+    assert (record.number("res") < 0) == (said["result"] < 0)
+
+
 def test_a_mapping_that_fails_is_reported_with_the_error(sensor: Sensor, child: Child) -> None:
     seen, _ = after_mark(sensor, child, f"attempt(9, 0, {PAGE}, 4, 2, 99, 0)")
     record = seen.one("mmap")

@@ -65,6 +65,7 @@ def events(draw: st.DrawFn) -> Event:
         container=draw(st.sampled_from(CONTAINERS)), process=process, name=name, fd=fd, flags=flags, res=fd
     )
     event.time = draw(st.sampled_from((0, 1_700_000_000_123_456_789, 1_700_000_000_000_000_001, 4 * 10**18)))
+    event.flags = draw(st.sampled_from((0, 0, 1, 6)))
     event.held, event.uid = draw(st.booleans()), draw(st.sampled_from((0, 4711)))
     return event
 
@@ -105,6 +106,8 @@ def simple(match: Match) -> bytes:
     values["evt.time"] = event.time
     if not box.complete or event.held:
         values["hullwatch.metadata"] = "late" if box.complete else "missing"
+    if event.flags:
+        values["evt.notes"] = {1: "truncated", 6: "unreachable,user_memory"}[event.flags]
     seconds, rest = divmod(event.time, 10**9)
     local, universal = time.localtime(seconds), time.gmtime(seconds)
     document: dict[str, object] = {

@@ -67,6 +67,7 @@ def addresses(draw: Draw) -> bytes:
 def programs(draw: Draw) -> Program:
     program = Program(draw(texts), draw(texts), tuple(draw(st.lists(texts, max_size=3))), draw(texts))
     program.cwd, program.filename = draw(texts), draw(texts)
+    program.env = tuple(f"{name}={draw(texts)}" for name in draw(st.lists(st.sampled_from(("HOME", "1")), max_size=2)))
     for name in ("tty", "uid", "gid", "loginuid", "pgid", "sid", "flags", "exe_ino", "cap_effective"):
         setattr(program, name, draw(small))
     return program

@@ -155,6 +155,15 @@ def test_orders_are_records_that_name_the_wanted_system_calls(
     assert (interest.type, snapshot.type) == (BY_NAME["control_interest"].number, BY_NAME["control_snapshot"].number)
 
 
+def test_names_of_variables_are_told_each_with_an_end(ends: tuple[socket.socket, KernelSource]) -> None:
+    sensor, source = ends
+    source.name_variables(("LD_PRELOAD", "HOME"))
+    source.name_variables(())
+    told = sensor.recv(4096)
+    orders = [codec.decode(BY_NAME["control_environment"], told, offset) for offset, _ in codec.walk(told)]
+    assert orders == [{"names": b"LD_PRELOAD\0HOME\0"}, {"names": b""}]
+
+
 def test_the_source_can_be_waited_for(ends: tuple[socket.socket, KernelSource]) -> None:
     assert ends[1].fileno() >= 0
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from hullwatch.alerts.evidence import Earlier, make_evidence
+from hullwatch.fields.evt_notes import notes_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Whether the container's metadata was there in time: "late" after waiting, "missing" when not at all.
 Metadata = Literal["complete", "late", "missing"]
 METADATA_FIELD = "hullwatch.metadata"
+NOTES_FIELD = "evt.notes"
 _REMEMBERED_TAGS = 4096  # tuples of tags: a rule has one
 
 
@@ -52,6 +54,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
         process: ``proc.name``; empty when there is no process.
         labels: what ``--label`` says.
         metadata: whether the container's metadata was complete when the rule was judged.
+        notes: what the sensor could not tell for sure, as ``evt.notes`` has it; empty as a rule.
         evidence: the earlier events that a rule with state alerts for, oldest first, secrets masked.
         reused: the same object in alerts that differ in nothing but their time; None if nothing says so.
     """
@@ -70,6 +73,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
     process: str = ""
     labels: dict[str, str] = {}
     metadata: Metadata = "complete"
+    notes: str = ""
     evidence: tuple[Earlier, ...] = ()
     reused: Reused | None = None
 
@@ -163,6 +167,9 @@ def of_event(  # noqa: PLR0913, PLR0917 - one parameter for each thing that an a
     metadata: Metadata = ("late" if event.held else "complete") if container.complete else "missing"
     if metadata != "complete":
         output_fields[METADATA_FIELD] = metadata
+    notes = notes_text(event.flags)
+    if notes:
+        output_fields[NOTES_FIELD] = notes
     return Alert(
         time=event.time,
         rule=rule.name,
@@ -178,6 +185,7 @@ def of_event(  # noqa: PLR0913, PLR0917 - one parameter for each thing that an a
         process=event.program.comm if event.program is not None else "",
         labels=dict(labels),
         metadata=metadata,
+        notes=notes,
         evidence=evidence,
     )
 

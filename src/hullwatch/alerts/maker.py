@@ -92,7 +92,7 @@ class AlertMaker:
             return self._whole(rule, output.write(event, values), event, evidence)
         container, program = event.container, event.program
         # Rule and container are alive as long as the draft is remembered: no other has their number.
-        key = (id(rule), id(container), program.comm if program is not None else "", event.held, values)
+        key = (id(rule), id(container), program.comm if program is not None else "", event.held, event.flags, values)
         known = self._known.get(key) if output.recurs else None
         if known is not None:
             return known

@@ -35,6 +35,7 @@ _LINES_MEMORY = 8 << 20  # bytes, the same for a look at the lines of all alerts
 _ALONE = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")  # what in a pattern tells the end of a text from the end of a line
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
+_VARIABLE = re.compile(r"proc\.a?env\[(.*[^0-9\]].*)\]")  # a field that is the value of one variable
 _KEY_WORDS = re.compile(r"[^a-z0-9]+")
 
 
@@ -117,16 +118,30 @@ class Masker:
             if look(lines):
                 return message, fields
         masked = {name: self.value(value, program) for name, value in fields.items()}
+        for name, value in fields.items():
+            if isinstance(value, str) and value and self._is_secret_variable(name, value):
+                masked[name] = MASK
+                message = message.replace(value, MASK)
         return self.text(message, program), masked
+
+    def _is_secret_variable(self, name: str, value: str) -> bool:
+        """Tell whether a field is the value of a variable of the environment that is a secret by its name."""
+        variable = _VARIABLE.fullmatch(name)
+        if variable is None:
+            return False
+        written = f"{variable[1]}={value}"
+        return self.text(written) != valid_text(written)
 
     def lines(self, message: str, fields: dict[str, object], program: str = "") -> str | None:
         """Return an alert's texts as lines that ``has_no_secret`` can judge; None where it takes more to tell."""
         if self._together is None or program in self._programs:
             return None
         texts = [message]
-        for value in fields.values():
+        for name, value in fields.items():
             if value.__class__ is str:
                 texts.append(value)  # pyright: ignore[reportArgumentType] - it is a text
+                if (variable := _VARIABLE.fullmatch(name)) is not None:
+                    texts.append(f"{variable[1]}={value}")
             elif value is not None and not isinstance(value, (int, float)):
                 return None
         lines = "\n".join(texts)

@@ -25,6 +25,7 @@ from hullwatch.captures.chunk import (
 )
 from hullwatch.captures.planes import DamagedError
 from hullwatch.errors import UsageError
+from hullwatch.events.table import VERSION as TABLE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,11 +66,21 @@ class CaptureReader:
         try:
             self._size = stream.seek(0, 2)
             self.description = self._read_head()
+            self._check_table()
         except OSError as error:
             raise UsageError(f"The file {name} cannot be read: {error.strerror or error}.") from error
         except DamagedError as error:
             raise UsageError(f"The file {name} is damaged: {error}.") from error
         self._begin = stream.tell()
+
+    def _check_table(self) -> None:
+        """Refuse records whose layouts are other ones."""
+        if self.description.table != TABLE_VERSION:
+            raise UsageError(
+                f"The capture {self._name} was written by Hullwatch {self.description.hullwatch} with version "
+                f"{self.description.table} of the event table, and this one reads version {TABLE_VERSION}: judge it with "
+                "the version that wrote it."
+            )
 
     def _read_head(self) -> Description:
         self._stream.seek(0)

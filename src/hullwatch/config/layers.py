@@ -261,6 +261,8 @@ def _absolute(leaf: Leaf, value: object, base: Path) -> object:
 
 def _plain(leaf: Leaf, text: str) -> str:
     """Put the validator's message, such as "Expected `int`, got `str`", into words."""
+    if leaf.form and text.startswith(("Expected `str` matching", "Expected `str` of length")):
+        return leaf.form
     text = re.sub(r" - at `.*`$", " inside it", text)
     text = text.replace("Expected", "expected", 1).replace("Invalid enum value", "unknown value", 1)
     text = re.sub(r"`(\w+)(?: \| null)?`", lambda match: _WORDS.get(match[1], match[1]), text).replace("`", "")

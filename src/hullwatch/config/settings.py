@@ -10,6 +10,8 @@ from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
+MOST_VARIABLES = 16
+VARIABLE_NAME = r"^[!-<>-~]{1,63}$"
 ENGINE_URL = r"^((unix|containerd|cri):///|(tcp|https?)://)."
 
 # A description on each value is what `hullwatch config show` and the schema say about it.
@@ -18,6 +20,11 @@ Duration = Annotated[float, msgspec.Meta(gt=0, extra_json_schema={"format": "dur
 
 def _help(text: str) -> msgspec.Meta:
     return msgspec.Meta(description=text)
+
+
+def _form(sentence: str, **limits: Any) -> msgspec.Meta:
+    """Limit a text; the sentence is what people are told instead of the limits."""
+    return msgspec.Meta(extra={"form": sentence}, **limits)
 
 
 class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +73,18 @@ class ContainersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """The container engines beside Docker's."""
 
     engines: Annotated[
-        tuple[Annotated[str, msgspec.Meta(pattern=ENGINE_URL, max_length=1024)], ...],
+        tuple[
+            Annotated[
+                str,
+                _form(
+                    "an engine is a URL: containerd:///PATH, cri:///PATH or unix:///PATH with the path of its socket, "
+                    "or tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT",
+                    pattern=ENGINE_URL,
+                    max_length=1024,
+                ),
+            ],
+            ...,
+        ],
         msgspec.Meta(max_length=MOST_ENGINES),
         _help(
             "More engines: containerd:///PATH, cri:///PATH (CRI-O and other runtimes of a kubelet), unix:///PATH "
@@ -76,6 +94,27 @@ class ContainersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     search: Annotated[
         bool, _help("Look for the sockets of containerd, CRI-O, Podman and rootless engines at the usual places.")
     ] = True
+
+
+class ProcessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of processes."""
+
+    environment: Annotated[
+        tuple[
+            Annotated[
+                str,
+                _form(
+                    "a name of a variable is 1 to 63 characters of ASCII, without blanks and =", pattern=VARIABLE_NAME
+                ),
+            ],
+            ...,
+        ],
+        msgspec.Meta(max_length=MOST_VARIABLES),
+        _help(
+            "Names of variables of the environment: those that proc.env and proc.aenv show, beside the ones that rules "
+            "name in brackets, as proc.env[HOME] does. Nothing is read while no rule uses these fields."
+        ),
+    ] = ("LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH")
 
 
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,6 +180,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mask: MaskSettings = MaskSettings()
     docker: DockerSettings = DockerSettings()
     containers: ContainersSettings = ContainersSettings()
+    process: ProcessSettings = ProcessSettings()
     engine: EngineSettings = EngineSettings()
     sensor: SensorSettings = SensorSettings()
     hold: HoldSettings = HoldSettings()
@@ -150,13 +190,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """One value of the tree: its dotted path, type, default and help."""
+    """One value of the tree: its dotted path, type, default and help, and what form a text in it has."""
 
     path: str
     type: Any
     default: Any
     help: str
     duration: bool = False
+    form: str = ""
 
     @property
     def variable(self) -> str:
@@ -184,6 +225,7 @@ def leaves() -> dict[str, Leaf]:
                 type=value.type,
                 default=getattr(getattr(defaults, section.name), value.name),
                 help=next((item.description for item in meta if item.description), ""),
+                form=next((item.extra["form"] for item in meta if item.extra), ""),
                 duration=any((item.extra_json_schema or {}).get("format") == "duration" for item in meta),
             )
     return found

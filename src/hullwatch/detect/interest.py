@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from hullwatch.config.settings import VARIABLE_NAME
 from hullwatch.events.table import EVENTS
+from hullwatch.fields.proc_env import VARIABLE_FIELDS, is_level
+from hullwatch.rules.graph import field_uses
+from hullwatch.rules.syntax import Check, in_order
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from hullwatch.detect.plan import Plan
-    from hullwatch.rules.loader import RuleSet
+    from hullwatch.rules.loader import Rule, RuleSet
+
+MOST_VARIABLES = 32  # as ENVIRONMENT_NAMES in native/bpf/environment.h
+WHICH_VARIABLES = f"{MOST_VARIABLES} are at most, with names of 1 to 63 characters of ASCII without blanks and ="
 
 _PROGRAM_EVENTS = frozenset(event.name for event in EVENTS if event.layout.name == "program")
 """Events that say themselves what others change, and are always sent but for the failed calls."""
@@ -38,3 +48,46 @@ def events_to_send(rules: RuleSet, plan: Plan) -> frozenset[str]:
         if rule.stateful is not None:
             fields |= rule.stateful.fields
     return frozenset(judged | {event.name for event in EVENTS if fields.intersection(event.changes)})
+
+
+def variables_to_send(
+    rules: RuleSet, configured: Iterable[str], *, whole: bool = False
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the variables of the environment that the sensor is to send, and those that it cannot.
+
+    No field of a rule asks for any: then there are none, and no program pays for it that its environment is read.
+
+    Args:
+        rules: in force.
+        configured: the setting ``process.environment``.
+        whole: send what is configured, whatever rules ask for: they are not known yet.
+    """
+    uses = [use for rule in rules.rules for use in _uses(rule)]
+    if not whole and not any(
+        name in VARIABLE_FIELDS or (name, argument) in _WHOLE_ENVIRONMENT for name, argument in uses
+    ):
+        return (), ()
+    named = [argument for name, argument in uses if name in VARIABLE_FIELDS and argument and not is_level(argument)]
+    names = dict.fromkeys((*configured, *named))
+    possible = [name for name in names if re.match(VARIABLE_NAME, name)]
+    kept = tuple(possible[:MOST_VARIABLES])
+    return kept, tuple(name for name in names if name not in kept)
+
+
+_WHOLE_ENVIRONMENT = frozenset(
+    {("evt.arg", "env"), ("evt.rawarg", "env"), ("evt.arg.env", None), ("evt.rawarg.env", None)}
+)
+_KEY = re.compile(r"(proc\.a?env)(?:\[([^\]]+)\])?")
+
+
+def _uses(rule: Rule) -> Iterator[tuple[str, str | None]]:
+    """Yield the fields that a rule uses anywhere, each with its argument."""
+    for compiled in rule.conditions:
+        for node in in_order(compiled.tree):
+            if isinstance(node, Check):
+                yield from ((use.name, use.argument) for use in field_uses(node))
+    for token in rule.output.fields:
+        if token.term.field is not None:
+            yield token.term.field.name, token.term.argument
+    if rule.stateful is not None:
+        yield from _KEY.findall(rule.stateful.text)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hullwatch.events.table import EventType
 
 CGROUPS_KEPT = 65_536
+UNANNOUNCED_KEPT = 65_536  # between two lists of all processes; more are not counted
 
 _DROP = struct.Struct("<HHIQ")
 _REASONS = {number: name.lower() for name, number in FLAGS["drop_reasons"].items()}
@@ -83,6 +84,8 @@ class Assembler:
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
         self.gaps = 0  # signs that the tree misses something: unannounced processes, lost events
+        self._listed = False  # whether all processes were told of once: before that most are met unannounced
+        self._unannounced: set[tuple[int, int]] = set()
         self.clock_offset = 0  # wall clock minus time since boot, ns
         self.wanted = wanted
         self.sensor_pulse: tuple[int, int] | None = None  # its process and its CPU time in ns, as it said last
@@ -221,6 +224,9 @@ class Assembler:
         if record.result < 0 and kind.is_event:  # nothing has changed: the caller goes on with its own program
             return Started(header, self._known_process(pid, start), full_id, record.result)
         self._remember_cgroup(hierarchy, cgroup_id, record.texts.container)
+        if not kind.is_event and (pid, start) in self._unannounced:
+            self._unannounced.remove((pid, start))
+            self.counters.repaired += 1
         program = record.program(uid, time if kind.is_event else 0)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
         return Started(header, process, full_id, record.result)
@@ -302,6 +308,9 @@ class Assembler:
         process = self.tree.find(pid, start)
         if process is None:
             self.gaps += 1
+            if self._listed and len(self._unannounced) < UNANNOUNCED_KEPT:
+                self.counters.unannounced += 1
+                self._unannounced.add((pid, start))
             process = self.tree.find_or_add(pid, start)
         return process
 
@@ -380,6 +389,8 @@ class Assembler:
 
     def _snapshot_ended(self, _time: int, values: dict[str, Any]) -> list[Event]:
         self.tree.snapshot_ended(values["started"])
+        self._listed = True
+        self._unannounced.clear()  # what is not in the list has ended
         return []
 
     def _container_known(self, time: int, values: dict[str, Any]) -> list[Event]:

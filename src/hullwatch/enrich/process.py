@@ -20,7 +20,8 @@ class Program:
 
     ``comm`` is the kernel's name of at most 15 bytes (``proc.name``), ``exe`` the first argument,
     ``args`` the others, ``exepath`` the executable's path from the kernel. ``content`` is equal where all
-    that a record says of a program is, but for ids, times and inodes; empty where that is not known.
+    that a record says of a program is, but for ids, times and inodes; empty where that is not known. ``env`` has
+    the variables of the environment that the sensor was asked for, as ``NAME=value``.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Program:
         "command_line",
         "content",
         "cwd",
+        "env",
         "exe",
         "exe_ino",
         "exe_ino_ctime",
@@ -118,6 +120,7 @@ class Program:
         self.cap_permitted = cap_permitted
         self.cap_effective = cap_effective
         self.time = time
+        self.env: tuple[str, ...] = ()
         self.content: tuple[object, ...] = ()
         if number:
             self.set_content(number)

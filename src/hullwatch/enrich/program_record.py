@@ -44,6 +44,7 @@ class ProgramTexts(NamedTuple):
     exepath: str
     filename: str
     cwd: str
+    env: tuple[str, ...]
     container: CgroupContainer | None
 
     @property
@@ -105,12 +106,14 @@ class ProgramRecord(NamedTuple):
     def program(self, uid: int, time: int) -> Program:
         """Return the program; ``time`` is that of the exec, 0 for a process that ran before."""
         numbers = self.numbers
-        number, comm, exe, args, exepath, filename, cwd, _ = self.texts
-        return Program(
+        number, comm, exe, args, exepath, filename, cwd, env, _ = self.texts
+        program = Program(
             comm, exe, args, exepath, filename, cwd, numbers[_TTY], uid, numbers[_GID], numbers[_LOGINUID],
             numbers[_PGID], numbers[_SID], numbers[_FLAGS], numbers[_INO], numbers[_CTIME], numbers[_MTIME],
             numbers[_INHERITABLE], numbers[_PERMITTED], numbers[_EFFECTIVE], time, number,
         )  # fmt: skip
+        program.env = env
+        return program
 
 
 _TTY, _GID, _LOGINUID, _PGID, _SID, _FLAGS, _INO, _CTIME, _MTIME, _INHERITABLE, _PERMITTED, _EFFECTIVE = (
@@ -127,10 +130,14 @@ def _texts(number: int, values: Mapping[str, Value]) -> ProgramTexts:
         value = values[name]
         return value if isinstance(value, str) else ""
 
-    argv = values["argv"]
-    arguments = argv.decode("utf-8", "surrogateescape").split("\0") if isinstance(argv, bytes) else []
-    if arguments and not arguments[-1]:
-        arguments.pop()  # behind the last end mark
+    def texts(name: str) -> list[str]:
+        value = values[name]
+        found = value.decode("utf-8", "surrogateescape").split("\0") if isinstance(value, bytes) else []
+        if found and not found[-1]:
+            found.pop()  # behind the last end mark
+        return found
+
+    arguments = texts("argv")
     return ProgramTexts(
         number=number,
         comm=text("comm"),
@@ -139,6 +146,7 @@ def _texts(number: int, values: Mapping[str, Value]) -> ProgramTexts:
         exepath=text("trusted_exepath"),
         filename=text("filename"),
         cwd=text("cwd"),
+        env=tuple(texts("env")),
         container=find_container(text("cgroup_v1")) or find_container(text("cgroup_v2")),
     )
 

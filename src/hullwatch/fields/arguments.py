@@ -85,7 +85,7 @@ def _bytes_text(value: bytes, parameter: Parameter) -> str:
         return _tuple_text(value)
     if parameter.type == "SOCKADDR":
         return _address_text(value)
-    if parameter.name == "argv":
+    if parameter.name in {"argv", "env"}:
         return value.rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "surrogateescape")
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in value)
 

@@ -30,6 +30,7 @@ OF_ANCESTRY = frozenset(
     [f"proc.{name}" for name in ("name", "exe", "exepath", "args", "cmdline", "exeline", "cmdnargs", "cmdlenargs")]
     + [f"proc.{name}" for name in ("pname", "pexe", "pexepath", "pcmdline", "cwd", "tty")]
     + [f"proc.{name}" for name in ("aname", "aexe", "aexepath", "acmdline", "aargs")]
+    + ["proc.env", "proc.aenv"]
     + [f"proc.is_exe_{name}" for name in ("writable", "upper_layer", "lower_layer", "from_memfd")]
     + ["proc.is_container_entry", "proc.is_container_healthcheck", "user.uid", "user.loginuid", "group.gid"]
 )
@@ -222,7 +223,8 @@ def _of_file(name: str, layout: Layout, *, failed: bool) -> Inputs:
         return None
     if opening:
         return frozenset({"flags" if parameter == "file_flags" else parameter})
-    return frozenset({parameter, "inode_mode"})  # which is 0 when there is no such descriptor
+    found = {parameter, "inode_mode"}  # which is 0 when there is no such descriptor
+    return frozenset(found | {path} if parameter == "inode_mode" and path is not None else found)
 
 
 def _of_argument(argument: str, layout: Layout, *, raw: bool) -> Inputs:

@@ -63,7 +63,7 @@ def _parent(event: Event) -> Program | None:
 
 @field("proc.name")
 def name(event: Event) -> str | None:
-    """Name of the process: the kernel's, at most 15 bytes."""
+    """Name of the process when it started its program, or was forked: the kernel's, at most 15 bytes."""
     return event.program.comm if event.program is not None else None
 
 

@@ -30,7 +30,8 @@ def falco(alert: Alert) -> bytes:
     earlier events that a rule with state alerts for, oldest first, each an object of fields as in
     ``output_fields``. ``time`` is UTC with nine digits and Z. ``output`` is the whole line as Falco prints
     it: local time, priority, message. ``output_fields`` has ``evt.time`` (ns since the epoch) in any case,
-    and ``hullwatch.metadata`` (``late`` or ``missing``) when the container's metadata was not there in time.
+    and ``hullwatch.metadata`` (``late`` or ``missing``) when the container's metadata was not there in time,
+    and ``evt.notes`` when the sensor could not tell all: a cut text, a path outside of the process's root, ....
     """
     reused = alert.reused
     pieces = reused.falco if reused is not None else None

@@ -59,6 +59,8 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.tampered, "times that something of the sensor was changed by others"),
         (counters.unreadable_records, "records that could not be read"),
         (counters.out_of_order, "events that came too late to be put in order"),
+        (counters.unannounced, "processes that were met without their start"),
+        (counters.repaired, "of them told of since by a list of all processes"),
         (counters.slow_writes, "writes that had to wait for their reader"),
         (counters.processes_forgotten, "processes forgotten while they ran, for want of room"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),

@@ -35,7 +35,7 @@ _METADATA = {
     "late": " [the container's metadata came late]",
     "missing": " [the container's metadata is missing]",
 }
-
+_NOTES = {"truncated": " [a value was too long and is cut]", "unreachable": " [the path is outside of its root]"}
 
 _LONGEST_COMMAND = 120  # characters of an earlier event's command line; JSON has more of it
 
@@ -95,7 +95,8 @@ def repeats(line: Repeats, *, colour: bool = False, short_time: bool = False) ->
 def _line(alert: Alert, said: str, *, colour: bool, short_time: bool) -> str:
     when = _time(alert.time, short=short_time)
     labels = "".join(f" [{escape(key)}={escape(value)}]" for key, value in alert.labels.items())
-    ending = _METADATA.get(alert.metadata, "") + labels
+    notes = "".join(said for note, said in _NOTES.items() if note in alert.notes)
+    ending = _METADATA.get(alert.metadata, "") + notes + labels
     priority, rule, place = escape(alert.priority), escape(alert.rule), container(alert)
     if not colour:
         return f"{when} {priority} {rule} | {place} | {said}{ending}"

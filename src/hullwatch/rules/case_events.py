@@ -40,7 +40,7 @@ _PROGRAM_NUMBERS = (
     "cap_effective",
 )
 _PROCESS_KEYS = frozenset(
-    {"name", "exe", "exepath", "args", "cmdline", "cwd", "filename", "pid", "vpid", "flags", "outside", "parent"}
+    {"name", "exe", "exepath", "args", "cmdline", "cwd", "filename", "pid", "vpid", "flags", "outside", "parent", "env"}
 ) | set(_PROGRAM_NUMBERS)
 _CONTAINER_KEYS = frozenset(Container.__struct_fields__)
 _KINDS = {
@@ -208,9 +208,17 @@ def _program(node: Mapping) -> Program:
     program.filename = str(values.get("filename") or exepath)
     for key in _PROGRAM_NUMBERS:
         setattr(program, key, _integer(node, key, getattr(program, key)))
+    env = node.get("env")
+    program.env = _variables(env) if env is not None else ()
     flags = node.get("flags")
     program.flags = _flags(flags, FLAGS["execve_flags"]) if flags is not None else 0
     return program
+
+
+def _variables(node: Node) -> tuple[str, ...]:
+    if not isinstance(node, Mapping) or not all(isinstance(value, Scalar) for _, value in node.entries):
+        raise case_error("'env' is a map of variables, such as {LD_PRELOAD: /tmp/x.so}.", node)
+    return tuple(f"{key.text}={value.text}" for key, value in node.entries if isinstance(value, Scalar))
 
 
 def _words(node: Mapping, key: str) -> list[str]:

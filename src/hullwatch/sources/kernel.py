@@ -96,6 +96,10 @@ class KernelSource:
         types = [event.number for event in EVENTS if event.syscall and event.name in names]
         self._order(encode("control_shed", types=struct.pack(f"<{len(types)}H", *types), reads=int(reads)))
 
+    def name_variables(self, names: Collection[str]) -> None:
+        """Ask for the values of these variables of the environment, in what is told of a program from now on."""
+        self._order(encode("control_environment", names="".join(f"{name}\0" for name in names).encode()))
+
     def forget_ruled_out(self) -> None:
         """Have the sensor remember what is ruled out from now on, and nothing of before."""
         self._order(encode(BY_NAME["control_forget"]))

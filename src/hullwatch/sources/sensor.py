@@ -34,13 +34,17 @@ class Sensor:
     Args:
         supervisor: that starts it.
         wanted: the event types that rules look at.
+        variables: names of the variables of the environment that rules look at.
         pushdown: have it leave out calls that were ruled out before.
     """
 
-    def __init__(self, supervisor: Supervisor, wanted: frozenset[str], *, pushdown: bool = True) -> None:
+    def __init__(
+        self, supervisor: Supervisor, wanted: frozenset[str], variables: tuple[str, ...] = (), *, pushdown: bool = True
+    ) -> None:
         """Be due to start at once."""
         self._supervisor = supervisor
         self._wanted = wanted
+        self._variables = variables
         self._pushdown = pushdown
         self._source: KernelSource | None = None
         self._due = 0.0  # when to start, on the monotonic clock
@@ -57,14 +61,18 @@ class Sensor:
         """What to wait for; None while no sensor runs."""
         return self._source
 
-    def want(self, names: frozenset[str]) -> None:
-        """Have it send these events from now on, and those that carry state."""
-        if names == self._wanted:
+    def want(self, names: frozenset[str], variables: tuple[str, ...] = ()) -> None:
+        """Have it send these events from now on, and those that carry state, with these variables."""
+        others = variables != self._variables
+        if names == self._wanted and not others:
             return
-        self._wanted = names
+        self._wanted, self._variables = names, variables
         if self._source is not None:
             with contextlib.suppress(StreamEndedError):  # the next read tells
                 self._source.set_interest(names)
+                if others:
+                    self._source.name_variables(variables)
+                    self._source.request_snapshot()  # the processes that run were told of without them
 
     def shed(self, names: frozenset[str], *, reads: bool) -> None:
         """Have it leave out calls of these types, and opens that only read, to save time; it counts them."""
@@ -108,6 +116,7 @@ class Sensor:
         self._silence = Silence()
         self._source = KernelSource(self._supervisor.start_sensor())
         with contextlib.suppress(StreamEndedError):  # the next read tells
+            self._source.name_variables(self._variables)
             self._source.set_interest(self._wanted)
             if self._pushdown:
                 self._source.forget_ruled_out()

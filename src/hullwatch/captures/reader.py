@@ -78,8 +78,8 @@ class CaptureReader:
         if self.description.table != TABLE_VERSION:
             raise UsageError(
                 f"The capture {self._name} was written by Hullwatch {self.description.hullwatch} with version "
-                f"{self.description.table} of the event table, and this one reads version {TABLE_VERSION}: judge it with "
-                "the version that wrote it."
+                f"{self.description.table} of the event table, and this one reads version {TABLE_VERSION}: judge it "
+                "with the version that wrote it."
             )
 
     def _read_head(self) -> Description:

@@ -78,6 +78,7 @@ struct settings {
 	__u32 snapshot_scratch; /* key of the snapshot's scratch buffer */
 	__u32 io_uring_openat;	/* whether such opens are wanted */
 	__u32 io_uring_openat2;
+	__u32 host_mounts; /* the number of the sensor's own mount namespace: containers have others */
 };
 
 struct {

@@ -15,6 +15,7 @@ struct settings {
 	__u32 snapshot_scratch;
 	__u32 io_uring_openat;
 	__u32 io_uring_openat2;
+	__u32 host_mounts;
 };
 
 struct counters {

@@ -24,6 +24,7 @@ from hullwatch.counters import Counters
 from hullwatch.detect.interest import events_to_send
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.stream import Stream
+from hullwatch.drift.asking import Asker
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.enrich.engines import ContainerEngines
 from hullwatch.errors import CannotError
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from hullwatch.channel import Supervisor
     from hullwatch.config.settings import Settings
+    from hullwatch.drift.asking import Asked
     from hullwatch.enrich.container import Container
     from hullwatch.rules.loader import RuleSet
 
@@ -50,6 +52,7 @@ READY_PATIENCE = 3.0  # seconds for a slow container engine to list what runs, b
 SHOWN_PROBLEMS = 5  # mistakes in rules files that an alert has in its message
 LONGEST_PROBLEM = 4000  # characters of it
 SEARCH_INTERVAL = 5.0  # seconds between looks for container engines
+DRIFT_PATIENCE = 1.0  # seconds at the end for files that are being compared
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
 
@@ -78,7 +81,10 @@ class Watch:
         self._find_engines()
         self._ended = threading.Event()
         every = settings.rules.match == "all"
-        self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
+        self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)
+        self._stream = Stream(
+            rules, self.counters, self._containers.request, settings.hold.events, every=every, ask_drift=self._ask_drift
+        )
         self._sensor = Sensor(supervisor, events_to_send(rules, self._stream.plan), pushdown=settings.sensor.pushdown)
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
@@ -120,6 +126,7 @@ class Watch:
                     break
                 self._read_sensor()
                 self._read_containers()
+                self._read_drift()
                 self._read_reloads()
                 self._give_up_waiting(f"no metadata within {self._hold_timeout // 1_000_000} ms", self._hold_timeout)
                 self._do_what_is_due(time.monotonic())
@@ -203,6 +210,15 @@ class Watch:
         while self._inbox:
             self._feed_own("container", json=encode_container(self._inbox.popleft()))
 
+    def _ask_drift(self, asked: Asked) -> None:
+        """Have a file compared with its container's image, if a rule looks at what comes of it."""
+        if self._settings.drift.enabled and "drift" in self._stream.wanted:
+            self._drift.ask(asked)
+
+    def _read_drift(self) -> None:
+        for record in self._drift.take(boot_time):
+            self._feed(record)
+
     def _take_reload(self, reload: Reload[Plan]) -> None:
         """Take what came of changed rules files; called in the reloader's thread."""
         self._reloads.append(reload)
@@ -267,6 +283,8 @@ class Watch:
         with contextlib.suppress(BrokenStreamError):
             for frame in self._sensor.finish():
                 self._feed(frame.records)
+        self._drift.finish(DRIFT_PATIENCE)
+        self._read_drift()
         self._give_up_waiting("Hullwatch ends", 0)
         self._ended.set()
         self._containers.stop()

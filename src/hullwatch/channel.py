@@ -27,6 +27,7 @@ RequestName = Literal[
     "changed_rules",
     "rules_taken",
     "rules_refused",
+    "drift_comparer",
 ]
 
 REQUESTS: dict[RequestName, str] = {
@@ -37,6 +38,7 @@ REQUESTS: dict[RequestName, str] = {
     "changed_rules": "return the rules files when they have changed, in a sealed memory file",
     "rules_taken": "know that the changed rules judge now, also after a crash",
     "rules_refused": "know that the changed rules have a mistake",
+    "drift_comparer": "return a connection to the process that compares files with the image of their container",
 }
 
 MAXIMUM_MESSAGE = 1 << 16
@@ -225,6 +227,14 @@ class Supervisor:
     def rules_refused(self) -> None:
         """Say that the rules that ``changed_rules`` returned, or could not, leave those of before in place."""
         self._ask("rules_refused")
+
+    def drift_comparer(self) -> socket.socket:
+        """Return a connection to the process that compares files with the image of their container.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        return self._ask_for_socket("drift_comparer")
 
     def sensor_end(self) -> Answer:
         """Tell how the last sensor ended."""

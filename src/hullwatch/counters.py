@@ -27,6 +27,9 @@ class Counters(msgspec.Struct, kw_only=True):
         unreadable_records: records that could not be decoded.
         out_of_order: events that came too late to be put in order; they were judged.
         slow_writes: writes of an output that had to wait for its reader.
+        drift: files of containers that were compared with their image, by verdict.
+        drift_unknown: those of which it could not be found out, by reason.
+        drift_not_asked: those that found no room among the questions.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
     """
 
@@ -45,6 +48,9 @@ class Counters(msgspec.Struct, kw_only=True):
     unreadable_records: int = 0
     out_of_order: int = 0
     slow_writes: int = 0
+    drift: dict[str, int] = {}
+    drift_unknown: dict[str, int] = {}
+    drift_not_asked: int = 0
     forgotten: int = 0
 
     def drop(self, kind: str, reason: str, number: int = 1) -> None:
@@ -56,6 +62,12 @@ class Counters(msgspec.Struct, kw_only=True):
         """Count one alert."""
         self.alerts[rule] = self.alerts.get(rule, 0) + 1
         self.priorities[priority] = self.priorities.get(priority, 0) + 1
+
+    def found_drift(self, verdict: str, reason: str) -> None:
+        """Count one file that was compared with its image."""
+        self.drift[verdict] = self.drift.get(verdict, 0) + 1
+        if verdict == "unknown":
+            self.drift_unknown[reason] = self.drift_unknown.get(reason, 0) + 1
 
     def lose_alert(self, reason: str, number: int = 1) -> None:
         """Count alerts that did not reach their reader."""
@@ -101,4 +113,9 @@ class Counters(msgspec.Struct, kw_only=True):
             "out_of_order": self.out_of_order,
             "slow_writes": self.slow_writes,
             "forgotten": self.forgotten,
+            "drift": {
+                "compared": dict(sorted(self.drift.items())),
+                "unknown": dict(sorted(self.drift_unknown.items())),
+                "not_asked": self.drift_not_asked,
+            },
         }

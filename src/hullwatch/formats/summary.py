@@ -42,6 +42,7 @@ def summary(counters: Counters, *, now: int | None = None, colour: bool = False,
         _paint(_RED, colour) + "Dropped, by type and reason:" + _paint(_RESET, colour), _largest_first(dropped)
     )
     lines += _section("Alerts that did not reach their reader:", _largest_first(counters.alerts_lost))
+    lines += _section("Files that could not be compared with their image:", _largest_first(counters.drift_unknown))
     lines += _section("Also:", _others(counters))
     return "\n".join(lines) + "\n"
 
@@ -58,6 +59,8 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.unreadable_records, "records that could not be read"),
         (counters.out_of_order, "events that came too late to be put in order"),
         (counters.slow_writes, "writes that had to wait for their reader"),
+        (sum(counters.drift.values()), "files of containers compared with their image"),
+        (counters.drift_not_asked, "not compared, for too many waited"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]
     return [(number, words) for number, words in rows if number]

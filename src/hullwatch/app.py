@@ -216,6 +216,14 @@ class Watch:
             self._drift.ask(asked)
 
     def _read_drift(self) -> None:
+        for container in self._drift.take_unaware():
+            self._stream.assembler.drift.forget(container)
+        if self._drift.take_lost():
+            self._delivery.internal(
+                "Drift comparer lost",
+                "Error",
+                "The process that compares files with their image has ended or does not answer. It is started again.",
+            )
         for record in self._drift.take(boot_time):
             self._feed(record)
 

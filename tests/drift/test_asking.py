@@ -36,6 +36,7 @@ class _Other:
         self.connections = 0
         self.refuses = False
         self.closes = False
+        self.ends_at = 0  # after so many questions the first process is gone
         self._threads: list[threading.Thread] = []
 
     def drift_comparer(self) -> socket.socket:
@@ -54,7 +55,7 @@ class _Other:
                 question = msgspec.msgpack.decode(data, type=Question)
                 self.go.wait()
                 self.asked.append(question)
-                if self.closes:
+                if self.closes or len(self.asked) == self.ends_at:
                     return
                 end.send(msgspec.msgpack.encode(Answer(question.number - 1, "image")))  # to an earlier question
                 end.send(msgspec.msgpack.encode(Answer(question.number, "drift", "memory", "ab", 3)))
@@ -132,21 +133,39 @@ def test_a_full_queue_is_counted_and_nothing_waits_for_it(
 
 
 @pytest.mark.parametrize("how", ["refuses", "closes"])
-def test_without_an_answer_the_verdict_is_unknown_and_it_is_not_asked_again_at_once(
-    asker: Asker, other: _Other, how: str
+def test_without_an_answer_of_two_processes_the_verdict_is_unknown(
+    asker: Asker, other: _Other, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(asking, "RETRY", 0.01)
     setattr(other, how, True)
-    for number in (2, 3):
-        asker.ask(program(number))
-        (found,) = taken(asker)
-        assert (found["verdict"], found["reason"]) == ("unknown", NO_ANSWER)
-    assert other.connections == 1
+    asker.ask(program())
+    (found,) = taken(asker)
+    assert (found["verdict"], found["reason"]) == ("unknown", NO_ANSWER)
+    assert other.connections == 2
+    assert (asker.take_lost(), set(asker.take_unaware())) == ((True, {""}) if how == "closes" else (False, set()))
+    assert not asker.take_lost()
 
 
-def test_what_there_is_nothing_to_say_of_is_no_record(asker: Asker, other: _Other) -> None:
+def test_a_question_that_a_process_ends_with_is_answered_by_the_next(
+    asker: Asker, other: _Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "RETRY", 0.01)
+    other.ends_at = 1
+    asker.ask(program())
+    (found,) = taken(asker)
+    assert found["verdict"] == "drift"
+    assert asker.take_lost()
+
+
+def test_what_there_is_nothing_to_say_of_is_no_record(
+    asker: Asker, other: _Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "RETRY", 0.01)
     other.refuses = True
     asker.ask(Asked(Question(1, "container", CONTAINER, 8, 5), 1, HEADER))
     assert taken(asker) == []
+    assert list(asker.take_unaware()) == [CONTAINER]
+    assert list(asker.take_unaware()) == []
 
 
 def test_what_has_no_answer_at_the_end_is_counted(asker: Asker, other: _Other, counters: Counters) -> None:

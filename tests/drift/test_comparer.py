@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from hullwatch.drift import question as words
 from hullwatch.drift.comparer import Comparer
 from hullwatch.drift.question import Answer, Limits, Question
 from tests.drift.box import CONTAINER, Box, start_of
+
+if TYPE_CHECKING:
+    from hullwatch.drift.content import State
 
 LIMITS = Limits(largest_file=64 << 20, seconds=30.0)
 SAME = {
@@ -134,6 +138,70 @@ def test_another_file_at_the_path_is_not_taken_for_it(box: Box, comparer: Compar
     assert verdict(comparer.answer(question)) == ("unknown", "upper_layer", words.CHANGED)
 
 
+def test_a_content_that_was_changed_with_its_times_set_back_is_not_taken_for_it(box: Box, comparer: Comparer) -> None:
+    comparer.answer(box.question("container", ""))
+    add_program(box, "/opt/new")
+    box.do("os.utime('/opt/new', ns=(5, 5))")
+    question = box.run("/opt/new")
+    box.end(question)
+    box.do("data = open('/bin/waiter', 'rb').read(); open('/opt/new', 'wb').write(data)")
+    box.do("os.utime('/opt/new', ns=(5, 5))")
+    assert verdict(comparer.answer(question)) == ("unknown", "upper_layer", words.CHANGED)
+
+
+def test_nor_is_such_a_library(box: Box, comparer: Comparer) -> None:
+    box.do("open('/lib/new.so', 'w').write('evil'); os.utime('/lib/new.so', ns=(5, 5))")
+    facts = box.stat("/lib/new.so")
+    box.do("data = open('/lib/library.so', 'rb').read(); open('/lib/new.so', 'wb').write(data)")
+    box.do("os.utime('/lib/new.so', ns=(5, 5))")
+    answer = comparer.answer(box.question("library", "/lib/new.so", **facts))
+    assert verdict(answer) == ("unknown", "upper_layer", words.CHANGED)
+
+
+def test_what_a_process_runs_by_now_is_not_taken_for_what_it_ran_before(box: Box, comparer: Comparer) -> None:
+    add_program(box, "/opt/new")
+    box.do("shutil.copy('/bin/waiter', '/opt/copy')")
+    box.do(
+        "for name in ('new', 'copy'):\n    os.utime('/opt/' + name, ns=(5, 5))"
+    )  # as in images that are reproducible
+    later = box.run("/opt/copy")
+    facts = box.stat("/opt/new")
+    question = box.question("program", "/opt/new", pid=later.pid, start=later.start, **facts)
+    assert verdict(comparer.answer(question)) == ("drift", "upper_layer", "")
+    box.end(later)
+
+
+def test_a_file_that_is_written_while_it_is_read_is_not_known(
+    box: Box, comparer: Comparer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.do("open('/lib/new.so', 'w').write('new')")
+    question = box.question("library", "/lib/new.so", **box.stat("/lib/new.so"))
+    read = comparer.hashes.of
+
+    def read_and_change(descriptor: int, state: State, deadline: float) -> str:
+        box.do("open('/lib/new.so', 'a').write('more')")
+        return read(descriptor, state, deadline)
+
+    monkeypatch.setattr(comparer.hashes, "of", read_and_change)
+    assert verdict(comparer.answer(question)) == ("unknown", "upper_layer", words.CHANGED)
+
+
+def test_a_file_in_memory_is_found_through_another_process(box: Box, comparer: Comparer) -> None:
+    comparer.answer(box.question("container", ""))
+    box.do("shutil.copy('/bin/waiter', '/memory/copy')")
+    question = box.run("/memory/copy")
+    box.end(question)
+    assert verdict(comparer.answer(question)) == ("drift", "memory", "")
+
+
+def test_a_program_that_was_only_touched_costs_no_walk_through_the_image(box: Box, comparer: Comparer) -> None:
+    box.do("os.utime('/bin/waiter')")
+    question = box.run("/bin/waiter")
+    assert comparer.answer(question).verdict == "image"
+    assert comparer.image.walks == 0
+    box.end(question)
+
+
 def test_a_library_is_compared_with_all_layers(box: Box, comparer: Comparer) -> None:
     box.do("os.utime('/lib/library.so'); open('/lib/new.so', 'w').write('new')")
     for path, expected in (("/lib/library.so", "image"), ("/lib/new.so", "drift")):
@@ -219,6 +287,13 @@ def test_a_process_in_the_hosts_mounts_is_not_of_the_container(comparer: Compare
     question = Question(1, "program", CONTAINER, pid, start_of(pid), b"/bin/true")
     assert verdict(comparer.answer(question)) == ("unknown", "", words.OUTSIDE)
     assert comparer.answer(Question(1, "container", CONTAINER, pid, start_of(pid))) == Answer(1, reason=words.OUTSIDE)
+
+
+def test_of_a_container_that_it_was_told_of_in_vain_it_says_so(box: Box, comparer: Comparer) -> None:
+    gone = Question(1, "container", CONTAINER, 1 << 22, 1)
+    assert comparer.answer(gone) == Answer(1, reason=words.GONE)
+    assert comparer.answer(box.question("container", "")) == Answer(1)
+    assert comparer.answer(gone) == Answer(1)
 
 
 def test_a_process_that_took_over_a_number_is_not_looked_at(box: Box, comparer: Comparer) -> None:

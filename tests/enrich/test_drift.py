@@ -106,6 +106,10 @@ def test_others_are_not(watched: Watched, record: bytes) -> None:
 def test_a_container_is_announced_with_the_first_program_of_its_image(watched: Watched) -> None:
     watched.feed(runs("/runc", 0, name="process"), runs("/bin/sh", LOWER, name="process"), runs("/bin/ls", LOWER))
     assert watched.questions == [Question(1000, "container", ONE, 10, 100)]
+    for time, forgotten in ((2000, "2" * 64), (3000, ONE), (4000, "")):
+        watched.stream.assembler.drift.forget(forgotten)
+        watched.feed(runs("/bin/ls", LOWER, time=time))
+    assert [question.number for question in watched.questions[1:]] == [3000, 4000]
 
 
 def test_a_script_is_asked_about_below_the_working_directory(watched: Watched) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 QUEUE_MAXIMUM = 2048  # questions that wait
 ANSWERS_KEPT = 4096
 ANSWER_PATIENCE = 5.0  # seconds beyond the limit for a question
-RETRY = 10.0  # seconds before a process that did not answer is asked for again
+RETRY = 1.0  # seconds at least between the processes that are asked for
 _MAXIMUM_MESSAGE = 1 << 16
 _KEEPS = frozenset({"program", "library"})  # of which the kernel names the inode's state
 
@@ -62,7 +62,19 @@ class Asker:
         self._thread: threading.Thread | None = None
         self._connection: socket.socket | None = None
         self._retry = 0.0
-        self._ended = False
+        self._ended = threading.Event()
+        self._lost = False
+        self._unaware: deque[str] = deque(maxlen=QUEUE_MAXIMUM)
+
+    def take_lost(self) -> bool:
+        """Tell whether the process that compares was lost since the last call."""
+        lost, self._lost = self._lost, False
+        return lost
+
+    def take_unaware(self) -> Iterator[str]:
+        """Yield the containers of which the process that compares was told in vain, by id; empty for all of them."""
+        while self._unaware:
+            yield self._unaware.popleft()
 
     def ask(self, asked: Asked) -> None:
         """Ask, unless the same file was asked about before; does not wait."""
@@ -114,16 +126,19 @@ class Asker:
 
     def close(self) -> None:
         """Ask no more; does not wait for the thread."""
-        self._ended = True
+        self._ended.set()
         with contextlib.suppress(queue.Full):  # then it looks soon
             self._waiting.put_nowait(None)
 
     def _run(self) -> None:
         while True:
             asked = self._waiting.get()
-            if asked is None or self._ended:
+            if asked is None or self._ended.is_set():
                 break
-            self._answered.append((asked, self._answer(asked.question)))
+            answer = self._answer(asked.question)
+            if asked.question.kind == "container" and answer.reason:
+                self._unaware.append(asked.question.container)
+            self._answered.append((asked, answer))
             self._waiting.task_done()
             self._wake()
         self._disconnect()
@@ -134,16 +149,20 @@ class Asker:
             self._connection = None
 
     def _answer(self, question: Question) -> Answer:
-        with contextlib.suppress(CannotError, OSError, msgspec.MsgspecError):
-            connection = self._connect()
-            if connection is not None:
-                return self._exchange(connection, question)
-        self._disconnect()
+        """Return an answer, of a second process if the first one does not give it."""
+        for _ in range(2):
+            with contextlib.suppress(CannotError, OSError, msgspec.MsgspecError):
+                return self._exchange(self._connect(), question)
+            if self._connection is not None:
+                self._lost = True
+                self._unaware.append("")
+                self._disconnect()
         verdict = "" if question.kind == "container" else "unknown"
         return Answer(question.number, verdict, reason=NO_ANSWER)
 
-    def _connect(self) -> socket.socket | None:
-        if self._connection is None and time.monotonic() >= self._retry:
+    def _connect(self) -> socket.socket:
+        if self._connection is None:
+            self._ended.wait(self._retry - time.monotonic())
             self._retry = time.monotonic() + RETRY
             self._connection = self._supervisor.drift_comparer()
             self._connection.settimeout(self._patience)

@@ -53,7 +53,8 @@ class Comparer:
         try:
             if question.kind == "container":
                 with self._containers.process(question):
-                    return Answer(number)
+                    known = self._containers.find(question.container).root is not None
+                    return Answer(number, reason="" if known else words.GONE)
             with self._finder.find(question) as found:
                 return self._judge(question, found, deadline)
         except OutsideError:

@@ -61,11 +61,15 @@ class Comparing:
     def connection(self) -> socket.socket:
         """Return the engine's end, of which one stays here for the next engine.
 
+        A process that has ended is started again; what it does is seen as the host's until the next sensor starts,
+        for the one that runs does not know it.
+
         Raises:
-            CannotError: when no such process runs.
+            CannotError: when files are not to be compared.
         """
-        if self._limits is None or self._end is None or not self._runs():
-            raise CannotError("No process runs that compares files with their image; one starts with the next sensor.")
+        self.pids()
+        if self._end is None:
+            raise CannotError("Files are not compared with their image: drift.enabled is false.")
         return self._end.dup()
 
     def _close(self) -> None:

@@ -58,7 +58,10 @@ class Question(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """What was found; no verdict when there is nothing to say, as of a script that is in a layer of the image."""
+    """What was found; no verdict when there is nothing to say, as of a script that is in a layer of the image.
+
+    To a question of the kind ``container`` a reason says that its mounts are not known yet.
+    """
 
     number: int
     verdict: Verdict = ""

@@ -80,7 +80,7 @@ class Assembler:
         self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
-        self._drift = drift or Drift()
+        self.drift = drift or Drift()
         self.gaps = 0  # signs that the tree misses something: unannounced processes, lost events
         self.clock_offset = 0  # wall clock minus time since boot, ns
         self.wanted = wanted
@@ -224,7 +224,7 @@ class Assembler:
         program = record.program(uid, time if kind.is_event else 0)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
         if full_id:
-            self._drift.started(header, process, record, self.clock_offset, listed=not kind.is_event)
+            self.drift.started(header, process, record, self.clock_offset, listed=not kind.is_event)
         return Started(header, process, full_id, record.result)
 
     def _process_record(
@@ -271,14 +271,14 @@ class Assembler:
         """Have a library compared with the image."""
         process = self._known_process(header[8], header[4])
         full_id = self._cgroups.get((header[6], header[5]))
-        self._drift.mapped(header, process, process.container_id if full_id is None else full_id, values)
+        self.drift.mapped(header, process, process.container_id if full_id is None else full_id, values)
         return []
 
     def _drift_found(self, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
         """Make the event of what was found out about a file that a process ran."""
         _, number, _, time, start, _, _, uid, pid, tid, _, cpu, _ = header
         self.counters.found_drift(values["verdict"], values["reason"])
-        runner = self._drift.runner(pid, start, values)
+        runner = self.drift.runner(pid, start, values)
         if self.wanted is not None and "drift" not in self.wanted:
             return []
         process = self.tree.find_or_add(pid, start) if runner is None else runner.process

@@ -56,6 +56,13 @@ class Drift:
         self._scripts: dict[int, str] = {}  # by the number of a record's texts
         self._announced: OrderedDict[str, None] = OrderedDict()
 
+    def forget(self, full_id: str = "") -> None:
+        """Announce a container again, or each: whoever is asked does not know it."""
+        if full_id:
+            self._announced.pop(full_id, None)
+        else:
+            self._announced.clear()
+
     def started(
         self, header: tuple[int, ...], process: Process, record: ProgramRecord, offset: int, *, listed: bool
     ) -> None:

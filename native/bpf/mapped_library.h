@@ -10,6 +10,8 @@
 
 #define TOLD_LIBRARIES_KEPT 4096
 #define LOWER_LAYER 2 /* what overlay_layer() says */
+#define FILE_TYPE_MASK 0170000
+#define REGULAR_FILE 0100000
 
 struct library_key {
 	__u64 ino;
@@ -46,10 +48,15 @@ static __always_inline void report_library(struct task_struct *task, struct file
 	struct scratch *scratch;
 	struct inode_times times;
 	struct file_facts facts;
+	struct dentry *dentry;
 
 	if (!inode || !settings || mounts == settings->host_mounts || overlay_layer(inode) == LOWER_LAYER)
 		return;
+	/* Files that live only in memory are in no directory; compilers at run time map such ones, and devices. */
+	dentry = BPF_CORE_READ(file, f_path.dentry);
 	facts = facts_of(file);
+	if (BPF_CORE_READ(dentry, d_parent) == dentry || (facts.mode & FILE_TYPE_MASK) != REGULAR_FILE)
+		return;
 	times = times_of(inode);
 	if (!is_new_library(&facts, &times, mounts))
 		return;

@@ -112,9 +112,12 @@ def test_a_container_is_announced_with_the_first_program_of_its_image(watched: W
     assert [question.number for question in watched.questions[1:]] == [3000, 4000]
 
 
-def test_a_script_is_asked_about_below_the_working_directory(watched: Watched) -> None:
-    watched.feed(encode("clock", {"time": 0}, realtime=77), runs("/bin/dash", LOWER, "-e", "x.sh"))
-    assert watched.questions[1] == Question(1000, "script", ONE, 10, 100, b"/srv/x.sh", moment=1077)
+@pytest.mark.parametrize(
+    ("script", "path"), [("x.sh", b"/srv/x.sh"), ("./././x.sh", b"/srv/x.sh"), ("../x", b"/srv/../x"), ("/x", b"/x")]
+)
+def test_a_script_is_asked_about_below_the_working_directory(watched: Watched, script: str, path: bytes) -> None:
+    watched.feed(encode("clock", {"time": 0}, realtime=77), runs("/bin/dash", LOWER, "-e", script))
+    assert watched.questions[1] == Question(1000, "script", ONE, 10, 100, path, moment=1077)
 
 
 def test_a_library_is_asked_about(watched: Watched) -> None:

@@ -78,6 +78,12 @@ def test_a_changed_file_is_told_again(mapped: Mapped, tmp_path: Path) -> None:
     assert len(seen.where(name=f"{tmp_path}/merged/above.so")) == 2
 
 
+def test_files_that_live_only_in_memory_and_devices_are_not_told(mapped: Mapped) -> None:
+    script = "for file in (os.memfd_create('code'), os.open('/dev/zero', 0)):\n    call(9, 0, 4096, 5, 2, file, 0)"
+    seen, _ = mapped(f"{script}\nmap_file('memory/x.so')")
+    assert [record.text("name").rpartition("/")[2] for record in seen] == ["x.so"]
+
+
 def test_what_the_host_maps_is_not_told(sensor: Sensor, child: Child, tmp_path: Path) -> None:
     (tmp_path / "x.so").write_bytes(bytes(PAGE))
     script = "with open(sys.argv[1], 'rb') as file:\n    call(9, 0, 4096, 5, 2, file.fileno(), 0)"

@@ -105,7 +105,7 @@ class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         msgspec.Meta(ge=0, le=1 << 40),
         _help("Bytes of a file that is read to be compared; of larger ones only the size is looked at."),
     ] = 256 << 20
-    timeout: Annotated[Duration, _help("How long one file may take; then its verdict is unknown.")] = 5.0
+    timeout: Annotated[Duration, _help("How long one file may take; then its verdict is unknown.")] = 20.0
 
 
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from hullwatch.drift.content import Recent
-from hullwatch.drift.question import NO_ANSWER, Answer, Question
+from hullwatch.drift.question import NO_ANSWER, NO_LAYERS, TOO_LARGE, TOO_MANY, Answer, Question
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import encode
 
@@ -30,6 +30,8 @@ ANSWER_PATIENCE = 5.0  # seconds beyond the limit for a question
 RETRY = 1.0  # seconds at least between the processes that are asked for
 _MAXIMUM_MESSAGE = 1 << 16
 _KEEPS = frozenset({"program", "library"})  # of which the kernel names the inode's state
+
+_REMAINS = frozenset({NO_LAYERS, TOO_LARGE, TOO_MANY})  # reasons that are the same next time
 
 
 class Asked(NamedTuple):
@@ -100,7 +102,7 @@ class Asker:
         while self._answered:
             asked, answer = self._answered.popleft()
             question = asked.question
-            if question.kind in _KEEPS and answer.verdict in {"drift", "image"}:
+            if question.kind in _KEEPS and (answer.verdict in {"drift", "image"} or answer.reason in _REMAINS):
                 self._known.put(_key(question), answer)
             if answer.verdict:
                 yield encode(

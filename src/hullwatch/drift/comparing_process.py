@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NAME = "hullwatch-drift"
 MAXIMUM_MESSAGE = 1 << 16  # bytes
 MORE_PATIENCE = 2.0  # seconds that a thread may take beyond what it limits itself to
-LOST_THREADS = 4  # that hang; with more of them nothing is compared any more
+LOST_THREADS = 4  # that hang; then the process ends, for another to be started
 NICE = 10
 
 _CAP_DAC_READ_SEARCH, _CAP_SYS_PTRACE, _CAP_CHECKPOINT_RESTORE = 2, 19, 40  # linux/capability.h
@@ -107,7 +107,7 @@ def _must(result: int) -> None:
 
 
 def serve(end: socket.socket, comparer: Comparer, patience: float) -> None:
-    """Answer questions until the other end is closed.
+    """Answer questions until the other end is closed, or too many of them hang.
 
     Args:
         end: of a socket pair that keeps messages apart.
@@ -115,7 +115,7 @@ def serve(end: socket.socket, comparer: Comparer, patience: float) -> None:
         patience: seconds for one, after which it is given up.
     """
     worker = _Worker(comparer)
-    while data := end.recv(MAXIMUM_MESSAGE):
+    while worker.lost < LOST_THREADS and (data := end.recv(MAXIMUM_MESSAGE)):
         question = msgspec.msgpack.decode(data, type=Question)
         answer = worker.answer(question, patience)
         if answer is None:
@@ -124,11 +124,11 @@ def serve(end: socket.socket, comparer: Comparer, patience: float) -> None:
 
 
 class _Worker:
-    """Threads, of which one works."""
+    """Threads, of which one works; ``lost`` are those that were given up."""
 
     def __init__(self, comparer: Comparer) -> None:
         self._comparer = comparer
-        self._lost = 0
+        self.lost = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -146,17 +146,15 @@ class _Worker:
                 answer = Answer(question.number, "unknown", reason=UNREADABLE)
             answers.put(answer)
             if answers is not self._answers:  # given up meanwhile, and replaced
-                self._lost -= 1
+                self.lost -= 1
                 return
 
     def answer(self, question: Question, patience: float) -> Answer | None:
         """Return the answer; None when it does not come in time."""
-        if self._lost >= LOST_THREADS:
-            return None
         self._questions.put(question)
         try:
             return self._answers.get(timeout=patience)
         except queue.Empty:
-            self._lost += 1
+            self.lost += 1
             self._begin()
             return None

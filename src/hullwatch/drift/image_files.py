@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from array import array
 from typing import TYPE_CHECKING
 
 from hullwatch.drift.content import Recent, check
@@ -20,18 +22,31 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Layer:
-    """The files of a layer by their size. A walk that was too long for one question goes on with the next."""
+    """The files of a layer, in about 50 bytes each. A walk that was too long for one question goes on with the next."""
 
     def __init__(self) -> None:
         """Start at the root of the layer."""
-        self.files = 0
         self.complete = True
-        self._by_size: dict[int, list[bytes]] = {}
         self._pending = [b"."]
+        self._folders: list[bytes] = []
+        self._sizes = array("Q")  # of each file, and beside it the folder, and where the name ends
+        self._folder_of = array("I")
+        self._ends = array("I")
+        self._names = bytearray()
 
-    def of_size(self, size: int) -> Sequence[bytes]:
-        """Return the paths of the files with a size, as far as they are known."""
-        return self._by_size.get(size, ())
+    @property
+    def files(self) -> int:
+        """How many files are known."""
+        return len(self._sizes)
+
+    def of_size(self, size: int) -> Iterator[bytes]:
+        """Yield the paths of the files with a size, as far as they are known."""
+        place = -1
+        with contextlib.suppress(ValueError):
+            while True:
+                place = self._sizes.index(size, place + 1)
+                begin = self._ends[place - 1] if place else 0
+                yield self._folders[self._folder_of[place]] + b"/" + self._names[begin : self._ends[place]]
 
     def walk(self, directory: int, deadline: float) -> None:
         """Look through the layer, or what is left of it.
@@ -60,16 +75,19 @@ class Layer:
                 self.complete = False
 
     def _take(self, folder: bytes, descriptor: int) -> None:
+        self._folders.append(folder)
         with os.scandir(descriptor) as entries:
             for entry in entries:
-                path = folder + b"/" + os.fsencode(entry.name)
+                name = os.fsencode(entry.name)
                 if entry.is_dir(follow_symlinks=False):
-                    self._pending.append(path)
+                    self._pending.append(folder + b"/" + name)
                     continue
                 found = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(found.st_mode):
-                    self.files += 1
-                    self._by_size.setdefault(found.st_size, []).append(path)
+                    self._sizes.append(found.st_size)
+                    self._folder_of.append(len(self._folders) - 1)
+                    self._names += name
+                    self._ends.append(len(self._names))
 
 
 class ImageFiles:

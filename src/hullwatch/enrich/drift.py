@@ -6,6 +6,7 @@ The questions follow from the stream alone; the answers come back as records of 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,7 @@ _LOWER = FLAGS["execve_flags"]["EXE_LOWER_LAYER"]
 _NOT_ASKED = _LOWER | FLAGS["execve_flags"]["EXE_FROM_MEMFD"]
 _FILE_UPPER = FLAGS["file_flags"]["FD_UPPER_LAYER"]
 _SCRIPTS_KEPT = 1024
+_HERE = re.compile(r"/(\./)+")
 
 
 class Runner(NamedTuple):
@@ -88,7 +90,7 @@ class Drift:
             )  # fmt: skip
         script = self._script(record)
         if script:
-            path = posixpath.join(program.cwd or "/", script)
+            path = _HERE.sub("/", posixpath.join(program.cwd or "/", script))
             self._question(header, process, full_id, "script", path, moment=header[3] + offset)
 
     def mapped(self, header: tuple[int, ...], process: Process, full_id: str, values: dict[str, Any]) -> None:

@@ -252,6 +252,7 @@ class Watch:
         again = " They are good again." if self._refused else ""
         self._rules, self._refused = rules, False
         self._stream.replace(rules, plan)
+        self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
         self._sensor.want(events_to_send(rules, self._stream.plan))
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them

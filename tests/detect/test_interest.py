@@ -68,3 +68,10 @@ def test_a_rule_without_a_type_asks_for_everything() -> None:
 def test_the_pack_pays_for_no_failed_exec() -> None:
     rules = load(builtin_files())
     assert not {"execve", "execveat"} & events_to_send(rules, Plan(rules))
+
+
+def test_rules_about_drift_need_the_libraries_that_are_compared() -> None:
+    rules = load_text(RULE.format(condition="drift.verdict = drift", output="x"))
+    assert "mapped_library" in events_to_send(rules, Plan(rules))
+    rules = load_text(RULE.format(condition="evt.type = openat and drift.verdict = drift", output="x"))
+    assert "mapped_library" not in events_to_send(rules, Plan(rules))

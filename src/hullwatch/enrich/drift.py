@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hullwatch.enrich.program_record import ProgramRecord
 
 PENDING_KEPT = 8192
-CONTAINERS_KEPT = 8192
+CONTAINERS_KEPT = 4096  # as the process that compares
 _UPPER = FLAGS["execve_flags"]["EXE_UPPER_LAYER"]
 _LOWER = FLAGS["execve_flags"]["EXE_LOWER_LAYER"]
 _NOT_ASKED = _LOWER | FLAGS["execve_flags"]["EXE_FROM_MEMFD"]

@@ -48,14 +48,12 @@ static __always_inline void report_library(struct task_struct *task, struct file
 	struct scratch *scratch;
 	struct inode_times times;
 	struct file_facts facts;
-	struct dentry *dentry;
 
 	if (!inode || !settings || mounts == settings->host_mounts || overlay_layer(inode) == LOWER_LAYER)
 		return;
-	/* Files that live only in memory are in no directory; compilers at run time map such ones, and devices. */
-	dentry = BPF_CORE_READ(file, f_path.dentry);
+	/* Compilers at run time map files that have no name (any more), in memory or not; drivers map devices. */
 	facts = facts_of(file);
-	if (BPF_CORE_READ(dentry, d_parent) == dentry || (facts.mode & FILE_TYPE_MASK) != REGULAR_FILE)
+	if (BPF_CORE_READ(inode, i_nlink) == 0 || (facts.mode & FILE_TYPE_MASK) != REGULAR_FILE)
 		return;
 	times = times_of(inode);
 	if (!is_new_library(&facts, &times, mounts))

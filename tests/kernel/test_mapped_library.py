@@ -78,8 +78,10 @@ def test_a_changed_file_is_told_again(mapped: Mapped, tmp_path: Path) -> None:
     assert len(seen.where(name=f"{tmp_path}/merged/above.so")) == 2
 
 
-def test_files_that_live_only_in_memory_and_devices_are_not_told(mapped: Mapped) -> None:
-    script = "for file in (os.memfd_create('code'), os.open('/dev/zero', 0)):\n    call(9, 0, 4096, 5, 2, file, 0)"
+def test_files_without_a_name_and_devices_are_not_told(mapped: Mapped) -> None:
+    nameless = "y = os.open('memory/above.so', 66); os.unlink('memory/above.so')"
+    files = "os.memfd_create('code'), os.open('/dev/zero', 0), y"
+    script = f"{nameless}\nfor file in ({files}):\n    call(9, 0, 4096, 5, 2, file, 0)"
     seen, _ = mapped(f"{script}\nmap_file('memory/x.so')")
     assert [record.text("name").rpartition("/")[2] for record in seen] == ["x.so"]
 

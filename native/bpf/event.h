@@ -77,6 +77,7 @@ struct settings {
 	__u32 own_processes[OWN_PROCESS_MAXIMUM]; /* Hullwatch's thread groups: counted, not reported. 0 = unused */
 	__u32 memory_hierarchy; /* of the version 1 memory controller; 0: it is in the unified hierarchy */
 	__u32 snapshot_scratch; /* key of the snapshot's scratch buffer */
+	__u32 host_mounts;	/* the number of the sensor's own mount namespace: containers have others */
 };
 
 struct {

@@ -235,6 +235,23 @@ struct list_head {
 	struct list_head *next;
 };
 
+struct proc_ns_operations {
+	int type;
+};
+
+struct ns_common {
+	const struct proc_ns_operations *ops;
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	int pid;
@@ -250,6 +267,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct fs_struct *fs;
 	struct files_struct *files;
+	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	kuid_t loginuid;
 	char comm[16];
@@ -393,15 +411,6 @@ struct perf_event_attr___kernel {
 
 struct perf_event {
 	struct perf_event_attr___kernel attr;
-};
-
-struct proc_ns_operations {
-	int type;
-};
-
-struct ns_common {
-	const struct proc_ns_operations *ops;
-	unsigned int inum;
 };
 
 struct ns_common___v618 {

@@ -4,8 +4,7 @@
  * is not to be executed leaves after one comparison.
  */
 #include "call.h"
-#include "descriptor.h"
-#include "path.h"
+#include "mapped_library.h"
 
 #define PROT_EXEC 4
 #define PORTABLE_PROT 0xf /* read, write, execute, sem: the same everywhere */
@@ -62,7 +61,9 @@ int BPF_PROG(handle_mmap, struct pt_regs *regs, long result)
 
 	if (!(SYSCALL_ARGUMENT_3(regs) & PROT_EXEC))
 		return 0;
-	scratch = begin_record(NAMED(MMAP));
+	if (result >= 0 && !(flags & KERNEL_MAP_ANONYMOUS) && is_wanted(INDEX_MAPPED_LIBRARY))
+		report_library(task, file_of_descriptor(task, (int)SYSCALL_ARGUMENT_5(regs)), result);
+	scratch = is_wanted(INDEX_MMAP) ? begin_record(NAMED(MMAP)) : NULL;
 	if (!scratch)
 		return 0;
 	record = (struct record_map_memory *)scratch->record;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "capabilities.h"
+#include "inode_times.h"
 #include "path.h"
 #include "ruled_out.h"
 #include "writable.h"
@@ -10,8 +11,6 @@
 #define ANCESTOR_MAXIMUM 8
 #define PIDTYPE_TGID 1 /* enum pid_type of the kernel */
 #define NOT_SET 0xffffffffu
-#define NANOSECONDS 1000000000ull
-#define CTIME_QUERIED 0x80000000u /* a note of the kernel in the highest bit of i_ctime_nsec */
 
 /* One entry of the parameter `ancestors`. */
 struct ancestor {
@@ -19,40 +18,10 @@ struct ancestor {
 	__u64 pid;
 };
 
-static __always_inline void fill_inode_times(struct record_program *record, struct inode *inode)
-{
-	if (bpf_core_field_exists(inode->i_ctime_sec)) {
-		record->exe_ino_mtime =
-			BPF_CORE_READ(inode, i_mtime_sec) * NANOSECONDS + BPF_CORE_READ(inode, i_mtime_nsec);
-		record->exe_ino_ctime = BPF_CORE_READ(inode, i_ctime_sec) * NANOSECONDS +
-					(BPF_CORE_READ(inode, i_ctime_nsec) & ~CTIME_QUERIED);
-	} else if (bpf_core_field_exists(struct inode___v67, __i_mtime)) {
-		struct inode___v67 *old = (void *)inode;
-
-		record->exe_ino_mtime =
-			BPF_CORE_READ(old, __i_mtime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, __i_mtime.tv_nsec);
-		record->exe_ino_ctime =
-			BPF_CORE_READ(old, __i_ctime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, __i_ctime.tv_nsec);
-	} else if (bpf_core_field_exists(struct inode___v66, __i_ctime)) {
-		struct inode___v66 *old = (void *)inode;
-
-		record->exe_ino_mtime =
-			BPF_CORE_READ(old, i_mtime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, i_mtime.tv_nsec);
-		record->exe_ino_ctime =
-			BPF_CORE_READ(old, __i_ctime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, __i_ctime.tv_nsec);
-	} else {
-		struct inode___v65 *old = (void *)inode;
-
-		record->exe_ino_mtime =
-			BPF_CORE_READ(old, i_mtime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, i_mtime.tv_nsec);
-		record->exe_ino_ctime =
-			BPF_CORE_READ(old, i_ctime.tv_sec) * NANOSECONDS + BPF_CORE_READ(old, i_ctime.tv_nsec);
-	}
-}
-
 static __always_inline void fill_executable(struct record_program *record, struct file *file, const struct cred *cred)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode_times times;
 	struct dentry *dentry;
 	int layer;
 
@@ -64,7 +33,9 @@ static __always_inline void fill_executable(struct record_program *record, struc
 		return;
 	layer = overlay_layer(inode);
 	record->exe_ino = BPF_CORE_READ(inode, i_ino);
-	fill_inode_times(record, inode);
+	times = times_of(inode);
+	record->exe_ino_mtime = times.mtime;
+	record->exe_ino_ctime = times.ctime;
 	if (is_writable(file, inode, cred))
 		record->flags |= EXE_WRITABLE;
 	record->flags |= layer == 1 ? EXE_UPPER_LAYER : layer == 2 ? EXE_LOWER_LAYER : 0;

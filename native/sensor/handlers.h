@@ -107,6 +107,7 @@ static const struct handler {
 	{SYS_seccomp, EVENT_SECCOMP, "handle_seccomp"},
 	{SYS_memfd_create, EVENT_MEMFD_CREATE, "handle_memfd_create"},
 	{SYS_mmap, EVENT_MMAP, "handle_mmap"},
+	{SYS_mmap, EVENT_MAPPED_LIBRARY, "handle_mmap"},
 	{SYS_mprotect, EVENT_MPROTECT, "handle_mprotect"},
 	{SYS_pkey_mprotect, EVENT_MPROTECT, "handle_mprotect"},
 	{SYS_init_module, EVENT_INIT_MODULE, "handle_init_module"},

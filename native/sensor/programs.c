@@ -68,6 +68,17 @@ static __u32 memory_hierarchy(void)
 	return hierarchy;
 }
 
+/* The number of our own mount namespace, which is the host's; 0 when it can not be read. */
+static __u32 own_mounts(void)
+{
+	char text[64] = {0};
+	unsigned int number = 0;
+
+	if (readlink("/proc/self/ns/mnt", text, sizeof(text) - 1) > 0)
+		sscanf(text, "mnt:[%u]", &number);
+	return number;
+}
+
 static __u32 choose_ring_bytes(const struct options *options, int cpus)
 {
 	__u32 bytes = RING_BYTES_MAXIMUM;
@@ -176,6 +187,7 @@ static void write_settings(struct programs *programs, const struct options *opti
 {
 	programs->settings.memory_hierarchy = memory_hierarchy();
 	programs->settings.snapshot_scratch = programs->cpus;
+	programs->settings.host_mounts = own_mounts();
 	memcpy(programs->settings.own_processes, options->own_processes, sizeof(options->own_processes));
 	programs_store_settings(programs);
 }

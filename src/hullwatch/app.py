@@ -28,6 +28,7 @@ from hullwatch.detect.plan import Plan
 from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
 from hullwatch.detect.stream import Stream
+from hullwatch.drift.asking import Asker
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.enrich.engines import ContainerEngines
 from hullwatch.errors import CannotError
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from hullwatch.channel import Supervisor
     from hullwatch.config.settings import Settings
+    from hullwatch.drift.asking import Asked
     from hullwatch.enrich.container import Container
     from hullwatch.rules.loader import RuleSet
 
@@ -56,6 +58,7 @@ SHOWN_PROBLEMS = 5  # mistakes in rules files that an alert has in its message
 LONGEST_PROBLEM = 4000  # characters of it
 SEARCH_INTERVAL = 5.0  # seconds between looks for container engines
 INBOX_MAXIMUM = 10_000  # answers of container engines that were not looked at yet
+DRIFT_PATIENCE = 1.0  # seconds at the end for files that are being compared
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
 
@@ -84,7 +87,10 @@ class Watch:
         self._find_engines()
         self._ended = threading.Event()
         every = settings.rules.match == "all"
-        self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
+        self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)
+        self._stream = Stream(
+            rules, self.counters, self._containers.request, settings.hold.events, every=every, ask_drift=self._ask_drift
+        )
         self._recording = begin_recording(settings.record, supervisor.open_capture, self._stream.assembler)
         self._sensor = Sensor(supervisor, *self._wanted(), pushdown=settings.sensor.pushdown and not self._recording)
         self._shedding = Shedding(settings.sensor.cpu_budget)
@@ -130,6 +136,7 @@ class Watch:
                     break
                 self._read_sensor()
                 self._read_containers()
+                self._read_drift()
                 self._read_reloads()
                 self._give_up_waiting(f"no metadata within {self._hold_timeout // 1_000_000} ms", self._hold_timeout)
                 self._do_what_is_due(time.monotonic())
@@ -250,6 +257,23 @@ class Watch:
         while self._inbox:
             self._feed_own("container", json=encode_container(self._inbox.popleft()))
 
+    def _ask_drift(self, asked: Asked) -> None:
+        """Have a file compared with its container's image, if a rule looks at what comes of it."""
+        if self._settings.drift.enabled and "drift" in self._stream.wanted:
+            self._drift.ask(asked)
+
+    def _read_drift(self) -> None:
+        for container in self._drift.take_unaware():
+            self._stream.assembler.drift.forget(container)
+        if self._drift.take_lost():
+            self._delivery.internal(
+                "Drift comparer lost",
+                "Error",
+                "The process that compares files with their image has ended or does not answer. It is started again.",
+            )
+        for record in self._drift.take(boot_time):
+            self._feed(record)
+
     def _take_reload(self, reload: Reload[Plan]) -> None:
         """Take what came of changed rules files; called in the reloader's thread."""
         self._reloads.append(reload)
@@ -275,6 +299,7 @@ class Watch:
         again = " They are good again." if self._refused else ""
         self._rules, self._refused = rules, False
         self._stream.replace(rules, plan)
+        self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
         self._sensor.want(*self._wanted())
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
@@ -333,6 +358,8 @@ class Watch:
         with contextlib.suppress(BrokenStreamError):
             for frame in self._sensor.finish():
                 self._feed(frame.records)
+        self._drift.finish(DRIFT_PATIENCE)
+        self._read_drift()
         self._give_up_waiting("Hullwatch ends", 0)
         self._record(CaptureWriter.close)
         self._ended.set()

@@ -29,6 +29,7 @@ RequestName = Literal[
     "rules_taken",
     "rules_refused",
     "open_capture",
+    "drift_comparer",
 ]
 
 REQUESTS: dict[RequestName, str] = {
@@ -41,6 +42,7 @@ REQUESTS: dict[RequestName, str] = {
     "rules_taken": "know that the changed rules judge now, also after a crash",
     "rules_refused": "know that the changed rules have a mistake",
     "open_capture": "make the next file of the recording that was asked for, and return it",
+    "drift_comparer": "return a connection to the process that compares files with the image of their container",
 }
 
 MAXIMUM_MESSAGE = 1 << 16
@@ -229,6 +231,14 @@ class Supervisor:
     def rules_refused(self) -> None:
         """Say that the rules that ``changed_rules`` returned, or could not, leave those of before in place."""
         self._ask("rules_refused")
+
+    def drift_comparer(self) -> socket.socket:
+        """Return a connection to the process that compares files with the image of their container.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        return self._ask_for_socket("drift_comparer")
 
     def open_capture(self, number: int) -> int:
         """Return a descriptor to write a file of the recording to.

@@ -34,6 +34,9 @@ class Counters(msgspec.Struct, kw_only=True):
         repaired: those of them that a list of all processes told of since.
         slow_writes: writes of an output that had to wait for its reader.
         processes_forgotten: processes that were forgotten while they ran, for want of room.
+        drift: files of containers that were compared with their image, by verdict.
+        drift_unknown: those of which it could not be found out, by reason.
+        drift_not_asked: those that found no room among the questions.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
     """
 
@@ -59,6 +62,9 @@ class Counters(msgspec.Struct, kw_only=True):
     repaired: int = 0
     slow_writes: int = 0
     processes_forgotten: int = 0
+    drift: dict[str, int] = {}
+    drift_unknown: dict[str, int] = {}
+    drift_not_asked: int = 0
     forgotten: int = 0
 
     def drop(self, kind: str, reason: str, number: int = 1) -> None:
@@ -70,6 +76,12 @@ class Counters(msgspec.Struct, kw_only=True):
         """Count one alert."""
         self.alerts[rule] = self.alerts.get(rule, 0) + 1
         self.priorities[priority] = self.priorities.get(priority, 0) + 1
+
+    def found_drift(self, verdict: str, reason: str) -> None:
+        """Count one file that was compared with its image."""
+        self.drift[verdict] = self.drift.get(verdict, 0) + 1
+        if verdict == "unknown":
+            self.drift_unknown[reason] = self.drift_unknown.get(reason, 0) + 1
 
     def lose_alert(self, reason: str, number: int = 1) -> None:
         """Count alerts that did not reach their reader."""
@@ -122,4 +134,9 @@ class Counters(msgspec.Struct, kw_only=True):
             "slow_writes": self.slow_writes,
             "processes_forgotten": self.processes_forgotten,
             "forgotten": self.forgotten,
+            "drift": {
+                "compared": dict(sorted(self.drift.items())),
+                "unknown": dict(sorted(self.drift_unknown.items())),
+                "not_asked": self.drift_not_asked,
+            },
         }

@@ -33,6 +33,8 @@ from hullwatch.channel import (
 from hullwatch.config.capture_files import CaptureFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
 from hullwatch.config.rules_files import FilesWatch
+from hullwatch.drift.comparing import Comparing
+from hullwatch.drift.question import Limits
 from hullwatch.engine_process import be_engine, preload, read_rules
 from hullwatch.errors import CannotError, UsageError
 from hullwatch.outputs.stdout import say
@@ -165,6 +167,9 @@ class _Supervision:
         self._uid, self._gid = engine_user(settings.engine.user)
         self._state = self._make_state_directory()
         self._sensor: subprocess.Popen[bytes] | None = None
+        drift = settings.drift
+        limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
+        self._comparing = Comparing((self._uid, self._gid), limits)
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
         self._channel: socket.socket | None = None
@@ -329,6 +334,8 @@ class _Supervision:
                 return Answer(granted=True), self._captures.open(request.number)
             case "changed_rules":
                 return Answer(granted=True), self._changed_rules()
+            case "drift_comparer":
+                return Answer(granted=True), self._comparing.connection()
             case "rules_taken" | "rules_refused":
                 self._watch.settle()
                 self._files = self._offered if request.name == "rules_taken" else self._files
@@ -349,7 +356,7 @@ class _Supervision:
         for end in (ours, theirs):
             with contextlib.suppress(OSError):  # a smaller buffer only makes the sensor wait sooner
                 end.setsockopt(socket.SOL_SOCKET, 32, SENSOR_BUFFER)  # 32: SO_SNDBUFFORCE, not in `socket`
-        own = [f"--own={pid}" for pid in (os.getpid(), self._engine)]
+        own = [f"--own={pid}" for pid in (os.getpid(), self._engine, *self._comparing.pids())]
         command = [str(self._sensor_path), f"--socket={theirs.fileno()}", f"--user={self._uid}:{self._gid}", *own]
         environment = {name: os.environ[name] for name in ("HULLWATCH_DEBUG",) if name in os.environ}
         try:
@@ -429,3 +436,4 @@ class _Supervision:
             os.waitpid(self._engine, 0)
             self._engine = 0
         self._stop_sensor()
+        self._comparing.stop()

@@ -297,7 +297,7 @@ def _state(draw: Any, what: str, header: dict[str, int]) -> bytes:
         return encode("clone", header, res=child, child_start=start, vpid=child, comm=draw(st.sampled_from(COMMS)))
     if what == "exit":
         return encode("procexit", header)
-    which = draw(st.integers(0, 4))
+    which = draw(st.integers(0, 6))
     full_id = draw(st.sampled_from(IDS))
     if which == 0:
         return encode("container_timeout", header, id=full_id, reason="late")
@@ -307,6 +307,13 @@ def _state(draw: Any, what: str, header: dict[str, int]) -> bytes:
         return encode("cgroup_rmdir", header, hierarchy=0, id=draw(st.integers(1, 4)), path="/x")
     if which == 3:
         return encode("snapshot_end", header, started=draw(st.integers(0, 500)), processes=1)
+    if which == 4:
+        return encode("mapped_library", header, ino=3, name=draw(st.sampled_from(PATHS)))
+    if which == 5:
+        return encode(
+            "drift", header, happened=draw(st.integers(1000, 2000)), kind="program", place="upper_layer",
+            verdict=draw(st.sampled_from(("drift", "image", "unknown"))), path=draw(st.sampled_from(PATHS)),
+        )  # fmt: skip
     container = Container(
         id=full_id[:12], full_id=full_id, name=draw(st.sampled_from(("web", "db"))), running=draw(st.booleans()),
         complete=draw(st.booleans()),

@@ -118,3 +118,10 @@ def test_the_built_in_rules_ask_for_what_the_setting_names_by_default() -> None:
     configured = Settings().process.environment
     names, left_out = variables_to_send(load(builtin_files()), configured)
     assert (set(names) >= set(configured), left_out) == (True, ())
+
+
+def test_rules_about_drift_need_the_libraries_that_are_compared() -> None:
+    rules = load_text(RULE.format(condition="drift.verdict = drift", output="x"))
+    assert "mapped_library" in events_to_send(rules, Plan(rules))
+    rules = load_text(RULE.format(condition="evt.type = openat and drift.verdict = drift", output="x"))
+    assert "mapped_library" not in events_to_send(rules, Plan(rules))

@@ -126,3 +126,10 @@ def test_every_event_has_its_reason(name: str, why: str, *, sent: bool, remember
 def test_no_rule_set_can_make_more_kinds_of_calls_than_the_classifier_in_c_takes() -> None:
     outcomes = [1 if result_parameter(one.layout) is None else 2 for one in EVENTS if one.is_event]
     assert sum(outcomes) <= MAXIMUM_KINDS
+
+
+def test_rules_about_drift_have_libraries_sent_that_are_to_be_compared() -> None:
+    found = said("evt.type = drift and drift.verdict = drift")
+    assert found["mapped_library"][1:4] == (True, False, ("r",))
+    assert "drift" not in found  # the engine makes it
+    assert not said("evt.type = openat")["mapped_library"].sent

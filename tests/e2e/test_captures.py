@@ -74,10 +74,12 @@ def test_a_recording_without_rules_has_what_rules_ask_for_later(tmp_path: Path) 
     command = [sys.executable, "-m", "hullwatch", "record", "-w", str(capture)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as recording:
         assert recording.stderr is not None
-        assert any("recording it to" in line for line in recording.stderr)
-        (tmp_path / "marked").touch()
-        (tmp_path / "marked").chmod(0o600)
-        recording.terminate()
+        try:
+            assert any("recording it to" in line for line in recording.stderr)
+            (tmp_path / "marked").touch()
+            (tmp_path / "marked").chmod(0o600)
+        finally:
+            recording.terminate()
         recording.stderr.read()
     assert recording.returncode == 0
     assert capture.stat().st_mode & 0o777 == 0o600

@@ -40,3 +40,14 @@ def test_colours_are_there_only_when_they_are_asked_for() -> None:
     counters = Counters(started=0, dropped={("open", "ring full"): 1})
     assert "\x1b[31mDropped" in summary(counters, now=1, colour=True)
     assert "\x1b" not in summary(counters, now=1)
+
+
+def test_files_that_could_not_be_compared_are_told_with_the_reason() -> None:
+    counters = Counters(started=0, drift={}, drift_unknown={}, drift_not_asked=2)
+    counters.found_drift("drift", "")
+    counters.found_drift("unknown", "the file is gone")
+    assert summary(counters, now=SECOND) == (
+        "Watched for 1s: 0 events, 0 dropped, 0 alerts.\n"
+        "Files that could not be compared with their image:\n  1  the file is gone\n"
+        "Also:\n  2  files of containers compared with their image\n  2  not compared, for too many waited\n"
+    )

@@ -138,6 +138,20 @@ class SensorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1.0
 
 
+class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files that a container runs and that may not be of its image."""
+
+    enabled: Annotated[
+        bool, _help("Compare them with the image, for rules that ask for drift; false: no such rule ever matches.")
+    ] = True
+    largest_file: Annotated[
+        int,
+        msgspec.Meta(ge=0, le=1 << 40),
+        _help("Bytes of a file that is read to be compared; of larger ones only the size is looked at."),
+    ] = 256 << 20
+    timeout: Annotated[Duration, _help("How long one file may take; then its verdict is unknown.")] = 20.0
+
+
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Waiting for the metadata of a container."""
 
@@ -183,6 +197,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     process: ProcessSettings = ProcessSettings()
     engine: EngineSettings = EngineSettings()
     sensor: SensorSettings = SensorSettings()
+    drift: DriftSettings = DriftSettings()
     hold: HoldSettings = HoldSettings()
     directories: DirectorySettings = DirectorySettings()
     run: RunSettings = RunSettings()

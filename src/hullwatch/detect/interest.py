@@ -47,6 +47,8 @@ def events_to_send(rules: RuleSet, plan: Plan) -> frozenset[str]:
         fields |= {token.term.name.partition("[")[0] for token in rule.output.fields}
         if rule.stateful is not None:
             fields |= rule.stateful.fields
+    if "drift" in judged:
+        judged.add("mapped_library")  # of which files are compared
     return frozenset(judged | {event.name for event in EVENTS if fields.intersection(event.changes)})
 
 

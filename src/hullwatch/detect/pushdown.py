@@ -35,8 +35,21 @@ class SentEvent(NamedTuple):
 def sent_events(rules: RuleSet, plan: Plan) -> list[SentEvent]:
     """Return every event that the sensor can send, in the order of the event table."""
     wanted = events_to_send(rules, plan)
-    kinds = [kind for kind in EVENTS if kind.is_event and kind.origin == "sensor"]
-    return [_sent(kind, plan, wanted=kind.name in wanted) for kind in kinds]
+    kinds = [kind for kind in EVENTS if kind.origin == "sensor" and (kind.is_event or kind.syscall)]
+    return [
+        _sent(kind, plan, wanted=kind.name in wanted) if kind.is_event else _compared(plan, wanted=kind.name in wanted)
+        for kind in kinds
+    ]
+
+
+def _compared(plan: Plan, *, wanted: bool) -> SentEvent:
+    """Return what is said of libraries, which no rule sees, but what comes of comparing them."""
+    judged = plan.kinds["drift"][0]
+    rules = tuple(dict.fromkeys(entry.rule.name for entry in judged.entries)) if wanted and judged is not None else ()
+    why = "In containers, once for each state of a file that may not be of the image: to be compared for 'drift'."
+    return SentEvent(
+        "mapped_library", sent=wanted, remembered=False, rules=rules, why=why if wanted else "No rule looks at drift."
+    )
 
 
 def _sent(kind: EventType, plan: Plan, *, wanted: bool) -> SentEvent:

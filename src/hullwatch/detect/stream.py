@@ -20,6 +20,7 @@ from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END
 from hullwatch.enrich.ancestry import Ancestries
 from hullwatch.enrich.assembler import Assembler
 from hullwatch.enrich.contexts import Contexts
+from hullwatch.enrich.drift import Drift
 from hullwatch.enrich.gate import CONTAINERS_KEPT
 from hullwatch.events.table import BY_NUMBER, EVENTS
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hullwatch.detect.engine import Match
     from hullwatch.detect.plan import Kind, Plan
     from hullwatch.detect.prefilter import Prefilter
+    from hullwatch.drift.asking import Asked
     from hullwatch.enrich.container import Container
     from hullwatch.enrich.process import Process
     from hullwatch.events.event import Event
@@ -50,6 +52,7 @@ class Stream:
         hold_events: how many events may wait for metadata.
         every: give every rule that matches an event, not only the first.
         native: use the classifier in C where it was built.
+        ask_drift: called with each file that is to be compared with its image.
     """
 
     def __init__(
@@ -61,14 +64,16 @@ class Stream:
         *,
         every: bool = False,
         native: bool = True,
+        ask_drift: Callable[[Asked], None] | None = None,
     ) -> None:
         """Start with nothing known."""
+        drift = Drift(ask_drift)
         self._native = native
         self._counters = counters
         self.engine = Engine(rules, counters, every=every)
         self._contexts = _Remembered()
         self._ancestries = Ancestries()
-        self.assembler = Assembler(counters, request_container, hold_events, self.engine.wanted, self._contexts)
+        self.assembler = Assembler(counters, request_container, hold_events, self.engine.wanted, self._contexts, drift)
         self._decide()
 
     @property

@@ -13,6 +13,7 @@ from hullwatch.enrich.cgroup import find_container
 from hullwatch.enrich.container import HOST, Container, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
+from hullwatch.enrich.drift import Drift
 from hullwatch.enrich.gate import ContainerGate
 from hullwatch.enrich.losses import Losses
 from hullwatch.enrich.process_change import CHANGING
@@ -66,6 +67,7 @@ class Assembler:
         hold_events: how many events may wait for metadata.
         wanted: names of the event types that rules look at; None for all. Others only change state.
         forget: told of whatever changes what is known around a process.
+        drift: finds which files are to be compared with the image.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Assembler:
         hold_events: int,
         wanted: frozenset[str] | None = None,
         forget: Contexts | None = None,
+        drift: Drift | None = None,
     ) -> None:
         """Start with nothing known."""
         self.counters = counters
@@ -83,6 +86,7 @@ class Assembler:
         self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
+        self.drift = drift or Drift()
         self.gaps = 0  # signs that the tree misses something: unannounced processes, lost events
         self._listed = False  # whether all processes were told of once: before that most are met unannounced
         self._unannounced: set[tuple[int, int]] = set()
@@ -94,6 +98,10 @@ class Assembler:
         self._tampering = Tampering()
         self._cgroups: dict[tuple[int, int], str] = {}
         self._drops: dict[tuple[int, int], int] = {}
+        self._about_drift = {
+            BY_NAME["mapped_library"].number: self._library_mapped,
+            BY_NAME["drift"].number: self._drift_found,
+        }
         self._state: dict[int, Callable[[int, dict[str, Any]], list[Event]]] = {
             BY_NAME["clock"].number: self._clock,
             BY_NAME["cgroup_mkdir"].number: self._cgroup_made,
@@ -119,7 +127,7 @@ class Assembler:
         while offset < size:
             length, number = check_record(batch, offset)
             kind = BY_NUMBER.get(number)
-            if kind is not None and kind.is_event and number not in self._state:
+            if kind is not None and kind.is_event and kind.origin == "sensor":
                 self.number += 1
                 self._count(kind.name)
                 if not kind.state and self.wanted is not None and kind.name not in self.wanted:
@@ -146,6 +154,9 @@ class Assembler:
             change = self._state.get(header[1])
             if change is not None:
                 return change(header[3], decode(kind, batch, offset))
+            about_drift = self._about_drift.get(header[1])
+            if about_drift is not None:
+                return about_drift(header, decode(kind, batch, offset))
             if kind.layout.name == "program":
                 started = self._program_started(kind, header, batch, offset)
                 self._contexts.forget_process(started.process)
@@ -229,6 +240,8 @@ class Assembler:
             self.counters.repaired += 1
         program = record.program(uid, time if kind.is_event else 0)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
+        if full_id:
+            self.drift.started(header, process, record, self.clock_offset, listed=not kind.is_event)
         return Started(header, process, full_id, record.result)
 
     def _process_record(
@@ -300,6 +313,29 @@ class Assembler:
         self.number, self.clock_offset = state.number, state.clock_offset
         self._cgroups = {(hierarchy, number): full_id for hierarchy, number, full_id in state.cgroups[-CGROUPS_KEPT:]}
         self._drops = {(kind, reason): count for kind, reason, count in state.drops}
+
+    def _library_mapped(self, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
+        """Have a library compared with the image."""
+        process = self._known_process(header[8], header[4])
+        full_id = self._cgroups.get((header[6], header[5]))
+        self.drift.mapped(header, process, process.container_id if full_id is None else full_id, values)
+        return []
+
+    def _drift_found(self, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
+        """Make the event of what was found out about a file that a process ran."""
+        _, number, _, time, start, _, _, uid, pid, tid, _, cpu, _ = header
+        self.counters.found_drift(values["verdict"], values["reason"])
+        runner = self.drift.runner(pid, start, values)
+        if self.wanted is not None and "drift" not in self.wanted:
+            return []
+        process = self.tree.find_or_add(pid, start) if runner is None else runner.process
+        event = Event(
+            number=0, time=time + self.clock_offset, type=BY_NUMBER[number], params=values,
+            process=process, container=HOST, uid=uid, tid=tid, cpu=cpu,
+        )  # fmt: skip
+        if runner is not None:  # it may run something else by now
+            event.program = runner.program
+        return self._numbered(self.gate.admit(event, process.container_id if runner is None else runner.full_id, time))
 
     def _count(self, name: str) -> None:
         self.counters.events[name] = self.counters.events.get(name, 0) + 1

@@ -84,7 +84,7 @@ def _broken(kind: EventType, what: str) -> BrokenStreamError:
     return BrokenStreamError(f"a record of type {kind.name} {what}")
 
 
-def encode(kind: EventType | str, header: dict[str, int] | None = None, **values: Value) -> bytes:
+def encode(kind: EventType | str, /, header: dict[str, int] | None = None, **values: Value) -> bytes:
     """Return one record; missing parameters are 0 or empty, ``header`` gives header fields by name.
 
     Raises:

@@ -118,6 +118,10 @@ _OF_REMOTE_END = frozenset({"fd.rip", "fd.rnet", "fd.rport", "fd.rproto"})
 _GUESSED = frozenset({"shut_down", "message", "dns"})  # the client is found by the ports, both of them
 _ADDRESS_ONLY = frozenset({"bound", "listening"})
 _OF_DNS = frozenset(f"dns.{name}" for name in ("question", "type", "id", "is_answer", "rcode", "answer"))
+_OF_DRIFT = frozenset(f"drift.{name}" for name in ("kind", "verdict", "place", "path", "sha256", "size", "reason"))
+_OF_OWN = {name: frozenset({"data", "l4proto"}) for name in _OF_DNS} | {
+    name: frozenset({name.removeprefix("drift.")}) for name in _OF_DRIFT
+}
 _SERVER_END = {"connection": "r", "accepted": "l"}  # our end of an accepted connection is the server's
 _CONNECTIONS = frozenset(_SERVER_END)
 _WHOLE = frozenset(
@@ -142,10 +146,10 @@ def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool)
         return None if name in _TIMED else _OF_PROCESS
     if field.group == "fd":
         return _of_descriptor(name, kind.layout, failed=failed)
-    if name in _OF_TYPE or (name in _OF_DNS and kind.layout.name != "dns"):
+    if name in _OF_TYPE:
         return NOTHING
-    if name in _OF_DNS:
-        return frozenset({"data", "l4proto"})
+    if name in _OF_DNS or name in _OF_DRIFT:
+        return _OF_OWN[name] if kind.layout.name == field.group else NOTHING
     if name in {"evt.res", "evt.rawres"}:
         return _of_result(name, kind.layout, failed=failed)
     if name in _OF_OPEN:

@@ -42,6 +42,7 @@ def summary(counters: Counters, *, now: int | None = None, colour: bool = False,
         _paint(_RED, colour) + "Dropped, by type and reason:" + _paint(_RESET, colour), _largest_first(dropped)
     )
     lines += _section("Alerts that did not reach their reader:", _largest_first(counters.alerts_lost))
+    lines += _section("Files that could not be compared with their image:", _largest_first(counters.drift_unknown))
     lines += _section("Also:", _others(counters))
     return "\n".join(lines) + "\n"
 
@@ -63,6 +64,8 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.repaired, "of them told of since by a list of all processes"),
         (counters.slow_writes, "writes that had to wait for their reader"),
         (counters.processes_forgotten, "processes forgotten while they ran, for want of room"),
+        (sum(counters.drift.values()), "files of containers compared with their image"),
+        (counters.drift_not_asked, "not compared, for too many waited"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]
     return [(number, words) for number, words in rows if number]

@@ -96,3 +96,19 @@ def test_a_broken_status_file_is_a_warning(tmp_path: Path, data: bytes) -> None:
     (check,) = instance(tmp_path, NOW)
     assert check.status == "warn"
     assert "cannot be read" in check.sentence
+
+
+def test_files_that_were_compared_are_told_and_those_that_found_no_room_are_a_warning(tmp_path: Path) -> None:
+    counters = Counters(started=0, drift={"image": 2}, drift_unknown={})
+    for verdict, reason in (("drift", ""), ("unknown", "gone"), ("unknown", "gone"), ("unknown", "large")):
+        counters.found_drift(verdict, reason)
+    write(tmp_path, counters)
+    (check,) = instance(tmp_path, NOW)[2:]
+    said = (
+        "6 files of containers were compared with their image, 1 are not in it, of 3 it is not known (gone 2, large 1)"
+    )
+    assert (check.status, check.sentence) == ("ok", f"{said}.")
+    counters.drift_not_asked = 4
+    write(tmp_path, counters)
+    (check,) = instance(tmp_path, NOW)[2:]
+    assert (check.status, check.sentence) == ("warn", f"{said}; 4 were not compared, for too many waited.")

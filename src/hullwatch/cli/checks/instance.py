@@ -17,6 +17,14 @@ MANY_DROPS = 0.001  # of all events: more than this is a reason to do something
 _REASONS_SHOWN = 5
 
 
+class DriftStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Files of containers that were compared with their image: by verdict, by reason, and those that were not."""
+
+    compared: dict[str, int] = {}
+    unknown: dict[str, int] = {}
+    not_asked: int = 0
+
+
 class InstanceStatus(msgspec.Struct, kw_only=True):
     """What a running instance writes to ``status.json``; times in ns since the epoch."""
 
@@ -33,6 +41,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     worst_loss: float = 0.0
     tampered: int = 0
     alerts_lost: dict[str, int] = {}
+    drift: DriftStatus = DriftStatus()
 
 
 def instance(state: Path, now: int | None = None) -> list[Check]:
@@ -65,7 +74,7 @@ def instance(state: Path, now: int | None = None) -> list[Check]:
                 f"ps -fp {status.pid}   # if it is hullwatch: kill {status.pid}, and start it again",
             )
         ]
-    return [_running(status), *_losses(status)]
+    return [_running(status), *_losses(status), *_drift(status.drift)]
 
 
 def _running(status: InstanceStatus) -> Check:
@@ -135,6 +144,21 @@ def _budget(status: InstanceStatus) -> Check:
     sentence = f"To stay within sensor.cpu_budget these are left out now: {status.left_out}; {total:,} calls so far."
     fix = "hullwatch run --show-pushdown   # which rules ask for what; or set sensor.cpu_budget higher"
     return Check("budget", "warn", sentence, fix)
+
+
+def _drift(drift: DriftStatus) -> list[Check]:
+    total = sum(drift.compared.values())
+    if not total and not drift.not_asked:
+        return []
+    outside = drift.compared.get("drift", 0)
+    words = f"{total:,} files of containers were compared with their image, {outside:,} are not in it"
+    if drift.unknown:
+        rows = sorted(((number, reason) for reason, number in drift.unknown.items()), reverse=True)
+        worst = ", ".join(f"{reason} {number:,}" for number, reason in rows[:_REASONS_SHOWN])
+        words += f", of {sum(drift.unknown.values()):,} it is not known ({worst})"
+    if drift.not_asked:
+        return [Check("drift", "warn", f"{words}; {drift.not_asked:,} were not compared, for too many waited.")]
+    return [Check("drift", "ok", f"{words}.")]
 
 
 def _span(seconds: float) -> str:

@@ -82,8 +82,8 @@ struct programs {
 	int loads;
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
-	struct bpf_link *enter;		 /* the hook on the beginning of system calls; NULL while nothing needs it */
-	struct bpf_link *io_uring;	 /* the hook on completed requests; the same */
+	struct bpf_link *enter;	   /* the hook on the beginning of system calls; NULL while nothing needs it */
+	struct bpf_link *io_uring; /* the hook on completed requests; the same */
 	struct attached attached[ATTACHED_MAXIMUM];
 	int attached_count;
 	struct settings settings;

@@ -27,6 +27,10 @@ class NoEngines:
     def container_engines() -> list[tuple[str, int]]:
         return []
 
+    @staticmethod
+    def open_capture() -> None:
+        """Nothing is recorded."""
+
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Watch]:

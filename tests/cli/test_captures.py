@@ -13,6 +13,7 @@ import pytest
 from hullwatch.captures import writer
 from hullwatch.cli.record import parse_rotation
 from hullwatch.errors import UsageError
+from hullwatch.events.codec import encode
 from tests.captures.capture_files import OFFSET, RULES, Recorded
 from tests.captures.test_writer import history
 
@@ -65,6 +66,15 @@ def test_a_part_of_a_capture_is_judged_with_what_was_known_before_it(
     code, alerts, _ = hullwatch("replay", files[0], "-r", files[1], "-o", "json", *part)
     assert code == 0
     assert [json.loads(alert)["rule"] for alert in alerts] == expected
+
+
+def test_what_the_stream_says_of_hullwatch_itself_is_said_again(files: tuple[str, str], tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    recorded.feed([encode("tampered", {"time": 5000}, what="the settings were changed", repaired=1)])
+    recorded.writer.close()
+    code, alerts, _ = hullwatch("replay", str(recorded.path()), "-r", files[1], "-o", "json")
+    assert code == 0
+    assert [json.loads(alert)["rule"] for alert in alerts] == ["Sensor tampered with"]
 
 
 def test_a_capture_that_is_cut_off_is_judged_up_to_there_with_a_warning(files: tuple[str, str], tmp_path: Path) -> None:

@@ -259,6 +259,8 @@ def test_of_ended_ancestors_only_so_many_are_kept_and_the_living_hang_below_the_
         tree.ended(fork(tree, init, number, number))
     assert len(init.children) <= 11
     assert not tree._above  # nothing hangs below them any more
+    tree.restore(tree.processes)
+    assert len(tree) <= 12
 
 
 def test_a_long_line_of_living_processes_is_kept_whole() -> None:

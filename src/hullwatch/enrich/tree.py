@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ENDED_KEPT = 4096  # ended processes that late events may still ask for
 ABOVE_KEPT = 16_384  # older ones that are kept because they stand above others
-PROCESSES_KEPT = 1 << 17  # that are known, in all; the end of some may never have been seen
+PROCESSES_KEPT = 1 << 16  # that are known, in all; the end of some may never have been seen
 _ROOM = 64  # when all places are taken, a part of this size is freed at once
 DEPTH_MAXIMUM = 64  # generations that are kept above a process once some of them have ended
 

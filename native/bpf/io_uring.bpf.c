@@ -2,19 +2,19 @@
 /*
  * Calls that are made through io_uring never pass the hook on system calls. Opens are events (handle_io_uring_open in
  * file.bpf.c, with what is noted here); others that would be events are counted, so that what is not looked at is
- * known. The kernel renamed the hook in 6.4: one of the two is loaded, or none
- * where there is no io_uring.
+ * known. The kernel renamed the hook in 6.4 and changed what it gets before: one of the programs is loaded, or none where
+ * there is no io_uring or the hook is another one still. Which, the sensor sees by the kernel's types.
  */
 #include "call.h"
 #include "descriptor.h"
 #include "io_uring.h"
 
-static __always_inline int count_operation(struct io_kiocb *request)
+static __always_inline int count_operation(__u8 operation)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	enum event_index index;
 
-	switch (request->opcode) {
+	switch (operation) {
 	case OPERATION_ACCEPT:
 		index = INDEX_ACCEPT;
 		break;
@@ -78,7 +78,7 @@ int BPF_PROG(count_io_uring, struct io_kiocb *request)
 	__u8 operation = request->opcode;
 
 	if (operation != OPERATION_OPENAT && operation != OPERATION_OPENAT2)
-		return count_operation(request);
+		return count_operation(operation);
 	if (is_open_wanted(operation))
 		note_name(request);
 	return 0;
@@ -87,7 +87,13 @@ int BPF_PROG(count_io_uring, struct io_kiocb *request)
 SEC("tp_btf/io_uring_submit_sqe")
 int BPF_PROG(count_io_uring_before_6_4, struct io_kiocb *request)
 {
-	return count_operation(request);
+	return count_operation(request->opcode);
+}
+
+SEC("tp_btf/io_uring_submit_sqe")
+int BPF_PROG(count_io_uring_before_6_0, void *ring, void *request, __u8 operation)
+{
+	return count_operation(operation);
 }
 
 /* ---- the calls that make a ring and feed it ---- */

@@ -19,7 +19,11 @@
 #define FINGERPRINT_FACTOR 0x9e3779b97f4a7c15ull
 
 /* From kernel 6.2 on; without it nothing is ruled out here. Reads through helpers would cost more than they save. */
+#ifdef BASIC_TIER
+static void *(*const bpf_rdonly_cast)(const void *object, __u32 btf_id) = NULL;
+#else
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+#endif
 #define TYPED(type, object) ((type *)bpf_rdonly_cast((object), bpf_core_type_id_kernel(type)))
 
 struct {

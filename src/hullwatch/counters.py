@@ -28,6 +28,9 @@ class Counters(msgspec.Struct, kw_only=True):
         out_of_order: events that came too late to be put in order; they were judged.
         slow_writes: writes of an output that had to wait for its reader.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
+        tier: the set of kernel programs that the sensor could load; empty before it has said so.
+        lacks: what the kernel keeps from being seen or done, by the names of the event table.
+        unseen: types of events that rules ask for and the kernel refused the programs of.
     """
 
     started: int = msgspec.field(default_factory=time.time_ns)
@@ -46,6 +49,9 @@ class Counters(msgspec.Struct, kw_only=True):
     out_of_order: int = 0
     slow_writes: int = 0
     forgotten: int = 0
+    tier: str = ""
+    lacks: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     def drop(self, kind: str, reason: str, number: int = 1) -> None:
         """Count ``number`` lost events of a type with the reason."""
@@ -101,4 +107,7 @@ class Counters(msgspec.Struct, kw_only=True):
             "out_of_order": self.out_of_order,
             "slow_writes": self.slow_writes,
             "forgotten": self.forgotten,
+            "tier": self.tier,
+            "lacks": list(self.lacks),
+            "unseen": list(self.unseen),
         }

@@ -70,3 +70,11 @@ def test_a_broken_status_file_is_a_warning(tmp_path: Path, data: bytes) -> None:
     (check,) = instance(tmp_path, NOW)
     assert check.status == "warn"
     assert "cannot be read" in check.sentence
+
+
+def test_events_that_the_kernel_refused_are_a_warning(tmp_path: Path) -> None:
+    names = ("bpf", "keyctl", "mount", "open", "openat", "unlink")
+    write(tmp_path, Counters(started=0, tier="BASIC", unseen=names))
+    check = instance(tmp_path, NOW)[2]
+    assert (check.name, check.status) == ("events", "warn")
+    assert "refused the programs for bpf, keyctl, mount, open, openat and 1 more" in check.sentence

@@ -29,6 +29,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     containers: int = 0
     sensor_restarts: int = 0
     alerts_lost: dict[str, int] = {}
+    unseen: list[str] = []
 
 
 def instance(state: Path, now: int | None = None) -> list[Check]:
@@ -95,6 +96,14 @@ def _losses(status: InstanceStatus) -> list[Check]:
         )
     else:
         found.append(Check("drops", "ok", "No event was lost."))
+    if status.unseen:
+        refused = ", ".join(status.unseen[:_REASONS_SHOWN])
+        more = len(status.unseen) - _REASONS_SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        sentence = f"The kernel refused the programs for {refused}{rest}: rules that look at them see less."
+        found.append(
+            Check("events", "warn", sentence, "HULLWATCH_DEBUG=1 hullwatch run   # prints the kernel's reason")
+        )
     if status.sensor_restarts:
         found.append(
             Check(

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is done to files. Each act makes the file that it needs, by calls that other acts are about. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include <utime.h>
+
+#include "acts.h"
+
+#define NUMBER_FCHMODAT2 452 /* newer than the headers of some systems */
+
+static int make(const char *path)
+{
+	return open(path, O_RDWR | O_CREAT, 0640);
+}
+
+ACT(open)
+{
+	return CALL(open, FOLDER "/open", O_WRONLY | O_CREAT, 0640);
+}
+
+ACT(creat)
+{
+	return CALL(creat, FOLDER "/creat", 0600);
+}
+
+ACT(openat)
+{
+	return CALL(openat, AT_FDCWD, FOLDER "/../t/openat", O_RDWR | O_CREAT, 0644);
+}
+
+ACT(openat_missing)
+{
+	return CALL(openat, AT_FDCWD, FOLDER "/missing", O_RDONLY);
+}
+
+ACT(openat2)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CREAT, .mode = 0600};
+
+	return CALL(openat2, AT_FDCWD, FOLDER "/openat2", &how, sizeof(how));
+}
+
+/* Far down: the kernel programs have to walk up all of it. */
+ACT(openat_deep)
+{
+	chdir(FOLDER);
+	for (int depth = 0; depth < 30; depth++) {
+		mkdir("deep", 0755);
+		chdir("deep");
+	}
+	return CALL(openat, AT_FDCWD, "file", O_RDWR | O_CREAT, 0644);
+}
+
+ACT(close)
+{
+	return CALL(close, make(FOLDER "/close"));
+}
+
+ACT(unlink)
+{
+	make(FOLDER "/unlink");
+	return CALL(unlink, FOLDER "/./x/..//unlink") == -ENOENT ? CALL(unlink, FOLDER "/unlink") : -1;
+}
+
+ACT(unlinkat)
+{
+	make(FOLDER "/unlinkat");
+	return CALL(unlinkat, open(FOLDER, O_RDONLY), "unlinkat", 0);
+}
+
+ACT(rmdir)
+{
+	mkdir(FOLDER "/rmdir", 0755);
+	chdir(FOLDER);
+	return CALL(rmdir, "rmdir");
+}
+
+ACT(mkdir)
+{
+	return CALL(mkdir, FOLDER "/mkdir", 0700);
+}
+
+ACT(mkdirat)
+{
+	chdir(FOLDER);
+	return CALL(mkdirat, AT_FDCWD, "./mkdirat", 0700);
+}
+
+ACT(rename)
+{
+	make(FOLDER "/rename");
+	return CALL(rename, FOLDER "/rename", FOLDER "/renamed");
+}
+
+ACT(renameat)
+{
+	make(FOLDER "/renameat");
+	return CALL(renameat, AT_FDCWD, FOLDER "/renameat", AT_FDCWD, FOLDER "/renamedat");
+}
+
+ACT(renameat2)
+{
+	make(FOLDER "/renameat2");
+	return CALL(renameat2, AT_FDCWD, FOLDER "/renameat2", AT_FDCWD, FOLDER "/renamedat2", 0);
+}
+
+ACT(link)
+{
+	make(FOLDER "/link");
+	return CALL(link, FOLDER "/link", FOLDER "/linked");
+}
+
+ACT(linkat)
+{
+	make(FOLDER "/linkat");
+	return CALL(linkat, AT_FDCWD, FOLDER "/linkat", AT_FDCWD, FOLDER "/linkedat", 0);
+}
+
+ACT(symlink)
+{
+	return CALL(symlink, "/etc/passwd", FOLDER "/symlink");
+}
+
+ACT(symlinkat)
+{
+	return CALL(symlinkat, "/etc/passwd", AT_FDCWD, FOLDER "/symlinkat");
+}
+
+ACT(chmod)
+{
+	make(FOLDER "/chmod");
+	return CALL(chmod, FOLDER "/chmod", 04755);
+}
+
+ACT(fchmod)
+{
+	return CALL(fchmod, make(FOLDER "/fchmod"), 0755);
+}
+
+ACT(fchmodat)
+{
+	make(FOLDER "/fchmodat");
+	return CALL(fchmodat, AT_FDCWD, FOLDER "/fchmodat", 0755);
+}
+
+ACT(fchmodat2)
+{
+	make(FOLDER "/fchmodat2");
+	return result_of(syscall(NUMBER_FCHMODAT2, AT_FDCWD, FOLDER "/fchmodat2", 0755, 0));
+}
+
+ACT(chown)
+{
+	make(FOLDER "/chown");
+	return CALL(chown, FOLDER "/chown", 7, 8);
+}
+
+ACT(lchown)
+{
+	make(FOLDER "/lchown");
+	return CALL(lchown, FOLDER "/lchown", 7, 8);
+}
+
+ACT(fchown)
+{
+	return CALL(fchown, make(FOLDER "/fchown"), 7, 8);
+}
+
+ACT(fchownat)
+{
+	make(FOLDER "/fchownat");
+	return CALL(fchownat, AT_FDCWD, FOLDER "/fchownat", 7, 8, 0);
+}
+
+ACT(mknod)
+{
+	return CALL(mknod, FOLDER "/mknod", S_IFIFO | 0600, 0);
+}
+
+ACT(mknodat)
+{
+	return CALL(mknodat, AT_FDCWD, FOLDER "/mknodat", S_IFIFO | 0600, 0);
+}
+
+ACT(mount)
+{
+	mkdir(FOLDER "/mount", 0755);
+	return CALL(mount, "none", FOLDER "/mount", "tmpfs", MS_NOSUID, NULL);
+}
+
+ACT(umount2)
+{
+	mkdir(FOLDER "/umount2", 0755);
+	mount("none", FOLDER "/umount2", "tmpfs", 0, NULL);
+	return CALL(umount2, FOLDER "/umount2", MNT_DETACH);
+}
+
+/* Across a mount: the walk has to leave it for the directory that it is on. */
+ACT(openat_mounted)
+{
+	mkdir(FOLDER "/mounted", 0755);
+	mount("none", FOLDER "/mounted", "tmpfs", 0, NULL);
+	return CALL(openat, AT_FDCWD, FOLDER "/mounted/file", O_RDWR | O_CREAT, 0644);
+}
+
+ACT(open_by_handle_at)
+{
+	struct {
+		struct file_handle handle;
+		unsigned char bytes[128];
+	} space = {.handle.handle_bytes = 128};
+	int mount, folder = open(FOLDER, O_RDONLY);
+
+	make(FOLDER "/handle");
+	name_to_handle_at(AT_FDCWD, FOLDER "/handle", &space.handle, &mount, 0);
+	return CALL(open_by_handle_at, folder, &space.handle, O_RDONLY);
+}
+
+ACT(ftruncate)
+{
+	return CALL(ftruncate, make(FOLDER "/ftruncate"), 5);
+}
+
+ACT(truncate)
+{
+	make(FOLDER "/truncate");
+	return CALL(truncate, FOLDER "/truncate", 5);
+}
+
+ACT(utimensat)
+{
+	make(FOLDER "/utimensat");
+	return CALL(utimensat, AT_FDCWD, FOLDER "/utimensat", NULL, 0);
+}
+
+ACT(utime)
+{
+	make(FOLDER "/utime");
+	return CALL(utime, FOLDER "/utime", NULL);
+}
+
+ACT(utimes)
+{
+	make(FOLDER "/utimes");
+	return CALL(utimes, FOLDER "/utimes", NULL);
+}
+
+ACT(futimesat)
+{
+	make(FOLDER "/futimesat");
+	return CALL(futimesat, AT_FDCWD, FOLDER "/futimesat", NULL);
+}
+
+ACT(setxattr)
+{
+	make(FOLDER "/setxattr");
+	return CALL(setxattr, FOLDER "/setxattr", "trusted.a", "value", 5, 0);
+}
+
+ACT(lsetxattr)
+{
+	make(FOLDER "/lsetxattr");
+	return CALL(lsetxattr, FOLDER "/lsetxattr", "trusted.a", "value", 5, 0);
+}
+
+ACT(fsetxattr)
+{
+	return CALL(fsetxattr, make(FOLDER "/fsetxattr"), "trusted.a", "value", 5, 0);
+}

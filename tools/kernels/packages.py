@@ -1,0 +1,133 @@
+"""Kernels of other Debian releases, by the machine's own apt and mirror, without a change to the system.
+
+Everything lies under ``build/kernels``: lists, packages, and the kernels unpacked from them. The mirror's address is
+taken from the machine's own sources; only the release is another one.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+from hullwatch.errors import CannotError
+from tools.repository import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CACHE = ROOT / "build" / "kernels"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+META_PACKAGE = "linux-image-cloud-amd64"  # depends on the newest kernel; the smallest image that has everything
+DOWNLOAD_SECONDS = 600
+
+
+class Release(NamedTuple):
+    """A Debian release and where its kernels are: suites of the archive and of the security archive."""
+
+    name: str
+    suite: str
+
+
+RELEASES = (Release("Debian 11", "bullseye"), Release("Debian 12", "bookworm"), Release("Debian 13", "trixie"))
+
+
+class Image(NamedTuple):
+    """A kernel to boot."""
+
+    release: str
+    package: str
+    kernel: Path
+
+
+def image(release: Release) -> Image:
+    """Return the newest kernel of a release, downloaded where it is not there yet.
+
+    Raises:
+        CannotError: when apt does not get one.
+    """
+    folder = CACHE / release.suite
+    kept = sorted(folder.glob("unpacked/boot/vmlinuz-*"))
+    if not kept:
+        folder.mkdir(parents=True, exist_ok=True)
+        apt = Apt(folder, release)
+        apt.get("update")
+        package = newest(apt.show(META_PACKAGE))
+        apt.get("download", package)
+        for archive in folder.glob(f"{package}_*.deb"):
+            _run(["dpkg-deb", "--extract", str(archive), str(folder / "unpacked")], f"{archive.name} is no package")
+        kept = sorted(folder.glob("unpacked/boot/vmlinuz-*"))
+    if not kept:
+        raise CannotError(f"no kernel of {release.name} was found in its package: remove {folder} and try again")
+    return Image(release.name, kept[-1].name.removeprefix("vmlinuz-"), kept[-1])
+
+
+class Apt:
+    """apt with another release's sources and folders of its own."""
+
+    def __init__(self, folder: Path, release: Release) -> None:
+        """Write its configuration into a folder."""
+        self._folder = folder
+        for name in ("lists/partial", "cache/archives/partial", "parts"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        lines = [f"deb [signed-by={KEYRING}] {mirror} {release.suite}{suffix} main" for mirror, suffix in mirrors()]
+        (folder / "sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        settings = {
+            "Dir::Etc::sourcelist": self._folder / "sources.list",
+            "Dir::Etc::sourceparts": self._folder / "parts",
+            "Dir::State::lists": self._folder / "lists",
+            "Dir::Cache": self._folder / "cache",
+            "APT::Sandbox::User": "root",
+            "Acquire::Languages": "none",
+        }
+        options = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
+        return [program, "-qq", *options, *arguments]
+
+    def get(self, *arguments: str) -> None:
+        """Run apt-get, in the folder."""
+        _run(self._command("apt-get", *arguments), f"apt-get {' '.join(arguments)} failed", self._folder)
+
+    def show(self, package: str) -> str:
+        """Return what apt knows of a package."""
+        return _run(self._command("apt-cache", "show", package), f"apt knows no package {package}")
+
+
+def mirrors(policy: str | None = None) -> list[tuple[str, str]]:
+    """Return the machine's own Debian mirrors, each with the suffix that suites have there.
+
+    Args:
+        policy: what ``apt-cache policy`` prints; asked when None.
+
+    Raises:
+        CannotError: when the machine has none.
+    """
+    text = _run(["apt-cache", "policy"], "apt has no sources") if policy is None else policy
+    source = re.compile(r"^ *\d+ (\S+://\S+) [a-z]+((?:-security)?)/main .*\n +release .*\bo=Debian,", re.MULTILINE)
+    found = set(source.findall(text))
+    if not found:
+        raise CannotError("this machine's apt has no Debian mirror: kernels of other releases cannot be fetched")
+    return sorted(found)
+
+
+def newest(shown: str) -> str:
+    """Return the package of the newest kernel that versions of the meta package depend on.
+
+    Raises:
+        CannotError: when there is none.
+    """
+    packages = re.findall(r"^Depends: (linux-image-[\w.+-]+)", shown, re.MULTILINE)
+    if not packages:
+        raise CannotError(f"the package {META_PACKAGE} names no kernel")
+    return max(packages, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+
+
+def _run(command: list[str], failure: str, folder: Path | None = None) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, cwd=folder, check=True)
+    except subprocess.CalledProcessError as error:
+        raise CannotError(f"{failure}: {error.stderr.strip()[-500:]}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotError(f"{failure}: {error}") from error
+    return done.stdout

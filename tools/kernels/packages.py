@@ -50,12 +50,11 @@ def image(release: Release) -> Image:
     kept = sorted(folder.glob("unpacked/boot/vmlinuz-*"))
     if not kept:
         folder.mkdir(parents=True, exist_ok=True)
-        apt = Apt(folder, release)
+        apt = Apt(folder, release.suite)
         apt.get("update")
         package = newest(apt.show(META_PACKAGE))
         apt.get("download", package)
-        for archive in folder.glob(f"{package}_*.deb"):
-            _run(["dpkg-deb", "--extract", str(archive), str(folder / "unpacked")], f"{archive.name} is no package")
+        unpack(folder, folder / "unpacked")
         kept = sorted(folder.glob("unpacked/boot/vmlinuz-*"))
     if not kept:
         raise CannotError(f"no kernel of {release.name} was found in its package: remove {folder} and try again")
@@ -63,14 +62,21 @@ def image(release: Release) -> Image:
 
 
 class Apt:
-    """apt with another release's sources and folders of its own."""
+    """apt with sources of another release or processor, and folders of its own.
 
-    def __init__(self, folder: Path, release: Release) -> None:
-        """Write its configuration into a folder."""
+    Args:
+        folder: for all of it.
+        suite: the release.
+        architecture: as Debian names processors; empty: this machine's.
+    """
+
+    def __init__(self, folder: Path, suite: str, architecture: str = "") -> None:
+        """Write its configuration into the folder."""
         self._folder = folder
+        self._architecture = architecture
         for name in ("lists/partial", "cache/archives/partial", "parts"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        lines = [f"deb [signed-by={KEYRING}] {mirror} {release.suite}{suffix} main" for mirror, suffix in mirrors()]
+        lines = [f"deb [signed-by={KEYRING}] {mirror} {suite}{suffix} main" for mirror, suffix in mirrors()]
         (folder / "sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _command(self, program: str, *arguments: str) -> list[str]:
@@ -82,6 +88,8 @@ class Apt:
             "APT::Sandbox::User": "root",
             "Acquire::Languages": "none",
         }
+        if self._architecture:
+            settings |= {"APT::Architecture": self._architecture, "APT::Architectures": self._architecture}
         options = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
         return [program, "-qq", *options, *arguments]
 
@@ -92,6 +100,12 @@ class Apt:
     def show(self, package: str) -> str:
         """Return what apt knows of a package."""
         return _run(self._command("apt-cache", "show", package), f"apt knows no package {package}")
+
+
+def unpack(folder: Path, target: Path) -> None:
+    """Unpack all packages of a folder into another one."""
+    for archive in sorted(folder.glob("*.deb")):
+        _run(["dpkg-deb", "--extract", str(archive), str(target)], f"{archive.name} is no package")
 
 
 def mirrors(policy: str | None = None) -> list[tuple[str, str]]:

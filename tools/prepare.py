@@ -71,7 +71,11 @@ BUILD_PACKAGES: Mapping[str, Probe] = {
 }
 MORE_PACKAGES: Mapping[str, Mapping[str, Probe]] = {
     "check": {"nodejs": lambda: program("node")},  # pyright runs on it
-    "kernels": {"qemu-system-x86": lambda: program("qemu-system-x86_64")},
+    "kernels": {
+        "qemu-system-x86": lambda: program("qemu-system-x86_64"),
+        "qemu-system-arm": lambda: program("qemu-system-aarch64"),
+        "lld": lambda: program("ld.lld"),
+    },
     "arm64": {"lld": lambda: program("ld.lld")},  # the linker that knows other processors too
 }
 PURPOSES = ("run", "test", *MORE_PACKAGES)

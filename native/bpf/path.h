@@ -234,6 +234,8 @@ static __always_inline __u32 append_cgroup(struct scratch *scratch, __u32 positi
 	if (!node)
 		return 0;
 	LOOP(PATH_COMPONENTS_MAXIMUM, CGROUP_DEPTH_BASIC, walk_one_cgroup, &walk);
+	if (walk.end != WALK_AT_ROOT)
+		((struct record_header *)scratch->record)->flags |= RECORD_TRUNCATED;
 	return append_walked(scratch, position, &walk);
 }
 

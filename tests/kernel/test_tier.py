@@ -68,8 +68,12 @@ def test_a_program_is_told_with_its_arguments_directory_and_ancestors(basic: Sen
 def test_a_running_process_is_listed_with_its_arguments(basic: Sensor) -> None:
     """They come from /proc here."""
     arguments = ["cat", "-", "line\nbreak"]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        process.stdout.read(1)  # its exec is done now
         record = basic.list_processes().one("process", pid=process.pid)
         process.stdin.close()
     assert record.bytes("argv") == b"cat\0-\0line\nbreak\0"

@@ -11,9 +11,9 @@ from hullwatch.errors import CannotError
 from hullwatch.events.codec import Header
 from hullwatch.events.table import BY_NAME, EVENTS
 from tools.kernels.__main__ import NOT_DONE, REFUSED, SEEN, WRONG, Outcome, judge, table
-from tools.kernels.expectations import Expected, expectations, missing
+from tools.kernels.expectations import OLD, Expected, expectations, missing
 from tools.kernels.machine import Did, Record, archive
-from tools.kernels.packages import Image, mirrors, newest
+from tools.kernels.packages import Image, mirrors, newest_first
 
 SOURCES = Path(__file__).parents[2] / "tools" / "kernels"
 POLICY = """Package files:
@@ -43,13 +43,13 @@ def test_the_mirrors_are_the_machines_own_ones_for_debian() -> None:
         mirrors("Package files:\n")
 
 
-def test_the_newest_kernel_is_that_of_the_highest_number() -> None:
+def test_kernels_are_ordered_by_their_numbers() -> None:
     shown = "".join(
         f"Depends: linux-image-{release}-cloud-amd64 (= 1)\n" for release in ("5.10.0-9", "5.10.0-46", "5.9")
     )
-    assert newest(shown) == "linux-image-5.10.0-46-cloud-amd64"
-    with pytest.raises(CannotError, match="names no kernel"):
-        newest("Package: x\n")
+    assert newest_first(shown) == [f"linux-image-{release}-cloud-amd64" for release in ("5.10.0-46", "5.10.0-9", "5.9")]
+    with pytest.raises(CannotError, match="names none"):
+        newest_first("Package: x\n")
 
 
 def test_the_first_file_system_holds_the_programs_as_they_are() -> None:
@@ -79,6 +79,11 @@ def test_each_act_of_the_guest_has_an_expectation_and_each_expectation_an_act() 
 def test_every_event_of_a_system_call_is_expected_of_some_act() -> None:
     expected = {one.event for some in expectations("FULL", ()).values() for one in some}
     assert {event.name for event in EVENTS if event.syscall} - expected == set()
+
+
+def test_what_only_old_processors_have_stands_in_a_file_of_its_own() -> None:
+    assert set(re.findall(r"^ACT\((\w+)\)", (SOURCES / "acts_old.c").read_text("utf-8"), re.MULTILINE)) == OLD
+    assert expectations("FULL", (), old=False).keys() == expectations("FULL", ()).keys() - OLD
 
 
 def test_an_expectation_has_parameters_that_its_event_has() -> None:

@@ -1,13 +1,14 @@
 """Boot the kernels of other Debian releases in qemu, do what the sensor is to see, and tell what it saw.
 
-Usage: ``python -m tools.kernels [--release NAME] [--tier full|basic]``. Prints a table of events and kernels, and ends
-with 1 when something that a kernel was to show did not come.
+Usage: ``python -m tools.kernels [--release NAME] [--processor NAME] [--tier full|basic]``. Prints a table of events and
+kernels, and ends with 1 when something that a kernel was to show did not come.
 """
 
 from __future__ import annotations
 
 import argparse
 import struct
+import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,8 +17,9 @@ from hullwatch.events.table import BY_NUMBER, EVENTS, FLAGS
 from hullwatch.formats.kernel_support import describe
 from hullwatch.sources.host import lacks_of
 from tools.kernels.expectations import expectations, expected_drops, missing
-from tools.kernels.machine import Machine, build_guest
+from tools.kernels.machine import Machine
 from tools.kernels.packages import RELEASES, Image, image
+from tools.kernels.processor import AMD64, ARM64, Processor, build_guest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,13 +41,13 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def judge(image: Image, did: Sequence[Did], records: Sequence[Record], seconds: float) -> Outcome:
+def judge(image: Image, did: Sequence[Did], records: Sequence[Record], seconds: float, *, old: bool = True) -> Outcome:
     """Compare what was seen with what was done."""
     told = [record.values for record in records if record.name == "kernel_support"]
     values = told[-1] if told else {"tier": -1, "lacks": 0, "unseen": b""}
     tier = TIERS.get(int(values["tier"]), "unknown")
     lacks = lacks_of(int(values["lacks"]))
-    expected = expectations(tier, lacks)
+    expected = expectations(tier, lacks, old=old)
     unseen = bytes(values["unseen"])  # pyright: ignore[reportArgumentType] # a parameter of bytes
     refused = {int.from_bytes(unseen[place : place + 2], "little") for place in range(0, len(unseen), 2)}
     cells: dict[str, str] = {}
@@ -84,13 +86,13 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def try_kernel(image: Image, files: dict[str, bytes], sensor: Iterable[str]) -> Outcome:
+def try_kernel(processor: Processor, image: Image, files: dict[str, bytes], sensor: Iterable[str]) -> Outcome:
     """Boot a kernel and do all acts."""
     begun = time.monotonic()
-    with Machine(image.kernel, files, sensor) as machine:
+    with Machine(processor, image.kernel, files, sensor) as machine:
         machine.watch()
         did, records = machine.act()
-    return judge(image, did, records, time.monotonic() - begun)
+    return judge(image, did, records, time.monotonic() - begun, old=processor is AMD64)
 
 
 def main() -> int:
@@ -98,6 +100,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make kernels", description="Try the sensor on other kernels, in qemu.")
     suites = [release.suite for release in RELEASES]
     parser.add_argument("--release", choices=suites, action="append", help="only this one; may be repeated")
+    parser.add_argument("--processor", choices=["amd64", "arm64"], default="amd64", help="the kind of machine")
     parser.add_argument(
         "--tier", choices=["full", "basic"], help="the kernel programs to load; else what the kernel has"
     )
@@ -105,14 +108,19 @@ def main() -> int:
     sensor = [f"--tier={options.tier}"] if options.tier else []
     outcomes: list[Outcome] = []
     broken = 0
-    files = build_guest()
+    processor = {one.name: one for one in (AMD64, ARM64)}[options.processor]
+    try:
+        files = build_guest(processor)
+    except CannotError as error:
+        print(f"make kernels: {error}", file=sys.stderr)
+        return error.exit_code
     for release in RELEASES:
         if options.release and release.suite not in options.release:
             continue
         try:
-            found = image(release)
+            found = image(release, processor.name)
             print(f"{release.name}: booting {found.package}", flush=True)
-            outcomes.append(try_kernel(found, files, sensor))
+            outcomes.append(try_kernel(processor, found, files, sensor))
         except CannotError as error:
             broken += 1
             print(f"{release.name}: {error}", flush=True)

@@ -22,16 +22,6 @@ static int make(const char *path)
 	return open(path, O_RDWR | O_CREAT, 0640);
 }
 
-ACT(open)
-{
-	return CALL(open, FOLDER "/open", O_WRONLY | O_CREAT, 0640);
-}
-
-ACT(creat)
-{
-	return CALL(creat, FOLDER "/creat", 0600);
-}
-
 ACT(openat)
 {
 	return CALL(openat, AT_FDCWD, FOLDER "/../t/openat", O_RDWR | O_CREAT, 0644);
@@ -65,40 +55,16 @@ ACT(close)
 	return CALL(close, make(FOLDER "/close"));
 }
 
-ACT(unlink)
-{
-	make(FOLDER "/unlink");
-	return CALL(unlink, FOLDER "/./x/..//unlink") == -ENOENT ? CALL(unlink, FOLDER "/unlink") : -1;
-}
-
 ACT(unlinkat)
 {
 	make(FOLDER "/unlinkat");
 	return CALL(unlinkat, open(FOLDER, O_RDONLY), "unlinkat", 0);
 }
 
-ACT(rmdir)
-{
-	mkdir(FOLDER "/rmdir", 0755);
-	chdir(FOLDER);
-	return CALL(rmdir, "rmdir");
-}
-
-ACT(mkdir)
-{
-	return CALL(mkdir, FOLDER "/mkdir", 0700);
-}
-
 ACT(mkdirat)
 {
 	chdir(FOLDER);
 	return CALL(mkdirat, AT_FDCWD, "./mkdirat", 0700);
-}
-
-ACT(rename)
-{
-	make(FOLDER "/rename");
-	return CALL(rename, FOLDER "/rename", FOLDER "/renamed");
 }
 
 ACT(renameat)
@@ -113,32 +79,15 @@ ACT(renameat2)
 	return CALL(renameat2, AT_FDCWD, FOLDER "/renameat2", AT_FDCWD, FOLDER "/renamedat2", 0);
 }
 
-ACT(link)
-{
-	make(FOLDER "/link");
-	return CALL(link, FOLDER "/link", FOLDER "/linked");
-}
-
 ACT(linkat)
 {
 	make(FOLDER "/linkat");
 	return CALL(linkat, AT_FDCWD, FOLDER "/linkat", AT_FDCWD, FOLDER "/linkedat", 0);
 }
 
-ACT(symlink)
-{
-	return CALL(symlink, "/etc/passwd", FOLDER "/symlink");
-}
-
 ACT(symlinkat)
 {
 	return CALL(symlinkat, "/etc/passwd", AT_FDCWD, FOLDER "/symlinkat");
-}
-
-ACT(chmod)
-{
-	make(FOLDER "/chmod");
-	return CALL(chmod, FOLDER "/chmod", 04755);
 }
 
 ACT(fchmod)
@@ -158,18 +107,6 @@ ACT(fchmodat2)
 	return result_of(syscall(NUMBER_FCHMODAT2, AT_FDCWD, FOLDER "/fchmodat2", 0755, 0));
 }
 
-ACT(chown)
-{
-	make(FOLDER "/chown");
-	return CALL(chown, FOLDER "/chown", 7, 8);
-}
-
-ACT(lchown)
-{
-	make(FOLDER "/lchown");
-	return CALL(lchown, FOLDER "/lchown", 7, 8);
-}
-
 ACT(fchown)
 {
 	return CALL(fchown, make(FOLDER "/fchown"), 7, 8);
@@ -179,11 +116,6 @@ ACT(fchownat)
 {
 	make(FOLDER "/fchownat");
 	return CALL(fchownat, AT_FDCWD, FOLDER "/fchownat", 7, 8, 0);
-}
-
-ACT(mknod)
-{
-	return CALL(mknod, FOLDER "/mknod", S_IFIFO | 0600, 0);
 }
 
 ACT(mknodat)
@@ -240,24 +172,6 @@ ACT(utimensat)
 {
 	make(FOLDER "/utimensat");
 	return CALL(utimensat, AT_FDCWD, FOLDER "/utimensat", NULL, 0);
-}
-
-ACT(utime)
-{
-	make(FOLDER "/utime");
-	return CALL(utime, FOLDER "/utime", NULL);
-}
-
-ACT(utimes)
-{
-	make(FOLDER "/utimes");
-	return CALL(utimes, FOLDER "/utimes", NULL);
-}
-
-ACT(futimesat)
-{
-	make(FOLDER "/futimesat");
-	return CALL(futimesat, AT_FDCWD, FOLDER "/futimesat", NULL);
 }
 
 ACT(setxattr)

@@ -38,7 +38,7 @@ ACT(execveat)
 {
 	char *arguments[] = {PROGRAM, "at", NULL};
 
-	return CALL(execveat, open(PROGRAM, O_RDONLY | O_CLOEXEC), "", arguments, NULL, AT_EMPTY_PATH);
+	return CALL(execveat, AT_FDCWD, PROGRAM, arguments, NULL, 0);
 }
 
 ACT(execve_missing)
@@ -78,25 +78,6 @@ static long plain_clone(long flags)
 ACT(clone)
 {
 	return plain_clone(0);
-}
-
-ACT(fork)
-{
-	long child = CALL(fork);
-
-	if (child == 0)
-		_exit(0);
-	waitpid(child, NULL, 0);
-	return child;
-}
-
-ACT(vfork)
-{
-	long child = vfork();
-
-	if (child == 0)
-		_exit(0);
-	return child;
 }
 
 ACT(clone3)

@@ -12,19 +12,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from hullwatch.config.paths import sensor_program
 from hullwatch.errors import CannotError
 from hullwatch.events import codec
 from hullwatch.sources.kernel import KernelSource
-from tools.kernels.packages import CACHE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hullwatch.events.codec import Header, Value
+    from tools.kernels.processor import Processor
 
-SOURCES = Path(__file__).parent
-QEMU = "qemu-system-x86_64"
 PATIENCE = 300.0  # seconds for each step; an emulated machine boots in 3 to 10, and verifies programs for up to 60
 KEPT_LINES = 400  # of the console
 CPUS = 2
@@ -49,26 +46,6 @@ class Did(NamedTuple):
     result: int
 
 
-def build_guest() -> dict[str, bytes]:
-    """Compile what runs in the machine; returns the files by their paths."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    files: dict[str, bytes] = {}
-    for target, sources in {
-        "init": [SOURCES / "guest.c", *sorted(SOURCES.glob("acts_*.c"))],
-        "program": [SOURCES / "program.c"],
-    }.items():
-        command = ["clang", "-static", "-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", str(CACHE / target)]
-        done = subprocess.run([*command, *map(str, sources)], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CannotError(f"the guest's program {target} could not be built: {done.stderr[-1500:]}")
-        files[target] = (CACHE / target).read_bytes()
-    sensor = sensor_program()
-    if sensor is None:
-        raise CannotError("the sensor is not built: make build")
-    files["hullwatch-sensor"] = sensor.read_bytes()
-    return files
-
-
 def archive(files: dict[str, bytes]) -> bytes:
     """Return a file system for the kernel to begin with (cpio, "newc"): these programs, and a console."""
     entries = [("dev", 0o040755, b"", (0, 0)), ("dev/console", 0o020600, b"", (5, 1))]
@@ -89,10 +66,11 @@ def _padded(block: bytes) -> bytes:
 class Machine:
     """A booted machine with a sensor in it; a context."""
 
-    def __init__(self, kernel: Path, files: dict[str, bytes], sensor: Iterable[str] = ()) -> None:
-        """Boot it and wait until the guest says which kernel it is.
+    def __init__(self, processor: Processor, kernel: Path, files: dict[str, bytes], sensor: Iterable[str] = ()) -> None:
+        """Boot it.
 
         Args:
+            processor: to imitate.
             kernel: the image to boot.
             files: what ``build_guest`` gave.
             sensor: arguments of the sensor.
@@ -108,19 +86,21 @@ class Machine:
                 listener.bind(str(folder / name))
                 listener.listen(1)
                 listener.settimeout(PATIENCE)
-            self._process = self._start(kernel, folder, sensor)
+            self._process = self._start(processor, kernel, folder, sensor)
             self._console = console.accept()[0]
             self._source = KernelSource(stream.accept()[0])
 
-    def _start(self, kernel: Path, folder: Path, sensor: Iterable[str]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, processor: Processor, kernel: Path, folder: Path, sensor: Iterable[str]
+    ) -> subprocess.Popen[bytes]:
         debug = (
             "HULLWATCH_DEBUG=1" if os.environ.get("HULLWATCH_DEBUG") else ""
         )  # of the first process, so of the sensor
         parameters = f"console=ttyS0 quiet panic=-1 {debug} -- {' '.join(sensor)}"
-        serial = [part for name in ("console", "stream") for part in ("-serial", f"unix:{folder / name}")]
-        command = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-        command += ["-machine", "q35", "-accel", TRANSLATION]
-        command += ["-cpu", "max", "-smp", str(CPUS), "-m", MEMORY, *serial]
+        command = [*processor.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+        command += ["-accel", TRANSLATION, "-smp", str(CPUS), "-m", MEMORY]
+        for name in ("console", "stream"):
+            command += ["-chardev", f"socket,id={name},path={folder / name}", "-device", processor.serial.format(name)]
         command += ["-kernel", str(kernel), "-initrd", str(folder / "initrd"), "-append", parameters]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
 

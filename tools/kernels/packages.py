@@ -14,11 +14,12 @@ from hullwatch.errors import CannotError
 from tools.repository import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 CACHE = ROOT / "build" / "kernels"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-META_PACKAGE = "linux-image-cloud-amd64"  # depends on the newest kernel; the smallest image that has everything
+META_PACKAGE = "linux-image-cloud"  # depends on the newest kernel; the smallest image that has everything
 DOWNLOAD_SECONDS = 600
 
 
@@ -40,20 +41,23 @@ class Image(NamedTuple):
     kernel: Path
 
 
-def image(release: Release) -> Image:
+def image(release: Release, processor: str) -> Image:
     """Return the newest kernel of a release, downloaded where it is not there yet.
+
+    Args:
+        release: of Debian.
+        processor: as Debian names it.
 
     Raises:
         CannotError: when apt does not get one.
     """
-    folder = CACHE / release.suite
+    folder = CACHE / processor / release.suite
     kept = sorted(folder.glob("unpacked/boot/vmlinuz-*"))
     if not kept:
         folder.mkdir(parents=True, exist_ok=True)
-        apt = Apt(folder, release.suite)
+        apt = Apt(folder, release.suite, processor)
         apt.get("update")
-        package = newest(apt.show(META_PACKAGE))
-        apt.get("download", package)
+        apt.get_first("download", newest_first(apt.show(f"{META_PACKAGE}-{processor}")))
         unpack(folder, folder / "unpacked")
         kept = sorted(folder.glob("unpacked/boot/vmlinuz-*"))
     if not kept:
@@ -67,16 +71,19 @@ class Apt:
     Args:
         folder: for all of it.
         suite: the release.
-        architecture: as Debian names processors; empty: this machine's.
+        architecture: as Debian names processors.
     """
 
-    def __init__(self, folder: Path, suite: str, architecture: str = "") -> None:
+    def __init__(self, folder: Path, suite: str, architecture: str) -> None:
         """Write its configuration into the folder."""
         self._folder = folder
         self._architecture = architecture
         for name in ("lists/partial", "cache/archives/partial", "parts"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        lines = [f"deb [signed-by={KEYRING}] {mirror} {suite}{suffix} main" for mirror, suffix in mirrors()]
+        lines = [
+            f"deb [arch={architecture} signed-by={KEYRING}] {mirror} {suite}{suffix} main"
+            for mirror, suffix in mirrors()
+        ]
         (folder / "sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _command(self, program: str, *arguments: str) -> list[str]:
@@ -87,15 +94,26 @@ class Apt:
             "Dir::Cache": self._folder / "cache",
             "APT::Sandbox::User": "root",
             "Acquire::Languages": "none",
+            "APT::Architecture": self._architecture,
+            "APT::Architectures": self._architecture,
         }
-        if self._architecture:
-            settings |= {"APT::Architecture": self._architecture, "APT::Architectures": self._architecture}
         options = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
         return [program, "-qq", *options, *arguments]
 
     def get(self, *arguments: str) -> None:
         """Run apt-get, in the folder."""
         _run(self._command("apt-get", *arguments), f"apt-get {' '.join(arguments)} failed", self._folder)
+
+    def get_first(self, order: str, packages: Sequence[str]) -> None:
+        """Run apt-get for the first package that it can be run for: lists may name what the mirror has not any more."""
+        for last in packages:
+            try:
+                self.get(order, last)
+            except CannotError:
+                if last == packages[-1]:
+                    raise
+            else:
+                return
 
     def show(self, package: str) -> str:
         """Return what apt knows of a package."""
@@ -125,16 +143,16 @@ def mirrors(policy: str | None = None) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def newest(shown: str) -> str:
-    """Return the package of the newest kernel that versions of the meta package depend on.
+def newest_first(shown: str) -> list[str]:
+    """Return the packages of kernels that versions of the meta package depend on.
 
     Raises:
         CannotError: when there is none.
     """
-    packages = re.findall(r"^Depends: (linux-image-[\w.+-]+)", shown, re.MULTILINE)
+    packages = set(re.findall(r"^Depends: (linux-image-[\w.+-]+)", shown, re.MULTILINE))
     if not packages:
-        raise CannotError(f"the package {META_PACKAGE} names no kernel")
-    return max(packages, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+        raise CannotError("the package of the newest kernel names none")
+    return sorted(packages, key=lambda name: [int(number) for number in re.findall(r"\d+", name)], reverse=True)
 
 
 def _run(command: list[str], failure: str, folder: Path | None = None) -> str:

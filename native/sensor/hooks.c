@@ -94,8 +94,10 @@ __u32 hooks_lacking(enum tiers tier)
 
 	if (tier == TIER_BASIC || btf__find_by_name_kind(types, RULED_OUT_FUNCTION, BTF_KIND_FUNC) < 0)
 		lacks |= KERNEL_LACK_RULED_OUT;
+#ifdef __x86_64__ /* overwrites the number of the call before the hook on execs */
 	if (!is_possible(types, "note_execveat"))
 		lacks |= KERNEL_LACK_EXECVEAT;
+#endif
 	if (btf__find_by_name_kind(types, IO_URING_MARK, BTF_KIND_TYPEDEF) >= 0) {
 		if (!is_possible(types, "handle_io_uring_open"))
 			lacks |= KERNEL_LACK_IO_URING_OPENS;

@@ -1,6 +1,6 @@
 """Set up this checkout: Debian packages, the private virtual environment, the sensor and the classifier.
 
-Usage: ``python3 tools/prepare.py run|test|check``. Every step says what it does, does nothing when it is
+Usage: ``python3 tools/prepare.py run|test|check|kernels|arm64``. Every step says what it does, does nothing when it is
 done already, and ends with a sentence when it cannot. Only the standard library is used, because
 nothing else is there yet.
 """
@@ -69,7 +69,16 @@ BUILD_PACKAGES: Mapping[str, Probe] = {
     "zlib1g-dev": lambda: static_library("z"),
     "python3-venv": lambda: (ENVIRONMENT / "bin" / "python").exists() or has_ensurepip(),
 }
-CHECK_PACKAGES: Mapping[str, Probe] = {"nodejs": lambda: program("node")}  # pyright runs on it
+MORE_PACKAGES: Mapping[str, Mapping[str, Probe]] = {
+    "check": {"nodejs": lambda: program("node")},  # pyright runs on it
+    "kernels": {
+        "qemu-system-x86": lambda: program("qemu-system-x86_64"),
+        "qemu-system-arm": lambda: program("qemu-system-aarch64"),
+        "lld": lambda: program("ld.lld"),
+    },
+    "arm64": {"lld": lambda: program("ld.lld")},  # the linker that knows other processors too
+}
+PURPOSES = ("run", "test", *MORE_PACKAGES)
 
 
 def say(sentence: str) -> None:
@@ -231,7 +240,7 @@ def build_native() -> None:
 
 
 def prepare(purpose: str) -> None:
-    """Do all steps for ``run``, ``test`` or ``check``."""
+    """Do all steps for one of the purposes."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older interpreter meets first
         raise PreparationError(
             f"Python 3.11 or newer is needed and this is {sys.version.split()[0]}: name a newer one with "
@@ -247,15 +256,15 @@ def prepare(purpose: str) -> None:
     BUILD.mkdir(exist_ok=True)
     with (BUILD / ".prepare-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second make waits for the first
-        install_packages({**BUILD_PACKAGES, **CHECK_PACKAGES} if purpose == "check" else BUILD_PACKAGES)
+        install_packages({**BUILD_PACKAGES, **MORE_PACKAGES.get(purpose, {})})
         prepare_environment("run" if purpose == "run" else "development")
         build_native()
 
 
 def main(arguments: Sequence[str]) -> int:
     """Prepare for the one purpose that is named."""
-    if len(arguments) != 1 or arguments[0] not in {"run", "test", "check"}:
-        say("say what to prepare for: run, test or check")
+    if len(arguments) != 1 or arguments[0] not in PURPOSES:
+        say(f"say what to prepare for: {', '.join(PURPOSES)}")
         return WRONG_USAGE
     try:
         prepare(arguments[0])

@@ -11,7 +11,8 @@ struct pt_regs {
 	unsigned long orig_ax;
 } __attribute__((preserve_access_index));
 
-#define SYSCALL_NUMBER(regs) ((regs)->orig_ax)
+#define SYSCALL_NUMBER_FIELD orig_ax
+#define SYSCALL_NUMBER(regs) ((regs)->SYSCALL_NUMBER_FIELD)
 #define SYSCALL_ARGUMENT_1(regs) ((regs)->di)
 #define SYSCALL_ARGUMENT_2(regs) ((regs)->si)
 #define SYSCALL_ARGUMENT_3(regs) ((regs)->dx)
@@ -25,7 +26,7 @@ struct pt_regs {
 
 /* TS_COMPAT: the call came from a 32-bit program; or its number has the mark of the x32 interface. -1: an exec ended. */
 #define IS_COMPAT_SYSCALL(task, number)                                                                                \
-	(((task)->thread_info.status & 0x2) || ((number) >= 0 && ((number) & 0x40000000)))
+	((READ(task, thread_info.status) & 0x2) || ((number) >= 0 && ((number) & 0x40000000)))
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -35,7 +36,8 @@ struct pt_regs {
 	int syscallno;
 } __attribute__((preserve_access_index));
 
-#define SYSCALL_NUMBER(registers) ((registers)->syscallno)
+#define SYSCALL_NUMBER_FIELD syscallno
+#define SYSCALL_NUMBER(registers) ((registers)->SYSCALL_NUMBER_FIELD)
 #define SYSCALL_ARGUMENT_1(registers) ((registers)->orig_x0)
 #define SYSCALL_ARGUMENT_2(registers) ((registers)->regs[1])
 #define SYSCALL_ARGUMENT_3(registers) ((registers)->regs[2])
@@ -48,13 +50,14 @@ struct pt_regs {
 #define KERNEL_O_LARGEFILE 0400000
 
 /* TIF_32BIT */
-#define IS_COMPAT_SYSCALL(task, number) ((task)->thread_info.flags & (1UL << 22))
+#define IS_COMPAT_SYSCALL(task, number) (READ(task, thread_info.flags) & (1UL << 22))
 
 #else
 #error "this processor is not supported: x86_64 and arm64 are"
 #endif
 
 /* The same on both. */
+#define KERNEL_STACK_BYTES 16384 /* THREAD_SIZE with pages of 4 KiB, without KASAN */
 #define KERNEL_O_ACCMODE 03
 #define KERNEL_O_CREAT 0100
 #define KERNEL_O_EXCL 0200

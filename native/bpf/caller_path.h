@@ -18,8 +18,7 @@ static __always_inline __u32 append_caller_path(struct scratch *scratch, __u32 p
 	if (first == 0) /* empty or unreadable: it names nothing */
 		return 0;
 	if (first != '/') {
-		length = append_path(scratch, position, (struct path *)__builtin_preserve_access_index(&task->fs->pwd),
-				     task);
+		length = append_path(scratch, position, working_directory(task), task);
 		if (length > 1) /* not the root directory, which ends in a slash */
 			length += append_kernel(scratch, position + length, "/", 1);
 	}

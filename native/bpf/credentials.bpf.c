@@ -109,6 +109,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_capset, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	const struct cred *cred = READ(task, cred);
 	struct scratch *scratch = begin_record(NAMED(CAPSET));
 	struct record_capabilities *record;
 
@@ -116,9 +117,9 @@ int BPF_PROG(handle_capset, struct pt_regs *regs, long result)
 		return 0;
 	record = (struct record_capabilities *)scratch->record;
 	record->res = result;
-	record->cap_inheritable = CAPABILITIES(task->cred, cap_inheritable);
-	record->cap_permitted = CAPABILITIES(task->cred, cap_permitted);
-	record->cap_effective = CAPABILITIES(task->cred, cap_effective);
+	record->cap_inheritable = CAPABILITIES(cred, cap_inheritable);
+	record->cap_permitted = CAPABILITIES(cred, cap_permitted);
+	record->cap_effective = CAPABILITIES(cred, cap_effective);
 	send_record(scratch, sizeof(*record), INDEX_CAPSET);
 	return 0;
 }

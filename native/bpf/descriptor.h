@@ -6,10 +6,10 @@
 
 static __always_inline struct file *file_of_descriptor(struct task_struct *task, long fd)
 {
-	struct fdtable *table = task->files->fdt;
-	struct file **files = table->fd;
+	struct fdtable *table = READ(task, files, fdt);
+	struct file **files = READ(table, fd);
 
-	if (fd < 0 || fd >= table->max_fds)
+	if (fd < 0 || fd >= READ(table, max_fds))
 		return NULL;
 	return read_pointer(&files[fd]);
 }

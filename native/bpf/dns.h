@@ -42,9 +42,10 @@ static __always_inline int is_dns(struct sock *sock, const struct message *messa
 }
 
 /* Append the bytes that went over the wire, from all their places. Not static: see append_ends(). */
-__noinline __u32 append_bytes(const struct message *message, __u32 position)
+__noinline __u32 append_bytes(message_reference reference, __u32 position)
 {
 	struct scratch *scratch = get_scratch();
+	const struct message *message = referred(scratch, reference);
 	__u32 left, written = 0;
 
 	if (!message || !scratch)
@@ -87,9 +88,9 @@ static __always_inline void report_dns(struct task_struct *task, struct sock *so
 	record->header.flags |= RECORD_USER_MEMORY;
 	record->fd = message->fd;
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
-	record->tuple_length = append_ends(message, (__u64)sock, position);
+	record->tuple_length = append_ends(refer_to(message), (__u64)sock, position);
 	position += reread(&record->tuple_length);
-	record->data_length = append_bytes(message, position);
+	record->data_length = append_bytes(refer_to(message), position);
 	position += reread(&record->data_length);
 	send_record(scratch, position, INDEX_DNS);
 }

@@ -32,6 +32,23 @@ struct {
 	__type(value, struct environment_names);
 } environment_names_buffer __weak SEC(".maps");
 
+#ifdef BASIC_TIER
+
+/* A loop over all names in one over all variables is more than its kernels' verifiers follow: none are read. */
+static __always_inline __u32 append_environment(struct scratch *scratch, __u32 position, struct task_struct *task)
+{
+	return 0;
+}
+
+#else
+
+static __always_inline const struct environment_names *get_environment_names(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&environment_names_buffer, &zero);
+}
+
 /*
  * How far it is. This stands in scratch->names, where the verifier follows no values: on the stack it would follow each
  * way of getting through one variable into the next.
@@ -146,13 +163,6 @@ static __always_inline __u32 append_named_variables(struct environment_walk *wal
 	return state->position - walk->begin;
 }
 
-static __always_inline const struct environment_names *get_environment_names(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&environment_names_buffer, &zero);
-}
-
 /* Append the variables of the running program; returns their length. */
 static __always_inline __u32 append_environment(struct scratch *scratch, __u32 position, struct task_struct *task)
 {
@@ -162,3 +172,5 @@ static __always_inline __u32 append_environment(struct scratch *scratch, __u32 p
 		return 0;
 	return append_named_variables(&walk, BPF_CORE_READ(task, mm, env_start), BPF_CORE_READ(task, mm, env_end));
 }
+
+#endif

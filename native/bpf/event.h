@@ -6,12 +6,8 @@
  */
 #pragma once
 
-#include "kernel_types.h"
-#include "architecture.h"
+#include "tier.h"
 #include "typed.h"
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_tracing.h>
 #include "event_table.h"
 
 #define SCRATCH_BYTES 32768   /* a record's most bytes; a power of two, so that offsets can be masked */
@@ -134,7 +130,7 @@ static __always_inline void count_drop(enum event_index index, enum drop_reasons
 static __always_inline int is_own_process(struct task_struct *task, enum event_index index)
 {
 	struct settings *settings = get_settings();
-	__u32 tgid = task->tgid;
+	__u32 tgid = READ(task, tgid);
 
 	if (!settings)
 		return 0;
@@ -152,7 +148,7 @@ static __always_inline int is_own_process(struct task_struct *task, enum event_i
 /* The memory controller's cgroup of a task: containers always have one of their own in it. */
 static __always_inline struct cgroup *memory_cgroup(struct task_struct *task)
 {
-	struct css_set *css_set = task->cgroups;
+	struct css_set *css_set = READ(task, cgroups);
 	int index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
 	struct cgroup_subsys_state *css = read_pointer(&css_set->subsys[index]);
 
@@ -162,7 +158,7 @@ static __always_inline struct cgroup *memory_cgroup(struct task_struct *task)
 static __always_inline __u64 cgroup_id_of(struct task_struct *task, __u32 hierarchy)
 {
 	if (hierarchy == 0)
-		return task->cgroups->dfl_cgrp->kn->id;
+		return READ(task, cgroups, dfl_cgrp, kn, id);
 	return KERNEL_READ(memory_cgroup(task), kn, id);
 }
 
@@ -174,12 +170,12 @@ static __always_inline void fill_caller(struct record_header *header, struct tas
 
 	header->type = type;
 	header->flags = 0;
-	header->process_start = task->group_leader->start_boottime;
+	header->process_start = READ(task, group_leader, start_boottime);
 	header->cgroup_hierarchy = hierarchy;
 	header->cgroup_id = cgroup_id_of(task, hierarchy);
-	header->uid = task->cred->euid.val;
-	header->pid = task->tgid;
-	header->tid = task->pid;
+	header->uid = READ(task, cred, euid.val);
+	header->pid = READ(task, tgid);
+	header->tid = READ(task, pid);
 	header->cpu = bpf_get_smp_processor_id();
 	header->reserved = 0;
 }

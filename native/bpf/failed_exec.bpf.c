@@ -6,7 +6,7 @@
 #include "call.h"
 #include "program.h"
 
-#define ARGUMENT_MAXIMUM 256
+#define ARGUMENT_MAXIMUM FOR_TIER(256, 48)
 
 struct argument_walk {
 	struct scratch *scratch;
@@ -16,7 +16,7 @@ struct argument_walk {
 	__u32 cut;
 };
 
-static int append_one_argument(__u32 step, struct argument_walk *walk)
+STEP int append_one_argument(__u32 step, struct argument_walk *walk)
 {
 	const char *argument = NULL;
 	__u32 position = walk->begin + walk->length;
@@ -39,7 +39,7 @@ static __always_inline __u32 append_caller_arguments(struct scratch *scratch, __
 	struct record_header *header = (struct record_header *)scratch->record;
 	struct argument_walk walk = {.scratch = scratch, .arguments = arguments, .begin = position};
 
-	bpf_loop(ARGUMENT_MAXIMUM, append_one_argument, &walk, 0);
+	LOOP(ARGUMENT_MAXIMUM, ARGUMENT_MAXIMUM, append_one_argument, &walk);
 	if (walk.cut)
 		header->flags |= RECORD_TRUNCATED;
 	return walk.length > VALUE_MAXIMUM - 1 ? VALUE_MAXIMUM - 1 : walk.length;

@@ -2,18 +2,19 @@
 /*
  * Calls that are made through io_uring never pass the hook on system calls. Most of those that rules ask for are events
  * when they complete (handlers of io_uring_complete, beside those of the calls); others are counted, so that what is
- * not looked at is known. The kernel renamed the hook in 6.4: one of the two is loaded, or none where there is no
- * io_uring.
+ * not looked at is known. The kernel renamed the hook in 6.4 and changed what it gets before: one of the programs is
+ * loaded, or none where there is no io_uring or the hook is another one still. Which, the sensor sees by the kernel's
+ * types.
  */
 #include "call.h"
 #include "io_uring.h"
 
-static __always_inline int count_operation(struct io_kiocb *request)
+static __always_inline int count_operation(__u8 operation)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	enum event_index index;
 
-	switch (request->opcode) {
+	switch (operation) {
 	case OPERATION_ACCEPT:
 		index = INDEX_ACCEPT4;
 		break;
@@ -88,7 +89,13 @@ static __always_inline int count_operation(struct io_kiocb *request)
 SEC("tp_btf/io_uring_submit_sqe")
 int BPF_PROG(count_io_uring_before_6_4, struct io_kiocb *request)
 {
-	return count_operation(request);
+	return count_operation(request->opcode);
+}
+
+SEC("tp_btf/io_uring_submit_sqe")
+int BPF_PROG(count_io_uring_before_6_0, void *ring, void *request, __u8 operation)
+{
+	return count_operation(operation);
 }
 
 /* ---- what is noted when a request is submitted ---- */
@@ -160,7 +167,7 @@ int BPF_PROG(note_io_uring, struct io_kiocb *request)
 	case OPERATION_ACCEPT:
 		return is_wanted(INDEX_ACCEPT4) ? note_accept(request) : 0;
 	default:
-		return count_operation(request);
+		return count_operation(request->opcode);
 	}
 }
 

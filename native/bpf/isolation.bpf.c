@@ -88,7 +88,7 @@ int BPF_PROG(handle_setns, struct pt_regs *regs, long result)
 
 static __always_inline __u32 append_working_directory(struct scratch *scratch, __u32 position, struct task_struct *task)
 {
-	return append_path(scratch, position, (struct path *)__builtin_preserve_access_index(&task->fs->pwd), task);
+	return append_path(scratch, position, working_directory(task), task);
 }
 
 SEC("tp_btf/sys_exit")
@@ -144,8 +144,7 @@ int BPF_PROG(handle_chroot, struct pt_regs *regs, long result)
 	record = (struct record_change_root *)scratch->record;
 	record->res = result;
 	if (result == 0)
-		record->path_length = append_path_of_namespace(
-			scratch, position, (struct path *)__builtin_preserve_access_index(&task->fs->root));
+		record->path_length = append_path_of_namespace(scratch, position, root_directory(task));
 	else
 		record->path_length = append_caller_path(scratch, position, task, (void *)SYSCALL_ARGUMENT_1(regs));
 	send_record(scratch, position + reread(&record->path_length), INDEX_CHROOT);

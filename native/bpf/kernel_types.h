@@ -271,6 +271,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	kuid_t loginuid;
 	char comm[16];
+	void *stack;
 };
 
 struct linux_binprm {

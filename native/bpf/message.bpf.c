@@ -3,6 +3,7 @@
 #include "dns.h"
 
 #define MESSAGES_MAXIMUM 1024 /* of one call: the kernel's own limit (UIO_MAXIOV) */
+#define MESSAGES_BASIC 4      /* in the basic tier; that there were more is counted */
 
 struct batch {
 	struct user_messages *messages;
@@ -26,7 +27,7 @@ static __always_inline void send_message(struct task_struct *task, struct sock *
 	record->size = message->size;
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->connected = is_connected(sock);
-	record->tuple_length = append_ends(message, (__u64)sock, sizeof(*record));
+	record->tuple_length = append_ends(refer_to(message), (__u64)sock, sizeof(*record));
 	send_record(scratch, sizeof(*record) + reread(&record->tuple_length), index);
 }
 
@@ -100,7 +101,7 @@ static __always_inline int report_header(struct pt_regs *regs, long result, __u1
 	return 0;
 }
 
-static int report_one_of_batch(__u32 number, struct batch *batch)
+STEP int report_one_of_batch(__u32 number, struct batch *batch)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sock *sock = sock_of_descriptor(task, batch->fd);
@@ -132,7 +133,10 @@ static __always_inline int report_batch(struct pt_regs *regs, long result, __u16
 	if (result == -EAGAIN || is_own_process(task, index))
 		return 0;
 	if (result > 0) {
-		bpf_loop(result < MESSAGES_MAXIMUM ? result : MESSAGES_MAXIMUM, report_one_of_batch, &batch, 0);
+		LOOP(result < MESSAGES_MAXIMUM ? result : MESSAGES_MAXIMUM, MESSAGES_BASIC, report_one_of_batch,
+		     &batch);
+		if (FOR_TIER(0, result > MESSAGES_BASIC))
+			count_drop(index, DROP_BASIC_TIER);
 		return 0;
 	}
 	sock = sock_of_descriptor(task, batch.fd);

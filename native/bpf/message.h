@@ -53,14 +53,41 @@ static __always_inline int names_peer(struct sock *sock, const struct message *m
 }
 
 /*
+ * How a function that the verifier looks at on its own is given a message: by its address. Those of the basic tier's
+ * kernels take numbers alone, so there it is laid into the scratch buffer, where names would be.
+ */
+#ifdef BASIC_TIER
+typedef __u32 message_reference;
+
+static __always_inline message_reference refer_to(const struct message *message)
+{
+	struct scratch *scratch = get_scratch();
+
+	if (scratch)
+		*(struct message *)scratch->names[0] = *message;
+	return 0;
+}
+
+static __always_inline const struct message *referred(struct scratch *scratch, message_reference slot)
+{
+	return scratch ? (const struct message *)scratch->names[slot & 1] : NULL;
+}
+#else
+typedef const struct message *message_reference;
+#define refer_to(message) (message)
+#define referred(scratch, reference) (reference)
+#endif
+
+/*
  * Append both ends, ours first. Not static, so that the verifier looks at it once for each program, and not at each
  * way through it together with all that follows; such a function takes no pointers into the kernel.
  */
-__noinline __u32 append_ends(const struct message *message, __u64 sock_address, __u32 position)
+__noinline __u32 append_ends(message_reference reference, __u64 sock_address, __u32 position)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sock *sock = (struct sock *)sock_address;
 	struct scratch *scratch = get_scratch();
+	const struct message *message = referred(scratch, reference);
 	__u32 length = 0;
 
 	if (!message || !scratch)

@@ -11,6 +11,8 @@
 #include "path.h"
 
 #define WORKING_DIRECTORY -100 /* AT_FDCWD */
+#define NAME_BYTES_BASIC 512   /* of a name that is made plain in the basic tier; longer ones stay as they are */
+#define COMPONENTS_BASIC 32    /* of it; a power of two */
 #define KERNEL_AT_SYMLINK_NOFOLLOW 0x100
 #define KERNEL_AT_EMPTY_PATH 0x1000
 
@@ -56,16 +58,11 @@ static __always_inline int prepend_component(struct name_walk *walk, __u32 begin
 	return 1;
 }
 
-/* Look at one byte of the name, the last one first; the step behind its first byte ends the first component. */
-static int walk_one_byte(__u32 step, struct name_walk *walk)
+/* Write a component, or leave it out for what it says. Returns 1 when there is no room. */
+static __always_inline int take_component(struct name_walk *walk, __u32 begin, __u32 length)
 {
-	__u32 begin = walk->length - step, length = walk->end - begin;
-	__u8 first;
+	__u8 first = name_byte(walk, begin);
 
-	if (step < walk->length && name_byte(walk, begin - 1) != '/')
-		return 0;
-	walk->end = begin - 1;
-	first = name_byte(walk, begin);
 	if (length == 0 || (length == 1 && first == '.'))
 		return 0;
 	if (length == 2 && first == '.' && name_byte(walk, begin + 1) == '.') {
@@ -82,6 +79,86 @@ static int walk_one_byte(__u32 step, struct name_walk *walk)
 	return 1;
 }
 
+#ifdef BASIC_TIER
+
+/* Where the slashes of a name are, in the part of scratch->path that is free meanwhile. */
+struct slashes {
+	__u32 length; /* of the name: here the verifier does not learn of it step by step */
+	__u32 count;
+	__u16 places[COMPONENTS_BASIC];
+};
+
+static __always_inline volatile struct slashes *slashes_of(const struct name_walk *walk)
+{
+	return (volatile struct slashes *)&walk->path.buffer[VALUE_MAXIMUM];
+}
+
+STEP int note_slash(__u32 step, struct name_walk *walk)
+{
+	volatile struct slashes *slashes = slashes_of(walk);
+	__u32 count = slashes->count;
+
+	if (step >= slashes->length)
+		return 1;
+	if (name_byte(walk, step) == '/') {
+		slashes->places[count & (COMPONENTS_BASIC - 1)] = step;
+		slashes->count = count + 1;
+	}
+	return 0;
+}
+
+/* Take the last component that is left. */
+STEP int walk_one_component(__u32 step, struct name_walk *walk)
+{
+	volatile struct slashes *slashes = slashes_of(walk);
+	__u32 count = slashes->count, begin = 0, end;
+
+	FORGET(walk->path.skip, WALK_SPARE(&walk->path));
+	FORGET(walk->path.start, WALK_SPARE(&walk->path));
+	FORGET(walk->end, WALK_SPARE(&walk->path));
+	end = walk->end;
+	if (count) {
+		walk->end = slashes->places[(count - 1) & (COMPONENTS_BASIC - 1)];
+		begin = walk->end + 1;
+		slashes->count = count - 1;
+	}
+	return take_component(walk, begin, end - begin) || !count;
+}
+
+/* A look at each byte as in the full tier is more than the verifier follows: first the slashes, then what is between. */
+static __always_inline void walk_name(struct name_walk *walk)
+{
+	volatile struct slashes *slashes = slashes_of(walk);
+
+	slashes->length = walk->length;
+	slashes->count = 0;
+	LOOP(NAME_BYTES_BASIC, NAME_BYTES_BASIC, note_slash, walk);
+	if (slashes->length > NAME_BYTES_BASIC || slashes->count >= COMPONENTS_BASIC)
+		walk->path.end = WALK_CUT;
+	else
+		LOOP(COMPONENTS_BASIC, COMPONENTS_BASIC, walk_one_component, walk);
+}
+
+#else
+
+/* Look at one byte of the name, the last one first; the step behind its first byte ends the first component. */
+static int walk_one_byte(__u32 step, struct name_walk *walk)
+{
+	__u32 begin = walk->length - step, length = walk->end - begin;
+
+	if (step < walk->length && name_byte(walk, begin - 1) != '/')
+		return 0;
+	walk->end = begin - 1;
+	return take_component(walk, begin, length);
+}
+
+static __always_inline void walk_name(struct name_walk *walk)
+{
+	bpf_loop(walk->length + 1, walk_one_byte, walk, 0);
+}
+
+#endif
+
 /* Write the directory that a relative name begins at; 0 when there is none. */
 static __always_inline int walk_directory(struct record_header *header, struct name_walk *walk, int dirfd)
 {
@@ -89,8 +166,7 @@ static __always_inline int walk_directory(struct record_header *header, struct n
 	struct file *file;
 
 	if (dirfd == WORKING_DIRECTORY)
-		return walk_path(header, &walk->path, (struct path *)__builtin_preserve_access_index(&task->fs->pwd),
-				 task);
+		return walk_path(header, &walk->path, working_directory(task), task);
 	file = file_of_descriptor(task, dirfd);
 	if (!file)
 		return 0;
@@ -138,7 +214,7 @@ static __always_inline __u32 append_plain(struct scratch *scratch, __u32 positio
 		.end = length,
 	};
 
-	bpf_loop(length + 1, walk_one_byte, &walk, 0);
+	walk_name(&walk);
 	if (walk.path.end == WALK_CUT) {
 		header->flags |= RECORD_TRUNCATED;
 		return 0;

@@ -8,9 +8,13 @@
 #include "event.h"
 
 #define PATH_COMPONENTS_MAXIMUM 96
+#define PATH_COMPONENTS_BASIC 48
+#define CGROUP_DEPTH_BASIC 16
 #define NAME_MAXIMUM 255
 #define OVERLAYFS_MAGIC 0x794c7630
 #define TMPFS_MAGIC 0x01021994
+
+#define WALK_SPARE(walk) (&(walk)->buffer[2 * VALUE_MAXIMUM - sizeof(__u32)]) /* the end of scratch->path */
 
 enum walk_end { WALK_GOES_ON, WALK_AT_ROOT, WALK_OUTSIDE, WALK_CUT };
 
@@ -27,6 +31,20 @@ struct path_walk {
 	__u32 skip; /* names to leave out: ".." stood behind them */
 	enum walk_end end;
 };
+
+static __always_inline struct path *working_directory(struct task_struct *task)
+{
+	struct fs_struct *fs = READ(task, fs);
+
+	return (struct path *)__builtin_preserve_access_index(&fs->pwd);
+}
+
+static __always_inline struct path *root_directory(struct task_struct *task)
+{
+	struct fs_struct *fs = READ(task, fs);
+
+	return (struct path *)__builtin_preserve_access_index(&fs->root);
+}
 
 static __always_inline struct mount *mount_around(struct vfsmount *vfsmount)
 {
@@ -92,11 +110,13 @@ static __always_inline int leave_mount(struct path_walk *walk)
 	return 0;
 }
 
-static int walk_one_directory(__u32 step, struct path_walk *walk)
+STEP int walk_one_directory(__u32 step, struct path_walk *walk)
 {
 	struct dentry *dentry = walk->dentry;
 	struct entry entry;
 
+	FORGET(walk->skip, WALK_SPARE(walk));
+	FORGET(walk->start, WALK_SPARE(walk));
 	if (dentry == walk->root_dentry && walk->mount == walk->root_mount) {
 		walk->end = WALK_AT_ROOT;
 		return 1;
@@ -134,7 +154,7 @@ static __always_inline int walk_path_below(struct record_header *header, struct 
 	walk->root_mount = root_mount;
 	walk->dentry = from.dentry;
 	enter_mount(walk, from.mnt);
-	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_directory, walk, 0);
+	LOOP(PATH_COMPONENTS_MAXIMUM, PATH_COMPONENTS_BASIC, walk_one_directory, walk);
 	if (walk->end == WALK_OUTSIDE && root_dentry)
 		header->flags |= RECORD_UNREACHABLE;
 	if (walk->end == WALK_GOES_ON || walk->end == WALK_CUT)
@@ -145,7 +165,7 @@ static __always_inline int walk_path_below(struct record_header *header, struct 
 static __always_inline int walk_path(struct record_header *header, struct path_walk *walk, struct path *path,
 				     struct task_struct *task)
 {
-	return walk_path_below(header, walk, path, task->fs->root.dentry, task->fs->root.mnt);
+	return walk_path_below(header, walk, path, READ(task, fs, root.dentry), READ(task, fs, root.mnt));
 }
 
 /* Append what was walked, "/" when that is nothing. Returns its length. */
@@ -181,7 +201,7 @@ static __always_inline __u32 append_path_of_namespace(struct scratch *scratch, _
 	return append_walked(scratch, position, &walk);
 }
 
-static int walk_one_cgroup(__u32 step, struct path_walk *walk)
+STEP int walk_one_cgroup(__u32 step, struct path_walk *walk)
 {
 	struct kernfs_node *node = walk->node;
 	struct kernfs_node *parent;
@@ -213,7 +233,9 @@ static __always_inline __u32 append_cgroup(struct scratch *scratch, __u32 positi
 
 	if (!node)
 		return 0;
-	bpf_loop(PATH_COMPONENTS_MAXIMUM, walk_one_cgroup, &walk, 0);
+	LOOP(PATH_COMPONENTS_MAXIMUM, CGROUP_DEPTH_BASIC, walk_one_cgroup, &walk);
+	if (walk.end != WALK_AT_ROOT)
+		((struct record_header *)scratch->record)->flags |= RECORD_TRUNCATED;
 	return append_walked(scratch, position, &walk);
 }
 

@@ -57,11 +57,10 @@ SEC("tp_btf/sched_prepare_exec")
 int BPF_PROG(note_execveat, struct task_struct *leader, struct linux_binprm *program)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u64 key = (__u64)task;
 	__u8 noted = 1;
 
-	if (SYSCALL_NUMBER(regs) == NUMBER_EXECVEAT)
+	if (system_call_of(task) == NUMBER_EXECVEAT)
 		bpf_map_update_elem(&execveat_calls, &key, &noted, BPF_ANY);
 	else
 		bpf_map_delete_elem(&execveat_calls, &key); /* of an exec that ended half-way */
@@ -74,10 +73,9 @@ int BPF_PROG(note_execveat, struct task_struct *leader, struct linux_binprm *pro
  */
 static __always_inline int was_execveat(struct task_struct *task, struct linux_binprm *program)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u64 key = (__u64)task;
 
-	return SYSCALL_NUMBER(regs) == NUMBER_EXECVEAT || BPF_CORE_READ(program, fdpath) ||
+	return system_call_of(task) == NUMBER_EXECVEAT || BPF_CORE_READ(program, fdpath) ||
 	       bpf_map_delete_elem(&execveat_calls, &key) == 0;
 }
 
@@ -90,7 +88,7 @@ int BPF_PROG(handle_exec, struct task_struct *leader, int old_pid, struct linux_
 	struct record_program *record;
 	__u32 position = sizeof(*record);
 
-	if (task->children.next != (void *)&task->children) /* their parent is another one from now on */
+	if (READ(task, children.next) != (void *)&task->children) /* their parent is another one from now on */
 		begin_generation();
 	if (!scratch || is_own_process(task, is_execveat ? INDEX_EXECVEAT : INDEX_EXECVE))
 		return 0;
@@ -115,8 +113,7 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(handle_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	long number = SYSCALL_NUMBER(regs);
+	long number = system_call_of(task);
 	struct scratch *scratch = get_scratch();
 	struct record_new_process *record;
 	__u16 type = EVENT_CLONE;
@@ -163,7 +160,7 @@ struct {
 /* Two threads that end at once may both see that no other lives: the first of them reports the end. */
 static __always_inline int is_first_to_end(struct task_struct *task)
 {
-	struct process_key key = {.start = BPF_CORE_READ(task, group_leader, start_boottime), .pid = task->tgid};
+	struct process_key key = {.start = BPF_CORE_READ(task, group_leader, start_boottime), .pid = READ(task, tgid)};
 	__u8 noted = 1;
 
 	/* Any other error is no reason to keep silent. */

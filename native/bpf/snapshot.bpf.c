@@ -3,6 +3,29 @@
 #include "environment.h"
 #include "program.h"
 
+#ifdef BASIC_TIER
+
+/*
+ * Another process's memory can not be read here: the sensor takes its arguments from /proc, where the environment is not
+ * open to it.
+ */
+#define ITERATOR "iter/task"
+
+static __always_inline __u32 append_arguments_of(struct scratch *scratch, __u32 position, struct task_struct *task)
+{
+	return 0;
+}
+
+static __always_inline __u32 append_environment_of(struct scratch *scratch, __u32 position, struct task_struct *task)
+{
+	return 0;
+}
+
+#else
+
+/* Sleepable, because another process's arguments may have to be paged in; hence a scratch buffer of its own. */
+#define ITERATOR "iter.s/task"
+
 static __always_inline __u32 append_arguments_of(struct scratch *scratch, __u32 position, struct task_struct *task)
 {
 	struct record_header *header = (struct record_header *)scratch->record;
@@ -57,8 +80,9 @@ static __always_inline __u32 append_environment_of(struct scratch *scratch, __u3
 	return append_named_variables(&walk, 0, length);
 }
 
-/* Sleepable, because another process's arguments may have to be paged in; hence a scratch buffer of its own. */
-SEC("iter.s/task")
+#endif
+
+SEC(ITERATOR)
 int list_process(struct bpf_iter__task *context)
 {
 	struct task_struct *task = context->task;

@@ -289,8 +289,7 @@ static __always_inline void read_user_ipv6(struct end_ipv6 *end, const struct re
 /* The working directory and a slash, for a relative name. */
 static __always_inline __u32 append_working_directory(struct scratch *scratch, __u32 position, struct task_struct *task)
 {
-	__u32 length = append_path(scratch, position, __builtin_preserve_access_index(&task->fs->pwd), task) &
-		       (VALUE_MAXIMUM - 1);
+	__u32 length = append_path(scratch, position, working_directory(task), task) & (VALUE_MAXIMUM - 1);
 	__u32 end = (position + length - 1) & (SCRATCH_BYTES - 1);
 
 	if (length == 0 || scratch->record[end] == '/')

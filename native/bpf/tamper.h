@@ -7,7 +7,7 @@
 
 #include "descriptor.h"
 
-#define OWN_MAP_MAXIMUM 16 /* as in programs.h */
+#define OWN_MAP_MAXIMUM 32 /* as in programs.h */
 #define MAP_FD_IN_BATCH 36 /* bytes into the argument of a call that works on many entries */
 
 struct bpf_map {
@@ -75,8 +75,8 @@ static __always_inline void note_bpf_call(struct pt_regs *regs, long result)
 		if (own->ids[i] != id || !id)
 			continue;
 		own->last.time = bpf_ktime_get_boot_ns();
-		own->last.start = task->group_leader->start_boottime;
-		own->last.pid = task->tgid;
+		own->last.start = READ(task, group_leader, start_boottime);
+		own->last.pid = READ(task, tgid);
 		own->last.command = SYSCALL_ARGUMENT_1(regs);
 		return;
 	}

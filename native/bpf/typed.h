@@ -12,7 +12,12 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+#ifdef BASIC_TIER /* whose kernels have none: there all of these are reads by a helper */
+static void *(*const bpf_rdonly_cast)(const void *object, __u32 btf_id) = NULL;
+#undef TYPED_READS
+#else
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+#endif
 #define TYPED(type, object) ((type *)bpf_rdonly_cast((object), bpf_core_type_id_kernel(type)))
 
 #ifdef TYPED_READS

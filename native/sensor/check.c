@@ -26,9 +26,28 @@ struct check {
 };
 
 static const char *const own_tables[] = {
-	"settings_buffer", "interest_buffer", "syscall_handlers", "enter_handlers",
-	"kept_handlers",   "shed_calls",      "ruled_out",	  "remembering_buffer",
-	"counter_buffers", "rings",	      "own_maps_buffer",  "io_uring_handlers",
+	"settings_buffer",
+	"interest_buffer",
+	"syscall_handlers",
+	"enter_handlers",
+	"kept_handlers",
+	"shed_calls",
+	"ruled_out",
+	"remembering_buffer",
+	"counter_buffers",
+	"rings",
+	"own_maps_buffer",
+	"io_uring_handlers",
+	"environment_names_buffer",
+	"scratch_buffers",
+	"io_uring_short_names",
+	"io_uring_long_names",
+	"io_uring_descriptors",
+	"io_uring_listening",
+	"told_libraries",
+	"mount_sources",
+	"execveat_calls",
+	"ended_processes",
 };
 
 /* Tables that only the kernel programs write from now on, or nobody. On kernels that can not do this they are as open

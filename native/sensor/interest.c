@@ -131,24 +131,6 @@ static struct bpf_program *find_loaded(struct programs *programs, const char *na
 	return NULL;
 }
 
-/* Choose what is needed and not loaded yet; returns how much that is. */
-static int choose(struct programs *programs, struct bpf_object *object, const struct interest *interest)
-{
-	struct bpf_program *program;
-	int chosen = 0;
-
-	bpf_object__for_each_program(program, object)
-	{
-		const char *name = bpf_program__name(program);
-		/* What the kernel has no hook for was left out when the object was opened. */
-		bool load = bpf_program__autoload(program) && is_needed(interest, name) && !find_loaded(programs, name);
-
-		bpf_program__set_autoload(program, load);
-		chosen += load;
-	}
-	return chosen;
-}
-
 /* The programs share the tables of those that were loaded first. */
 static void share_tables(struct programs *programs, struct bpf_object *object)
 {
@@ -166,21 +148,35 @@ static void share_tables(struct programs *programs, struct bpf_object *object)
 	}
 }
 
+/* Choose what is needed and not loaded yet; returns how much that is. */
+static int choose(struct programs *programs, struct bpf_object *object, const void *context)
+{
+	const struct interest *interest = context;
+	struct bpf_program *program;
+	int chosen = 0;
+
+	bpf_object__for_each_program(program, object)
+	{
+		const char *name = bpf_program__name(program);
+		/* What the kernel has no hook for was left out when the object was opened. */
+		bool load = bpf_program__autoload(program) && is_needed(interest, name) && !find_loaded(programs, name);
+
+		bpf_program__set_autoload(program, load);
+		chosen += load;
+	}
+	if (chosen)
+		share_tables(programs, object);
+	return chosen;
+}
+
 static void load_needed(struct programs *programs, const struct interest *interest)
 {
-	struct bpf_object *object = programs_open(programs);
-	int error;
+	struct bpf_object *object = loading_load(programs, &(struct choice){.choose = choose, .context = interest});
 
-	if (!choose(programs, object, interest)) {
-		bpf_object__close(object);
+	if (!object)
 		return;
-	}
 	if (programs->loads == LOADS_LIMIT)
 		fail("the rules have asked for more kernel programs %d times: start again", LOADS_LIMIT);
-	share_tables(programs, object);
-	error = bpf_object__load(object);
-	if (error)
-		programs_fail_to_load(error);
 	programs->handlers[programs->loads++] = object;
 }
 
@@ -323,6 +319,35 @@ void programs_shed(struct programs *programs, const __u16 *types, size_t count, 
 	programs->interest.shed_count = take_types(programs->interest.shed, types, count);
 	programs->interest.shed_reads = reads;
 	interest_apply(programs);
+}
+
+/* Whether a wanted event has a system call whose program is not there, because the kernel refused it. */
+static bool is_unseen(struct programs *programs, __u16 event)
+{
+	for (size_t i = 0; i < HANDLER_COUNT; i++)
+		if (handlers[i].event == event && loading_is_refused(programs, handlers[i].program))
+			return true;
+	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
+		if (enter_handlers[i].event == event && (loading_is_refused(programs, enter_handlers[i].program) ||
+							 loading_is_refused(programs, ENTER_HOOK)))
+			return true;
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		if (io_uring_handlers[i].event == event &&
+		    (loading_is_refused(programs, io_uring_handlers[i].program) ||
+		     loading_is_refused(programs, IO_URING_HOOK)))
+			return true;
+	return false;
+}
+
+/* Which of the wanted events can not be seen, or not all of their calls; returns how many they are. */
+size_t programs_unseen(struct programs *programs, const __u16 *types, size_t count, __u16 unseen[INDEX_COUNT])
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count && found < INDEX_COUNT; i++)
+		if (is_unseen(programs, types[i]))
+			unseen[found++] = types[i];
+	return found;
 }
 
 void interest_unload(struct programs *programs)

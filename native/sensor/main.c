@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * hullwatch-sensor --socket FD [--user UID:GID] [--own PID]... [--ring-bytes N]
+ * hullwatch-sensor --probe | --socket FD [--user UID:GID] [--own PID]... [--ring-bytes N] [--tier full|basic]
  *
  * Started by the supervisor, never by hand. Says it is ready with a clock record; attaches its programs when the
  * engine has said what it wants.
@@ -93,6 +93,22 @@ static void report_clock(struct sensor *sensor)
 	queue_push(own_queue(sensor), &clock, sizeof(clock));
 }
 
+/* Say what this kernel lets be seen of what is asked for. */
+static void report_support(struct sensor *sensor, const __u16 *types, size_t count)
+{
+	struct {
+		struct record_kernel_support record;
+		__u16 unseen[INDEX_COUNT + 3]; /* with room to fill up the record's last eight bytes */
+	} report = {.record.header = {.type = EVENT_KERNEL_SUPPORT, .time = boot_time()}};
+	__u32 length = sizeof(__u16) * programs_unseen(sensor->programs, types, count, report.unseen);
+
+	report.record.tier = programs_tier(sensor->programs);
+	report.record.lacks = programs_lacks(sensor->programs);
+	report.record.unseen_length = length;
+	report.record.header.length = (sizeof(report.record) + length + 7) & ~7u;
+	queue_push(own_queue(sensor), &report, report.record.header.length);
+}
+
 /* Send all counts when one of them has changed. */
 static void report_drops(struct sensor *sensor)
 {
@@ -178,6 +194,7 @@ static void obey(const struct record_header *header, void *context)
 		if (!sensor->attached)
 			programs_attach(sensor->programs);
 		sensor->attached = true;
+		report_support(sensor, (const void *)(interest + 1), interest->types_length / 2);
 	} else if (header->type == EVENT_CONTROL_RULED_OUT &&
 		   header->length >= sizeof(*found) + found->fingerprints_length) {
 		programs_rule_out(sensor->programs, (const void *)(found + 1), found->fingerprints_length / 8);
@@ -223,14 +240,31 @@ static void parse_user(struct options *options, const char *text)
 		fail("--user takes UID:GID, not '%s'", text);
 }
 
+static int parse_tier(const char *text)
+{
+	for (int tier = TIER_FULL; tier <= TIER_BASIC; tier++)
+		if (!strcmp(text, tier_name(tier)))
+			return tier;
+	fail("--tier takes 'full' or 'basic', not '%s'", text);
+}
+
+/* For 'hullwatch doctor', which shows it in words: the tier, and what the kernel lacks as bits. */
+static void print_support(void)
+{
+	enum tiers tier = tier_of_kernel();
+
+	printf("%s %u\n", tier_name(tier), hooks_lacking(tier));
+}
+
 static struct options parse(int count, char **arguments)
 {
 	static const struct option names[] = {
 		{"socket", required_argument, NULL, 's'}, {"user", required_argument, NULL, 'u'},
 		{"own", required_argument, NULL, 'o'},	  {"ring-bytes", required_argument, NULL, 'r'},
+		{"tier", required_argument, NULL, 't'},	  {"probe", no_argument, NULL, 'p'},
 		{"version", no_argument, NULL, 'v'},	  {},
 	};
-	struct options options = {.socket = -1, .uid = -1, .gid = -1};
+	struct options options = {.socket = -1, .uid = -1, .gid = -1, .tier = -1};
 	int option;
 
 	while ((option = getopt_long(count, arguments, "", names, NULL)) != -1) {
@@ -242,6 +276,11 @@ static struct options parse(int count, char **arguments)
 			options.own_processes[options.own_count++] = atoi(optarg);
 		} else if (option == 'r') {
 			options.ring_bytes = atoi(optarg);
+		} else if (option == 't') {
+			options.tier = parse_tier(optarg);
+		} else if (option == 'p') {
+			print_support();
+			exit(0);
 		} else if (option == 'v') {
 			printf("hullwatch-sensor %s, event table %d, libbpf %s\n", HULLWATCH_VERSION,
 			       EVENT_TABLE_VERSION, libbpf_version_string());

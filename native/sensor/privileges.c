@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,8 +32,17 @@ static void keep_capabilities(void)
 		     strerror(errno));
 }
 
+/* Before 5.11 the kernel counts tables and programs as locked memory. Where that is not allowed, the load will tell. */
+static void allow_locked_memory(void)
+{
+	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+}
+
 void drop_privileges(const struct options *options)
 {
+	allow_locked_memory();
 	if (geteuid() == 0 && options->uid > 0) {
 		for (int capability = 0; capability <= LAST_CAPABILITY; capability++)
 			prctl(PR_CAPBSET_DROP, capability, 0, 0, 0); /* unknown ones fail, which is as good */

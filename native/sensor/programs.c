@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The kernel programs: loaded, given their buffers, attached; those that are not always needed are in interest.c. */
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -12,40 +11,17 @@
 #include <unistd.h>
 
 #include "programs.h"
-#include "sensor_programs.skel.h"
 
 #define RING_BYTES_TOGETHER (32u << 20)
 #define RING_BYTES_MAXIMUM (4u << 20)
 #define RING_BYTES_MINIMUM (256u << 10)
 #define SEQUENCE_SLACK 64 /* records of one CPU whose order may be another than that of their numbers */
-#define SNAPSHOT_READ_BYTES (128 * 1024)
-
-/* Programs for hooks that not every kernel has. */
-static const struct optional {
-	const char *type; /* that stands for the hook in the kernel's type information */
-	const char *program;
-} optional[] = {
-	{"btf_trace_sched_prepare_exec", "note_execveat"},
-	{"btf_trace_io_uring_submit_req", "note_io_uring"},
-	{"btf_trace_io_uring_submit_req", "dispatch_io_uring"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_openat"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_openat2"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_unlinkat"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_mkdirat"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_renameat"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_linkat"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_symlinkat"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_connect"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_accept"},
-	{"btf_trace_io_uring_submit_req", "handle_io_uring_accept_more"},
-	{"btf_trace_io_uring_submit_sqe", "count_io_uring_before_6_4"},
-};
 
 static char last_warning[512];
 
 static int remember_warning(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	if (getenv("HULLWATCH_DEBUG"))
+	if (getenv("HULLWATCH_DEBUG") && level != LIBBPF_DEBUG)
 		return vfprintf(stderr, format, arguments);
 	if (level == LIBBPF_WARN && !last_warning[0])
 		vsnprintf(last_warning, sizeof(last_warning), format, arguments);
@@ -122,7 +98,7 @@ static int take_record(void *context, void *data, size_t size)
 static void make_rings(struct programs *programs, const struct options *options, struct queue *queues)
 {
 	__u32 bytes = choose_ring_bytes(options, programs->cpus);
-	int rings = bpf_map__fd(programs->skeleton->maps.rings);
+	int rings = programs_table(programs, "rings");
 	struct ring_context *contexts = calloc(programs->cpus, sizeof(*contexts));
 
 	if (!contexts)
@@ -148,24 +124,23 @@ void programs_store_settings(struct programs *programs)
 {
 	__u32 zero = 0;
 
-	if (bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.settings_buffer), &zero, &programs->settings,
-				BPF_ANY))
+	if (bpf_map_update_elem(programs_table(programs, "settings_buffer"), &zero, &programs->settings, BPF_ANY))
 		fail("the settings can not be written into the kernel: %s", strerror(errno));
 }
 
-static void *map_memory(const struct bpf_map *map, size_t bytes)
+static void *map_memory(struct programs *programs, const char *table, size_t bytes)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, programs_table(programs, table), 0);
 
 	if (memory == MAP_FAILED)
-		fail("the table %s can not be mapped: %s", bpf_map__name(map), strerror(errno));
+		fail("the table %s can not be mapped: %s", table, strerror(errno));
 	return memory;
 }
 
 static void map_ruled_out(struct programs *programs)
 {
-	programs->ruled_out = map_memory(programs->skeleton->maps.ruled_out, RULED_OUT_ENTRIES * sizeof(__u64));
-	programs->remembering = map_memory(programs->skeleton->maps.remembering_buffer, sizeof(*programs->remembering));
+	programs->ruled_out = map_memory(programs, "ruled_out", RULED_OUT_ENTRIES * sizeof(__u64));
+	programs->remembering = map_memory(programs, "remembering_buffer", sizeof(*programs->remembering));
 	programs->written.ruled_out = calloc(RULED_OUT_ENTRIES, sizeof(__u64));
 	if (!programs->written.ruled_out)
 		fail("there is no memory");
@@ -192,24 +167,18 @@ static void write_settings(struct programs *programs, const struct options *opti
 	programs_store_settings(programs);
 }
 
-/* A program for a hook that this kernel has not would keep all others from being loaded. */
-static void leave_out_missing_hooks(struct bpf_object *object)
-{
-	struct btf *types = btf__load_vmlinux_btf();
-
-	for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++)
-		if (btf__find_by_name_kind(types, optional[i].type, BTF_KIND_TYPEDEF) < 0)
-			bpf_program__set_autoload(bpf_object__find_program_by_name(object, optional[i].program), false);
-	btf__free(types);
-}
-
 /* Handlers are called through the dispatch table, not attached; so nothing is attached by itself. */
 static void prepare(struct programs *programs, struct bpf_object *object)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, object) bpf_program__set_autoattach(program, false);
-	leave_out_missing_hooks(object);
+	bpf_object__for_each_program(program, object)
+	{
+		bpf_program__set_autoattach(program, false);
+		if (loading_is_refused(programs, bpf_program__name(program)))
+			bpf_program__set_autoload(program, false);
+	}
+	hooks_leave_out_missing(object);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "rings"), programs->cpus);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratch_buffers"), programs->cpus + 1);
 }
@@ -217,9 +186,7 @@ static void prepare(struct programs *programs, struct bpf_object *object)
 /* The kernel programs, opened and not loaded. */
 struct bpf_object *programs_open(struct programs *programs)
 {
-	size_t size;
-	const void *bytes = sensor_programs__elf_bytes(&size);
-	struct bpf_object *object = bpf_object__open_mem(bytes, size, NULL);
+	struct bpf_object *object = tier_open(programs->tier);
 
 	if (!object)
 		fail("the kernel programs can not be opened: %s", strerror(errno));
@@ -227,9 +194,24 @@ struct bpf_object *programs_open(struct programs *programs)
 	return object;
 }
 
+enum tiers programs_tier(const struct programs *programs)
+{
+	return programs->tier;
+}
+
+__u32 programs_lacks(const struct programs *programs)
+{
+	return programs->lacks;
+}
+
 int programs_table(struct programs *programs, const char *name)
 {
-	return bpf_map__fd(bpf_object__find_map_by_name(programs->skeleton->obj, name));
+	return bpf_map__fd(bpf_object__find_map_by_name(programs->always, name));
+}
+
+void programs_forget_warning(void)
+{
+	last_warning[0] = 0;
 }
 
 void programs_fail_to_load(int error)
@@ -238,27 +220,37 @@ void programs_fail_to_load(int error)
 	     last_warning[0] ? last_warning : "no reason given");
 }
 
+/* All but those that are loaded when they are needed. */
+static int choose_always(struct programs *programs, struct bpf_object *object, const void *context)
+{
+	struct bpf_program *program;
+	int chosen = 0;
+
+	(void)programs;
+	(void)context;
+	bpf_object__for_each_program(program, object)
+	{
+		if (interest_is_on_demand(bpf_program__name(program)))
+			bpf_program__set_autoload(program, false);
+		chosen += bpf_program__autoload(program);
+	}
+	return chosen;
+}
+
 struct programs *programs_load(const struct options *options, struct queue *queues, int cpus)
 {
 	struct programs *programs = calloc(1, sizeof(*programs));
-	struct bpf_program *program;
-	int error;
 
 	libbpf_set_print(remember_warning);
 	if (!programs)
 		fail("there is no memory");
 	programs->cpus = cpus;
 	programs->counters = calloc(cpus, (sizeof(*programs->counters) + 7) & ~7ul);
-	programs->skeleton = sensor_programs__open();
-	if (!programs->skeleton || !programs->counters)
-		fail("the kernel programs can not be opened: %s", strerror(errno));
-	prepare(programs, programs->skeleton->obj);
-	bpf_object__for_each_program(program,
-				     programs->skeleton->obj) if (interest_is_on_demand(bpf_program__name(program)))
-		bpf_program__set_autoload(program, false);
-	error = sensor_programs__load(programs->skeleton);
-	if (error)
-		programs_fail_to_load(error);
+	if (!programs->counters)
+		fail("there is no memory");
+	programs->tier = options->tier < 0 ? tier_of_kernel() : (enum tiers)options->tier;
+	programs->lacks = hooks_lacking(programs->tier);
+	programs->always = loading_load(programs, &(struct choice){.choose = choose_always});
 	make_rings(programs, options, queues);
 	write_settings(programs, options);
 	map_ruled_out(programs);
@@ -275,6 +267,20 @@ __u32 programs_link_id(const struct bpf_link *link)
 	return bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &length) ? 0 : info.id;
 }
 
+static struct bpf_program *find_program(struct programs *programs, const char *name)
+{
+	return bpf_object__find_program_by_name(programs->always, name);
+}
+
+static struct bpf_link *attach(struct bpf_program *program)
+{
+	struct bpf_link *link = bpf_program__attach(program);
+
+	if (!link)
+		fail("the kernel program %s can not be attached: %s", bpf_program__name(program), strerror(errno));
+	return link;
+}
+
 void programs_attach_one(struct programs *programs, struct bpf_program *program)
 {
 	struct attached *attached = &programs->attached[programs->attached_count];
@@ -282,33 +288,27 @@ void programs_attach_one(struct programs *programs, struct bpf_program *program)
 	if (programs->attached_count == ATTACHED_MAXIMUM)
 		fail("more programs are to be attached than there are places for");
 	attached->program = program;
-	attached->link = bpf_program__attach(program);
-	if (!attached->link)
-		fail("the kernel program %s can not be attached: %s", bpf_program__name(program), strerror(errno));
+	attached->link = attach(program);
 	attached->link_id = programs_link_id(attached->link);
 	programs->attached_count++;
 }
 
 void programs_attach(struct programs *programs)
 {
-	struct sensor_programs *skeleton = programs->skeleton;
-	struct bpf_program *attached[] = {
-		skeleton->progs.handle_exec,	     skeleton->progs.handle_fork,
-		skeleton->progs.handle_exit,	     skeleton->progs.handle_cgroup_mkdir,
-		skeleton->progs.handle_cgroup_rmdir, skeleton->progs.dispatch_system_call,
+	static const char *const attached[] = {
+		"handle_exec",	       "handle_fork",	      "handle_exit",
+		"handle_cgroup_mkdir", "handle_cgroup_rmdir", "dispatch_system_call",
 	};
+	struct bpf_program *program;
 
 	for (size_t i = 0; i < sizeof(attached) / sizeof(*attached); i++)
-		programs_attach_one(programs, attached[i]);
-	for (size_t i = 0; i < sizeof(optional) / sizeof(*optional); i++) {
-		struct bpf_program *program = bpf_object__find_program_by_name(skeleton->obj, optional[i].program);
-
-		if (bpf_program__autoload(program))
+		programs_attach_one(programs, find_program(programs, attached[i]));
+	bpf_object__for_each_program(program, programs->always)
+	{
+		if (hooks_is_optional(bpf_program__name(program)) && bpf_program__autoload(program))
 			programs_attach_one(programs, program);
 	}
-	programs->snapshot = bpf_program__attach(skeleton->progs.list_process);
-	if (!programs->snapshot)
-		fail("the list of running processes can not be read from the kernel: %s", strerror(errno));
+	programs->snapshot = attach(find_program(programs, "list_process"));
 }
 
 /* Calls with these fingerprints are not sent again, until their places are taken by others. */
@@ -334,51 +334,12 @@ void programs_drain(struct programs *programs)
 	ring_buffer__consume(programs->rings);
 }
 
-/* List the running processes into the queue; when it is full, some of it has to be sent before there can be more. */
-void programs_snapshot(struct programs *programs, struct queue *queue, void (*make_room)(void *), void *context)
-{
-	struct record_snapshot_end end = {.started = boot_time()};
-	int iterator = bpf_iter_create(bpf_link__fd(programs->snapshot));
-	static __u8 buffer[SNAPSHOT_READ_BYTES];
-	size_t length = 0;
-	ssize_t got;
-
-	if (iterator < 0)
-		fail("the list of running processes can not be started: %s", strerror(errno));
-	while ((got = read(iterator, buffer + length, sizeof(buffer) - length)) != 0) {
-		size_t position = 0;
-
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (got < 0)
-			fail("the list of running processes can not be read: %s", strerror(errno));
-		length += got;
-		while (length - position >= sizeof(struct record_header)) {
-			const struct record_header *header = (const void *)(buffer + position);
-
-			if (header->length > length - position)
-				break;
-			if (!queue_push(queue, header, header->length))
-				make_room(context);
-			position += header->length;
-			end.processes++;
-		}
-		length -= position;
-		memmove(buffer, buffer + position, length);
-	}
-	close(iterator);
-	end.header.length = sizeof(end);
-	end.header.type = EVENT_SNAPSHOT_END;
-	end.header.time = boot_time();
-	queue_push(queue, &end, sizeof(end));
-}
-
 void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DROP_REASON_COUNT])
 {
 	__u32 zero = 0;
 
 	memset(drops, 0, sizeof(__u64) * INDEX_COUNT * DROP_REASON_COUNT);
-	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.counter_buffers), &zero, programs->counters))
+	if (bpf_map_lookup_elem(programs_table(programs, "counter_buffers"), &zero, programs->counters))
 		return;
 	for (int cpu = 0; cpu < programs->cpus; cpu++)
 		for (int event = 0; event < INDEX_COUNT; event++)
@@ -386,6 +347,7 @@ void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DR
 				drops[event][reason] += programs->counters[cpu].dropped[event][reason];
 	drops[INDEX_UNKNOWN][DROP_TOO_LATE] = queues_late();
 	drops[INDEX_BPF][DROP_OWN_PROCESS] = 0; /* check.c's looks at the tables, and nobody else's */
+	drops[INDEX_PROCESS][DROP_UNREADABLE] += programs->unread_arguments;
 }
 
 void programs_unload(struct programs *programs)
@@ -393,7 +355,7 @@ void programs_unload(struct programs *programs)
 	bpf_link__destroy(programs->snapshot);
 	interest_unload(programs);
 	ring_buffer__free(programs->rings);
-	sensor_programs__destroy(programs->skeleton);
+	bpf_object__close(programs->always);
 	free(programs->counters);
 	free(programs);
 }

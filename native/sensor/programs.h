@@ -7,11 +7,12 @@
 #include "sensor.h"
 
 #define SYSCALL_MAXIMUM 512		   /* as in dispatch.bpf.c */
-#define OWN_MAP_MAXIMUM 16		   /* as in tamper.h */
+#define OWN_MAP_MAXIMUM 32		   /* as in tamper.h */
 #define RULED_OUT_ENTRIES 65536		   /* as in ruled_out.h */
 #define ATTACHED_MAXIMUM 16		   /* programs that are attached and not called through a table */
 #define INTEREST_MAXIMUM (2 * INDEX_COUNT) /* types in an order */
-#define LOADS_LIMIT 64 /* times that handlers are loaded: there are not so many rule sets that each ask for more */
+#define REFUSED_LIMIT 32 /* programs that a kernel does not take: if there are more, it is something else */
+#define LOADS_LIMIT 64	 /* times that handlers are loaded: there are not so many rule sets that each ask for more */
 
 /* As in event.h, which only BPF programs can include. */
 struct settings {
@@ -78,7 +79,12 @@ struct written {
 };
 
 struct programs {
-	struct sensor_programs *skeleton;	  /* with the programs that are always loaded, and all tables */
+	enum tiers tier;
+	__u32 lacks;			    /* bits of kernel_lacks */
+	const char *refused[REFUSED_LIMIT]; /* by the kernel: left out */
+	int refused_count;
+	__u64 unread_arguments;			  /* processes that were listed without */
+	struct bpf_object *always;		  /* with the programs that are always loaded, and all tables */
 	struct bpf_object *handlers[LOADS_LIMIT]; /* the same again, with programs that were needed later */
 	int loads;
 	struct ring_buffer *rings;
@@ -104,6 +110,24 @@ struct bpf_object *programs_open(struct programs *programs);
 int programs_table(struct programs *programs, const char *name);
 void programs_store_settings(struct programs *programs);
 _Noreturn void programs_fail_to_load(int error);
+void programs_forget_warning(void);
+
+/* Which programs of an object are to be loaded: `choose` marks them and returns how many they are. */
+struct choice {
+	int (*choose)(struct programs *programs, struct bpf_object *object, const void *context);
+	const void *context;
+};
+
+/* loading.c */
+struct bpf_object *loading_load(struct programs *programs, const struct choice *choice);
+bool loading_is_refused(const struct programs *programs, const char *program);
+
+/* tier.c */
+struct bpf_object *tier_open(enum tiers tier);
+
+/* hooks.c */
+void hooks_leave_out_missing(struct bpf_object *object);
+bool hooks_is_optional(const char *program);
 
 __u32 programs_link_id(const struct bpf_link *link);
 void programs_attach_one(struct programs *programs, struct bpf_program *program);

@@ -54,6 +54,7 @@ struct options {
 	__u32 own_processes[OWN_PROCESS_LIMIT];
 	int own_count;
 	__u32 ring_bytes; /* for each CPU; 0 = choose */
+	int tier;	  /* enum tiers; -1 = by what the kernel has */
 };
 
 struct programs;   /* the loaded kernel programs; programs.c */
@@ -63,6 +64,13 @@ struct bpf_caller; /* programs.h */
 _Noreturn void fail(const char *sentence, ...) __attribute__((format(printf, 1, 2)));
 __u64 boot_time(void);
 
+/* tier.c */
+enum tiers tier_of_kernel(void);
+const char *tier_name(enum tiers tier);
+
+/* hooks.c */
+__u32 hooks_lacking(enum tiers tier);
+
 /* privileges.c */
 void drop_privileges(const struct options *options);
 
@@ -70,6 +78,9 @@ void drop_privileges(const struct options *options);
 struct programs *programs_load(const struct options *options, struct queue *queues, int cpus);
 void programs_attach(struct programs *programs);
 void programs_set_interest(struct programs *programs, const __u16 *types, size_t count);
+size_t programs_unseen(struct programs *programs, const __u16 *types, size_t count, __u16 unseen[INDEX_COUNT]);
+enum tiers programs_tier(const struct programs *programs);
+__u32 programs_lacks(const struct programs *programs);
 void programs_rule_out(struct programs *programs, const __u64 *fingerprints, size_t count);
 void programs_forget(struct programs *programs);
 void programs_name_variables(struct programs *programs, const char *names, size_t length); /* environment.c */

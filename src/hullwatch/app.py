@@ -33,6 +33,7 @@ from hullwatch.enrich.container import encode as encode_container
 from hullwatch.enrich.engines import ContainerEngines
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import BrokenStreamError, encode
+from hullwatch.formats.kernel_support import describe, is_blind, weakened
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, say
@@ -106,6 +107,7 @@ class Watch:
         self._next_status = 0.0
         self._ready_at_last = time.monotonic() + READY_PATIENCE
         self._unrecorded = ""  # why the recording ended before the watch
+        self._told_support: tuple[str, tuple[str, ...], tuple[str, ...]] | None = None
         self._ready = False  # the sensor sends, and the containers that ran before are known
         self._stopping = False
         if crashes:
@@ -319,6 +321,7 @@ class Watch:
             number = len(self._rules.rules)
             into = f" and recording it to {self._settings.record.file}" if self._recording else ""
             say(f"Watching this host with {number} rule{'s' * (number != 1)}{into}; Ctrl-C ends it.")
+        self._tell_support()
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
         self._record(CaptureWriter.tick)
@@ -342,6 +345,18 @@ class Watch:
         self.counters.left_out = self._shedding.words
         rule, priority, text = shedding_message(change, self._settings.sensor.cpu_budget)
         self._delivery.internal(rule, priority, text, used=round(change.used, 2), left_out=self._shedding.words)
+
+    def _tell_support(self) -> None:
+        """Say once what this kernel keeps from being seen, when people have been told that we watch."""
+        now = (self.counters.tier, self.counters.lacks, self.counters.unseen)
+        if not self._ready or now == self._told_support:
+            return
+        self._told_support = now
+        tier, lacks, unseen = now
+        if is_blind(tier, lacks):
+            say(describe(tier, lacks))
+        for sentence in weakened(self._rules.rules, unseen, lacks):
+            say(sentence)
 
     def _write_status(self) -> None:
         """Tell ``hullwatch doctor`` how it goes; a full disk is no reason to stop watching."""

@@ -38,6 +38,9 @@ class Counters(msgspec.Struct, kw_only=True):
         drift_unknown: those of which it could not be found out, by reason.
         drift_not_asked: those that found no room among the questions.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
+        tier: the set of kernel programs that the sensor could load; empty before it has said so.
+        lacks: what the kernel keeps from being seen or done, by the names of the event table.
+        unseen: types of events that rules ask for and the kernel refused the programs of.
     """
 
     started: int = msgspec.field(default_factory=time.time_ns)
@@ -66,6 +69,9 @@ class Counters(msgspec.Struct, kw_only=True):
     drift_unknown: dict[str, int] = {}
     drift_not_asked: int = 0
     forgotten: int = 0
+    tier: str = ""
+    lacks: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     def drop(self, kind: str, reason: str, number: int = 1) -> None:
         """Count ``number`` lost events of a type with the reason."""
@@ -139,4 +145,7 @@ class Counters(msgspec.Struct, kw_only=True):
                 "unknown": dict(sorted(self.drift_unknown.items())),
                 "not_asked": self.drift_not_asked,
             },
+            "tier": self.tier,
+            "lacks": list(self.lacks),
+            "unseen": list(self.unseen),
         }

@@ -40,7 +40,7 @@ from hullwatch.errors import CannotError, UsageError
 from hullwatch.outputs.stdout import say
 from hullwatch.rules.reload import load_rules
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
-from hullwatch.sources.host import kernel_problem, types_problem
+from hullwatch.sources.host import types_problem
 from hullwatch.sources.silence import why_silent
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ def check_host(settings: Settings) -> Path:
             "Watching the kernel needs root: run it with sudo. (The sensor then keeps the capabilities BPF and "
             "PERFMON only, and what judges runs as an ordinary user.)"
         )
-    for problem in (kernel_problem(), types_problem()):
-        if problem is not None:
-            raise CannotError(problem)
+    problem = types_problem()
+    if problem is not None:
+        raise CannotError(problem)
     sensor = sensor_program(settings.engine.sensor)
     if sensor is None:
         wanted = settings.engine.sensor or "hullwatch-sensor"

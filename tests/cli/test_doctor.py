@@ -20,7 +20,7 @@ def returning(answer: object) -> Callable[..., object]:
 def _a_machine_where_all_is_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     replacements: dict[str, object] = {
         "hullwatch.config.layers.configuration_files": [],
-        "hullwatch.cli.checks.kernel.kernel_version": Check("kernel", "ok", "Fine."),
+        "hullwatch.cli.checks.kernel.kernel": Check("kernel", "ok", "Fine."),
         "hullwatch.cli.checks.kernel.kernel_types": Check("BTF", "ok", "Fine."),
         "hullwatch.cli.checks.kernel.lockdown": Check("lockdown", "ok", "Fine."),
         "hullwatch.cli.checks.permissions.capabilities": Check("permissions", "ok", "Fine."),
@@ -61,10 +61,10 @@ def test_something_that_fails_is_exit_code_3(
 def test_a_check_that_breaks_does_not_hide_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken() -> Check:
+    def broken(_: str) -> Check:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(kernel, "kernel_version", broken)
+    monkeypatch.setattr(kernel, "kernel", broken)
     assert doctor() == 3
     said = capsys.readouterr().out
     assert "This check could not be made: ZeroDivisionError: oh." in said

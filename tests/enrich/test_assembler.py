@@ -233,6 +233,14 @@ def test_drops_are_counted_by_their_growth_and_what_was_left_out_on_purpose_by_i
     assert stream.counters.out_of_order == 4
 
 
+def test_what_the_kernel_supports_is_kept_as_it_was_said_last(stream: Stream) -> None:
+    stream.feed(encode("kernel_support", tier=1, lacks=5, unseen=struct.pack("<3H", BY_NAME["openat"].number, 9999, 3)))
+    assert (stream.counters.tier, stream.counters.lacks) == ("BASIC", ("IO_URING_EVENTS", "RULED_OUT"))
+    assert "openat" in stream.counters.unseen
+    stream.feed(encode("kernel_support", tier=0, unseen=b"x"))
+    assert (stream.counters.tier, stream.counters.lacks, stream.counters.unseen) == ("FULL", (), ())
+
+
 def test_the_next_sensor_counts_from_zero_and_the_counts_add_up(stream: Stream) -> None:
     stream.feed(drops(("openat", "RING_FULL", 5)))
     stream.feed(encode("sensor_lost", reason="it was ended by SIGKILL"))

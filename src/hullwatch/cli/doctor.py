@@ -54,7 +54,7 @@ def _checks(config_file: str | None) -> Iterator[Check]:
     from hullwatch.cli.checks.classifier import classifier
     from hullwatch.cli.checks.engines import engines
     from hullwatch.cli.checks.instance import instance
-    from hullwatch.cli.checks.kernel import kernel_types, kernel_version, lockdown
+    from hullwatch.cli.checks.kernel import kernel, kernel_types, lockdown
     from hullwatch.cli.checks.permissions import capabilities
     from hullwatch.cli.checks.rules import rules
     from hullwatch.cli.checks.sensor import sensor
@@ -63,7 +63,7 @@ def _checks(config_file: str | None) -> Iterator[Check]:
     settings, configuration = _settings(config_file)
     yield configuration
     checks: list[tuple[str, Callable[[], Check | list[Check]]]] = [
-        ("kernel", kernel_version),
+        ("kernel", lambda: kernel(settings.engine.sensor)),
         ("BTF", kernel_types),
         ("lockdown", lockdown),
         ("permissions", capabilities),

@@ -57,7 +57,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     A rules file that changes is loaded again, without a pause; one that is wrong then leaves the rules
     as they are, with an alert. SIGHUP does the same at once.
 
-    Ends with Ctrl-C, and a summary on standard error. Needs root, Linux 5.18 or newer with BTF;
+    Ends with Ctrl-C, and a summary on standard error. Needs root, Linux 5.10 or newer with BTF;
     "hullwatch doctor" tells what is missing.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.config.values import parse_labels

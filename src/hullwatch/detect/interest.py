@@ -64,11 +64,9 @@ def variables_to_send(
         configured: the setting ``process.environment``.
         whole: send what is configured, whatever rules ask for: they are not known yet.
     """
-    uses = [use for rule in rules.rules for use in _uses(rule)]
-    if not whole and not any(
-        name in VARIABLE_FIELDS or (name, argument) in _WHOLE_ENVIRONMENT for name, argument in uses
-    ):
+    if not whole and not any(asks_for_environment(rule) for rule in rules.rules):
         return (), ()
+    uses = [use for rule in rules.rules for use in _uses(rule)]
     named = [argument for name, argument in uses if name in VARIABLE_FIELDS and argument and not is_level(argument)]
     names = dict.fromkeys((*configured, *named))
     possible = [name for name in names if re.match(VARIABLE_NAME, name)]
@@ -79,6 +77,13 @@ def variables_to_send(
 _WHOLE_ENVIRONMENT = frozenset(
     {("evt.arg", "env"), ("evt.rawarg", "env"), ("evt.arg.env", None), ("evt.rawarg.env", None)}
 )
+
+
+def asks_for_environment(rule: Rule) -> bool:
+    """Tell whether a rule looks at variables of a program's environment."""
+    return any(name in VARIABLE_FIELDS or (name, argument) in _WHOLE_ENVIRONMENT for name, argument in _uses(rule))
+
+
 _KEY = re.compile(r"(proc\.a?env)(?:\[([^\]]+)\])?")
 
 

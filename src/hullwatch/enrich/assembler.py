@@ -45,6 +45,7 @@ _RULED_OUT = FLAGS["drop_reasons"]["RULED_OUT"]
 _RING_FULL = FLAGS["drop_reasons"]["RING_FULL"]
 _TOO_LATE = FLAGS["drop_reasons"]["TOO_LATE"]
 _SHED = FLAGS["drop_reasons"]["SHED"]
+_TIERS = {number: name for name, number in FLAGS["tiers"].items()}
 _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "clone3"))
 _EXIT = BY_NAME["procexit"].number
 
@@ -108,6 +109,7 @@ class Assembler:
             BY_NAME["cgroup_rmdir"].number: self._cgroup_removed,
             BY_NAME["drops"].number: self._count_drops,
             BY_NAME["snapshot_end"].number: self._snapshot_ended,
+            BY_NAME["kernel_support"].number: self._note_support,
             BY_NAME["container"].number: self._container_known,
             BY_NAME["container_timeout"].number: self._container_late,
             BY_NAME["sensor_lost"].number: self._sensor_lost,
@@ -427,6 +429,14 @@ class Assembler:
         self.tree.snapshot_ended(values["started"])
         self._listed = True
         self._unannounced.clear()  # what is not in the list has ended
+        return []
+
+    def _note_support(self, _time: int, values: dict[str, Any]) -> list[Event]:
+        unseen = values["unseen"]
+        numbers = struct.unpack_from(f"<{len(unseen) // 2}H", unseen)
+        self.counters.tier = _TIERS.get(values["tier"], str(values["tier"]))
+        self.counters.lacks = tuple(name for name, bit in FLAGS["kernel_lacks"].items() if values["lacks"] & bit)
+        self.counters.unseen = tuple(sorted(BY_NUMBER[one].name for one in numbers if one in BY_NUMBER))
         return []
 
     def _container_known(self, time: int, values: dict[str, Any]) -> list[Event]:

@@ -1,34 +1,55 @@
-"""What a host must have for its kernel to be watched; asked before the sensor is started, to answer in a sentence."""
+"""What a host's kernel offers: asked without starting anything, to answer in a sentence."""
 
 from __future__ import annotations
 
-import os
-import re
+import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
-# bpf_loop came with 5.17, iterators that may page in another process's arguments with 5.18.
-OLDEST_KERNEL = (5, 18)
+from hullwatch.events.table import FLAGS
+
 BTF_FILE = Path("/sys/kernel/btf/vmlinux")
+PROBE_SECONDS = 10.0
+LONGEST_ANSWER = 500  # characters
 
 
-def version_of(release: str) -> tuple[int, int] | None:
-    """Return the version that a kernel's release (``uname -r``) begins with; None when there is none."""
-    match = re.match(r"(\d+)\.(\d+)", release)
-    return (int(match[1]), int(match[2])) if match else None
+class KernelSupport(NamedTuple):
+    """What the sensor finds of the kernel: the set of kernel programs, and what it cannot see or do."""
+
+    tier: str
+    lacks: tuple[str, ...]
 
 
-def kernel_problem(release: str | None = None) -> str | None:
-    """Return a sentence when the kernel is too old, else None.
+class NoSupportError(Exception):
+    """The kernel cannot be watched, or the sensor cannot be asked; the text is the sensor's reason."""
 
-    Args:
-        release: as ``uname -r`` gives it; this kernel's when None. One that cannot be read is not too old.
+
+def ask_support(sensor: Path) -> KernelSupport:
+    """Have the sensor look at this kernel's types; it needs no privilege for that and loads nothing.
+
+    Raises:
+        NoSupportError: with the sensor's reason.
     """
-    text = os.uname().release if release is None else release
-    version = version_of(text)
-    if version is None or version >= OLDEST_KERNEL:
-        return None
-    oldest = ".".join(map(str, OLDEST_KERNEL))
-    return f"Linux {text} is too old: the sensor needs {oldest} or newer, such as Debian 12's 6.1."
+    try:
+        answer = subprocess.run(  # a list without a shell; the program is ours or the administrator's
+            [str(sensor), "--probe"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoSupportError(f"the sensor {sensor} cannot be asked: {error}") from error
+    said = answer.stdout.decode("ascii", "replace").split()
+    if answer.returncode or len(said) != 2 or not said[1].isdecimal():
+        reason = answer.stderr.decode("utf-8", "replace").strip().removeprefix("hullwatch-sensor: ")
+        raise NoSupportError(reason[:LONGEST_ANSWER] or f"the sensor {sensor} does not answer")
+    return KernelSupport(said[0], lacks_of(int(said[1])))
+
+
+def lacks_of(bits: int) -> tuple[str, ...]:
+    """Return the names of the event table's ``kernel_lacks`` for their bits."""
+    return tuple(name for name, bit in FLAGS["kernel_lacks"].items() if bits & bit)
 
 
 def types_problem(path: Path = BTF_FILE) -> str | None:

@@ -112,3 +112,11 @@ def test_files_that_were_compared_are_told_and_those_that_found_no_room_are_a_wa
     write(tmp_path, counters)
     (check,) = instance(tmp_path, NOW)[2:]
     assert (check.status, check.sentence) == ("warn", f"{said}; 4 were not compared, for too many waited.")
+
+
+def test_events_that_the_kernel_refused_are_a_warning(tmp_path: Path) -> None:
+    names = ("bpf", "keyctl", "mount", "open", "openat", "unlink")
+    write(tmp_path, Counters(started=0, tier="BASIC", unseen=names))
+    check = instance(tmp_path, NOW)[2]
+    assert (check.name, check.status) == ("events", "warn")
+    assert "refused the programs for bpf, keyctl, mount, open, openat and 1 more" in check.sentence

@@ -42,6 +42,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     tampered: int = 0
     alerts_lost: dict[str, int] = {}
     drift: DriftStatus = DriftStatus()
+    unseen: list[str] = []
 
 
 def instance(state: Path, now: int | None = None) -> list[Check]:
@@ -112,6 +113,14 @@ def _losses(status: InstanceStatus) -> list[Check]:
         found.append(Check("drops", "ok", "No event was lost."))
     if status.left_out or status.shed:
         found.append(_budget(status))
+    if status.unseen:
+        refused = ", ".join(status.unseen[:_REASONS_SHOWN])
+        more = len(status.unseen) - _REASONS_SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        sentence = f"The kernel refused the programs for {refused}{rest}: rules that look at them see less."
+        found.append(
+            Check("events", "warn", sentence, "HULLWATCH_DEBUG=1 hullwatch run   # prints the kernel's reason")
+        )
     if status.sensor_restarts:
         found.append(
             Check(

@@ -7,26 +7,32 @@ import re
 from pathlib import Path
 
 from hullwatch.cli.checks.check import Check
-from hullwatch.sources.host import BTF_FILE, kernel_problem, types_problem, version_of
+from hullwatch.config.paths import sensor_program
+from hullwatch.formats.kernel_support import describe, is_blind
+from hullwatch.sources.host import BTF_FILE, NoSupportError, ask_support, types_problem
 
 LOCKDOWN_FILE = Path("/sys/kernel/security/lockdown")
-PUSHDOWN_SINCE = (6, 2)  # bpf_rdonly_cast
 _INSTALL_KERNEL = "apt install linux-image-amd64   # then reboot"
 
 
-def kernel_version(release: str | None = None) -> Check:
-    """Check the version of the kernel (``uname -r``)."""
-    problem = kernel_problem(release)
-    if problem is not None:
-        return Check("kernel", "fail", problem, _INSTALL_KERNEL)
+def kernel(configured: str = "", release: str | None = None) -> Check:
+    """Check what the kernel has for the sensor: by a look at its types, never by its version.
+
+    Args:
+        configured: the sensor program of the settings; empty: the installed one.
+        release: as ``uname -r`` gives it; this kernel's when None.
+    """
     text = os.uname().release if release is None else release
-    version = version_of(text)
-    if version is None:
-        return Check("kernel", "warn", f"The kernel's version {text} cannot be read.")
-    if version < PUSHDOWN_SINCE:
-        less = "but what rules cannot match is left out in the kernel only from 6.2 on: opening files costs more here."
-        return Check("kernel", "ok", f"Linux {text} has what the sensor needs, {less}")
-    return Check("kernel", "ok", f"Linux {text} has everything that the sensor uses.")
+    program = sensor_program(configured)
+    if program is None:
+        return Check("kernel", "warn", f"Linux {text}: what it offers cannot be told without the sensor.", "make build")
+    try:
+        support = ask_support(program)
+    except NoSupportError as error:
+        return Check("kernel", "fail", f"Linux {text}: {error}.", _INSTALL_KERNEL)
+    blind = is_blind(support.tier.upper(), support.lacks)
+    sentence = f"Linux {text}. {describe(support.tier, support.lacks)}"
+    return Check("kernel", "warn" if blind else "ok", sentence, _INSTALL_KERNEL if blind else "")
 
 
 def kernel_types(path: Path = BTF_FILE) -> Check:

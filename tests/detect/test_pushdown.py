@@ -96,7 +96,7 @@ def test_a_rule_that_asks_for_the_descriptor_too_does_not_keep_other_calls_comin
 
 
 def test_calls_that_are_judged_by_what_is_in_no_fingerprint_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "_FINGERPRINTED", frozenset({"name"}))
+    monkeypatch.setattr(recipe, "_FINGERPRINTED", {"open": frozenset({"name"})})
     condition = "evt.type = openat and fd.name = /etc/shadow and evt.is_open_write = true"
     made = Stream(load_text(rule(condition)), Counters(), lambda _: None, 20)
     assert [told(made, STARTED, opened(9), opened(9))[1] for _ in range(3)] == [[], [], []]
@@ -126,3 +126,38 @@ def test_every_event_has_its_reason(name: str, why: str, *, sent: bool, remember
 def test_no_rule_set_can_make_more_kinds_of_calls_than_the_classifier_in_c_takes() -> None:
     outcomes = [1 if result_parameter(one.layout) is None else 2 for one in EVENTS if one.is_event]
     assert sum(outcomes) <= MAXIMUM_KINDS
+
+
+def connected(fingerprint: int, port: int, result: int = 0, kind: str = "connect") -> bytes:
+    both = bytes([2, 127, 0, 0, 1]) + struct.pack("<H", 40_000 + fingerprint) + bytes([10, 0, 0, 1])
+    values = {"fd": 3} if result >= 0 or kind == "connect" else {"fd": result}
+    if kind != "accept4":
+        values["res"] = result
+    return encode(kind, HEADER, tuple=both + struct.pack("<H", port), l4proto=6, fingerprint=fingerprint, **values)
+
+
+@pytest.mark.parametrize(
+    ("condition", "record", "remembered"),
+    [
+        ("evt.type = connect and fd.sport = 22", connected(7, 80), True),
+        ("evt.type = connect and fd.sport = 22", connected(7, 80, -111), True),
+        ("evt.type = connect and fd.sport = 22 and evt.res = ECONNREFUSED", connected(7, 22), True),
+        ("evt.type = connect and fd.sport = 22 and evt.res = ECONNREFUSED", connected(7, 22, -110), True),
+        ("evt.type = connect and fd.sport = 22 and evt.res = ECONNREFUSED", connected(7, 22, -111), False),
+        ("evt.type = connect and fd.sport = 22", connected(7, 22), False),
+        ("evt.type = connect and evt.arg.fd = 22", connected(7, 80), False),
+        ("evt.type = connect and evt.arg.fd = 22", connected(7, 80, -111), False),
+        ("evt.type = accept4 and fd.cip = 10.0.0.9", connected(7, 80, kind="accept4"), True),
+        ("evt.type = accept4 and evt.arg.fd = 22", connected(7, 80, kind="accept4"), False),
+        ("evt.type = sendto and fd.rip = 10.0.0.9", connected(7, 80, 5, kind="sendto"), True),
+        ("evt.type = sendto and fd.rport = 80", connected(7, 80, 5, kind="sendto"), False),
+        ("evt.type = sendto and evt.arg.size = 9", connected(7, 80, 5, kind="sendto"), False),
+        ("evt.type = sendto and fd.rport = 22 and evt.res = EPERM", connected(7, 80, -1, kind="sendto"), False),
+    ],
+)
+def test_connections_are_told_when_rules_ask_for_nothing_outside_their_fingerprints(
+    condition: str, record: bytes, *, remembered: bool
+) -> None:
+    made = Stream(load_text(rule(condition)), Counters(), lambda _: None, 20)
+    found = [told(made, STARTED, record, record)[1] for _ in range(3)]
+    assert found[0] + found[1] + found[2] == [7] * remembered

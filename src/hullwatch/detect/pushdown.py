@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.detect.interest import events_to_send
-from hullwatch.detect.recipe import fingerprint_offset, is_told, untold
+from hullwatch.detect.recipe import fingerprint_offset, is_told, tells_results, untold
 from hullwatch.events.table import EVENTS
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def _remembered(kind: EventType, judged: list[Kind], rules: tuple[str, ...]) -> 
         return SentEvent(kind.name, sent=True, remembered=False, rules=rules, why="Such calls have no fingerprint.")
     told = [one for one in judged if is_told(one)]
     if told:
-        why = "Calls that no rule can match are left out once that is known; failed ones are sent."
+        failed = "" if tells_results(kind.layout) else "; failed ones are sent"
+        why = f"Calls that no rule can match are left out once that is known{failed}."
         return SentEvent(kind.name, sent=True, remembered=True, rules=rules, why=why)
     asked = sorted({name for one in judged if not one.failed for name in untold(one)})
     why = f"Rules ask for what is in no fingerprint: {', '.join(asked)}."

@@ -35,7 +35,7 @@ static __always_inline void send_message(struct task_struct *task, struct sock *
 	record->fingerprint = 0; /* of a failed call */
 	if (message->result >= 0)
 		record->fingerprint = fingerprint_peer(begun, scratch, task, sizeof(*record), length,
-						       (__u64)record->connected << 8 | record->l4proto);
+						       record->connected << 8 | record->l4proto);
 	if (!is_left_out(record->fingerprint, index))
 		send_record(scratch, sizeof(*record) + length, index);
 }

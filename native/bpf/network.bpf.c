@@ -44,8 +44,8 @@ int BPF_PROG(handle_connect, struct pt_regs *regs, long result)
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->tuple_length = length;
 	length = reread(&record->tuple_length);
-	record->fingerprint =
-		fingerprint_peer(begun, scratch, task, sizeof(*record), length, record->res << 8 ^ record->l4proto);
+	record->fingerprint = fingerprint_peer(begun, scratch, task, sizeof(*record), length,
+					       (__u16)record->res << 8 | record->l4proto);
 	if (!is_left_out(record->fingerprint, INDEX_CONNECT))
 		send_record(scratch, sizeof(*record) + length, INDEX_CONNECT);
 	return 0;

@@ -79,7 +79,7 @@ static __always_inline void hash_tuple(struct peer_hash *hash, struct scratch *s
  * constant; 0 when it cannot be remembered. `more` is what else the engine can judge it by.
  */
 static __always_inline __u64 fingerprint_peer(__u64 begun, struct scratch *scratch, struct task_struct *task,
-					      __u32 position, __u32 length, __u64 more)
+					      __u32 position, __u32 length, __u32 more)
 {
 	struct record_header *header = (struct record_header *)scratch->record;
 	__u32 port_offset = client_port_offset(scratch->record[position]);
@@ -102,8 +102,7 @@ static __always_inline __u64 fingerprint_peer(__u64 begun, struct scratch *scrat
 	hash_tuple(&hash, scratch, position, length);
 	if (port_offset)
 		*port = kept;
-	hash_word(&hash, more);
-	hash_word(&hash, (__u64)length << 32 | header->flags);
+	hash_word(&hash, (__u64)header->flags << 48 | (__u64)length << 32 | more);
 	hash.v2 ^= 0xff;
 	hash_round(&hash);
 	hash_round(&hash);

@@ -15,12 +15,8 @@
 #define ENTER_HANDLER_COUNT (sizeof(enter_handlers) / sizeof(*enter_handlers))
 #define ENTER_HOOK "dispatch_system_call_enter"
 #define IO_URING_HOOK "handle_io_uring_open"
-
-/* What is wanted now. */
-struct interest {
-	const __u16 *types;
-	size_t count;
-};
+#define NARROWING "narrow_system_call" /* stands before handlers: process_interest.bpf.c */
+#define NARROWING_ENTER "narrow_system_call_enter"
 
 bool interest_is_on_demand(const char *program)
 {
@@ -30,15 +26,21 @@ bool interest_is_on_demand(const char *program)
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
 		if (!strcmp(enter_handlers[i].program, program))
 			return true;
-	return !strcmp(program, ENTER_HOOK) || !strcmp(program, IO_URING_HOOK);
+	return !strcmp(program, ENTER_HOOK) || !strcmp(program, IO_URING_HOOK) || !strcmp(program, NARROWING) ||
+	       !strcmp(program, NARROWING_ENTER);
+}
+
+bool types_have(const struct types *types, __u16 event)
+{
+	for (size_t i = 0; i < types->count; i++)
+		if (types->numbers[i] == event)
+			return true;
+	return false;
 }
 
 static bool is_wanted(const struct interest *interest, __u16 event)
 {
-	for (size_t i = 0; i < interest->count; i++)
-		if (interest->types[i] == event)
-			return true;
-	return false;
+	return types_have(&interest->wanted, event);
 }
 
 /* Whether one of the events that a system call can be is wanted. */
@@ -46,6 +48,42 @@ static bool is_call_wanted(const struct interest *interest, int syscall)
 {
 	for (size_t i = 0; i < HANDLER_COUNT; i++)
 		if (handlers[i].syscall == syscall && is_wanted(interest, handlers[i].event))
+			return true;
+	return false;
+}
+
+/* Whether a list has all wanted events that a system call can be when it ends, and there are such. */
+static bool are_all_among(const struct interest *interest, int syscall, const struct types *types)
+{
+	for (size_t i = 0; i < HANDLER_COUNT; i++)
+		if (handlers[i].syscall == syscall && is_wanted(interest, handlers[i].event) &&
+		    !types_have(types, handlers[i].event))
+			return false;
+	return is_call_wanted(interest, syscall);
+}
+
+static bool is_call_narrowed(const struct interest *interest, int syscall)
+{
+	return are_all_among(interest, syscall, &interest->narrowed);
+}
+
+static bool is_enter_narrowed(const struct interest *interest, __u16 event)
+{
+	return is_wanted(interest, event) && types_have(&interest->narrowed, event);
+}
+
+static bool is_narrowing_needed(const struct interest *interest)
+{
+	for (size_t i = 0; i < HANDLER_COUNT; i++)
+		if (is_call_narrowed(interest, handlers[i].syscall))
+			return true;
+	return false;
+}
+
+static bool is_narrowing_enter_needed(const struct interest *interest)
+{
+	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
+		if (is_enter_narrowed(interest, enter_handlers[i].event))
 			return true;
 	return false;
 }
@@ -73,6 +111,10 @@ static bool is_needed(const struct interest *interest, const char *program)
 			return true;
 	if (!strcmp(program, ENTER_HOOK))
 		return is_enter_wanted(interest);
+	if (!strcmp(program, NARROWING))
+		return is_narrowing_needed(interest);
+	if (!strcmp(program, NARROWING_ENTER))
+		return is_narrowing_enter_needed(interest);
 	return !strcmp(program, IO_URING_HOOK) && is_io_uring_wanted(interest);
 }
 
@@ -144,27 +186,58 @@ static void load_needed(struct programs *programs, const struct interest *intere
 /* Some programs make more than one event of a call, and have to be told which are wanted. */
 static void write_interest(struct programs *programs, const struct interest *interest)
 {
-	__u8 wanted[INDEX_COUNT] = {0};
 	__u32 zero = 0;
 
+	memset(programs->wanted, 0, sizeof(programs->wanted));
 	for (int index = 0; index < INDEX_UNKNOWN; index++)
-		wanted[index] = is_wanted(interest, event_rows[index].number);
-	if (bpf_map_update_elem(programs_table(programs, "interest_buffer"), &zero, wanted, BPF_ANY))
+		programs->wanted[index] = is_wanted(interest, event_rows[index].number);
+	if (bpf_map_update_elem(programs_table(programs, "interest_buffer"), &zero, programs->wanted, BPF_ANY))
 		fail("what is to be sent can not be written into the kernel: %s", strerror(errno));
 }
 
-/* Put a handler into its dispatch table, or take it out. */
-static void switch_handler(struct programs *programs, int table, const struct handler *handler, bool on)
+/* Failed calls that no rule can match: by the number of the call, the index of the event, for the counts, and 1. */
+static void write_failures(struct programs *programs, const struct interest *interest)
 {
-	int descriptor;
+	int table = programs_table(programs, "failures_left_out");
 
-	if (!on) {
-		bpf_map_delete_elem(table, &handler->syscall); /* absent already is as good */
+	for (size_t i = 0; i < HANDLER_COUNT; i++) {
+		__u16 mark = 0;
+
+		if (are_all_among(interest, handlers[i].syscall, &interest->succeeded))
+			mark = programs->call_classes->indexes[handlers[i].syscall] + 1;
+		if (bpf_map_update_elem(table, &handlers[i].syscall, &mark, BPF_ANY))
+			fail("which failed calls are sent can not be written into the kernel: %s", strerror(errno));
+	}
+}
+
+static void put_program(struct programs *programs, int table, int syscall, const char *name)
+{
+	int descriptor = bpf_program__fd(find_loaded(programs, name));
+
+	if (bpf_map_update_elem(table, &syscall, &descriptor, BPF_ANY))
+		fail("the program %s can not be switched on: %s", name, strerror(errno));
+}
+
+/* The dispatch table of a hook, that of the handlers which stand behind another program, and that program. */
+struct tables {
+	int direct, narrowed;
+	const char *narrowing;
+};
+
+/* Put a handler into its dispatch table, behind another program where that is asked for, or take it out. */
+static void switch_handler(struct programs *programs, const struct tables *tables, const struct handler *handler,
+			   bool on, bool narrowed)
+{
+	if (on && narrowed) {
+		put_program(programs, tables->narrowed, handler->syscall, handler->program);
+		put_program(programs, tables->direct, handler->syscall, tables->narrowing);
 		return;
 	}
-	descriptor = bpf_program__fd(find_loaded(programs, handler->program));
-	if (bpf_map_update_elem(table, &handler->syscall, &descriptor, BPF_ANY))
-		fail("the program %s can not be switched on: %s", handler->program, strerror(errno));
+	if (on)
+		put_program(programs, tables->direct, handler->syscall, handler->program);
+	else
+		bpf_map_delete_elem(tables->direct, &handler->syscall); /* absent already is as good */
+	bpf_map_delete_elem(tables->narrowed, &handler->syscall);
 }
 
 /* A hook costs those who pass it something, so it is there only while it is needed. */
@@ -182,24 +255,39 @@ static void switch_hook(struct programs *programs, struct bpf_link **link, const
 	}
 }
 
-void programs_set_interest(struct programs *programs, const __u16 *types, size_t count)
+static void switch_handlers(struct programs *programs, const struct interest *interest)
 {
-	struct interest interest = {.types = types, .count = count};
-	int table = programs_table(programs, "syscall_handlers");
-	int enter_table = programs_table(programs, "enter_handlers");
+	const struct tables ends = {
+		.direct = programs_table(programs, "syscall_handlers"),
+		.narrowed = programs_table(programs, "narrowed_handlers"),
+		.narrowing = NARROWING,
+	};
+	const struct tables beginnings = {
+		.direct = programs_table(programs, "enter_handlers"),
+		.narrowed = programs_table(programs, "narrowed_enter_handlers"),
+		.narrowing = NARROWING_ENTER,
+	};
 
-	load_needed(programs, &interest);
-	write_interest(programs, &interest);
 	for (size_t i = 0; i < HANDLER_COUNT; i++)
-		switch_handler(programs, table, &handlers[i], is_call_wanted(&interest, handlers[i].syscall));
+		switch_handler(programs, &ends, &handlers[i], is_call_wanted(interest, handlers[i].syscall),
+			       is_call_narrowed(interest, handlers[i].syscall));
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
-		switch_handler(programs, enter_table, &enter_handlers[i],
-			       is_wanted(&interest, enter_handlers[i].event));
-	switch_hook(programs, &programs->enter, ENTER_HOOK, is_enter_wanted(&interest));
-	programs->settings.io_uring_openat = is_wanted(&interest, EVENT_OPENAT);
-	programs->settings.io_uring_openat2 = is_wanted(&interest, EVENT_OPENAT2);
+		switch_handler(programs, &beginnings, &enter_handlers[i], is_wanted(interest, enter_handlers[i].event),
+			       is_enter_narrowed(interest, enter_handlers[i].event));
+}
+
+void programs_set_interest(struct programs *programs, const struct interest *interest)
+{
+	load_needed(programs, interest);
+	write_interest(programs, interest);
+	process_interest_count_by(programs);
+	write_failures(programs, interest);
+	switch_handlers(programs, interest);
+	switch_hook(programs, &programs->enter, ENTER_HOOK, is_enter_wanted(interest));
+	programs->settings.io_uring_openat = is_wanted(interest, EVENT_OPENAT);
+	programs->settings.io_uring_openat2 = is_wanted(interest, EVENT_OPENAT2);
 	programs_store_settings(programs);
-	switch_hook(programs, &programs->io_uring_opens, IO_URING_HOOK, is_io_uring_wanted(&interest));
+	switch_hook(programs, &programs->io_uring_opens, IO_URING_HOOK, is_io_uring_wanted(interest));
 }
 
 void interest_unload(struct programs *programs)

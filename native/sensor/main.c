@@ -117,20 +117,50 @@ static void report_drops(struct sensor *sensor)
 	queue_push(own_queue(sensor), &report, report.record.header.length);
 }
 
+static struct types read_types(const void *list, __u16 bytes)
+{
+	return (struct types){.numbers = list, .count = bytes / sizeof(__u16)};
+}
+
+static void set_interest(struct sensor *sensor, const struct record_interest *record)
+{
+	const __u8 *lists = (const void *)(record + 1);
+	struct interest interest = {
+		.wanted = read_types(lists, record->types_length),
+		.narrowed = read_types(lists + record->types_length, record->narrowed_length),
+		.succeeded =
+			read_types(lists + record->types_length + record->narrowed_length, record->succeeded_length),
+	};
+
+	programs_set_interest(sensor->programs, &interest);
+}
+
+static void answer(struct sensor *sensor, const struct record_process_answer *record)
+{
+	struct types types = read_types(record + 1, record->types_length);
+
+	programs_answer(sensor->programs, record->fingerprint, &types);
+}
+
 static void obey(const struct record_header *header, void *context)
 {
 	struct sensor *sensor = context;
 	const struct record_interest *interest = (const void *)header;
 	const struct record_fingerprints *found = (const void *)header;
+	const struct record_process_answer *judged = (const void *)header;
 
-	if (header->type == EVENT_CONTROL_INTEREST && header->length >= sizeof(*interest) + interest->types_length) {
-		programs_set_interest(sensor->programs, (const void *)(interest + 1), interest->types_length / 2);
+	if (header->type == EVENT_CONTROL_INTEREST && header->length >= sizeof(*interest) + interest->types_length +
+										interest->narrowed_length +
+										interest->succeeded_length) {
+		set_interest(sensor, interest);
 		if (!sensor->attached)
 			programs_attach(sensor->programs);
 		sensor->attached = true;
 	} else if (header->type == EVENT_CONTROL_RULED_OUT &&
 		   header->length >= sizeof(*found) + found->fingerprints_length) {
 		programs_rule_out(sensor->programs, (const void *)(found + 1), found->fingerprints_length / 8);
+	} else if (header->type == EVENT_CONTROL_PROCESS && header->length >= sizeof(*judged) + judged->types_length) {
+		answer(sensor, judged);
 	} else if (header->type == EVENT_CONTROL_FORGET) {
 		programs_forget(sensor->programs);
 	} else if (header->type == EVENT_CONTROL_SNAPSHOT && sensor->attached) {

@@ -103,7 +103,7 @@ void programs_store_settings(struct programs *programs)
 		fail("the settings can not be written into the kernel: %s", strerror(errno));
 }
 
-static void *map_memory(const struct bpf_map *map, size_t bytes)
+void *programs_map_memory(const struct bpf_map *map, size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 
@@ -114,8 +114,10 @@ static void *map_memory(const struct bpf_map *map, size_t bytes)
 
 static void map_ruled_out(struct programs *programs)
 {
-	programs->ruled_out = map_memory(programs->skeleton->maps.ruled_out, RULED_OUT_ENTRIES * sizeof(__u64));
-	programs->remembering = map_memory(programs->skeleton->maps.remembering_buffer, sizeof(*programs->remembering));
+	programs->ruled_out =
+		programs_map_memory(programs->skeleton->maps.ruled_out, RULED_OUT_ENTRIES * sizeof(__u64));
+	programs->remembering =
+		programs_map_memory(programs->skeleton->maps.remembering_buffer, sizeof(*programs->remembering));
 	if (getrandom(&programs->remembering->secret, sizeof(programs->remembering->secret), 0) !=
 	    sizeof(programs->remembering->secret))
 		fail("there are no random numbers: %s", strerror(errno));
@@ -199,6 +201,7 @@ struct programs *programs_load(const struct options *options, struct queue *queu
 	make_rings(programs, options, queues);
 	write_settings(programs, options);
 	map_ruled_out(programs);
+	process_interest_map(programs);
 	return programs;
 }
 

@@ -28,6 +28,15 @@ struct remembering {
 	__u64 secret;
 };
 
+#define CLASS_BITS 10 /* as in process_interest.bpf.c */
+#define CLASSES (1 << CLASS_BITS)
+#define CALLS 512
+
+struct call_classes {
+	__u64 left_out[CLASSES][CALLS / 64];
+	__u16 indexes[CALLS];
+};
+
 struct programs {
 	struct sensor_programs *skeleton;	  /* with the programs that are always loaded, and all tables */
 	struct bpf_object *handlers[LOADS_LIMIT]; /* the same again, with programs that were needed later */
@@ -40,6 +49,10 @@ struct programs {
 	int cpus;
 	__u64 *ruled_out; /* the kernel's own table, as is what follows */
 	struct remembering *remembering;
+	__u64 *judged; /* processes */
+	struct call_classes *call_classes;
+	int classes;		   /* that are in use, behind the first: that one leaves nothing out */
+	__u8 wanted[INDEX_COUNT];  /* events, by index */
 	struct counters *counters; /* one for each CPU, to read them into */
 };
 
@@ -48,6 +61,12 @@ struct bpf_object *programs_open(struct programs *programs);
 int programs_table(struct programs *programs, const char *name);
 void programs_store_settings(struct programs *programs);
 _Noreturn void programs_fail_to_load(int error);
+
+void *programs_map_memory(const struct bpf_map *map, size_t bytes);
+
+/* process_interest.c */
+void process_interest_map(struct programs *programs);
+void process_interest_count_by(struct programs *programs);
 
 /* interest.c */
 bool interest_is_on_demand(const char *program);

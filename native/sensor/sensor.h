@@ -52,6 +52,16 @@ struct options {
 	__u32 ring_bytes; /* for each CPU; 0 = choose */
 };
 
+struct types {
+	const __u16 *numbers;
+	size_t count;
+};
+
+/* Which events are to be sent; for which of them processes can be ruled out; and of which no failed calls are. */
+struct interest {
+	struct types wanted, narrowed, succeeded;
+};
+
 struct programs; /* the loaded kernel programs; programs.c */
 
 /* main.c */
@@ -64,13 +74,19 @@ void drop_privileges(const struct options *options);
 /* programs.c */
 struct programs *programs_load(const struct options *options, struct queue *queues, int cpus);
 void programs_attach(struct programs *programs);
-void programs_set_interest(struct programs *programs, const __u16 *types, size_t count);
+void programs_set_interest(struct programs *programs, const struct interest *interest);
 void programs_rule_out(struct programs *programs, const __u64 *fingerprints, size_t count);
 void programs_forget(struct programs *programs);
 void programs_drain(struct programs *programs);
 void programs_snapshot(struct programs *programs, struct queue *queue);
 void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DROP_REASON_COUNT]);
 void programs_unload(struct programs *programs);
+
+/* interest.c */
+bool types_have(const struct types *types, __u16 event);
+
+/* process_interest.c */
+void programs_answer(struct programs *programs, __u64 fingerprint, const struct types *types);
 
 /* merge.c */
 bool queue_push(struct queue *queue, const void *record, __u32 length);

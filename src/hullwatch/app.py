@@ -23,7 +23,7 @@ import msgspec
 from hullwatch.captures.recording import EVERYTHING, begin_recording
 from hullwatch.captures.writer import CaptureWriter, WriteError
 from hullwatch.counters import Counters
-from hullwatch.detect.interest import events_to_send
+from hullwatch.detect.interest import interest
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.stream import Stream
 from hullwatch.enrich.container import encode as encode_container
@@ -36,6 +36,7 @@ from hullwatch.outputs.stdout import has_colours, say
 from hullwatch.rules.reload import Reload, Reloader, cache_of
 from hullwatch.sources.docker_connection import tls_settings
 from hullwatch.sources.engine_search import EngineAddress
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
 if TYPE_CHECKING:
@@ -148,9 +149,14 @@ class Watch:
         """Record and judge a batch of records: the one place where the stream goes through the pipeline."""
         self._record(lambda recording: recording.take(batch))
         self._delivery.matches(self._stream.feed(batch))
+        self._push_down()
+
+    def _push_down(self) -> None:
+        """Tell the sensor what it can do without, and whether that is no longer so."""
         voided, fingerprints = self._stream.take_ruled_out()
-        if voided or fingerprints:
-            self._sensor.rule_out(fingerprints, voided=voided)
+        answers = self._stream.take_answers()
+        if voided or fingerprints or answers:
+            self._sensor.rule_out(fingerprints, answers, voided=voided)
 
     def _record(self, do: Callable[[CaptureWriter], None]) -> None:
         """Do something with the recording, if there is one; when the disk is full it ends, and the watch goes on."""
@@ -163,9 +169,9 @@ class Watch:
             self._unrecorded = str(error)
             self._delivery.internal("Recording ended", "Error", str(error))
 
-    def _wanted(self) -> frozenset[str]:
-        """Return the events that the sensor is to send."""
-        return EVERYTHING if self._recording else events_to_send(self._rules, self._stream.plan)
+    def _wanted(self) -> Interest:
+        """Return what the sensor is to send."""
+        return Interest(EVERYTHING) if self._recording else interest(self._rules, self._stream.plan)
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
@@ -257,6 +263,7 @@ class Watch:
         self._rules, self._refused = rules, False
         self._stream.replace(rules, plan)
         self._delivery.forget()
+        self._push_down()  # first: what was ruled out by the rules of before is sent again
         self._sensor.want(self._wanted())
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
         gc.collect()

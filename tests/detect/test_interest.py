@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hullwatch.detect.interest import events_to_send
+from hullwatch.detect.interest import events_to_send, interest
 from hullwatch.detect.plan import Plan
 from hullwatch.events.table import EVENTS
 from hullwatch.rules.loader import load
@@ -68,3 +68,30 @@ def test_a_rule_without_a_type_asks_for_everything() -> None:
 def test_the_pack_pays_for_no_failed_exec() -> None:
     rules = load(builtin_files())
     assert not {"execve", "execveat"} & events_to_send(rules, Plan(rules))
+
+
+def test_an_event_that_no_condition_can_hold_for_is_not_asked_for() -> None:
+    rules = load_text(RULE.format(condition="fd.name = /x", output="x"))
+    assert "openat" in events_to_send(rules, Plan(rules))
+    assert "kill" not in events_to_send(rules, Plan(rules))
+
+
+@pytest.mark.parametrize(
+    ("condition", "types"),
+    [
+        ("evt.type in (openat, chmod) and fd.name = /x", {"openat"}),
+        ("evt.type in (openat, chmod) and evt.failed = false", {"openat", "chmod"}),
+        ("evt.type in (openat, chmod) and evt.failed = true", set[str]()),
+        ("evt.type in (openat, chmod) and proc.name = x", set[str]()),
+        ("evt.type in (execve, chdir) and evt.failed = false", set[str]()),
+        ("evt.type = dns and dns.question = example.org", set[str]()),
+    ],
+)
+def test_failed_calls_are_left_out_where_no_condition_can_hold_for_one(condition: str, types: set[str]) -> None:
+    rules = load_text(RULE.format(condition=condition, output="x"))
+    assert interest(rules, Plan(rules)).succeeded == types
+
+
+def test_the_pack_asks_for_no_failed_open() -> None:
+    rules = load(builtin_files())
+    assert {"open", "openat", "openat2", "creat"} <= set(interest(rules, Plan(rules)).succeeded)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import BrokenStreamError
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.kernel import KernelSource, StreamEndedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from hullwatch.channel import Supervisor
+    from hullwatch.sources.interest import Answer
     from hullwatch.sources.kernel import Frame
 
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before it is started again, by how often it ended lately
@@ -32,15 +34,15 @@ class Sensor:
 
     Args:
         supervisor: that starts it.
-        wanted: the event types that rules look at.
+        interest: what it is to send.
         pushdown: have it leave out calls that were ruled out before.
     """
 
-    def __init__(self, supervisor: Supervisor, wanted: frozenset[str], *, pushdown: bool = True) -> None:
+    def __init__(self, supervisor: Supervisor, interest: Interest, *, pushdown: bool = True) -> None:
         """Be due to start at once."""
         self._supervisor = supervisor
-        self._wanted = wanted
         self._pushdown = pushdown
+        self._interest = self._allowed(interest)
         self._source: KernelSource | None = None
         self._due = 0.0  # when to start, on the monotonic clock
         self._started = 0.0
@@ -54,20 +56,25 @@ class Sensor:
         """What to wait for; None while no sensor runs."""
         return self._source
 
-    def want(self, names: frozenset[str]) -> None:
-        """Have it send these events from now on, and those that carry state."""
-        if names == self._wanted:
+    def _allowed(self, interest: Interest) -> Interest:
+        return interest if self._pushdown else Interest(interest.wanted)
+
+    def want(self, interest: Interest) -> None:
+        """Have it send other events from now on."""
+        allowed = self._allowed(interest)
+        if allowed == self._interest:
             return
-        self._wanted = names
+        self._interest = allowed
         if self._source is not None:
             with contextlib.suppress(StreamEndedError):  # the next read tells
-                self._source.set_interest(names)
+                self._source.set_interest(allowed)
 
-    def rule_out(self, fingerprints: bytes, *, voided: bool) -> None:
+    def rule_out(self, fingerprints: bytes, answers: Collection[Answer], *, voided: bool) -> None:
         """Have it leave out calls that no rule can match.
 
         Args:
             fingerprints: of the calls, as u64 numbers behind each other.
+            answers: to what it asked of processes.
             voided: whether all that was told before is not so any more.
         """
         if self._source is None or not self._pushdown:
@@ -77,6 +84,8 @@ class Sensor:
                 self._source.forget_ruled_out()
             if fingerprints:
                 self._source.rule_out(fingerprints)
+            if answers:
+                self._source.answer(answers)
 
     def patience(self, now: float) -> float:
         """Return the seconds until it has to be started; infinite while it runs."""
@@ -94,7 +103,7 @@ class Sensor:
         self.heard = False
         self._source = KernelSource(self._supervisor.start_sensor())
         with contextlib.suppress(StreamEndedError):  # the next read tells
-            self._source.set_interest(self._wanted)
+            self._source.set_interest(self._interest)
             if self._pushdown:
                 self._source.forget_ruled_out()
             self._source.request_snapshot()

@@ -27,7 +27,7 @@ bool interest_is_on_demand(const char *program)
 		if (!strcmp(enter_handlers[i].program, program))
 			return true;
 	return !strcmp(program, ENTER_HOOK) || !strcmp(program, IO_URING_HOOK) || !strcmp(program, NARROWING) ||
-	       !strcmp(program, NARROWING_ENTER);
+	       !strcmp(program, NARROWING_ENTER) || process_counts_has_program(program);
 }
 
 bool types_have(const struct types *types, __u16 event)
@@ -149,7 +149,7 @@ static int choose(struct programs *programs, struct bpf_object *object, const st
 }
 
 /* The programs share the tables of those that were loaded first. */
-static void share_tables(struct programs *programs, struct bpf_object *object)
+void programs_share_tables(struct programs *programs, struct bpf_object *object)
 {
 	struct bpf_map *map;
 
@@ -158,6 +158,8 @@ static void share_tables(struct programs *programs, struct bpf_object *object)
 		int error;
 
 		if (strstr(bpf_map__name(map), ".rodata")) /* constants: each has its own */
+			continue;
+		if (!bpf_map__autocreate(map))
 			continue;
 		error = bpf_map__reuse_fd(map, programs_table(programs, bpf_map__name(map)));
 		if (error)
@@ -176,7 +178,7 @@ static void load_needed(struct programs *programs, const struct interest *intere
 	}
 	if (programs->loads == LOADS_LIMIT)
 		fail("the rules have asked for more kernel programs %d times: start again", LOADS_LIMIT);
-	share_tables(programs, object);
+	programs_share_tables(programs, object);
 	error = bpf_object__load(object);
 	if (error)
 		programs_fail_to_load(error);

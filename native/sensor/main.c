@@ -163,6 +163,8 @@ static void obey(const struct record_header *header, void *context)
 		answer(sensor, judged);
 	} else if (header->type == EVENT_CONTROL_FORGET) {
 		programs_forget(sensor->programs);
+	} else if (header->type == EVENT_CONTROL_COUNTS) {
+		programs_count_processes(sensor->programs, own_queue(sensor));
 	} else if (header->type == EVENT_CONTROL_SNAPSHOT && sensor->attached) {
 		programs_snapshot(sensor->programs, own_queue(sensor));
 	} else {

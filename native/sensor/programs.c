@@ -149,6 +149,7 @@ static void prepare(struct programs *programs, struct bpf_object *object)
 
 	bpf_object__for_each_program(program, object) bpf_program__set_autoattach(program, false);
 	leave_out_missing_hooks(object);
+	process_counts_leave_out_tables(object);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "rings"), programs->cpus);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratch_buffers"), programs->cpus + 1);
 }
@@ -304,6 +305,7 @@ void programs_unload(struct programs *programs)
 {
 	bpf_link__destroy(programs->snapshot);
 	interest_unload(programs);
+	bpf_object__close(programs->counting);
 	ring_buffer__free(programs->rings);
 	sensor_programs__destroy(programs->skeleton);
 	free(programs->counters);

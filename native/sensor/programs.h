@@ -43,6 +43,7 @@ struct programs {
 	int loads;
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
+	struct bpf_object *counting;	 /* what processes do; NULL until it is asked for */
 	struct bpf_link *enter;		 /* the hook on the beginning of system calls; NULL while nothing needs it */
 	struct bpf_link *io_uring_opens; /* NULL while nobody asks for them */
 	struct settings settings;
@@ -64,10 +65,15 @@ _Noreturn void programs_fail_to_load(int error);
 
 void *programs_map_memory(const struct bpf_map *map, size_t bytes);
 
+/* process_counts.c */
+bool process_counts_has_program(const char *program);
+void process_counts_leave_out_tables(struct bpf_object *object);
+
 /* process_interest.c */
 void process_interest_map(struct programs *programs);
 void process_interest_count_by(struct programs *programs);
 
 /* interest.c */
+void programs_share_tables(struct programs *programs, struct bpf_object *object);
 bool interest_is_on_demand(const char *program);
 void interest_unload(struct programs *programs);

@@ -85,6 +85,9 @@ void programs_unload(struct programs *programs);
 /* interest.c */
 bool types_have(const struct types *types, __u16 event);
 
+/* process_counts.c */
+void programs_count_processes(struct programs *programs, struct queue *queue);
+
 /* process_interest.c */
 void programs_answer(struct programs *programs, __u64 fingerprint, const struct types *types);
 

@@ -84,7 +84,8 @@ class Watch:
         every = settings.rules.match == "all"
         self._stream = Stream(rules, self.counters, self._containers.request, settings.hold.events, every=every)
         self._recording = begin_recording(settings.record, supervisor.open_capture, self._stream.assembler)
-        self._sensor = Sensor(supervisor, self._wanted(), pushdown=settings.sensor.pushdown and not self._recording)
+        pushdown = settings.sensor.pushdown and not self._recording
+        self._sensor = Sensor(supervisor, self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))

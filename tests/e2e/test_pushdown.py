@@ -122,8 +122,10 @@ with socket.socket(type=socket.SOCK_DGRAM) as client:
 OTHER_CALLS = {"chmod": 4002, "connect": 2507, "sendto": 5002}
 
 
-def acts(watch: Callable[..., Watch], folder: Path, *, pushdown: bool) -> tuple[list[tuple[str, str]], dict[str, int]]:
-    """Watch the acts; return rules and outputs of the alerts, and how many calls the kernel left out."""
+def acts(
+    watch: Callable[..., Watch], folder: Path, *, pushdown: bool
+) -> tuple[list[tuple[str, str]], dict[str, int], list[str]]:
+    """Watch the acts; return rules and outputs of the alerts, numbers of calls, and what the kernel has counted."""
     target = folder / "hullwatch-marked"
     (target / "quiet").mkdir(parents=True)
     for name in ("file", "secret2"):
@@ -140,7 +142,7 @@ def acts(watch: Callable[..., Watch], folder: Path, *, pushdown: bool) -> tuple[
     assert watching.end(signal.SIGINT) == 0
     counts = {words: said_of(watching, words) for words in ("the kernel left out", *OTHER_CALLS)}
     found = [(str(alert["rule"]), str(alert["output_fields"].get("fd.name"))) for alert in watching.alerts]
-    return [(rule, name.replace(str(folder), "")) for rule, name in found], counts
+    return [(rule, name.replace(str(folder), "")) for rule, name in found], counts, done_by(watching, "hw-whatever")
 
 
 def said_of(watching: Watch, words: str) -> int:
@@ -149,13 +151,20 @@ def said_of(watching: Watch, words: str) -> int:
     return int(line.split()[0].replace(",", ""))
 
 
+def done_by(watching: Watch, program: str) -> list[str]:
+    """Return what the summary says that a program has done, but for the bytes."""
+    line = next(line for line in watching.said if f"{program} (" in line)
+    return line.partition(": ")[2].split(", ")[:4]
+
+
 def test_the_same_acts_raise_the_same_alerts_with_calls_left_out_in_the_kernel_and_without(
-    watch: Callable[..., Watch],
+    watch: Callable[..., Watch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HULLWATCH_SENSOR_COUNTS", "true")
     # Not below pytest's own directory, which other users cannot look into.
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        found, counts = acts(watch, Path(first), pushdown=True)
-        expected, none = acts(watch, Path(second), pushdown=False)
+        found, counts, done = acts(watch, Path(first), pushdown=True)
+        expected, none, also_done = acts(watch, Path(second), pushdown=False)
     assert found == expected
     rules = [rule for rule, _ in found]
     assert {rule: rules.count(rule) for rule in dict.fromkeys(rules)} == {
@@ -164,6 +173,8 @@ def test_the_same_acts_raise_the_same_alerts_with_calls_left_out_in_the_kernel_a
     }  # fmt: skip
     assert counts["the kernel left out"] > 10_000  # of 21,000 opens of which nothing is to be said
     assert none["the kernel left out"] == 0
+    assert done == also_done  # events are left out, counts are not
+    assert done[1] == "2,505 connections"  # the refused ones are none
     # Whose answers come late on a busy machine, but not for all of them.
     assert (
         sum(counts[name] for name in OTHER_CALLS) < sum(OTHER_CALLS.values()) <= sum(none[name] for name in OTHER_CALLS)

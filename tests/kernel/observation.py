@@ -164,6 +164,15 @@ class Sensor:
         self._source.answer([Answer(fingerprint, struct.pack(f"<{len(numbers)}H", *numbers))])
         self.list_processes()
 
+    def count_processes(self) -> Records:
+        """Have it count what processes do; asked again, return what each has done."""
+        self._source.request_counts()
+        with self._came:
+            before = len(self._records)
+        self._source.request_snapshot()
+        end = self.wait_for(lambda record: record.name == "snapshot_end", before)
+        return Records(self._records[before:end]).of("process_counts")
+
     def rule_out(self, *fingerprints: int) -> None:
         """Have calls with these fingerprints left out, in force when this returns."""
         self._source.rule_out(struct.pack(f"<{len(fingerprints)}Q", *fingerprints))

@@ -92,6 +92,9 @@ class SensorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         _help("Leave out in the kernel what rules cannot match; false: send every call of the types they ask for."),
     ] = True
+    counts: Annotated[
+        bool, _help("Count in the kernel what each process does, and name the busiest when the run ends.")
+    ] = False
 
 
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -123,6 +123,10 @@ class KernelSource:
         """Ask for a list of all running processes, as records in the stream."""
         self._order(encode(BY_NAME["control_snapshot"]))
 
+    def request_counts(self) -> None:
+        """Have it count what each process does; asked again, ask for the numbers, as records in the stream."""
+        self._order(encode(BY_NAME["control_counts"]))
+
     def _order(self, record: bytes) -> None:
         # Orders are a few hundred bytes and the socket holds far more: this waits only for a sensor that hangs,
         # and not for longer than its death takes to be noticed.

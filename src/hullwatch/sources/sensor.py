@@ -36,11 +36,15 @@ class Sensor:
         supervisor: that starts it.
         interest: what it is to send.
         pushdown: have it leave out calls that were ruled out before.
+        counts: have it count what each process does.
     """
 
-    def __init__(self, supervisor: Supervisor, interest: Interest, *, pushdown: bool = True) -> None:
+    def __init__(
+        self, supervisor: Supervisor, interest: Interest, *, pushdown: bool = True, counts: bool = False
+    ) -> None:
         """Be due to start at once."""
         self._supervisor = supervisor
+        self._counts = counts
         self._pushdown = pushdown
         self._interest = self._allowed(interest)
         self._source: KernelSource | None = None
@@ -106,6 +110,8 @@ class Sensor:
             self._source.set_interest(self._interest)
             if self._pushdown:
                 self._source.forget_ruled_out()
+            if self._counts:
+                self._source.request_counts()
             self._source.request_snapshot()
 
     def read(self) -> list[Frame]:
@@ -155,6 +161,9 @@ class Sensor:
     def finish(self) -> Iterator[Frame]:
         """End it, and yield the frames that it still has, its last counts among them."""
         if self._source is not None:
+            if self._counts:
+                with contextlib.suppress(StreamEndedError):  # then there is nothing to read either
+                    self._source.request_counts()
             yield from self._source.finish(FINISH_TIMEOUT)
         self.close()
 

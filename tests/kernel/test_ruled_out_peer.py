@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.kernel.observation import Records, Sensor
 
 PORT, OTHER_PORT = 34_567, 34_568
+ATTEMPTS = 5
 
 
 class Call(NamedTuple):
@@ -57,23 +58,29 @@ def of_ours(seen: Records, *names: str) -> Records:
     return seen.of(*names, pid=os.getpid())
 
 
-def rule_out(sensor: Sensor, name: str, act: Callable[[], object]) -> None:
-    """Do something that makes one call of a type, and have that ruled out for this process."""
-    record = of_ours(sensor.during(act), name).one(name)
-    assert record.number("fingerprint")
-    sensor.rule_out(record.number("fingerprint"))
-    assert not of_ours(sensor.during(act), name)
+def rule_out(sensor: Sensor, name: str, act: Callable[[], object], then: Callable[[], object] | None = None) -> None:
+    """Have the one call that an act makes ruled out; from then on it is not sent, nor is that of another act.
+
+    A parent anywhere on this host that runs another program makes all of it void: then it is done again.
+    """
+    for _ in range(ATTEMPTS):
+        found = of_ours(sensor.during(act), name)
+        if found:
+            record = found.one(name)
+            assert record.number("fingerprint")
+            sensor.rule_out(record.number("fingerprint"))
+        if not of_ours(sensor.during(then or act), name):
+            return
+    raise AssertionError(f"{name} is still sent")
 
 
 def test_a_connection_that_was_ruled_out_is_not_sent_but_counted(remembering: Sensor) -> None:
-    rule_out(remembering, "connect", Call().make)
-    assert not of_ours(remembering.during(lambda: [Call().make() for _ in range(20)]), "connect")
+    rule_out(remembering, "connect", Call().make, lambda: [Call().make() for _ in range(20)])
     remembering.wait_for(has_drop("connect", "RULED_OUT"))
 
 
 def test_the_clients_port_is_of_no_account(remembering: Sensor) -> None:
-    rule_out(remembering, "connect", Call().make)
-    assert not of_ours(remembering.during(Call(own=("127.0.0.1", OTHER_PORT + 1)).make), "connect")
+    rule_out(remembering, "connect", Call().make, Call(own=("127.0.0.1", OTHER_PORT + 1)).make)
 
 
 CHANGES = {
@@ -179,8 +186,7 @@ def test_messages_are_told_apart_by_their_peers_and_not_by_their_size(rememberin
         with socket.socket(type=socket.SOCK_DGRAM) as client:
             client.sendto(text, ("127.0.0.1", port))
 
-    rule_out(remembering, "sendto", lambda: send(b"x", PORT))
-    assert not of_ours(remembering.during(lambda: send(b"more", PORT)), "sendto")
+    rule_out(remembering, "sendto", lambda: send(b"x", PORT), lambda: send(b"more", PORT))
     assert len(of_ours(remembering.during(lambda: send(b"x", OTHER_PORT)), "sendto")) == 1
 
 

@@ -7,7 +7,7 @@
 
 #include "descriptor.h"
 
-#define OWN_MAP_MAXIMUM 16 /* as in programs.h */
+#define OWN_MAP_MAXIMUM 24 /* as in programs.h */
 #define MAP_FD_IN_BATCH 36 /* bytes into the argument of a call that works on many entries */
 
 struct bpf_map {

@@ -26,9 +26,10 @@ struct check {
 };
 
 static const char *const own_tables[] = {
-	"settings_buffer", "interest_buffer", "syscall_handlers", "enter_handlers",
-	"kept_handlers",   "shed_calls",      "ruled_out",	  "remembering_buffer",
-	"counter_buffers", "rings",	      "own_maps_buffer",  "io_uring_handlers",
+	"settings_buffer",   "interest_buffer",	    "syscall_handlers",	  "enter_handlers",	     "kept_handlers",
+	"shed_calls",	     "ruled_out",	    "remembering_buffer", "counter_buffers",	     "rings",
+	"own_maps_buffer",   "io_uring_handlers",   "narrowed_handlers",  "narrowed_enter_handlers", "judged_processes",
+	"waiting_processes", "call_classes_buffer", "failures_left_out",
 };
 
 /* Tables that only the kernel programs write from now on, or nobody. On kernels that can not do this they are as open
@@ -141,13 +142,16 @@ static void check_interest(struct check *check)
 	bool handlers_changed = has_changed(programs, &written->handlers, call_name, names);
 	bool enter_changed = has_changed(programs, &written->enter, call_name, names);
 	bool kept_changed = has_changed(programs, &written->kept, call_name, names);
+	bool narrowed_changed = has_changed(programs, &written->narrowed, call_name, names);
+	bool narrowed_enter_changed = has_changed(programs, &written->narrowed_enter, call_name, names);
 	bool io_uring_changed = has_changed(programs, &written->io_uring, request_name, names);
 	bool settings_changed = !is_as_written(programs, "settings_buffer", &programs->settings, &settings_buffer,
 					       sizeof(settings_buffer));
 	bool wanted_changed =
 		!is_as_written(programs, "interest_buffer", written->wanted, wanted_buffer, sizeof(wanted_buffer));
 
-	bool dispatch_changed = handlers_changed || enter_changed || kept_changed || io_uring_changed;
+	bool dispatch_changed = handlers_changed || enter_changed || kept_changed || narrowed_changed ||
+				narrowed_enter_changed || io_uring_changed;
 
 	if (dispatch_changed || wanted_changed)
 		interest_apply(programs);

@@ -8,6 +8,30 @@ from typing import Any
 import msgspec
 
 
+class ProcessCounts(msgspec.Struct, kw_only=True):
+    """What a process has done since the sensor counts.
+
+    Attributes:
+        name: of the program that it runs, with its id and container.
+    """
+
+    name: str
+    opens: int
+    connects: int
+    programs: int
+    children: int
+    bytes_read: int
+    bytes_written: int
+
+    @property
+    def calls(self) -> int:
+        """How much it did, but for the bytes."""
+        return self.opens + self.connects + self.programs + self.children
+
+
+PROCESSES_KEPT = 1 << 15
+
+
 class Counters(msgspec.Struct, kw_only=True):
     """The numbers of one run; every stage adds to the same object.
 
@@ -38,6 +62,7 @@ class Counters(msgspec.Struct, kw_only=True):
         drift_unknown: those of which it could not be found out, by reason.
         drift_not_asked: those that found no room among the questions.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
+        processes: what each did, by start and id, when the sensor was asked for it; the first ``PROCESSES_KEPT``.
     """
 
     started: int = msgspec.field(default_factory=time.time_ns)
@@ -66,6 +91,12 @@ class Counters(msgspec.Struct, kw_only=True):
     drift_unknown: dict[str, int] = {}
     drift_not_asked: int = 0
     forgotten: int = 0
+    processes: dict[tuple[int, int], ProcessCounts] = {}
+
+    def note_process(self, start: int, pid: int, counts: ProcessCounts) -> None:
+        """Take the newest counts of a process."""
+        if (start, pid) in self.processes or len(self.processes) < PROCESSES_KEPT:
+            self.processes[start, pid] = counts
 
     def drop(self, kind: str, reason: str, number: int = 1) -> None:
         """Count ``number`` lost events of a type with the reason."""

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which calls are left out for which processes: what the engine answers, as bpf/process_interest.bpf.c looks it up. */
+#include <string.h>
+
+#define EVENT_TABLE_ROWS
+#include "handlers.h"
+#include "programs.h"
+#include "sensor_programs.skel.h"
+
+#define HANDLER_COUNT (sizeof(handlers) / sizeof(*handlers))
+#define ENTER_HANDLER_COUNT (sizeof(enter_handlers) / sizeof(*enter_handlers))
+#define JUDGED_ENTRIES 8192 /* as in process_interest.bpf.c */
+
+void process_interest_map(struct programs *programs)
+{
+	programs->judged =
+		programs_map_memory(programs->skeleton->maps.judged_processes, JUDGED_ENTRIES * sizeof(__u64));
+	programs->call_classes =
+		programs_map_memory(programs->skeleton->maps.call_classes_buffer, sizeof(*programs->call_classes));
+}
+
+static int index_of(__u16 event)
+{
+	int index = 0;
+
+	while (index < INDEX_UNKNOWN && event_rows[index].number != event)
+		index++;
+	return index;
+}
+
+/* Say by which event the calls are counted that are left out: of those that are wanted the first. */
+void process_interest_count_by(struct programs *programs)
+{
+	__u16 *indexes = programs->call_classes->indexes;
+
+	for (size_t i = HANDLER_COUNT; i-- > 0;)
+		if (programs->written.wanted[index_of(handlers[i].event)])
+			indexes[handlers[i].syscall] = index_of(handlers[i].event);
+	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
+		indexes[enter_handlers[i].syscall] = index_of(enter_handlers[i].event);
+}
+
+static void set(__u64 *calls, int call, bool on)
+{
+	if (on)
+		calls[call / 64] |= 1ull << call % 64;
+	else
+		calls[call / 64] &= ~(1ull << call % 64);
+}
+
+/* A call is left out when none of the events that it can be is needed. */
+static void find_calls(const struct programs *programs, const struct types *types, __u64 *calls)
+{
+	memset(calls, 0, CALLS / 8);
+	for (size_t i = 0; i < HANDLER_COUNT; i++)
+		if (programs->written.wanted[index_of(handlers[i].event)])
+			set(calls, handlers[i].syscall, true);
+	for (size_t i = 0; i < HANDLER_COUNT; i++)
+		if (programs->written.wanted[index_of(handlers[i].event)] && !types_have(types, handlers[i].event))
+			set(calls, handlers[i].syscall, false);
+	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
+		set(calls, enter_handlers[i].syscall, types_have(types, enter_handlers[i].event));
+}
+
+/* Classes are never changed, for the kernel may be about to look: when there are no more, nothing is left out. */
+static int find_class(struct programs *programs, const __u64 *calls)
+{
+	__u64(*classes)[CALLS / 64] = programs->call_classes->left_out;
+
+	for (int class = 0; class <= programs->classes; class++)
+		if (!memcmp(classes[class], calls, sizeof(*classes)))
+			return class;
+	if (programs->classes == CLASSES - 1)
+		return 0;
+	memcpy(classes[++programs->classes], calls, sizeof(*classes));
+	return programs->classes;
+}
+
+void programs_answer(struct programs *programs, __u64 fingerprint, const struct types *types)
+{
+	__u64 calls[CALLS / 64];
+	int class;
+
+	find_calls(programs, types, calls);
+	class = find_class(programs, calls);
+	__atomic_store_n(&programs->judged[fingerprint >> CLASS_BITS & (JUDGED_ENTRIES - 1)],
+			 (fingerprint & ~(CLASSES - 1ull)) | class, __ATOMIC_RELEASE);
+}

@@ -20,19 +20,21 @@ struct {
 /* By the number of a call: the index of its event and 1, if no rule can match such a call that has failed; 0 else. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, SYSCALL_MAXIMUM);
 	__type(key, __u32);
-	__type(value, __u16);
+	__type(value, __u64);
 } failures_left_out SEC(".maps");
 
 static __always_inline int is_left_out(struct task_struct *task, __u32 number)
 {
-	__u16 *mark = bpf_map_lookup_elem(&failures_left_out, &number);
+	__u64 *mark = bpf_map_lookup_elem(&failures_left_out, &number);
 	__u64 index;
 
-	if (!mark || !*mark)
+	index = mark ? *mark : 0;
+	if (!index)
 		return 0;
-	index = *mark - 1;
+	index--;
 	barrier_var(index);
 	if (index < INDEX_COUNT && !is_own_process(task, index))
 		count_drop(index, DROP_RULED_OUT);

@@ -150,10 +150,11 @@ static void check_interest(struct check *check)
 	bool wanted_changed =
 		!is_as_written(programs, "interest_buffer", written->wanted, wanted_buffer, sizeof(wanted_buffer));
 
+	bool failures_changed = memcmp(programs->failures, written->failures, sizeof(written->failures));
 	bool dispatch_changed = handlers_changed || enter_changed || kept_changed || narrowed_changed ||
 				narrowed_enter_changed || io_uring_changed;
 
-	if (dispatch_changed || wanted_changed)
+	if (dispatch_changed || wanted_changed || failures_changed)
 		interest_apply(programs);
 	if (settings_changed)
 		programs_store_settings(programs);
@@ -161,6 +162,8 @@ static void check_interest(struct check *check)
 		tell(check, true, "the settings in the kernel were changed (whose calls are left out, among others)");
 	if (wanted_changed)
 		tell(check, true, "the kernel's note of which events are to be sent was changed");
+	if (failures_changed)
+		tell(check, true, "the kernel's note of which failed calls need not be sent was changed");
 	if (!dispatch_changed)
 		return;
 	snprintf(what, sizeof(what), "the programs for some system calls were taken out of the kernel's table (%s)",
@@ -180,6 +183,12 @@ static void check_ruled_out(struct check *check)
 	memset(programs->ruled_out, 0, bytes);
 	memset(programs->written.ruled_out, 0, bytes);
 	tell(check, true, "the kernel's table of calls that need not be sent was changed");
+}
+
+static void check_processes(struct check *check)
+{
+	if (process_interest_repair(check->programs))
+		tell(check, true, "the kernel's table of processes whose calls need not be sent was changed");
 }
 
 /* Each look at a table is a call that the programs have to see, and to count as Hullwatch's own. */
@@ -242,4 +251,5 @@ void programs_check(struct programs *programs,
 	check_attached(&check);
 	check_interest(&check);
 	check_ruled_out(&check);
+	check_processes(&check);
 }

@@ -281,16 +281,15 @@ static void describe_shed(struct programs *programs, const struct handler *handl
 /* Failed calls that no rule can match: by the number of the call, the index of the event, for the counts, and 1. */
 static void write_failures(struct programs *programs, const struct interest *interest)
 {
-	int table = programs_table(programs, "failures_left_out");
+	__u64 *failures = programs->written.failures;
 
 	for (size_t i = 0; i < HANDLER_COUNT; i++) {
-		__u16 mark = 0;
+		int syscall = handlers[i].syscall;
+		bool left_out = are_all_among(interest, syscall, &interest->succeeded);
 
-		if (are_all_among(interest, handlers[i].syscall, &interest->succeeded))
-			mark = programs->call_classes->indexes[handlers[i].syscall] + 1;
-		if (bpf_map_update_elem(table, &handlers[i].syscall, &mark, BPF_ANY))
-			fail("which failed calls are sent can not be written into the kernel: %s", strerror(errno));
+		failures[syscall] = left_out ? programs->written.call_classes->indexes[syscall] + 1 : 0;
 	}
+	memcpy(programs->failures, failures, sizeof(programs->written.failures));
 }
 
 /*

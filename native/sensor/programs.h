@@ -57,16 +57,6 @@ struct attached {
 	__u32 link_id;
 };
 
-/* What was written into the kernel, to see whether it is still so; check.c. */
-struct written {
-	__u8 wanted[INDEX_COUNT];
-	struct dispatch_table handlers, enter, kept, narrowed, narrowed_enter, io_uring;
-	__u64 *ruled_out;
-	__u64 secret;
-	__u64 canary; /* own calls that the programs had seen at the last look */
-	int canaries_missed;
-};
-
 #define CLASS_BITS 10 /* as in process_interest.bpf.c */
 #define CLASSES (1 << CLASS_BITS)
 #define CALLS 512
@@ -74,6 +64,19 @@ struct written {
 struct call_classes {
 	__u64 left_out[CLASSES][CALLS / 64];
 	__u16 indexes[CALLS];
+};
+
+/* What was written into the kernel, to see whether it is still so; check.c. */
+struct written {
+	__u8 wanted[INDEX_COUNT];
+	struct dispatch_table handlers, enter, kept, narrowed, narrowed_enter, io_uring;
+	__u64 *ruled_out;
+	__u64 *judged;
+	struct call_classes *call_classes;
+	__u64 failures[SYSCALL_MAXIMUM];
+	__u64 secret;
+	__u64 canary; /* own calls that the programs had seen at the last look */
+	int canaries_missed;
 };
 
 struct programs {
@@ -96,7 +99,8 @@ struct programs {
 	int cpus;
 	__u64 *ruled_out; /* the kernel's own table, as is what follows */
 	struct remembering *remembering;
-	__u64 *judged; /* processes */
+	__u64 *failures; /* calls whose failures no rule can match */
+	__u64 *judged;	 /* processes */
 	struct call_classes *call_classes;
 	int classes;		   /* that are in use, behind the first: that one leaves nothing out */
 	struct counters *counters; /* one for each CPU, to read them into */
@@ -120,6 +124,7 @@ void process_counts_leave_out_tables(struct bpf_object *object);
 /* process_interest.c */
 void process_interest_map(struct programs *programs);
 void process_interest_count_by(struct programs *programs);
+bool process_interest_repair(struct programs *programs);
 
 /* interest.c */
 void programs_share_tables(struct programs *programs, struct bpf_object *object);

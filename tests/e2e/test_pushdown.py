@@ -89,11 +89,13 @@ use("hullwatch-marked-end", os.O_CREAT)
 """
 # A program that one rule looks at whatever it does, while it is in one directory; and what is said of its connections.
 OTHER_ACTS = """
-import os, socket, sys
+import os, socket, sys, time
 QUIET, LOUD = 7000, 7777
 def change(times):
-    for _ in range(times):
+    for number in range(times):
         os.chmod(sys.argv[1], 0o644)
+        if number % 100 == 99:
+            time.sleep(0.01)  # as a busy machine needs, to be answered meanwhile
 def connect(port, times, kind=socket.SOCK_DGRAM):
     for _ in range(times):
         with socket.socket(type=kind) as client:

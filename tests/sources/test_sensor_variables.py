@@ -61,3 +61,12 @@ def test_other_variables_are_asked_for_with_a_new_list_of_the_processes_that_run
         supervisor.told()
     sensor.want(Interest(["connect"]), ("LD_PRELOAD", "HOME"))
     assert [name for name, _ in supervisor.told()] == ["control_interest"]
+
+
+def test_without_pushdown_nothing_of_what_is_wanted_is_left_out(supervisor: OneSensor) -> None:
+    sensor = Sensor(cast("Supervisor", supervisor), Interest(["kill"], ["kill"], ["kill"]), pushdown=False)
+    sensor.start_if_due(0.0)
+    told = dict(supervisor.told())
+    assert "control_forget" not in told
+    interest = told["control_interest"]
+    assert (len(interest["types"]), interest["narrowed"], interest["succeeded"]) == (2, b"", b"")

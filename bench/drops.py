@@ -58,6 +58,7 @@ class Reader:
 def sensor(cpu: int) -> Generator[Reader]:
     """Start the sensor alone, as the supervisor does, on the CPU of this process; send opens only."""
     from hullwatch.config.paths import sensor_program
+    from hullwatch.sources.interest import Interest
     from hullwatch.sources.kernel import KernelSource
     from hullwatch.supervisor import SENSOR_BUFFER, engine_user
 
@@ -71,7 +72,7 @@ def sensor(cpu: int) -> Generator[Reader]:
     source = KernelSource(ours)
     try:
         os.sched_setaffinity(process.pid, {cpu})
-        source.set_interest(["openat"])
+        source.set_interest(Interest(["openat"]))
         source.request_snapshot()
         reader = Reader(source)
         _wait_until_attached(reader)

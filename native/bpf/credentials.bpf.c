@@ -5,6 +5,7 @@
  */
 #include "call.h"
 #include "capabilities.h"
+#include "process_change.h"
 
 /* The layouts set_uid and set_gid: one number. */
 static __always_inline int report_one(__u16 type, enum event_index index, struct pt_regs *regs, long result)
@@ -18,6 +19,7 @@ static __always_inline int report_one(__u16 type, enum event_index index, struct
 	record->res = result;
 	record->uid = SYSCALL_ARGUMENT_1(regs);
 	send_record(scratch, sizeof(*record), index);
+	note_change(result, 0);
 	return 0;
 }
 
@@ -34,6 +36,7 @@ static __always_inline int report_two(__u16 type, enum event_index index, struct
 	record->ruid = SYSCALL_ARGUMENT_1(regs);
 	record->euid = SYSCALL_ARGUMENT_2(regs);
 	send_record(scratch, sizeof(*record), index);
+	note_change(result, 0);
 	return 0;
 }
 
@@ -51,6 +54,7 @@ static __always_inline int report_three(__u16 type, enum event_index index, stru
 	record->euid = SYSCALL_ARGUMENT_2(regs);
 	record->suid = SYSCALL_ARGUMENT_3(regs);
 	send_record(scratch, sizeof(*record), index);
+	note_change(result, 0);
 	return 0;
 }
 
@@ -121,5 +125,6 @@ int BPF_PROG(handle_capset, struct pt_regs *regs, long result)
 	record->cap_permitted = CAPABILITIES(cred, cap_permitted);
 	record->cap_effective = CAPABILITIES(cred, cap_effective);
 	send_record(scratch, sizeof(*record), INDEX_CAPSET);
+	note_change(result, 0);
 	return 0;
 }

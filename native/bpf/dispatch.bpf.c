@@ -17,6 +17,30 @@ struct {
 	__type(value, __u32);
 } syscall_handlers SEC(".maps");
 
+/* By the number of a call: the index of its event and 1, if no rule can match such a call that has failed; 0 else. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SYSCALL_MAXIMUM);
+	__type(key, __u32);
+	__type(value, __u64);
+} failures_left_out SEC(".maps");
+
+static __always_inline int is_left_out(struct task_struct *task, __u32 number)
+{
+	__u64 *mark = bpf_map_lookup_elem(&failures_left_out, &number);
+	__u64 index;
+
+	index = mark ? *mark : 0;
+	if (!index)
+		return 0;
+	index--;
+	barrier_var(index);
+	if (index < INDEX_COUNT && !is_own_process(task, index))
+		count_drop(index, DROP_RULED_OUT);
+	return 1;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(dispatch_system_call, struct pt_regs *regs, long result)
 {
@@ -27,6 +51,8 @@ int BPF_PROG(dispatch_system_call, struct pt_regs *regs, long result)
 		count_drop(INDEX_UNKNOWN, DROP_COMPAT_SYSCALL);
 		return 0;
 	}
+	if (result < 0 && is_left_out(task, number))
+		return 0;
 	/* The busiest call that has a handler: with a number that is known here the kernel makes it a plain jump. */
 	if (number == NUMBER_OPENAT)
 		bpf_tail_call_static(ctx, &syscall_handlers, NUMBER_OPENAT);

@@ -56,6 +56,7 @@ int BPF_PROG(handle_io_uring_connect, struct io_ring_ctx *ring, struct io_kiocb 
 	record->fd = descriptor;
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->tuple_length = length;
+	record->fingerprint = 0; /* as opens through io_uring: the fingerprint would not know of the ring */
 	send_record(scratch, sizeof(*record) + reread(&record->tuple_length), INDEX_CONNECT);
 	return 0;
 }
@@ -77,6 +78,7 @@ static __always_inline int report_io_uring_accept(long result, int has_descripto
 	record->fd = result;
 	record->l4proto = 0;
 	record->tuple_length = 0;
+	record->fingerprint = 0;
 	if (result >= 0 && has_descriptor)
 		sock = sock_of_descriptor(task, result);
 	if (sock) {

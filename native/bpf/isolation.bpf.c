@@ -3,6 +3,7 @@
 #include "call.h"
 #include "descriptor.h"
 #include "caller_path.h"
+#include "process_change.h"
 
 #define NSFS_MAGIC 0x6e736673
 
@@ -108,6 +109,7 @@ int BPF_PROG(handle_chdir, struct pt_regs *regs, long result)
 	else
 		record->path_length = append_caller_path(scratch, position, task, (void *)SYSCALL_ARGUMENT_1(regs));
 	send_record(scratch, position + reread(&record->path_length), INDEX_CHDIR);
+	note_change(result, 0);
 	return 0;
 }
 
@@ -128,6 +130,7 @@ int BPF_PROG(handle_fchdir, struct pt_regs *regs, long result)
 	if (result == 0)
 		record->path_length = append_working_directory(scratch, position, task);
 	send_record(scratch, position + reread(&record->path_length), INDEX_FCHDIR);
+	note_change(result, 0);
 	return 0;
 }
 
@@ -180,6 +183,7 @@ int BPF_PROG(handle_setsid, struct pt_regs *regs, long result)
 	record = (struct record_new_session *)scratch->record;
 	record->res = result;
 	send_record(scratch, sizeof(*record), INDEX_SETSID);
+	note_change(result, 0);
 	return 0;
 }
 
@@ -196,6 +200,7 @@ int BPF_PROG(handle_setpgid, struct pt_regs *regs, long result)
 	record->pid = (int)SYSCALL_ARGUMENT_1(regs);
 	record->pgid = (int)SYSCALL_ARGUMENT_2(regs);
 	send_record(scratch, sizeof(*record), INDEX_SETPGID);
+	note_change(result, record->pid != 0);
 	return 0;
 }
 

@@ -193,6 +193,7 @@ struct tty_struct {
 
 struct signal_struct {
 	atomic_t live;
+	int nr_threads;
 	unsigned int flags;
 	int group_exit_code;
 	struct pid *pids[4];

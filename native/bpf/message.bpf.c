@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Data that sockets send and receive, when the call has ended: the peer, and messages of the domain name system. */
 #include "dns.h"
+#include "ruled_out_peer.h"
 
 #define MESSAGES_MAXIMUM 1024 /* of one call: the kernel's own limit (UIO_MAXIOV) */
 #define MESSAGES_BASIC 4      /* in the basic tier; that there were more is counted */
@@ -17,6 +18,8 @@ static __always_inline void send_message(struct task_struct *task, struct sock *
 {
 	struct scratch *scratch = get_scratch();
 	struct record_message *record;
+	__u64 begun = begin_fingerprint();
+	__u32 length;
 
 	if (!scratch)
 		return;
@@ -28,7 +31,13 @@ static __always_inline void send_message(struct task_struct *task, struct sock *
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->connected = is_connected(sock);
 	record->tuple_length = append_ends(refer_to(message), (__u64)sock, sizeof(*record));
-	send_record(scratch, sizeof(*record) + reread(&record->tuple_length), index);
+	length = reread(&record->tuple_length);
+	record->fingerprint = 0; /* of a failed call */
+	if (message->result >= 0)
+		record->fingerprint = fingerprint_peer(begun, scratch, task, sizeof(*record), length,
+						       record->connected << 8 | record->l4proto);
+	if (!is_left_out(record->fingerprint, index))
+		send_record(scratch, sizeof(*record) + length, index);
 }
 
 /* One call can be two events: that data was sent, and what it asked a name server. */

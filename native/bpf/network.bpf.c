@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Connections over IPv4, IPv6 and unix sockets: connect, accept and accept4, when the call has ended. */
-#include "socket.h"
+#include "ruled_out_peer.h"
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_connect, struct pt_regs *regs, long result)
@@ -11,6 +11,7 @@ int BPF_PROG(handle_connect, struct pt_regs *regs, long result)
 	struct sock *sock = sock_of_descriptor(task, fd);
 	struct scratch *scratch = get_scratch();
 	struct record_connection *record;
+	__u64 begun = begin_fingerprint();
 	__u32 length;
 
 	if (!scratch || !sock || is_own_process(task, INDEX_CONNECT))
@@ -29,7 +30,11 @@ int BPF_PROG(handle_connect, struct pt_regs *regs, long result)
 	record->fd = fd;
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->tuple_length = length;
-	send_record(scratch, sizeof(*record) + reread(&record->tuple_length), INDEX_CONNECT);
+	length = reread(&record->tuple_length);
+	record->fingerprint = fingerprint_peer(begun, scratch, task, sizeof(*record), length,
+					       (__u16)record->res << 8 | record->l4proto);
+	if (!is_left_out(record->fingerprint, INDEX_CONNECT))
+		send_record(scratch, sizeof(*record) + length, INDEX_CONNECT);
 	return 0;
 }
 
@@ -38,7 +43,9 @@ static __always_inline int report_accept(__u16 type, enum event_index index, lon
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct scratch *scratch = get_scratch();
 	struct record_accepted *record;
+	__u64 begun = begin_fingerprint();
 	struct sock *sock = NULL;
+	__u32 length;
 
 	if (!scratch || is_no_accept(result) || is_own_process(task, index))
 		return 0;
@@ -53,7 +60,10 @@ static __always_inline int report_accept(__u16 type, enum event_index index, lon
 		record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 		record->tuple_length = append_tuple(scratch, sizeof(*record), sock, sock, REMOTE_FIRST, task);
 	}
-	send_record(scratch, sizeof(*record) + reread(&record->tuple_length), index);
+	length = reread(&record->tuple_length); /* none: a failed call, or a socket of another family */
+	record->fingerprint = fingerprint_peer(begun, scratch, task, sizeof(*record), length, record->l4proto);
+	if (!is_left_out(record->fingerprint, index))
+		send_record(scratch, sizeof(*record) + length, index);
 	return 0;
 }
 

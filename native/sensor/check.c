@@ -48,6 +48,12 @@ static const char *const own_tables[] = {
 	"mount_sources",
 	"execveat_calls",
 	"ended_processes",
+	"narrowed_handlers",
+	"narrowed_enter_handlers",
+	"judged_processes",
+	"waiting_processes",
+	"call_classes_buffer",
+	"failures_left_out",
 };
 
 /* Tables that only the kernel programs write from now on, or nobody. On kernels that can not do this they are as open
@@ -160,15 +166,19 @@ static void check_interest(struct check *check)
 	bool handlers_changed = has_changed(programs, &written->handlers, call_name, names);
 	bool enter_changed = has_changed(programs, &written->enter, call_name, names);
 	bool kept_changed = has_changed(programs, &written->kept, call_name, names);
+	bool narrowed_changed = has_changed(programs, &written->narrowed, call_name, names);
+	bool narrowed_enter_changed = has_changed(programs, &written->narrowed_enter, call_name, names);
 	bool io_uring_changed = has_changed(programs, &written->io_uring, request_name, names);
 	bool settings_changed = !is_as_written(programs, "settings_buffer", &programs->settings, &settings_buffer,
 					       sizeof(settings_buffer));
 	bool wanted_changed =
 		!is_as_written(programs, "interest_buffer", written->wanted, wanted_buffer, sizeof(wanted_buffer));
 
-	bool dispatch_changed = handlers_changed || enter_changed || kept_changed || io_uring_changed;
+	bool failures_changed = memcmp(programs->failures, written->failures, sizeof(written->failures));
+	bool dispatch_changed = handlers_changed || enter_changed || kept_changed || narrowed_changed ||
+				narrowed_enter_changed || io_uring_changed;
 
-	if (dispatch_changed || wanted_changed)
+	if (dispatch_changed || wanted_changed || failures_changed)
 		interest_apply(programs);
 	if (settings_changed)
 		programs_store_settings(programs);
@@ -176,6 +186,8 @@ static void check_interest(struct check *check)
 		tell(check, true, "the settings in the kernel were changed (whose calls are left out, among others)");
 	if (wanted_changed)
 		tell(check, true, "the kernel's note of which events are to be sent was changed");
+	if (failures_changed)
+		tell(check, true, "the kernel's note of which failed calls need not be sent was changed");
 	if (!dispatch_changed)
 		return;
 	snprintf(what, sizeof(what), "the programs for some system calls were taken out of the kernel's table (%s)",
@@ -195,6 +207,12 @@ static void check_ruled_out(struct check *check)
 	memset(programs->ruled_out, 0, bytes);
 	memset(programs->written.ruled_out, 0, bytes);
 	tell(check, true, "the kernel's table of calls that need not be sent was changed");
+}
+
+static void check_processes(struct check *check)
+{
+	if (process_interest_repair(check->programs))
+		tell(check, true, "the kernel's table of processes whose calls need not be sent was changed");
 }
 
 /* Each look at a table is a call that the programs have to see, and to count as Hullwatch's own. */
@@ -257,4 +275,5 @@ void programs_check(struct programs *programs,
 	check_attached(&check);
 	check_interest(&check);
 	check_ruled_out(&check);
+	check_processes(&check);
 }

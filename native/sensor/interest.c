@@ -28,6 +28,10 @@ struct shed_call {
 	__u32 flags_place;
 };
 
+/* What stands before handlers of calls that processes can be ruled out for; process_interest.bpf.c. */
+#define NARROWING "narrow_system_call"
+#define NARROWING_ENTER "narrow_system_call_enter"
+
 bool interest_is_on_demand(const char *program)
 {
 	for (size_t i = 0; i < HANDLER_COUNT; i++)
@@ -40,20 +44,21 @@ bool interest_is_on_demand(const char *program)
 		if (!strcmp(io_uring_handlers[i].program, program))
 			return true;
 	return !strcmp(program, ENTER_HOOK) || !strcmp(program, IO_URING_HOOK) || !strcmp(program, SHED_CALL) ||
-	       !strcmp(program, SHED_ENTER) || !strcmp(program, SHED_READING_OPEN);
+	       !strcmp(program, SHED_ENTER) || !strcmp(program, SHED_READING_OPEN) || !strcmp(program, NARROWING) ||
+	       !strcmp(program, NARROWING_ENTER) || process_counts_has_program(program);
 }
 
-static bool is_in(const __u16 *types, size_t count, __u16 event)
+bool types_have(const struct types *types, __u16 event)
 {
-	for (size_t i = 0; i < count; i++)
-		if (types[i] == event)
+	for (size_t i = 0; i < types->count; i++)
+		if (types->numbers[i] == event)
 			return true;
 	return false;
 }
 
 static bool is_wanted(const struct interest *interest, __u16 event)
 {
-	return is_in(interest->types, interest->count, event);
+	return types_have(&interest->wanted, event);
 }
 
 /* Whether one of the events that a system call can be is wanted. */
@@ -67,20 +72,52 @@ static bool is_call_wanted(const struct interest *interest, int syscall)
 	return false;
 }
 
-/* Whether all that is wanted of a system call is to be left out; it is counted as one event. */
-static bool is_call_shed(const struct interest *interest, int syscall)
+/* Whether a list has all wanted events that a system call can be when it ends, and there are such. */
+static bool are_all_among(const struct interest *interest, int syscall, const struct types *types)
 {
 	for (size_t i = 0; i < HANDLER_COUNT; i++)
 		if (handlers[i].syscall == syscall && is_wanted(interest, handlers[i].event) &&
-		    !is_in(interest->shed, interest->shed_count, handlers[i].event))
+		    !types_have(types, handlers[i].event))
 			return false;
-	return interest->shed_count && syscall != SYS_bpf;
+	return is_call_wanted(interest, syscall) && syscall != SYS_bpf; /* all of which has to be seen; check.c */
+}
+
+/* Whether all that is wanted of a system call is to be left out; it is counted as one event. */
+static bool is_call_shed(const struct interest *interest, int syscall)
+{
+	return are_all_among(interest, syscall, &interest->shed);
 }
 
 /* Where a call of the open family has its flags, as in shed.bpf.c; 0 for all others. */
 static __u32 flags_place(__u16 event)
 {
 	return event == EVENT_OPEN ? 2 : event == EVENT_OPENAT ? 3 : event == EVENT_OPENAT2 ? 4 : 0;
+}
+
+static bool is_call_narrowed(const struct interest *interest, int syscall)
+{
+	return are_all_among(interest, syscall, &interest->narrowed);
+}
+
+static bool is_enter_narrowed(const struct interest *interest, __u16 event)
+{
+	return is_wanted(interest, event) && types_have(&interest->narrowed, event);
+}
+
+static bool is_narrowing_needed(const struct interest *interest)
+{
+	for (size_t i = 0; i < HANDLER_COUNT; i++)
+		if (is_call_narrowed(interest, handlers[i].syscall))
+			return true;
+	return false;
+}
+
+static bool is_narrowing_enter_needed(const struct interest *interest)
+{
+	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
+		if (is_enter_narrowed(interest, enter_handlers[i].event))
+			return true;
+	return false;
 }
 
 static bool is_enter_wanted(const struct interest *interest)
@@ -108,7 +145,7 @@ static bool is_needed(const struct interest *interest, const char *program)
 		if (!strcmp(enter_handlers[i].program, program) && is_wanted(interest, enter_handlers[i].event))
 			return true;
 	if (!strcmp(program, SHED_CALL) || !strcmp(program, SHED_ENTER))
-		return interest->shed_count;
+		return interest->shed.count;
 	if (!strcmp(program, SHED_READING_OPEN))
 		return interest->shed_reads;
 	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
@@ -116,6 +153,10 @@ static bool is_needed(const struct interest *interest, const char *program)
 			return true;
 	if (!strcmp(program, ENTER_HOOK))
 		return is_enter_wanted(interest);
+	if (!strcmp(program, NARROWING))
+		return is_narrowing_needed(interest);
+	if (!strcmp(program, NARROWING_ENTER))
+		return is_narrowing_enter_needed(interest);
 	return !strcmp(program, IO_URING_HOOK) && is_io_uring_wanted(interest);
 }
 
@@ -132,7 +173,7 @@ static struct bpf_program *find_loaded(struct programs *programs, const char *na
 }
 
 /* The programs share the tables of those that were loaded first. */
-static void share_tables(struct programs *programs, struct bpf_object *object)
+void programs_share_tables(struct programs *programs, struct bpf_object *object)
 {
 	struct bpf_map *map;
 
@@ -141,6 +182,8 @@ static void share_tables(struct programs *programs, struct bpf_object *object)
 		int error;
 
 		if (strstr(bpf_map__name(map), ".rodata")) /* constants: each has its own */
+			continue;
+		if (!bpf_map__autocreate(map))
 			continue;
 		error = bpf_map__reuse_fd(map, programs_table(programs, bpf_map__name(map)));
 		if (error)
@@ -165,7 +208,7 @@ static int choose(struct programs *programs, struct bpf_object *object, const vo
 		chosen += load;
 	}
 	if (chosen)
-		share_tables(programs, object);
+		programs_share_tables(programs, object);
 	return chosen;
 }
 
@@ -231,35 +274,66 @@ static void describe_shed(struct programs *programs, const struct handler *handl
 		fail("what is to be left out can not be written into the kernel: %s", strerror(errno));
 }
 
+/* Failed calls that no rule can match: by the number of the call, the index of the event, for the counts, and 1. */
+static void write_failures(struct programs *programs, const struct interest *interest)
+{
+	__u64 *failures = programs->written.failures;
+
+	for (size_t i = 0; i < HANDLER_COUNT; i++) {
+		int syscall = handlers[i].syscall;
+		bool left_out = are_all_among(interest, syscall, &interest->succeeded);
+
+		failures[syscall] = left_out ? programs->written.call_classes->indexes[syscall] + 1 : 0;
+	}
+	memcpy(programs->failures, failures, sizeof(programs->written.failures));
+}
+
+/*
+ * Who is given a call: what leaves it out to save time, then what looks whether its process is ruled out, then its
+ * handler. Each is put into its table before what leads to it, and taken out behind that.
+ */
 static void switch_handler(struct programs *programs, const struct interest *interest, const struct handler *handler)
 {
 	struct written *written = &programs->written;
 	bool wanted = is_call_wanted(interest, handler->syscall);
+	bool narrowed = wanted && is_call_narrowed(interest, handler->syscall);
 	bool part = wanted && interest->shed_reads && flags_place(handler->event);
-	const char *name = wanted ? handler->program : NULL;
+	const char *name = narrowed ? NARROWING : wanted ? handler->program : NULL, *first = name;
 
 	if (wanted && is_wanted(interest, handler->event))
 		describe_shed(programs, handler);
-	dispatch_to(programs, &written->kept, handler->syscall, part ? handler->program : NULL);
+	if (narrowed)
+		dispatch_to(programs, &written->narrowed, handler->syscall, handler->program);
+	if (part)
+		dispatch_to(programs, &written->kept, handler->syscall, name);
 	if (wanted && is_call_shed(interest, handler->syscall))
-		name = SHED_CALL;
+		first = SHED_CALL;
 	else if (part)
-		name = SHED_READING_OPEN;
-	dispatch_to(programs, &written->handlers, handler->syscall, name);
+		first = SHED_READING_OPEN;
+	dispatch_to(programs, &written->handlers, handler->syscall, first);
+	if (!part)
+		dispatch_to(programs, &written->kept, handler->syscall, NULL);
+	if (!narrowed)
+		dispatch_to(programs, &written->narrowed, handler->syscall, NULL);
 }
 
 static void switch_enter_handler(struct programs *programs, const struct interest *interest,
 				 const struct handler *handler)
 {
+	struct written *written = &programs->written;
 	bool wanted = is_wanted(interest, handler->event);
-	bool shed = wanted && is_in(interest->shed, interest->shed_count, handler->event);
+	bool narrowed = is_enter_narrowed(interest, handler->event);
+	const char *name = narrowed ? NARROWING_ENTER : wanted ? handler->program : NULL;
 
 	if (wanted)
 		describe_shed(programs, handler);
-	dispatch_to(programs, &programs->written.enter, handler->syscall,
-		    shed     ? SHED_ENTER
-		    : wanted ? handler->program
-			     : NULL);
+	if (narrowed)
+		dispatch_to(programs, &written->narrowed_enter, handler->syscall, handler->program);
+	if (wanted && types_have(&interest->shed, handler->event))
+		name = SHED_ENTER;
+	dispatch_to(programs, &written->enter, handler->syscall, name);
+	if (!narrowed)
+		dispatch_to(programs, &written->narrowed_enter, handler->syscall, NULL);
 }
 
 /* A hook costs those who pass it something, so it is there only while it is needed. */
@@ -285,9 +359,13 @@ void interest_apply(struct programs *programs)
 	programs->written.handlers.name = "syscall_handlers";
 	programs->written.enter.name = "enter_handlers";
 	programs->written.kept.name = "kept_handlers";
+	programs->written.narrowed.name = "narrowed_handlers";
+	programs->written.narrowed_enter.name = "narrowed_enter_handlers";
 	programs->written.io_uring.name = "io_uring_handlers";
 	load_needed(programs, interest);
 	write_interest(programs, interest);
+	process_interest_count_by(programs);
+	write_failures(programs, interest);
 	for (size_t i = 0; i < HANDLER_COUNT; i++)
 		switch_handler(programs, interest, &handlers[i]);
 	for (size_t i = 0; i < ENTER_HANDLER_COUNT; i++)
@@ -299,24 +377,18 @@ void interest_apply(struct programs *programs)
 	switch_hook(programs, &programs->io_uring, IO_URING_HOOK, is_io_uring_wanted(interest));
 }
 
-static size_t take_types(__u16 *target, const __u16 *types, size_t count)
+void programs_set_interest(struct programs *programs, const struct interest *interest)
 {
-	if (count > INTEREST_MAXIMUM)
-		fail("the engine named %zu types of events, more than there are", count);
-	memcpy(target, types, count * sizeof(*types));
-	return count;
-}
-
-void programs_set_interest(struct programs *programs, const __u16 *types, size_t count)
-{
-	programs->interest.count = take_types(programs->interest.types, types, count);
+	programs->interest.wanted = interest->wanted;
+	programs->interest.narrowed = interest->narrowed;
+	programs->interest.succeeded = interest->succeeded;
 	interest_apply(programs);
 }
 
 /* Leave out calls of these types that are wanted, and count them. */
-void programs_shed(struct programs *programs, const __u16 *types, size_t count, bool reads)
+void programs_shed(struct programs *programs, const struct types *types, bool reads)
 {
-	programs->interest.shed_count = take_types(programs->interest.shed, types, count);
+	programs->interest.shed = *types;
 	programs->interest.shed_reads = reads;
 	interest_apply(programs);
 }

@@ -181,6 +181,36 @@ static void make_room(void *context)
 	drain(context);
 }
 
+static struct types read_types(const void *list, __u16 bytes)
+{
+	struct types types = {.count = bytes / sizeof(__u16)};
+
+	if (types.count > TYPES_MAXIMUM)
+		fail("the engine named %zu types of events, more than there are", types.count);
+	memcpy(types.numbers, list, types.count * sizeof(__u16));
+	return types;
+}
+
+static void set_interest(struct sensor *sensor, const struct record_interest *record)
+{
+	const __u8 *lists = (const void *)(record + 1);
+	struct interest interest = {
+		.wanted = read_types(lists, record->types_length),
+		.narrowed = read_types(lists + record->types_length, record->narrowed_length),
+		.succeeded =
+			read_types(lists + record->types_length + record->narrowed_length, record->succeeded_length),
+	};
+
+	programs_set_interest(sensor->programs, &interest);
+}
+
+static void answer(struct sensor *sensor, const struct record_process_answer *record)
+{
+	struct types types = read_types(record + 1, record->types_length);
+
+	programs_answer(sensor->programs, record->fingerprint, &types);
+}
+
 static void obey(const struct record_header *header, void *context)
 {
 	struct sensor *sensor = context;
@@ -188,9 +218,12 @@ static void obey(const struct record_header *header, void *context)
 	const struct record_fingerprints *found = (const void *)header;
 	const struct record_shed *shed = (const void *)header;
 	const struct record_variables *names = (const void *)header;
+	const struct record_process_answer *judged = (const void *)header;
 
-	if (header->type == EVENT_CONTROL_INTEREST && header->length >= sizeof(*interest) + interest->types_length) {
-		programs_set_interest(sensor->programs, (const void *)(interest + 1), interest->types_length / 2);
+	if (header->type == EVENT_CONTROL_INTEREST && header->length >= sizeof(*interest) + interest->types_length +
+										interest->narrowed_length +
+										interest->succeeded_length) {
+		set_interest(sensor, interest);
 		if (!sensor->attached)
 			programs_attach(sensor->programs);
 		sensor->attached = true;
@@ -200,12 +233,18 @@ static void obey(const struct record_header *header, void *context)
 		programs_rule_out(sensor->programs, (const void *)(found + 1), found->fingerprints_length / 8);
 	} else if (header->type == EVENT_CONTROL_SHED && header->length >= sizeof(*shed) + shed->types_length &&
 		   sensor->attached) {
-		programs_shed(sensor->programs, (const void *)(shed + 1), shed->types_length / 2, shed->reads);
+		struct types types = read_types(shed + 1, shed->types_length);
+
+		programs_shed(sensor->programs, &types, shed->reads);
 	} else if (header->type == EVENT_CONTROL_ENVIRONMENT &&
 		   header->length >= sizeof(*names) + names->names_length) {
 		programs_name_variables(sensor->programs, (const void *)(names + 1), names->names_length);
+	} else if (header->type == EVENT_CONTROL_PROCESS && header->length >= sizeof(*judged) + judged->types_length) {
+		answer(sensor, judged);
 	} else if (header->type == EVENT_CONTROL_FORGET) {
 		programs_forget(sensor->programs);
+	} else if (header->type == EVENT_CONTROL_COUNTS) {
+		programs_count_processes(sensor->programs, own_queue(sensor));
 	} else if (header->type == EVENT_CONTROL_SNAPSHOT && sensor->attached) {
 		programs_snapshot(sensor->programs, own_queue(sensor), make_room, sensor);
 	} else {

@@ -128,7 +128,7 @@ void programs_store_settings(struct programs *programs)
 		fail("the settings can not be written into the kernel: %s", strerror(errno));
 }
 
-static void *map_memory(struct programs *programs, const char *table, size_t bytes)
+void *programs_map_memory(struct programs *programs, const char *table, size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, programs_table(programs, table), 0);
 
@@ -139,8 +139,8 @@ static void *map_memory(struct programs *programs, const char *table, size_t byt
 
 static void map_ruled_out(struct programs *programs)
 {
-	programs->ruled_out = map_memory(programs, "ruled_out", RULED_OUT_ENTRIES * sizeof(__u64));
-	programs->remembering = map_memory(programs, "remembering_buffer", sizeof(*programs->remembering));
+	programs->ruled_out = programs_map_memory(programs, "ruled_out", RULED_OUT_ENTRIES * sizeof(__u64));
+	programs->remembering = programs_map_memory(programs, "remembering_buffer", sizeof(*programs->remembering));
 	programs->written.ruled_out = calloc(RULED_OUT_ENTRIES, sizeof(__u64));
 	if (!programs->written.ruled_out)
 		fail("there is no memory");
@@ -179,6 +179,7 @@ static void prepare(struct programs *programs, struct bpf_object *object)
 			bpf_program__set_autoload(program, false);
 	}
 	hooks_leave_out_missing(object);
+	process_counts_leave_out_tables(object);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "rings"), programs->cpus);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratch_buffers"), programs->cpus + 1);
 }
@@ -254,6 +255,7 @@ struct programs *programs_load(const struct options *options, struct queue *queu
 	make_rings(programs, options, queues);
 	write_settings(programs, options);
 	map_ruled_out(programs);
+	process_interest_map(programs);
 	programs_protect(programs);
 	return programs;
 }
@@ -354,6 +356,7 @@ void programs_unload(struct programs *programs)
 {
 	bpf_link__destroy(programs->snapshot);
 	interest_unload(programs);
+	bpf_object__close(programs->counting);
 	ring_buffer__free(programs->rings);
 	bpf_object__close(programs->always);
 	free(programs->counters);

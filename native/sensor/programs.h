@@ -6,13 +6,12 @@
 
 #include "sensor.h"
 
-#define SYSCALL_MAXIMUM 512		   /* as in dispatch.bpf.c */
-#define OWN_MAP_MAXIMUM 32		   /* as in tamper.h */
-#define RULED_OUT_ENTRIES 65536		   /* as in ruled_out.h */
-#define ATTACHED_MAXIMUM 16		   /* programs that are attached and not called through a table */
-#define INTEREST_MAXIMUM (2 * INDEX_COUNT) /* types in an order */
-#define REFUSED_LIMIT 32 /* programs that a kernel does not take: if there are more, it is something else */
-#define LOADS_LIMIT 64	 /* times that handlers are loaded: there are not so many rule sets that each ask for more */
+#define SYSCALL_MAXIMUM 512	/* as in dispatch.bpf.c */
+#define OWN_MAP_MAXIMUM 32	/* as in tamper.h */
+#define RULED_OUT_ENTRIES 65536 /* as in ruled_out.h */
+#define ATTACHED_MAXIMUM 16	/* programs that are attached and not called through a table */
+#define REFUSED_LIMIT 32	/* programs that a kernel does not take: if there are more, it is something else */
+#define LOADS_LIMIT 64 /* times that handlers are loaded: there are not so many rule sets that each ask for more */
 
 /* As in event.h, which only BPF programs can include. */
 struct settings {
@@ -46,15 +45,6 @@ struct own_maps {
 	struct bpf_caller last;
 };
 
-/* What the engine wants to be told, and what it can do without for now. */
-struct interest {
-	__u16 types[INTEREST_MAXIMUM];
-	size_t count;
-	__u16 shed[INTEREST_MAXIMUM];
-	size_t shed_count;
-	bool shed_reads; /* opens that only read, too */
-};
-
 /* A program that stands in a dispatch table; id 0 = none. */
 struct dispatch_table {
 	const char *name;
@@ -68,11 +58,23 @@ struct attached {
 	__u32 link_id;
 };
 
+#define CLASS_BITS 10 /* as in process_interest.bpf.c */
+#define CLASSES (1 << CLASS_BITS)
+#define CALLS 512
+
+struct call_classes {
+	__u64 left_out[CLASSES][CALLS / 64];
+	__u16 indexes[CALLS];
+};
+
 /* What was written into the kernel, to see whether it is still so; check.c. */
 struct written {
 	__u8 wanted[INDEX_COUNT];
-	struct dispatch_table handlers, enter, kept, io_uring;
+	struct dispatch_table handlers, enter, kept, narrowed, narrowed_enter, io_uring;
 	__u64 *ruled_out;
+	__u64 *judged;
+	struct call_classes *call_classes;
+	__u64 failures[SYSCALL_MAXIMUM];
 	__u64 secret;
 	__u64 canary; /* own calls that the programs had seen at the last look */
 	int canaries_missed;
@@ -89,8 +91,9 @@ struct programs {
 	int loads;
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
-	struct bpf_link *enter;	   /* the hook on the beginning of system calls; NULL while nothing needs it */
-	struct bpf_link *io_uring; /* the hook on completed requests; the same */
+	struct bpf_object *counting; /* what processes do; NULL until it is asked for */
+	struct bpf_link *enter;	     /* the hook on the beginning of system calls; NULL while nothing needs it */
+	struct bpf_link *io_uring;   /* the hook on completed requests; the same */
 	struct attached attached[ATTACHED_MAXIMUM];
 	int attached_count;
 	struct settings settings;
@@ -102,6 +105,10 @@ struct programs {
 	int cpus;
 	__u64 *ruled_out; /* the kernel's own table, as is what follows */
 	struct remembering *remembering;
+	__u64 *failures; /* calls whose failures no rule can match */
+	__u64 *judged;	 /* processes */
+	struct call_classes *call_classes;
+	int classes;		   /* that are in use, behind the first: that one leaves nothing out */
 	struct counters *counters; /* one for each CPU, to read them into */
 };
 
@@ -129,11 +136,22 @@ struct bpf_object *tier_open(enum tiers tier);
 void hooks_leave_out_missing(struct bpf_object *object);
 bool hooks_is_optional(const char *program);
 
+void *programs_map_memory(struct programs *programs, const char *table, size_t bytes);
 __u32 programs_link_id(const struct bpf_link *link);
 void programs_attach_one(struct programs *programs, struct bpf_program *program);
 void programs_new_secret(struct programs *programs);
 
+/* process_counts.c */
+bool process_counts_has_program(const char *program);
+void process_counts_leave_out_tables(struct bpf_object *object);
+
+/* process_interest.c */
+void process_interest_map(struct programs *programs);
+void process_interest_count_by(struct programs *programs);
+bool process_interest_repair(struct programs *programs);
+
 /* interest.c */
+void programs_share_tables(struct programs *programs, struct bpf_object *object);
 void interest_apply(struct programs *programs);
 bool interest_is_on_demand(const char *program);
 void interest_unload(struct programs *programs);

@@ -12,6 +12,7 @@
 #include "event_table.h"
 
 #define EXIT_CANNOT 3			 /* Hullwatch's exit code for "could not do it" */
+#define TYPES_MAXIMUM (2 * INDEX_COUNT)	 /* types in an order */
 #define OWN_PROCESS_LIMIT 8		 /* as in event.h */
 #define DRAIN_INTERVAL_MS 4		 /* between looks at the ring buffers */
 #define ORDER_SLACK_NS 2000000		 /* records younger than this wait for slower CPUs */
@@ -57,6 +58,21 @@ struct options {
 	int tier;	  /* enum tiers; -1 = by what the kernel has */
 };
 
+/* As an order names them. */
+struct types {
+	__u16 numbers[TYPES_MAXIMUM];
+	size_t count;
+};
+
+/*
+ * Which events are to be sent; for which of them processes can be ruled out; of which no failed calls are; and what can
+ * be done without for now, to save time.
+ */
+struct interest {
+	struct types wanted, narrowed, succeeded, shed;
+	bool shed_reads; /* opens that only read, too */
+};
+
 struct programs;   /* the loaded kernel programs; programs.c */
 struct bpf_caller; /* programs.h */
 
@@ -77,7 +93,7 @@ void drop_privileges(const struct options *options);
 /* programs.c */
 struct programs *programs_load(const struct options *options, struct queue *queues, int cpus);
 void programs_attach(struct programs *programs);
-void programs_set_interest(struct programs *programs, const __u16 *types, size_t count);
+void programs_set_interest(struct programs *programs, const struct interest *interest);
 size_t programs_unseen(struct programs *programs, const __u16 *types, size_t count, __u16 unseen[INDEX_COUNT]);
 enum tiers programs_tier(const struct programs *programs);
 __u32 programs_lacks(const struct programs *programs);
@@ -90,7 +106,14 @@ void programs_count_drops(struct programs *programs, __u64 drops[INDEX_COUNT][DR
 void programs_unload(struct programs *programs);
 
 /* interest.c */
-void programs_shed(struct programs *programs, const __u16 *types, size_t count, bool reads);
+bool types_have(const struct types *types, __u16 event);
+void programs_shed(struct programs *programs, const struct types *types, bool reads);
+
+/* process_counts.c */
+void programs_count_processes(struct programs *programs, struct queue *queue);
+
+/* process_interest.c */
+void programs_answer(struct programs *programs, __u64 fingerprint, const struct types *types);
 
 /* check.c */
 void programs_protect(struct programs *programs);

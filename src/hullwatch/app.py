@@ -23,7 +23,7 @@ import msgspec
 from hullwatch.captures.recording import EVERYTHING, begin_recording
 from hullwatch.captures.writer import CaptureWriter, WriteError
 from hullwatch.counters import Counters
-from hullwatch.detect.interest import WHICH_VARIABLES, events_to_send, variables_to_send
+from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
@@ -40,6 +40,7 @@ from hullwatch.outputs.stdout import has_colours, say
 from hullwatch.rules.reload import Reload, Reloader, cache_of
 from hullwatch.sources.docker_connection import tls_settings
 from hullwatch.sources.engine_search import EngineAddress
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Watch:
             rules, self.counters, self._containers.request, settings.hold.events, every=every, ask_drift=self._ask_drift
         )
         self._recording = begin_recording(settings.record, supervisor.open_capture, self._stream.assembler)
-        self._sensor = Sensor(supervisor, *self._wanted(), pushdown=settings.sensor.pushdown and not self._recording)
+        pushdown = settings.sensor.pushdown and not self._recording
+        self._sensor = Sensor(supervisor, *self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
         self._shedding = Shedding(settings.sensor.cpu_budget)
         self._next_sample = 0.0
         self._hold_timeout = int(settings.hold.timeout * 1e9)
@@ -164,9 +166,14 @@ class Watch:
         self._delivery.matches(self._stream.feed(batch))
         for notice in self._stream.assembler.take_notices():
             self._delivery.notice(notice)
+        self._push_down()
+
+    def _push_down(self) -> None:
+        """Tell the sensor what it can do without, and whether that is no longer so."""
         voided, fingerprints = self._stream.take_ruled_out()
-        if voided or fingerprints:
-            self._sensor.rule_out(fingerprints, voided=voided)
+        answers = self._stream.take_answers()
+        if voided or fingerprints or answers:
+            self._sensor.rule_out(fingerprints, answers, voided=voided)
 
     def _record(self, do: Callable[[CaptureWriter], None]) -> None:
         """Do something with the recording, if there is one; when the disk is full it ends, and the watch goes on."""
@@ -179,14 +186,13 @@ class Watch:
             self._unrecorded = str(error)
             self._delivery.internal("Recording ended", "Error", str(error))
 
-    def _wanted(self) -> tuple[frozenset[str], tuple[str, ...]]:
-        """Return the events that the sensor is to send, and the variables of the environment."""
+    def _wanted(self) -> tuple[Interest, tuple[str, ...]]:
+        """Return what the sensor is to send, and the variables of the environment."""
         configured, whole = self._settings.process.environment, self._recording is not None
         variables, left_out = variables_to_send(self._rules, configured, whole=whole)
         for name in left_out:
             say(f"Warning: the variable {name[:80]!r} of the environment is not looked for: {WHICH_VARIABLES}.")
-        events = EVERYTHING if whole else events_to_send(self._rules, self._stream.plan)
-        return events, variables
+        return Interest(EVERYTHING) if whole else interest(self._rules, self._stream.plan), variables
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
@@ -303,6 +309,7 @@ class Watch:
         self._stream.replace(rules, plan)
         self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
+        self._push_down()  # first: what was ruled out by the rules of before is sent again
         self._sensor.want(*self._wanted())
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
         gc.collect()

@@ -8,6 +8,30 @@ from typing import Any
 import msgspec
 
 
+class ProcessCounts(msgspec.Struct, kw_only=True):
+    """What a process has done since the sensor counts.
+
+    Attributes:
+        name: of the program that it runs, with its id and container.
+    """
+
+    name: str
+    opens: int
+    connects: int
+    programs: int
+    children: int
+    bytes_read: int
+    bytes_written: int
+
+    @property
+    def calls(self) -> int:
+        """How much it did, but for the bytes."""
+        return self.opens + self.connects + self.programs + self.children
+
+
+PROCESSES_KEPT = 1 << 15
+
+
 class Counters(msgspec.Struct, kw_only=True):
     """The numbers of one run; every stage adds to the same object.
 
@@ -41,6 +65,7 @@ class Counters(msgspec.Struct, kw_only=True):
         tier: the set of kernel programs that the sensor could load; empty before it has said so.
         lacks: what the kernel keeps from being seen or done, by the names of the event table.
         unseen: types of events that rules ask for and the kernel refused the programs of.
+        processes: what each did, by start and id, when the sensor was asked for it; the first ``PROCESSES_KEPT``.
     """
 
     started: int = msgspec.field(default_factory=time.time_ns)
@@ -72,6 +97,12 @@ class Counters(msgspec.Struct, kw_only=True):
     tier: str = ""
     lacks: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    processes: dict[tuple[int, int], ProcessCounts] = {}
+
+    def note_process(self, start: int, pid: int, counts: ProcessCounts) -> None:
+        """Take the newest counts of a process."""
+        if (start, pid) in self.processes or len(self.processes) < PROCESSES_KEPT:
+            self.processes[start, pid] = counts
 
     def drop(self, kind: str, reason: str, number: int = 1) -> None:
         """Count ``number`` lost events of a type with the reason."""

@@ -32,7 +32,7 @@ def test_people_get_a_row_for_what_is_sent_and_a_line_for_the_rest(tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     row = next(line for line in lines if line.startswith("openat "))
-    assert "left out" in row
+    assert "calls, failed" in row
     assert "Opens" in row
     assert any(line.startswith("Not sent, for no rule looks at them: ") and "connect" in line for line in lines)
     assert "\x1b" not in done.stdout
@@ -43,6 +43,7 @@ def test_programs_get_an_object_for_every_event(tmp_path: Path, flags: tuple[str
     done = run(tmp_path, "--show-pushdown", "-o", "json", *flags)
     events = {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
     assert events["openat"]["remembered"] is remembered
+    assert events["openat"]["failed"] is not remembered
     assert events["openat"]["rules"] == ["Opens"]
     assert (events["chmod"]["sent"], events["connect"]["sent"]) == (True, False)
 
@@ -50,7 +51,7 @@ def test_programs_get_an_object_for_every_event(tmp_path: Path, flags: tuple[str
 def test_switched_off_it_says_so(tmp_path: Path) -> None:
     done = run(tmp_path, "--show-pushdown", "--no-pushdown")
     assert "Pushdown is off: every call is sent." in done.stdout
-    assert "left out" not in done.stdout
+    assert "Not sent: " not in done.stdout
 
 
 def test_a_rules_file_that_is_wrong_is_a_sentence_and_2(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hullwatch.config.settings import Settings
-from hullwatch.detect.interest import MOST_VARIABLES, events_to_send, variables_to_send
+from hullwatch.detect.interest import MOST_VARIABLES, events_to_send, interest, variables_to_send
 from hullwatch.detect.plan import Plan
 from hullwatch.events.table import EVENTS
 from hullwatch.rules.loader import load
@@ -125,3 +125,30 @@ def test_rules_about_drift_need_the_libraries_that_are_compared() -> None:
     assert "mapped_library" in events_to_send(rules, Plan(rules))
     rules = load_text(RULE.format(condition="evt.type = openat and drift.verdict = drift", output="x"))
     assert "mapped_library" not in events_to_send(rules, Plan(rules))
+
+
+def test_an_event_that_no_condition_can_hold_for_is_not_asked_for() -> None:
+    rules = load_text(RULE.format(condition="fd.name = /x", output="x"))
+    assert "openat" in events_to_send(rules, Plan(rules))
+    assert "kill" not in events_to_send(rules, Plan(rules))
+
+
+@pytest.mark.parametrize(
+    ("condition", "types"),
+    [
+        ("evt.type in (openat, chmod) and fd.name = /x", {"openat"}),
+        ("evt.type in (openat, chmod) and evt.failed = false", {"openat", "chmod"}),
+        ("evt.type in (openat, chmod) and evt.failed = true", set[str]()),
+        ("evt.type in (openat, chmod) and proc.name = x", set[str]()),
+        ("evt.type in (execve, chdir) and evt.failed = false", set[str]()),
+        ("evt.type = dns and dns.question = example.org", set[str]()),
+    ],
+)
+def test_failed_calls_are_left_out_where_no_condition_can_hold_for_one(condition: str, types: set[str]) -> None:
+    rules = load_text(RULE.format(condition=condition, output="x"))
+    assert interest(rules, Plan(rules)).succeeded == types
+
+
+def test_the_pack_asks_for_no_failed_open() -> None:
+    rules = load(builtin_files())
+    assert {"open", "openat", "openat2", "creat"} <= set(interest(rules, Plan(rules)).succeeded)

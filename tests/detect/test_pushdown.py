@@ -96,31 +96,92 @@ def test_a_rule_that_asks_for_the_descriptor_too_does_not_keep_other_calls_comin
 
 
 def test_calls_that_are_judged_by_what_is_in_no_fingerprint_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "_FINGERPRINTED", frozenset({"name"}))
+    monkeypatch.setattr(recipe, "_FINGERPRINTED", {"open": frozenset({"name"})})
     condition = "evt.type = openat and fd.name = /etc/shadow and evt.is_open_write = true"
     made = Stream(load_text(rule(condition)), Counters(), lambda _: None, 20)
     assert [told(made, STARTED, opened(9), opened(9))[1] for _ in range(3)] == [[], [], []]
     one = said(condition)["openat"]
     assert (one.sent, one.remembered) == (True, False)
-    assert one.why == "Rules ask for what is in no fingerprint: flags."
+    assert one.why.endswith(" Rules ask for what is in no fingerprint: flags.")
+
+
+CALLS = "calls that no rule can match, once that is known"
+PROCESSES = "processes that no rule can match"
+FAILED = "failed calls, which no rule can match"
 
 
 @pytest.mark.parametrize(
-    ("name", "sent", "remembered", "why"),
+    ("name", "left_out", "why"),
     [
-        ("openat", True, True, "Calls that no rule can match are left out once that is known; failed ones are sent."),
-        ("connect", False, False, "No rule looks at it."),
-        ("execve", True, False, "Always: it carries state; but for failed calls, which no rule looks at."),
-        ("procexit", True, False, "Always: it carries state."),
-        ("chdir", True, False, "It changes what rules ask of processes."),
-        ("chmod", True, False, "Such calls have no fingerprint."),
+        ("openat", "calls failed", f"Not sent: {CALLS}; {FAILED}."),
+        ("execve", "failed", "Always: it carries state; but for failed calls, which no rule looks at."),
+        ("procexit", "", "Always: it carries state."),
+        ("chdir", "", "It changes what rules ask of processes."),
+        ("chmod", "processes", f"Not sent: {PROCESSES}."),
     ],
 )
-def test_every_event_has_its_reason(name: str, why: str, *, sent: bool, remembered: bool) -> None:
+def test_every_event_has_its_reason(name: str, left_out: str, why: str) -> None:
     one = said("evt.type in (openat, chmod) and (fd.name = /etc/shadow or evt.arg.filename = /x) and proc.cwd = /x")[
         name
     ]
-    assert (one.sent, one.remembered, one.why) == (sent, remembered, why)
+    assert (one.sent, parts_of(one), one.why) == (True, left_out, why)
+
+
+def parts_of(one: SentEvent) -> str:
+    parts = {"processes": one.narrowed, "calls": one.remembered, "failed": not one.failed}
+    return " ".join(name for name, is_so in parts.items() if is_so)
+
+
+ANY, KEPT = "Of every process: r can match any.", "No call is ruled out: r can match any."
+UNTYPED = "Asked for without an event type: r."
+
+
+@pytest.mark.parametrize(
+    ("condition", "name", "left_out", "why"),
+    [
+        ("proc.name = x", "openat", "processes calls", f"Not sent: {PROCESSES}; {CALLS}. {UNTYPED}"),
+        ("proc.name = x", "kill", "processes", f"Not sent: {PROCESSES}. {UNTYPED}"),
+        ("proc.name = x", "setgid", "", "Every call, for it changes what is known of processes."),
+        ("proc.name = x and fd.name = /y", "openat", "calls failed", f"Not sent: {CALLS}; {FAILED}. {UNTYPED}"),
+        ("proc.name = x and fd.name = /y", "fchmod", "processes", f"Not sent: {PROCESSES}. {UNTYPED}"),
+        ("fd.name = /y", "fchmod", "", f"{ANY} Such calls have no fingerprint. {UNTYPED}"),
+        ("fd.name = /y", "connect", "", f"{ANY} {KEPT} {UNTYPED}"),
+        ("evt.type = connect and fd.cport = 9", "connect", "", f"{ANY} {KEPT}"),
+        ("evt.type = connect and evt.failed = true", "connect", "", f"{ANY} {KEPT}"),
+        (
+            "evt.type = openat and evt.failed = true",
+            "openat",
+            "",
+            f"{ANY} Rules look at failed calls, which have no fingerprint.",
+        ),
+        ("evt.type = openat and evt.arg.fd = 9", "openat", "", f"{ANY} {KEPT}"),
+        (
+            "evt.type = sendto and evt.arg.size = 9",
+            "sendto",
+            "",
+            f"{ANY} Rules ask for what is in no fingerprint: size.",
+        ),
+    ],
+)
+def test_it_is_said_why_a_call_or_a_process_is_not_ruled_out(
+    condition: str, name: str, left_out: str, why: str
+) -> None:
+    one = said(condition)[name]
+    assert (parts_of(one), one.why) == (left_out, why)
+
+
+def test_what_no_rule_looks_at_is_not_sent() -> None:
+    assert [said(condition)["kill"].why for condition in ("evt.type = openat", "fd.name = /x")] == [
+        "No rule looks at it."
+    ] * 2
+
+
+def test_without_pushdown_nothing_is_left_out() -> None:
+    events = said("evt.type = openat and fd.name = /etc/shadow")
+    one = events["openat"].without_pushdown()
+    assert (parts_of(one), one.why) == ("", "Pushdown is off: every call is sent.")
+    for name in ("procexit", "connect"):
+        assert events[name].without_pushdown() == events[name]
 
 
 def test_no_rule_set_can_make_more_kinds_of_calls_than_the_classifier_in_c_takes() -> None:
@@ -130,6 +191,41 @@ def test_no_rule_set_can_make_more_kinds_of_calls_than_the_classifier_in_c_takes
 
 def test_rules_about_drift_have_libraries_sent_that_are_to_be_compared() -> None:
     found = said("evt.type = drift and drift.verdict = drift")
-    assert found["mapped_library"][1:4] == (True, False, ("r",))
+    assert found["mapped_library"][1:6] == (True, False, False, True, ("r",))
     assert "drift" not in found  # the engine makes it
     assert not said("evt.type = openat")["mapped_library"].sent
+
+
+def connected(fingerprint: int, port: int, result: int = 0, kind: str = "connect") -> bytes:
+    both = bytes([2, 127, 0, 0, 1]) + struct.pack("<H", 40_000 + fingerprint) + bytes([10, 0, 0, 1])
+    values = {"fd": 3} if result >= 0 or kind == "connect" else {"fd": result}
+    if kind != "accept4":
+        values["res"] = result
+    return encode(kind, HEADER, tuple=both + struct.pack("<H", port), l4proto=6, fingerprint=fingerprint, **values)
+
+
+@pytest.mark.parametrize(
+    ("condition", "record", "remembered"),
+    [
+        ("evt.type = connect and fd.sport = 22", connected(7, 80), True),
+        ("evt.type = connect and fd.sport = 22", connected(7, 80, -111), True),
+        ("evt.type = connect and fd.sport = 22 and evt.res = ECONNREFUSED", connected(7, 22), True),
+        ("evt.type = connect and fd.sport = 22 and evt.res = ECONNREFUSED", connected(7, 22, -110), True),
+        ("evt.type = connect and fd.sport = 22 and evt.res = ECONNREFUSED", connected(7, 22, -111), False),
+        ("evt.type = connect and fd.sport = 22", connected(7, 22), False),
+        ("evt.type = connect and evt.arg.fd = 22", connected(7, 80), False),
+        ("evt.type = connect and evt.arg.fd = 22", connected(7, 80, -111), False),
+        ("evt.type = accept4 and fd.cip = 10.0.0.9", connected(7, 80, kind="accept4"), True),
+        ("evt.type = accept4 and evt.arg.fd = 22", connected(7, 80, kind="accept4"), False),
+        ("evt.type = sendto and fd.rip = 10.0.0.9", connected(7, 80, 5, kind="sendto"), True),
+        ("evt.type = sendto and fd.rport = 80", connected(7, 80, 5, kind="sendto"), False),
+        ("evt.type = sendto and evt.arg.size = 9", connected(7, 80, 5, kind="sendto"), False),
+        ("evt.type = sendto and fd.rport = 22 and evt.res = EPERM", connected(7, 80, -1, kind="sendto"), False),
+    ],
+)
+def test_connections_are_told_when_rules_ask_for_nothing_outside_their_fingerprints(
+    condition: str, record: bytes, *, remembered: bool
+) -> None:
+    made = Stream(load_text(rule(condition)), Counters(), lambda _: None, 20)
+    found = [told(made, STARTED, record, record)[1] for _ in range(3)]
+    assert found[0] + found[1] + found[2] == [7] * remembered

@@ -341,3 +341,28 @@ def test_an_exec_that_failed_changes_nothing_and_is_an_event_of_the_caller(strea
     assert (event.program.comm, event.program.args, event.program.cwd) == ("sh", (), "/srv")
     assert (event.params["res"], event.params["filename"]) == (-2, "/usr/local/bin/ls")
     assert stream.assembler.tree.find(10, 100) is event.process
+
+
+DONE = {"opens": 1, "connects": 2, "programs": 3, "children": 4, "bytes_read": 5, "bytes_written": 6}
+
+
+def test_what_a_process_has_done_is_kept_with_its_name_and_the_newest_counts(stream: Stream) -> None:
+    counted = encode("process_counts", header(), **DONE)
+    more = encode("process_counts", header(), **{**DONE, "opens": 9})
+    assert (
+        stream.feed(execution(10, "web", cgroup=DOCKER), counted, more, encode("process_counts", header(11), **DONE))
+        == []
+    )
+    found = {key[1]: (done.name, done.opens, done.calls) for key, done in stream.counters.processes.items()}
+    assert found == {10: (f"web (10) in {ONE[:12]}", 9, 18), 11: ("? (11)", 1, 10)}
+
+
+def test_a_question_of_the_sensor_is_no_event(stream: Stream) -> None:
+    assert stream.feed(encode("process_question", header(), fingerprint=1)) == []
+    assert stream.counters.unreadable_records == 0
+
+
+def test_the_processes_that_are_counted_are_bounded(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullwatch.counters.PROCESSES_KEPT", 2)
+    stream.feed(*[encode("process_counts", header(pid), **DONE) for pid in (1, 2, 3)])
+    assert [key[1] for key in stream.counters.processes] == [1, 2]

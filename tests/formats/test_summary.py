@@ -1,4 +1,4 @@
-from hullwatch.counters import Counters
+from hullwatch.counters import Counters, ProcessCounts
 from hullwatch.formats.summary import summary
 
 SECOND = 1_000_000_000
@@ -51,3 +51,18 @@ def test_files_that_could_not_be_compared_are_told_with_the_reason() -> None:
         "Files that could not be compared with their image:\n  1  the file is gone\n"
         "Also:\n  2  files of containers compared with their image\n  2  not compared, for too many waited\n"
     )
+
+
+def test_the_busiest_processes_are_named_with_what_they_did() -> None:
+    counters = Counters(started=0)
+    for pid, opens in ((1, 5), (2, 1_000), (3, 7), (4, 8), (5, 9), (6, 10)):
+        done = ProcessCounts(
+            name=f"a\x1b[31m ({pid})", opens=opens, connects=1, programs=0, children=2, bytes_read=2048, bytes_written=3
+        )
+        counters.note_process(0, pid, done)
+    lines = summary(counters, now=0).splitlines()
+    begin = lines.index("Busiest processes, by what they opened, connected to, ran and started:")
+    assert lines[begin + 1] == (
+        "  1,003  a\\x1b[31m (2): 1,000 opens, 1 connection, 0 programs, 2 started, 2,048 bytes read, 3 written"
+    )
+    assert [line.split("(")[1][0] for line in lines[begin + 1 :]] == ["2", "6", "5", "4", "3"]

@@ -62,6 +62,14 @@ def sensor() -> Iterator[Sensor]:
 
 
 @pytest.fixture(scope="session")
+def remembering() -> Iterator[Sensor]:
+    """A sensor that remembers what is ruled out; all tests share it."""
+    with Sensor(interest=["openat", "connect", "accept4", "sendto"]) as running:
+        running.forget_ruled_out()
+        yield running
+
+
+@pytest.fixture(scope="session")
 def call() -> Callable[..., int]:
     """Make a system call by its number; a negative result is minus errno."""
     libc = ctypes.CDLL(None, use_errno=True)

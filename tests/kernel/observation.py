@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from hullwatch.config.paths import sensor_program
 from hullwatch.events import codec, table
+from hullwatch.sources.interest import Answer, Interest
 from hullwatch.sources.kernel import KernelSource, StreamEndedError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Sensor:
         self._came = threading.Condition()
         self._ended = False
         self._reader = threading.Thread(target=self._read, daemon=True)
-        self._source.set_interest(interest)
+        self._source.set_interest(Interest(interest))
         self._source.request_snapshot()
         self._reader.start()
         self.wait_for(lambda record: record.name == "snapshot_end")
@@ -150,9 +151,11 @@ class Sensor:
                 self._ended = True
                 self._came.notify_all()
 
-    def set_interest(self, names: Collection[str] | None) -> None:
+    def set_interest(
+        self, names: Collection[str] | None, narrowed: Collection[str] = (), succeeded: Collection[str] = ()
+    ) -> None:
         """Change what is sent, in force when this returns."""
-        self._source.set_interest(names)
+        self._source.set_interest(Interest(names, narrowed, succeeded))
         self.list_processes()  # orders are obeyed one after the other
 
     def shed(self, names: Collection[str], *, reads: bool) -> None:
@@ -164,6 +167,21 @@ class Sensor:
         """Have programs told of with these variables of their environment; returns all processes, with theirs."""
         self._source.name_variables(names)
         return self.list_processes()
+
+    def answer(self, fingerprint: int, *names: str) -> None:
+        """Have these calls of a process left out, in force when this returns."""
+        numbers = [table.BY_NAME[name].number for name in names]
+        self._source.answer([Answer(fingerprint, struct.pack(f"<{len(numbers)}H", *numbers))])
+        self.list_processes()
+
+    def count_processes(self) -> Records:
+        """Have it count what processes do; asked again, return what each has done."""
+        self._source.request_counts()
+        with self._came:
+            before = len(self._records)
+        self._source.request_snapshot()
+        end = self.wait_for(lambda record: record.name == "snapshot_end", before)
+        return Records(self._records[before:end]).of("process_counts")
 
     def rule_out(self, *fingerprints: int) -> None:
         """Have calls with these fingerprints left out, in force when this returns."""

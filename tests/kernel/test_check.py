@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BPFTOOL = shutil.which("bpftool", path="/usr/sbin:/usr/local/sbin:/usr/bin") or ""
 OPENAT = {"x86_64": 257, "aarch64": 56}[os.uname().machine]
+KILL = {"x86_64": 62, "aarch64": 129}[os.uname().machine]
 
 pytestmark = pytest.mark.skipif(not BPFTOOL, reason="bpftool is not installed")
 
@@ -99,6 +100,21 @@ def test_what_others_change_in_its_tables_is_told_with_who_did_it_and_put_right(
     assert found[3].number("caller_pid") == taken_out.pid
     assert found[3].number("caller_time") < found[3].header.time
     assert opens(watching)
+
+
+def test_what_says_whose_calls_and_which_failed_ones_are_left_out_is_put_right_too(watching: Sensor) -> None:
+    watching.set_interest(["openat", "connect", "kill"], narrowed=["kill"])
+    position = len(watching._records)
+    openat, kill = ([number & 0xFF, number >> 8, 0, 0] for number in (OPENAT, KILL))
+    for name, key in (("failures_left_out", openat), ("judged_processes", kill)):
+        done = bpftool("map", "update", "id", table(watching, name), "key", *key, "value", 1, *[0] * 7)
+        assert done.returncode == 0, name
+    assert bpftool("map", "delete", "id", table(watching, "narrowed_handlers"), "key", *kill).returncode == 0
+    found = findings(watching, position, "which failed calls", "table of processes", "(kill)")
+    assert all(record.number("repaired") and record.number("caller_pid") for record in found)
+    assert opens(watching)
+    assert watching.during(lambda: os.kill(os.getpid(), 0)).of("kill", pid=os.getpid())
+    watching.set_interest(["openat", "connect"])
 
 
 def test_what_never_changes_cannot_be_written_by_others(watching: Sensor) -> None:

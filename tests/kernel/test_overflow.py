@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
 from hullwatch.sources import sensor as sensor_module
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor
 from tests.kernel.observation import TIMEOUT, end_of, start
 from tests.kernel.test_sensor import OPEN_LOOP
@@ -48,7 +49,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.starter = Starter()
-        self.sensor = Sensor(cast("Supervisor", self.starter), frozenset({"openat"}))
+        self.sensor = Sensor(cast("Supervisor", self.starter), Interest(["openat"]))
         self.sensor.start_if_due(0.0)
         self.counters = Counters()
         self.stream = Stream(load_text(RULE), self.counters, lambda _: None, 100)

@@ -11,18 +11,10 @@ from tests.kernel.observation import Sensor
 from tests.kernel.test_sensor import has_drop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.kernel.observation import Records
-
-
-@pytest.fixture(scope="module")
-def remembering() -> Iterator[Sensor]:
-    """A sensor that remembers what is ruled out."""
-    with Sensor(interest=["openat"]) as running:
-        running.forget_ruled_out()
-        yield running
 
 
 def open_it(path: Path | str, flags: int = os.O_RDONLY) -> None:

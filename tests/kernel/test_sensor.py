@@ -17,6 +17,7 @@ import pytest
 
 from hullwatch.events import codec
 from hullwatch.events.table import BY_NAME, EVENTS, FLAGS
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.kernel import KernelSource
 from tests.kernel.i386 import write_opener
 from tests.kernel.observation import SENSOR_USER, TIMEOUT, Reader, Records, Sensor, end_of, program, start
@@ -126,7 +127,7 @@ def test_what_a_reader_that_does_not_read_loses_is_counted_by_type_and_shows_as_
     process, connection = start("--ring-bytes=4096")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     source = KernelSource(connection)
-    source.set_interest(["openat"])
+    source.set_interest(Interest(["openat"]))
     source.request_snapshot()
     seen, reader = Records(), Reader(source)
     seen += reader.until("snapshot_end")
@@ -381,7 +382,7 @@ def test_the_sensor_ends_when_the_engine_is_killed() -> None:
 def test_a_stopped_sensor_sends_what_it_has_and_ends_with_0() -> None:
     process, connection = start()
     source = KernelSource(connection)
-    source.set_interest(None)
+    source.set_interest(Interest(None))
     source.request_snapshot()
     reader = Reader(source)
     reader.until("snapshot_end")
@@ -399,7 +400,7 @@ def test_ctrl_c_does_not_end_the_sensor_before_its_supervisor_does() -> None:
     reader = Reader(source)
     reader.until("clock")  # it is ready
     process.send_signal(signal.SIGINT)
-    source.set_interest([])
+    source.set_interest(Interest([]))
     source.request_snapshot()
     assert reader.until("snapshot_end")
     source.close()

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPENAT2 = 437
+WANTED = ("openat", "openat2", "connect", "close", "sendto", "dns")
 
 
 @pytest.fixture(scope="module")
 def shedding() -> Iterator[Sensor]:
-    with Sensor(interest=["openat", "openat2", "connect", "close", "sendto", "dns"]) as running:
+    with Sensor(interest=WANTED) as running:
         yield running
 
 
@@ -64,6 +65,22 @@ def test_opens_that_only_read_are_counted_and_the_others_come(
     seen = shedding.during(act(here, call))
     for name in ("openat", "openat2"):
         assert len(seen.of(name, pid=os.getpid()).where(name=str(here / "file"))) == 5
+
+
+def test_what_is_left_out_to_save_time_stands_before_what_looks_at_the_process(
+    here: Path, call: Callable[..., int], shedding: Sensor
+) -> None:
+    shedding.set_interest(WANTED, narrowed=("openat", "openat2", "close"))
+    shedding.shed(["close"], reads=True)
+    seen = shedding.during(act(here, call))
+    for name in ("openat", "openat2"):
+        assert len(seen.of(name, pid=os.getpid()).where(name=str(here / "file"))) == 4
+    assert not seen.of("close")
+    shedding.shed([], reads=False)
+    seen = shedding.during(act(here, call))
+    assert len(seen.of("openat", pid=os.getpid()).where(name=str(here / "file"))) == 5
+    assert seen.of("close", pid=os.getpid())
+    shedding.set_interest(WANTED)
 
 
 def test_whole_types_are_counted_and_a_call_that_is_two_events_stays_while_one_of_them_is_wanted(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hullwatch.events import codec
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.events.table import BY_NAME, EVENTS, VERSION
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.kernel import Frame, KernelSource, StreamEndedError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def test_orders_are_records_that_name_the_wanted_system_calls(
     ends: tuple[socket.socket, KernelSource], names: list[str] | None, expected: set[str]
 ) -> None:
     theirs, source = ends
-    source.set_interest(names)
+    source.set_interest(Interest(names))
     source.request_snapshot()
     orders = theirs.recv(65536)
     (first, interest), (_, snapshot) = codec.walk(orders)

@@ -11,6 +11,7 @@ from hullwatch.channel import Answer, Supervisor
 from hullwatch.events import codec
 from hullwatch.events.codec import encode
 from hullwatch.events.table import VERSION
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.kernel import _FRAME, _MAGIC
 from hullwatch.sources.sensor import Sensor, SensorLostError
 from hullwatch.sources.silence import ASK, LOST
@@ -61,7 +62,7 @@ def starter() -> Iterator[Starter]:
 
 @pytest.fixture
 def sensor(starter: Starter) -> Iterator[Sensor]:
-    sensor = Sensor(cast("Supervisor", starter), frozenset({"openat"}))
+    sensor = Sensor(cast("Supervisor", starter), Interest(["openat"]))
     sensor.start_if_due(0.0)
     starter.orders()
     yield sensor

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from hullwatch.events.codec import decode, type_of, walk
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor
 
 if TYPE_CHECKING:
@@ -41,22 +42,31 @@ def supervisor() -> Iterator[OneSensor]:
 
 
 def test_a_sensor_is_told_what_to_read_before_it_lists_anything(supervisor: OneSensor) -> None:
-    sensor = Sensor(cast("Supervisor", supervisor), frozenset({"openat"}), ("LD_PRELOAD",))
+    sensor = Sensor(cast("Supervisor", supervisor), Interest(["openat"]), ("LD_PRELOAD",))
     sensor.start_if_due(0.0)
     names = [name for name, _ in supervisor.told()]
     assert names == ["control_environment", "control_interest", "control_forget", "control_snapshot"]
 
 
 def test_other_variables_are_asked_for_with_a_new_list_of_the_processes_that_run(supervisor: OneSensor) -> None:
-    sensor = Sensor(cast("Supervisor", supervisor), frozenset({"openat"}), ("LD_PRELOAD",))
+    sensor = Sensor(cast("Supervisor", supervisor), Interest(["openat"]), ("LD_PRELOAD",))
     sensor.start_if_due(0.0)
     supervisor.told()
-    sensor.want(frozenset({"openat"}), ("LD_PRELOAD", "HOME"))
+    sensor.want(Interest(["openat"]), ("LD_PRELOAD", "HOME"))
     told = supervisor.told()
     assert [name for name, _ in told] == ["control_interest", "control_environment", "control_snapshot"]
     assert told[1][1] == {"names": b"LD_PRELOAD\0HOME\0"}
-    sensor.want(frozenset({"openat"}), ("LD_PRELOAD", "HOME"))
+    sensor.want(Interest(["openat"]), ("LD_PRELOAD", "HOME"))
     with pytest.raises(BlockingIOError):
         supervisor.told()
-    sensor.want(frozenset({"connect"}), ("LD_PRELOAD", "HOME"))
+    sensor.want(Interest(["connect"]), ("LD_PRELOAD", "HOME"))
     assert [name for name, _ in supervisor.told()] == ["control_interest"]
+
+
+def test_without_pushdown_nothing_of_what_is_wanted_is_left_out(supervisor: OneSensor) -> None:
+    sensor = Sensor(cast("Supervisor", supervisor), Interest(["kill"], ["kill"], ["kill"]), pushdown=False)
+    sensor.start_if_due(0.0)
+    told = dict(supervisor.told())
+    assert "control_forget" not in told
+    interest = told["control_interest"]
+    assert (len(interest["types"]), interest["narrowed"], interest["succeeded"]) == (2, b"", b"")

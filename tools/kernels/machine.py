@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from hullwatch.errors import CannotError
 from hullwatch.events import codec
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.kernel import KernelSource
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Machine:
     def watch(self) -> None:
         """Ask the sensor for everything, and for a list of the processes."""
         self.wait_for_line("kernel ")
-        self._source.set_interest(None)
+        self._source.set_interest(Interest(None))
         self._source.request_snapshot()
         self.wait_for(lambda record: record.name == "snapshot_end")
 

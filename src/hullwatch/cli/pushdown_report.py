@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hullwatch.config import Settings
+    from hullwatch.detect.pushdown import SentEvent
 
 _SHOWN_RULES = 3
-_HEADINGS = ("EVENT", "RULED OUT", "RULES", "WHY")
+_HEADINGS = ("EVENT", "LEFT OUT", "RULES", "WHY")
 
 
 def show_pushdown(settings: Settings, *, as_json: bool) -> int:
@@ -30,8 +31,7 @@ def show_pushdown(settings: Settings, *, as_json: bool) -> int:
     say_remarks(rules.selection.remarks)
     events = sent_events(rules, Plan(rules))
     if not settings.sensor.pushdown:
-        off = "Pushdown is off: every call is sent."
-        events = [one._replace(remembered=False, why=off) if one.remembered else one for one in events]
+        events = [one.without_pushdown() for one in events]
     if as_json:
         for one in events:
             write_json(one._asdict())
@@ -41,9 +41,15 @@ def show_pushdown(settings: Settings, *, as_json: bool) -> int:
         if one.sent:
             more = len(one.rules) - _SHOWN_RULES
             names = ", ".join(one.rules[:_SHOWN_RULES]) + (f" and {more} more" if more > 0 else "")
-            rows.append((one.name, "left out" if one.remembered else "sent", names or "-", one.why))
+            rows.append((one.name, _left_out(one), f"{len(one.rules)}: {names}" if names else "-", one.why))
     write_rows(rows)
     rest = [one.name for one in events if not one.sent]
     if rest:
         write_line(f"Not sent, for no rule looks at them: {', '.join(rest)}.")
     return 0
+
+
+def _left_out(event: SentEvent) -> str:
+    """Return in words what the kernel leaves out of an event that is sent."""
+    parts = {"processes": event.narrowed, "calls": event.remembered, "failed": not event.failed}
+    return ", ".join(name for name, is_so in parts.items() if is_so) or "nothing"

@@ -136,6 +136,9 @@ class SensorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         msgspec.Meta(ge=0, le=1024),
         _help("Cores that sensor and engine may use before calls are left out, the least telling first; 0: no limit."),
     ] = 1.0
+    counts: Annotated[
+        bool, _help("Count in the kernel what each process does, and name the busiest when the run ends.")
+    ] = False
 
 
 class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

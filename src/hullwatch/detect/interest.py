@@ -1,4 +1,4 @@
-"""Which events the sensor is to send: those that rules judge, and those that change what their fields say."""
+"""What the sensor is to send: the events that rules judge, and those that change what their fields say."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from hullwatch.config.settings import VARIABLE_NAME
+from hullwatch.detect.narrowing import Narrowing, is_optional, possible_kinds
 from hullwatch.events.table import EVENTS
 from hullwatch.fields.proc_env import VARIABLE_FIELDS, is_level
 from hullwatch.rules.graph import field_uses
 from hullwatch.rules.syntax import Check, in_order
+from hullwatch.sources.interest import Interest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +26,23 @@ _PROGRAM_EVENTS = frozenset(event.name for event in EVENTS if event.layout.name 
 """Events that say themselves what others change, and are always sent but for the failed calls."""
 
 
+def interest(rules: RuleSet, plan: Plan) -> Interest:
+    """Return what the sensor is asked for.
+
+    Args:
+        rules: in force.
+        plan: of these rules.
+    """
+    wanted = events_to_send(rules, plan)
+    return Interest(wanted, Narrowing(plan).types & wanted, _succeeded(plan) & wanted)
+
+
+def _succeeded(plan: Plan) -> frozenset[str]:
+    """Return the event types of which no condition can match a failed call, though some can match others."""
+    kinds = [kind for kind in EVENTS if is_optional(kind)]
+    return frozenset(kind.name for kind in kinds if {one.failed for one in possible_kinds(plan, kind.name)} == {False})
+
+
 def events_to_send(rules: RuleSet, plan: Plan) -> frozenset[str]:
     """Return the names of the events that the sensor is to send.
 
@@ -34,10 +53,9 @@ def events_to_send(rules: RuleSet, plan: Plan) -> frozenset[str]:
         rules: in force.
         plan: of these rules.
     """
-    judged = {name for name, kinds in plan.kinds.items() if any(kinds)}
+    judged = {name for name in plan.kinds if possible_kinds(plan, name)}
     for name in _PROGRAM_EVENTS & judged:
-        failed = plan.kinds[name][1]
-        if failed is None or not failed.entries:
+        if not any(one.failed for one in possible_kinds(plan, name)):
             judged.remove(name)
     fields: set[str] = set()
     for rule in rules.rules:

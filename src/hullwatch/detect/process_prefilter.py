@@ -43,6 +43,11 @@ class ProcessPrefilter:
         self.shared = Prefilter(graph, compiler, roots, takes=is_shared)
         self.own = Prefilter(graph, compiler, roots, takes=lambda node: not is_shared(node))
 
+    @property
+    def asked(self) -> int:
+        """The bits of the conditions that some process rules out."""
+        return self.shared.asked | self.own.asked
+
     def mask(self, event: Event) -> int:
         """Return the bits of the conditions that the event can still fulfil."""
         return self.shared.mask(event) & self.own.mask(event)

@@ -86,8 +86,14 @@ class Recipe(NamedTuple):
 
 
 FINGERPRINT = "fingerprint"
-# What the kernel makes a fingerprint of, besides the process (native/bpf/ruled_out.h).
-_FINGERPRINTED = frozenset({"dirfd", "name", "flags", "mode", "dev", "ino", "inode_mode"})
+# What the kernel makes a fingerprint of, besides the process and the type, by layout (native/bpf/ruled_out.h and
+# ruled_out_peer.h). Where the result is among it failed calls have one too.
+_FINGERPRINTED = {
+    "open": frozenset({"dirfd", "name", "flags", "mode", "dev", "ino", "inode_mode"}),
+    "connection": frozenset({PEER, "l4proto", RESULT}),
+    "accepted": frozenset({PEER, "l4proto"}),
+    "message": frozenset({PEER, "l4proto", "connected"}),
+}
 
 
 def fingerprint_offset(layout: Layout) -> int:
@@ -100,12 +106,23 @@ def is_told(kind: Kind) -> bool:
 
     A condition that looks at anything else, as the number of the descriptor, could hold for the next such call.
     """
-    return kind.failed is False and not untold(kind)
+    return has_fingerprints(kind) and not untold(kind)
+
+
+def has_fingerprints(kind: Kind) -> bool:
+    """Tell whether calls of a kind have fingerprints."""
+    return kind.layout.name in _FINGERPRINTED and (kind.failed is False or tells_results(kind.layout))
+
+
+def tells_results(layout: Layout) -> bool:
+    """Tell whether fingerprints tell results apart, so that failed calls have one too."""
+    return RESULT in _FINGERPRINTED.get(layout.name, ())
 
 
 def untold(kind: Kind) -> set[str]:
     """Return what conditions of a kind look at, though it is in no fingerprint."""
-    return {*kind.scalar_names, *(string.name for string in kind.strings)} - _FINGERPRINTED
+    asked = {*kind.scalar_names, *(string.name for string in kind.strings)}
+    return asked - _FINGERPRINTED.get(kind.layout.name, frozenset())
 
 
 def result_offset(layout: Layout) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.detect.classifier import BROKEN, MAXIMUM_CLASSES, NOTED, UNKNOWN
 from hullwatch.detect.engine import Engine
+from hullwatch.detect.narrowing import Narrowing
 from hullwatch.detect.native import MAXIMUM_KINDS, NativeClassifier, library
 from hullwatch.detect.process_prefilter import ProcessMasks
 from hullwatch.detect.python_classifier import PythonClassifier
@@ -22,7 +23,9 @@ from hullwatch.enrich.assembler import Assembler
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.drift import Drift
 from hullwatch.enrich.gate import CONTAINERS_KEPT
-from hullwatch.events.table import BY_NUMBER, EVENTS
+from hullwatch.events.codec import BrokenStreamError, decode
+from hullwatch.events.table import BY_NAME, BY_NUMBER, EVENTS
+from hullwatch.sources.interest import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
 _PROGRAMS = frozenset(kind.number for kind in EVENTS if kind.layout.name == "program")
 _HEAD = struct.Struct("<IH")  # length and type of a record
+_QUESTION = BY_NAME["process_question"]
+_ANSWERS_KEPT = 1024  # until they are taken; a question without answer is asked again
 
 
 class Stream:
@@ -74,6 +79,7 @@ class Stream:
         self._contexts = _Remembered()
         self._ancestries = Ancestries()
         self.assembler = Assembler(counters, request_container, hold_events, self.engine.wanted, self._contexts, drift)
+        self._answers: list[Answer] = []
         self._decide()
 
     @property
@@ -97,6 +103,8 @@ class Stream:
         is_native = self._native and library() is not None and len(plan.all) <= MAXIMUM_KINDS
         self.classifier: Classifier = NativeClassifier(plan) if is_native else PythonClassifier(plan)
         self._masks = ProcessMasks(plan.process, self._ancestries)
+        self._narrowing = Narrowing(plan)
+        self._answers.clear()
         self._contexts.use(self.classifier, self._masks)
 
     def replace(self, rules: RuleSet, plan: Plan | None = None) -> None:
@@ -119,6 +127,11 @@ class Stream:
         """
         voided, self._contexts.voided = self._contexts.voided, False
         return voided, self.classifier.take_ruled_out()
+
+    def take_answers(self) -> list[Answer]:
+        """Return the answers to what the sensor asked of processes."""
+        answers, self._answers = self._answers, []
+        return answers
 
     def feed(self, batch: bytes) -> Iterator[Match]:
         """Yield the matches of a batch of records, in order.
@@ -163,9 +176,27 @@ class Stream:
             return () if kind == NOTED else self._judge(survivor, batch, noted)
         if kind >= 0:
             return self._judge(survivor, batch)
-        if _HEAD.unpack_from(batch, offset)[1] in _PROGRAMS:
+        number = _HEAD.unpack_from(batch, offset)[1]
+        if number in _PROGRAMS:
             return self._started(batch, offset)
+        if number == _QUESTION.number:
+            self._answer(batch, offset)
+            return ()
         return self._matches(self.assembler.record(batch, offset))
+
+    def _answer(self, batch: bytes, offset: int) -> None:
+        """Say what a process is ruled out for, once it and its container are known."""
+        try:
+            fingerprint = decode(_QUESTION, batch, offset)["fingerprint"]
+        except BrokenStreamError:
+            self._counters.unreadable_records += 1
+            return
+        around = self.assembler.surroundings(batch, offset)
+        if around is None or around.process is None or len(self._answers) >= _ANSWERS_KEPT:
+            return
+        mask = self._masks.mask(around.process, around.container, around.uid, lambda: around)
+        assert isinstance(fingerprint, int)
+        self._answers.append(Answer(fingerprint, self._narrowing.ruled_out(mask)))
 
     def _count(self) -> None:
         counts = self._counters.events

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hullwatch.counters import ProcessCounts
 from hullwatch.enrich.cgroup import find_container
 from hullwatch.enrich.container import HOST, Container, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
@@ -48,6 +49,8 @@ _SHED = FLAGS["drop_reasons"]["SHED"]
 _TIERS = {number: name for name, number in FLAGS["tiers"].items()}
 _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "clone3"))
 _EXIT = BY_NAME["procexit"].number
+_COUNTS = BY_NAME["process_counts"].number
+_QUESTION = BY_NAME["process_question"].number
 
 
 class Started(NamedTuple):
@@ -163,6 +166,11 @@ class Assembler:
                 started = self._program_started(kind, header, batch, offset)
                 self._contexts.forget_process(started.process)
                 return self.program_event(started, batch, offset) if kind.is_event else []
+            if header[1] == _QUESTION:  # which a sensor has asked, and perhaps another engine answered
+                return []
+            if header[1] == _COUNTS:
+                self._counted(header, decode(kind, batch, offset))
+                return []
             return self._process_record(kind, header, decode(kind, batch, offset), noted)
         except BrokenStreamError:
             self.counters.unreadable_records += 1
@@ -338,6 +346,14 @@ class Assembler:
         if runner is not None:  # it may run something else by now
             event.program = runner.program
         return self._numbered(self.gate.admit(event, process.container_id if runner is None else runner.full_id, time))
+
+    def _counted(self, header: tuple[int, ...], values: dict[str, Any]) -> None:
+        """Note what a process has done."""
+        process = self.tree.find(header[8], header[4])
+        name = f"{process.program.comm if process is not None else '?'} ({header[8]})"
+        if process is not None and process.container_id:
+            name += f" in {process.container_id[:12]}"
+        self.counters.note_process(header[4], header[8], ProcessCounts(name=name, **values))
 
     def _count(self, name: str) -> None:
         self.counters.events[name] = self.counters.events.get(name, 0) + 1

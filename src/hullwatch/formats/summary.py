@@ -11,8 +11,9 @@ from hullwatch.formats.escape import escape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hullwatch.counters import Counters
+    from hullwatch.counters import Counters, ProcessCounts
 
+SHOWN_PROCESSES = 5
 _BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 
 
@@ -41,10 +42,22 @@ def summary(counters: Counters, *, now: int | None = None, colour: bool = False,
     lines += _section(
         _paint(_RED, colour) + "Dropped, by type and reason:" + _paint(_RESET, colour), _largest_first(dropped)
     )
+    lines += _section("Busiest processes, by what they opened, connected to, ran and started:", _busiest(counters))
     lines += _section("Alerts that did not reach their reader:", _largest_first(counters.alerts_lost))
     lines += _section("Files that could not be compared with their image:", _largest_first(counters.drift_unknown))
     lines += _section("Also:", _others(counters))
     return "\n".join(lines) + "\n"
+
+
+def _busiest(counters: Counters) -> list[tuple[int, str]]:
+    found = sorted(counters.processes.values(), key=lambda one: (-one.calls, one.name))
+    return [(one.calls, _done_by(one)) for one in found[:SHOWN_PROCESSES]]
+
+
+def _done_by(one: ProcessCounts) -> str:
+    numbers = [_number(one.opens, "open"), _number(one.connects, "connection"), _number(one.programs, "program")]
+    numbers += [f"{one.children:,} started", f"{one.bytes_read:,} bytes read", f"{one.bytes_written:,} written"]
+    return f"{one.name}: {', '.join(numbers)}"
 
 
 def _others(counters: Counters) -> list[tuple[int, str]]:

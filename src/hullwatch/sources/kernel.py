@@ -15,6 +15,8 @@ from hullwatch.events.table import BY_NAME, EVENTS, VERSION
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from hullwatch.sources.interest import Answer, Interest
+
 # As struct frame_header in native/sensor/sensor.h: magic, bytes, records, table version, watermark.
 _FRAME = struct.Struct("<IIIIQ")
 _MAGIC = 0x42525748
@@ -86,10 +88,10 @@ class KernelSource:
         del buffer[:position]
         return frames
 
-    def set_interest(self, names: Collection[str] | None) -> None:
-        """Ask for these events only, or (None) for all; what carries state always comes."""
-        wanted = [event.number for event in EVENTS if event.syscall and (names is None or event.name in names)]
-        self._order(encode("control_interest", types=struct.pack(f"<{len(wanted)}H", *wanted)))
+    def set_interest(self, interest: Interest) -> None:
+        """Ask for these events only; what carries state always comes."""
+        lists = [_numbers(interest.wanted), _numbers(interest.narrowed), _numbers(interest.succeeded)]
+        self._order(encode("control_interest", types=lists[0], narrowed=lists[1], succeeded=lists[2]))
 
     def shed(self, names: Collection[str], *, reads: bool) -> None:
         """Have calls of these types left out and counted, and with ``reads`` opens that only read, until told anew."""
@@ -109,10 +111,17 @@ class KernelSource:
 
         A sensor that is behind does not read, and must not be waited for; the calls are told of again.
         """
+        self._offer(encode("control_ruled_out", fingerprints=fingerprints))
+
+    def answer(self, answers: Collection[Answer]) -> None:
+        """Tell the sensor what it asked of processes, if it listens now: it asks again."""
+        self._offer(b"".join([encode("control_process", **answer._asdict()) for answer in answers]))
+
+    def _offer(self, orders: bytes) -> None:
         if self._unsent:
             self._send_rest()
         if not self._unsent:
-            self._unsent = encode("control_ruled_out", fingerprints=fingerprints)
+            self._unsent = orders
             self._send_rest()
 
     def _send_rest(self) -> None:
@@ -122,6 +131,10 @@ class KernelSource:
     def request_snapshot(self) -> None:
         """Ask for a list of all running processes, as records in the stream."""
         self._order(encode(BY_NAME["control_snapshot"]))
+
+    def request_counts(self) -> None:
+        """Have it count what each process does; asked again, ask for the numbers, as records in the stream."""
+        self._order(encode(BY_NAME["control_counts"]))
 
     def _order(self, record: bytes) -> None:
         # Orders are a few hundred bytes and the socket holds far more: this waits only for a sensor that hangs,
@@ -147,3 +160,9 @@ class KernelSource:
     def close(self) -> None:
         """Close the stream; the sensor ends when it notices."""
         self._socket.close()
+
+
+def _numbers(names: Collection[str] | None) -> bytes:
+    """Return the numbers of system calls' events, of all when None, as u16 behind each other."""
+    numbers = [event.number for event in EVENTS if event.syscall and (names is None or event.name in names)]
+    return struct.pack(f"<{len(numbers)}H", *numbers)

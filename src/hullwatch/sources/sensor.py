@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import BrokenStreamError
+from hullwatch.sources.interest import Interest
 from hullwatch.sources.kernel import KernelSource, StreamEndedError
 from hullwatch.sources.silence import LOST, Silence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from hullwatch.channel import Supervisor
+    from hullwatch.sources.interest import Answer
     from hullwatch.sources.kernel import Frame
 
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before it is started again, by how often it ended lately
@@ -33,19 +35,27 @@ class Sensor:
 
     Args:
         supervisor: that starts it.
-        wanted: the event types that rules look at.
+        interest: what it is to send.
         variables: names of the variables of the environment that rules look at.
         pushdown: have it leave out calls that were ruled out before.
+        counts: have it count what each process does.
     """
 
     def __init__(
-        self, supervisor: Supervisor, wanted: frozenset[str], variables: tuple[str, ...] = (), *, pushdown: bool = True
+        self,
+        supervisor: Supervisor,
+        interest: Interest,
+        variables: tuple[str, ...] = (),
+        *,
+        pushdown: bool = True,
+        counts: bool = False,
     ) -> None:
         """Be due to start at once."""
         self._supervisor = supervisor
-        self._wanted = wanted
+        self._counts = counts
         self._variables = variables
         self._pushdown = pushdown
+        self._interest = self._allowed(interest)
         self._source: KernelSource | None = None
         self._due = 0.0  # when to start, on the monotonic clock
         self._started = 0.0
@@ -61,15 +71,20 @@ class Sensor:
         """What to wait for; None while no sensor runs."""
         return self._source
 
-    def want(self, names: frozenset[str], variables: tuple[str, ...] = ()) -> None:
+    def _allowed(self, interest: Interest) -> Interest:
+        return interest if self._pushdown else Interest(interest.wanted)
+
+    def want(self, interest: Interest, variables: tuple[str, ...] = ()) -> None:
         """Have it send these events from now on, and those that carry state, with these variables."""
+        allowed = self._allowed(interest)
         others = variables != self._variables
-        if names == self._wanted and not others:
+        if allowed == self._interest and not others:
             return
-        self._wanted, self._variables = names, variables
+        self._interest = allowed
+        self._variables = variables
         if self._source is not None:
             with contextlib.suppress(StreamEndedError):  # the next read tells
-                self._source.set_interest(names)
+                self._source.set_interest(allowed)
                 if others:
                     self._source.name_variables(variables)
                     self._source.request_snapshot()  # the processes that run were told of without them
@@ -84,11 +99,12 @@ class Sensor:
             with contextlib.suppress(StreamEndedError):  # the next read tells
                 self._source.shed(self._shed[0], reads=self._shed[1])
 
-    def rule_out(self, fingerprints: bytes, *, voided: bool) -> None:
+    def rule_out(self, fingerprints: bytes, answers: Collection[Answer], *, voided: bool) -> None:
         """Have it leave out calls that no rule can match.
 
         Args:
             fingerprints: of the calls, as u64 numbers behind each other.
+            answers: to what it asked of processes.
             voided: whether all that was told before is not so any more.
         """
         if self._source is None or not self._pushdown:
@@ -98,6 +114,8 @@ class Sensor:
                 self._source.forget_ruled_out()
             if fingerprints:
                 self._source.rule_out(fingerprints)
+            if answers:
+                self._source.answer(answers)
 
     def patience(self, now: float) -> float:
         """Return the seconds until it has to be started; infinite while it runs."""
@@ -117,9 +135,11 @@ class Sensor:
         self._source = KernelSource(self._supervisor.start_sensor())
         with contextlib.suppress(StreamEndedError):  # the next read tells
             self._source.name_variables(self._variables)
-            self._source.set_interest(self._wanted)
+            self._source.set_interest(self._interest)
             if self._pushdown:
                 self._source.forget_ruled_out()
+            if self._counts:
+                self._source.request_counts()
             self._source.request_snapshot()
         if any(self._shed):
             self._order_shed()
@@ -195,6 +215,9 @@ class Sensor:
     def finish(self) -> Iterator[Frame]:
         """End it, and yield the frames that it still has, its last counts among them."""
         if self._source is not None:
+            if self._counts:
+                with contextlib.suppress(StreamEndedError):  # then there is nothing to read either
+                    self._source.request_counts()
             yield from self._source.finish(FINISH_TIMEOUT)
         self.close()
 

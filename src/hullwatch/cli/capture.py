@@ -35,20 +35,14 @@ def info(
 
     Every chunk is checked. Ends with 2 when a file is damaged; one that is only cut off is told.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    from pathlib import Path
-
     from hullwatch.captures.reader import CaptureReader
     from hullwatch.cli.answer import wants_json, write_json
-    from hullwatch.errors import UsageError
+    from hullwatch.cli.input_file import open_input
 
     as_json = wants_json(output)
     damaged = False
     for number, file in enumerate(files):
-        try:
-            stream = Path(file).open("rb")  # noqa: SIM115 - only what opening raises is meant here
-        except OSError as error:
-            raise UsageError(f"The file {file} cannot be read: {error.strerror}.") from error
-        with stream:
+        with open_input(file) as stream:
             reader = CaptureReader(stream, file)
             found = _look(reader, file)
         damaged |= reader.damaged

@@ -45,22 +45,16 @@ def events(
     The condition and the format are those of rules ("docs/reference/fields.md" lists the fields). With -o json an
     event is an object of the fields that the format names. Secrets are hidden as in alerts.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    from pathlib import Path
-
+    from hullwatch.cli.input_file import open_input
     from hullwatch.cli.replay import part_of
     from hullwatch.cli.replay_capture import CaptureReplay
     from hullwatch.cli.settings import load_settings
     from hullwatch.counters import Counters
-    from hullwatch.errors import UsageError
 
     part = part_of(begin, end, "max")
     settings = load_settings({"output.format": ("--output", output)}, config).settings
     rules = _rules(condition, form)
-    try:
-        stream = Path(file).open("rb")  # noqa: SIM115 - only what opening raises is meant here
-    except OSError as error:
-        raise UsageError(f"The file {file} cannot be read: {error.strerror}.") from error
-    with stream:
+    with open_input(file) as stream:
         printer = EventPrinter(settings)
         CaptureReplay(settings, rules, part, printer, Counters()).run(stream, file)
     return 0

@@ -11,6 +11,8 @@ from hullwatch.cli.selection import NO_FLAGS
 from hullwatch.cli.watch_options import ConfigFlag, OutputFlag, RulesFlag, watch_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hullwatch.config.settings import Settings
 
 _SIZE = re.compile(r"(?P<size>[1-9][0-9]{0,11})(?P<unit>[kMG]?)i?B?(?:,(?P<files>[1-9][0-9]{0,4}))?", re.ASCII)
@@ -95,13 +97,10 @@ def parse_rotation(text: str) -> dict[str, int]:
     return changed
 
 
-def _check(path: object) -> None:
+def _check(path: Path) -> None:
     """Refuse early what the supervisor would refuse later, in the words of wrong usage."""
-    from pathlib import Path
-
     from hullwatch.errors import UsageError
 
-    assert isinstance(path, Path)
     if path.exists():
         raise UsageError(f"The file {path} is there already: name another one for the recording, or remove it.")
     if not path.parent.is_dir():

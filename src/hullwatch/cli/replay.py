@@ -100,19 +100,15 @@ def part_of(begin: str | None, end: str | None, speed: str) -> Part:
 def _replay(settings: Settings, file: str, source: str, part: Part) -> int:
     """Load the rules and send the file through them; return the exit code."""
     import sys
-    from pathlib import Path
 
+    from hullwatch.cli.input_file import open_input
     from hullwatch.errors import UsageError
 
     if file == "-":
         if source == "hwcap":
             raise UsageError("A capture is read from a file: what it holds is looked up in it.")
         return _replay_fields(settings, sys.stdin.buffer, "standard input", part)
-    try:
-        stream = Path(file).open("rb")  # noqa: SIM115 - only what opening raises is meant here
-    except OSError as error:
-        raise UsageError(f"The file {file} cannot be read: {error.strerror}.") from error
-    with stream:
+    with open_input(file) as stream:
         if source == "hwcap" or (source == "auto" and _is_capture(stream)):
             return _replay_capture(settings, stream, file, part)
         return _replay_fields(settings, stream, file, part)

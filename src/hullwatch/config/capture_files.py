@@ -24,7 +24,6 @@ class CaptureFiles:
         """Make no file yet."""
         self._settings = settings
         self._made: list[Path] = []
-        self._crashes = 0  # of the engine, whose recording then begins anew
 
     def path(self, number: int) -> Path:
         """Return the file with a number: ``a.hwcap``, ``a.1.hwcap``, ``a.2.hwcap``."""

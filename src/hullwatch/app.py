@@ -11,7 +11,6 @@ import gc
 import os
 import selectors
 import socket
-import sys
 import threading
 import time
 from collections import deque
@@ -36,7 +35,7 @@ from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.kernel_support import describe, is_blind, weakened
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import has_colours, say
+from hullwatch.outputs.stdout import has_colours, say, say_lines
 from hullwatch.rules.reload import Reload, Reloader, cache_of
 from hullwatch.sources.docker_connection import tls_settings
 from hullwatch.sources.engine_search import EngineAddress
@@ -389,8 +388,7 @@ class Watch:
         self._reloader.stop()
         self._delivery.close()
         self._write_status()
-        sys.stderr.write(summary(self.counters, colour=has_colours(2)))
-        sys.stderr.flush()
+        say_lines(summary(self.counters, colour=has_colours(2)))
 
 
 def rules_change(before: RuleSet, after: RuleSet) -> str:

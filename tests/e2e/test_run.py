@@ -65,6 +65,29 @@ def test_a_duration_ends_it_and_fail_on_gives_1(watch: Callable[..., Watch], rul
     assert watching.process.wait(15) == 1
 
 
+def test_a_standard_error_that_nobody_reads_any_more_is_no_crash(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "HULLWATCH_DIRECTORIES_STATE": str(tmp_path / "state"),
+        "HULLWATCH_DIRECTORIES_RUN": str(tmp_path / "run"),
+    }
+    command = [sys.executable, "-m", "hullwatch", "run", "--duration", "2s", "-o", "json"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        try:
+            assert any("Watching this host" in line for line in watching.stderr)
+            watching.stderr.close()
+            alerts = [json.loads(line)["rule"] for line in watching.stdout]
+        finally:
+            watching.terminate()
+    assert watching.returncode == 0
+    assert "Engine restarted" not in alerts
+    assert not (tmp_path / "state" / "crash.txt").exists()
+
+
 def test_fail_on_a_higher_priority_gives_0(watch: Callable[..., Watch], rules: str, tmp_path: Path) -> None:
     watching = watch("-r", rules, "--duration", "3s", "--fail-on", "critical")
     open_marked(tmp_path)

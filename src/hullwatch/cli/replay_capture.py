@@ -16,7 +16,7 @@ from hullwatch.errors import UsageError
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import has_colours, say
+from hullwatch.outputs.stdout import has_colours, say, say_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,8 +74,7 @@ def replay_capture(settings: Settings, rules: RuleSet, part: Part, stream: Binar
         CaptureReplay(settings, rules, part, delivery, counters).run(stream, name)
     finally:
         delivery.close()
-        sys.stderr.write(summary(counters, colour=has_colours(2), did="Judged in"))
-        sys.stderr.flush()
+        say_lines(summary(counters, colour=has_colours(2), did="Judged in"))
     return 1 if delivery.failed else 0
 
 

@@ -13,7 +13,7 @@ from hullwatch.detect.engine import Engine
 from hullwatch.errors import UsageError
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import has_colours, is_terminal, say
+from hullwatch.outputs.stdout import has_colours, is_terminal, say, say_lines
 from hullwatch.rules.value_events import ValueEvents, WrongValueError
 from hullwatch.sources.field_values import read_lines
 
@@ -92,8 +92,7 @@ class Replay:
             say(f"{self._wrong - MOST_SENTENCES} more lines of {name} were left out.")
         for unknown, near in self._events.unknown.items():
             say(f"Warning: {name} has values of {unknown[:80]!r}, and there is no such field{near}.")
-        sys.stderr.write(summary(self.counters, colour=has_colours(2), did="Judged in"))
-        sys.stderr.flush()
+        say_lines(summary(self.counters, colour=has_colours(2), did="Judged in"))
 
 
 class Progress:

@@ -170,8 +170,13 @@ def stdout(settings: Settings, counters: Counters) -> StandardOutput:
 
 def say(sentence: str) -> None:
     """Tell people something on standard error, escaped, as one line; a closed one is no error."""
+    say_lines(escape(sentence) + "\n")
+
+
+def say_lines(text: str) -> None:
+    """Write text that is escaped already on standard error; a closed one is no error."""
     try:
-        sys.stderr.write(escape(sentence) + "\n")
+        sys.stderr.write(text)
         sys.stderr.flush()
     except (OSError, ValueError):
         return

@@ -101,9 +101,9 @@ class Engine:
         container = self.create(*command, image=image, network=network, **options)
         self.start(container)
         if not detach:
-            handle = self.client.containers.get(container.id)
-            container.exit_code = int(handle.wait(timeout=ANSWER_TIMEOUT)["StatusCode"])
-            container.output = bytes(handle.logs())
+            # Not asked for before it has ended: podman cannot describe a container that ends meanwhile.
+            container.exit_code = int(self.client.api.wait(container.id, timeout=ANSWER_TIMEOUT)["StatusCode"])
+            container.output = bytes(self.client.api.logs(container.id))
             self.remove(container)
         return container
 

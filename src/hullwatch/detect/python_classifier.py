@@ -103,7 +103,7 @@ class PythonClassifier(Classifier):
         rows, counts, contexts = self._rows, self._counts, self._contexts.ruled_out
         while offset < size:
             try:
-                while offset < size:
+                while True:  # to the end of the batch, where there is nothing to read
                     length, type_number, context = read(batch, offset)
                     sound, sign, quick, failed = rows[type_number]
                     if not sound[length]:

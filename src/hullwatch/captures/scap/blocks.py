@@ -1,0 +1,223 @@
+"""The blocks of a .scap file, plain or compressed with gzip, one after another and never more than one in memory.
+
+Layout: pcapng's. A block is its type and its length (u32, little-endian), a body, and the length again. The format has
+no checksums: what is read is what the lengths allow.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from hullwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECTION = 0x0A0D0D0A
+MACHINE = frozenset({0x201, 0x8002ABCD})
+INTERFACES = frozenset({0x205, 0x219, 0x8011ABCD})
+USERS = frozenset({0x206, 0x220, 0x8012ABCD})
+PROCESSES = {
+    0x202: 1,
+    0x207: 2,
+    0x209: 3,
+    0x210: 4,
+    0x211: 5,
+    0x212: 6,
+    0x213: 7,
+    0x214: 8,
+    0x215: 9,
+    0x8000ABCD: 1,
+    0x8013ABCD: 2,
+    0x8014ABCD: 3,
+}
+"""The version of each list of processes."""
+DESCRIPTORS = {0x203: 1, 0x8001ABCD: 1, 0x218: 2}
+EVENTS = frozenset({0x204, 0x208, 0x216, 0x217, 0x221, 0x222, 0x8010ABCD})
+LARGE_EVENTS = frozenset({0x221, 0x222})
+V1_EVENTS = frozenset({0x204, 0x208, 0x8010ABCD})
+FLAGGED_EVENTS = frozenset({0x208, 0x217, 0x222})
+
+MAGIC = b"\n\r\r\n"
+GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, 2.3.1
+LONGEST_EVENT = (1 << 16) + 64  # bytes of an event's block
+LONGEST_LARGE = 16 << 20  # of one that may be larger
+LONGEST_LIST = 128 << 20  # of any other block: a host has some ten thousand threads, of 2 kB each
+
+_HEAD = struct.Struct("<II")
+_LENGTH = struct.Struct("<I")
+_SECTION = struct.Struct("<IHH")
+_ORDER_MAGIC = 0x1A2B3C4D
+_SWAPPED_MAGIC = 0x4D3C2B1A
+_SMALLEST = _HEAD.size + _LENGTH.size
+_READ = 1 << 20  # bytes at once
+_PACKED_READ = 1 << 16
+_TORN = "it ends within a block"
+
+
+class DamagedError(Exception):
+    """The file is not what it should be; the message completes a sentence."""
+
+
+class Block(NamedTuple):
+    """A block: its type, and where its body begins and ends in the data."""
+
+    type: int
+    data: bytes
+    begin: int
+    end: int
+    position: int
+
+
+def is_scap(beginning: bytes) -> bool:
+    """Tell whether a file that begins so is a .scap file; of a compressed one the beginning is unpacked."""
+    if beginning.startswith(GZIP_MAGIC):
+        try:
+            beginning = zlib.decompressobj(31).decompress(beginning, 64)
+        except zlib.error:
+            return False
+    return beginning.startswith(MAGIC)
+
+
+class BlockReader:
+    """Reads the blocks of one file.
+
+    Attributes:
+        problem: what is wrong with its end, as a sentence; empty while nothing is.
+        damaged: whether that is more than an end that is missing.
+        position: in the data, unpacked; bytes.
+        blocks_read: whole ones.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        """Begin at the stream's position.
+
+        Args:
+            stream: of the file.
+            name: of the file, for the sentences.
+        """
+        self._stream = stream
+        self._name = name
+        self._cut = False  # the compressed data has no end
+        self.problem, self.damaged = "", False
+        self.position = 0
+        self.blocks_read = 0
+        self.packed = False
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks, up to the last whole one.
+
+        Raises:
+            UsageError: when it cannot be read, or is no .scap file.
+        """
+        try:
+            yield from self._blocks()
+        except (DamagedError, zlib.error) as error:
+            what = "its compressed data is damaged" if isinstance(error, zlib.error) else str(error)
+            if not self.blocks_read:
+                raise UsageError(f"The file {self._name} is no capture (.scap) that can be read: {what}.") from error
+            self._stop(what)
+        except OSError as error:
+            raise UsageError(f"The file {self._name} cannot be read: {error.strerror or error}.") from error
+
+    def stop(self, position: int, what: str) -> None:
+        """Note that what a block holds cannot be read."""
+        self.position = position
+        self._stop(what)
+
+    def _stop(self, what: str) -> None:
+        self.damaged = what != _TORN
+        unpacked = " (unpacked)" if self.packed else ""
+        self.problem = (
+            f"The capture {self._name} can be read up to byte {self.position}{unpacked}: {what}. "
+            "What follows is left out."
+        )
+
+    def _blocks(self) -> Iterator[Block]:
+        pieces = self._pieces()
+        data, begin = b"", 0
+        while True:
+            if len(data) - begin < _HEAD.size:
+                piece = next(pieces, None)
+                if piece is None:
+                    break
+                data, begin = data[begin:] + piece, 0
+                continue
+            kind, length = _HEAD.unpack_from(data, begin)
+            self._check(kind, length)
+            if len(data) - begin < length:
+                data, begin = _joined(data[begin:], pieces, length), 0
+                if len(data) < length:
+                    break
+            end = begin + length
+            if _LENGTH.unpack_from(data, end - 4)[0] != length:
+                raise DamagedError("the two lengths of a block differ")
+            if kind == SECTION:
+                _check_section(data, begin + 8, end - 4)
+            yield Block(kind, data, begin + 8, end - 4, self.position)
+            self.blocks_read += 1
+            self.position += length
+            begin = end
+        if len(data) > begin or self._cut:
+            if not self.blocks_read:
+                raise DamagedError(_TORN)
+            self._stop(_TORN)
+
+    def _check(self, kind: int, length: int) -> None:
+        """Refuse what is no block, before anything is kept of it."""
+        if not self.blocks_read and kind != SECTION:
+            raise DamagedError("it does not begin as one")
+        if length < _SMALLEST or length % 4:
+            raise DamagedError(f"a block claims {length} bytes, which no block has")
+        most = LONGEST_LARGE if kind in LARGE_EVENTS else LONGEST_EVENT if kind in EVENTS else LONGEST_LIST
+        if length > most:
+            raise DamagedError(f"a block claims {length} bytes, and {most} are the most")
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Yield the file's data, unpacked, in pieces of bounded size."""
+        first = self._stream.read(_PACKED_READ)
+        self.packed = first.startswith(GZIP_MAGIC)
+        if not self.packed:
+            while first:
+                yield first
+                first = self._stream.read(_READ)
+            return
+        unpacker = zlib.decompressobj(31)
+        while first:
+            piece = unpacker.decompress(first, _READ)
+            if piece:
+                yield piece
+            first = unpacker.unconsumed_tail
+            if unpacker.eof:
+                first = unpacker.unused_data or self._stream.read(_PACKED_READ)
+                if not first.startswith(GZIP_MAGIC):
+                    return  # another program's padding
+                unpacker = zlib.decompressobj(31)
+            elif not first:
+                first = self._stream.read(_PACKED_READ)
+        self._cut = not unpacker.eof
+
+
+def _joined(data: bytes, pieces: Iterator[bytes], length: int) -> bytes:
+    """Return data with as many pieces behind it as a length needs; with all where they are too few."""
+    found = [data]
+    have = len(data)
+    while have < length and (piece := next(pieces, None)) is not None:
+        found.append(piece)
+        have += len(piece)
+    return b"".join(found)
+
+
+def _check_section(data: bytes, begin: int, end: int) -> None:
+    """Refuse a section that was written in another byte order, or by a newer version of the format."""
+    if end - begin < 16:
+        raise DamagedError("a section's header is too short")
+    magic, major, _ = _SECTION.unpack_from(data, begin)
+    if magic == _SWAPPED_MAGIC:
+        raise DamagedError("it was written by a machine of the other byte order")
+    if magic != _ORDER_MAGIC:
+        raise DamagedError("a section's header has a wrong magic number")
+    if major != 1:
+        raise DamagedError(f"it has version {major} of the format, and this Hullwatch reads version 1")

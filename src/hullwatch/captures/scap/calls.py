@@ -1,0 +1,51 @@
+"""The names of system calls that have no event type of their own.
+
+Their events have the writer's own code and, mostly, the kernel's number. The codes of the calls that were seen in
+recordings are known; of others the kernel's number on x86_64 counts, until an event says that the machine was another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hullwatch.captures.scap.table import TABLES
+
+if TYPE_CHECKING:
+    from hullwatch.captures.scap.raw_event import RawEvent
+
+UNNAMED = "syscall"
+_CODES = {
+    2: "exit", 16: "getpid", 19: "alarm", 21: "pause", 46: "getrusage", 47: "gettimeofday", 58: "ftruncate",
+    62: "statfs", 69: "wait4", 75: "mprotect", 107: "rt_sigaction", 108: "rt_sigprocmask", 139: "madvise",
+    140: "gettid", 164: "exit_group", 169: "set_tid_address", 176: "clock_gettime", 178: "clock_nanosleep",
+    195: "inotify_add_watch", 209: "pselect6", 212: "set_robust_list", 218: "epoll_pwait", 223: "timerfd_settime",
+    296: "arch_prctl", 298: "sigreturn",
+}  # fmt: skip
+_SAME = {"rt_sigreturn": "sigreturn"}  # Falco has one name for both
+
+
+def _numbers() -> dict[int, str]:
+    lines = (TABLES / "syscalls.tsv").read_text(encoding="utf-8").splitlines()
+    return {int(number): name for number, _, name in (line.partition("\t") for line in lines if line[0] != "#")}
+
+
+_NUMBERS = _numbers()
+
+
+class CallNames:
+    """Names the calls of one capture."""
+
+    def __init__(self) -> None:
+        """Take the machine for x86_64."""
+        self._is_other = False
+
+    def name(self, event: RawEvent) -> str:
+        """Return the name of the call that a generic event is of; ``syscall`` when it cannot be told."""
+        number = event.number_of("nativeID", -1)
+        by_number = _NUMBERS.get(number, UNNAMED)
+        by_number = _SAME.get(by_number, by_number)
+        by_code = _CODES.get(event.integer(0, -1))
+        if by_code is None:
+            return UNNAMED if self._is_other else by_number
+        self._is_other |= number >= 0 and by_number != by_code
+        return by_code

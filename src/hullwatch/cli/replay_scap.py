@@ -1,0 +1,124 @@
+"""Captures of sysdig, Falco and Stratoshark through the rules to the outputs: the loop behind ``replay FILE.scap``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, BinaryIO
+
+from hullwatch.captures.scap.capture import ScapCapture
+from hullwatch.cli.replay_loop import Progress
+from hullwatch.counters import Counters
+from hullwatch.detect.engine import Engine
+from hullwatch.errors import UsageError
+from hullwatch.formats.summary import summary
+from hullwatch.outputs.delivery import Delivery
+from hullwatch.outputs.stdout import has_colours, say, say_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hullwatch.captures.scap.event import ScapEvent
+    from hullwatch.cli.replay_capture import Part, Taker
+    from hullwatch.config.settings import Settings
+    from hullwatch.detect.engine import Match
+    from hullwatch.rules.loader import RuleSet
+
+EVENTS_TOGETHER = 1000  # between looks at the clock
+_SECOND = 1_000_000_000
+_WORTH_WAITING = 0.02  # seconds
+
+
+def replay_scap(settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str) -> int:
+    """Judge a capture, tell what came of it, and return the exit code.
+
+    Args:
+        settings: of the run.
+        rules: that were loaded with the lookup ``from_scap``.
+        part: that is asked for.
+        stream: of the file.
+        name: of the file.
+
+    Raises:
+        UsageError: when the file is no capture; or it is damaged, after all before that was judged.
+    """
+    counters = Counters()
+    delivery = Delivery(settings, counters)
+    try:
+        ScapReplay(settings, rules, part, delivery, counters).run(stream, name)
+    finally:
+        delivery.close()
+        say_lines(summary(counters, colour=has_colours(2), did="Judged in"))
+    return 1 if delivery.failed else 0
+
+
+class ScapReplay:
+    """One replay of one capture.
+
+    Args:
+        settings: of the run.
+        rules: that were loaded with the lookup ``from_scap``.
+        part: that is asked for; what is before it is read all the same, for the state.
+        taker: where matches go.
+        counters: of the run.
+        raw: judge also what rules do not see, as the beginnings of calls.
+    """
+
+    def __init__(
+        self, settings: Settings, rules: RuleSet, part: Part, taker: Taker, counters: Counters, *, raw: bool = False
+    ) -> None:
+        """Wire the stages."""
+        self._counters = counters
+        self._engine = Engine(rules, counters, every=settings.rules.match == "all", decide_once=False)
+        self._taker = taker
+        self._part = part
+        self._raw = raw
+        self._started, self._first = 0.0, 0
+
+    def run(self, stream: BinaryIO, name: str) -> None:
+        """Judge the capture.
+
+        Raises:
+            UsageError: when the file is no capture; or it is damaged, after all before that was judged.
+        """
+        capture = ScapCapture(stream, name)
+        progress = Progress(stream, "events")
+        events = capture.events(raw=self._raw)
+        try:
+            while not self._taker.gone:
+                before = self._counters.events_total
+                self._taker.matches(self._judge(events))
+                if self._counters.events_total == before:
+                    break
+                progress.show(self._counters.events_total)
+                self._taker.tick()
+        finally:
+            progress.clear()
+        if capture.unknown:
+            self._counters.drop("*", "unknown_type", capture.unknown)
+        if capture.reader.damaged:
+            raise UsageError(capture.reader.problem)
+        if capture.reader.problem:
+            say(f"Warning: {capture.reader.problem}")
+
+    def _judge(self, events: Iterator[ScapEvent]) -> Iterator[Match]:
+        """Yield the matches of the next events."""
+        counts, part = self._counters.events, self._part
+        for number, event in enumerate(events, 1):
+            name = event.type.name
+            counts[name] = counts.get(name, 0) + 1
+            matches = self._engine.matches(event)
+            if part.begin <= event.time <= (part.end or event.time):
+                if part.speed:
+                    self._wait(event.time)
+                yield from matches
+            if number == EVENTS_TOGETHER or self._taker.gone:
+                return
+
+    def _wait(self, moment: int) -> None:
+        """Wait until an event would have happened, had the first one happened when it was judged."""
+        if not self._started:
+            self._started, self._first = time.monotonic(), moment
+        until = self._started + (moment - self._first) / _SECOND / self._part.speed
+        while (left := until - time.monotonic()) > _WORTH_WAITING:
+            time.sleep(min(left, 0.5))
+            self._taker.tick()

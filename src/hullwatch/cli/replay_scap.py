@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, BinaryIO
 
+from hullwatch.captures.scap.calls import CALL_NUMBERS
 from hullwatch.captures.scap.capture import ScapCapture
+from hullwatch.captures.scap.table import KINDS
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from hullwatch.detect.engine import Match
     from hullwatch.rules.loader import RuleSet
 
+SCAP_NAMES = frozenset({kind.name for kind in KINDS.values()} | set(CALL_NUMBERS.values()))
+"""What ``evt.type`` can be."""
 EVENTS_TOGETHER = 1000  # between looks at the clock
 _SECOND = 1_000_000_000
 _WORTH_WAITING = 0.02  # seconds
@@ -73,6 +77,7 @@ class ScapReplay:
         self._part = part
         self._raw = raw
         self._started, self._first = 0.0, 0
+        self._done = False
 
     def run(self, stream: BinaryIO, name: str) -> None:
         """Judge the capture.
@@ -82,13 +87,11 @@ class ScapReplay:
         """
         capture = ScapCapture(stream, name)
         progress = Progress(stream, "events")
-        events = capture.events(raw=self._raw)
+        events = capture.written() if self._raw else capture.judged(self._engine.names_wanted(SCAP_NAMES))
         try:
-            while not self._taker.gone:
-                before = self._counters.events_total
+            while not self._taker.gone and not self._done:
                 self._taker.matches(self._judge(events))
-                if self._counters.events_total == before:
-                    break
+                self._count(capture)
                 progress.show(self._counters.events_total)
                 self._taker.tick()
         finally:
@@ -102,17 +105,21 @@ class ScapReplay:
 
     def _judge(self, events: Iterator[ScapEvent]) -> Iterator[Match]:
         """Yield the matches of the next events."""
-        counts, part = self._counters.events, self._part
+        part = self._part
         for number, event in enumerate(events, 1):
-            name = event.type.name
-            counts[name] = counts.get(name, 0) + 1
             matches = self._engine.matches(event)
-            if part.begin <= event.time <= (part.end or event.time):
-                if part.speed:
-                    self._wait(event.time)
+            if matches and part.begin <= event.time <= (part.end or event.time):
                 yield from matches
+            if part.speed and event.time >= part.begin:
+                self._wait(event.time)
             if number == EVENTS_TOGETHER or self._taker.gone:
                 return
+        self._done = True
+
+    def _count(self, capture: ScapCapture) -> None:
+        counts = self._counters.events
+        counts.clear()
+        counts.update(capture.counts())
 
     def _wait(self, moment: int) -> None:
         """Wait until an event would have happened, had the first one happened when it was judged."""

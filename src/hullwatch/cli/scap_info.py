@@ -20,7 +20,7 @@ def look(stream: BinaryIO, file: str) -> tuple[dict[str, Any], bool]:
     types: dict[str, int] = {}
     containers: dict[str, None] = {}
     first = last = events = written = 0
-    for event in capture.events(raw=True):
+    for event in capture.written():
         written += 1
         first, last = first or event.time, max(last, event.time)
         types[event.type.name] = types.get(event.type.name, 0) + 1

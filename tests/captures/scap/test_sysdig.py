@@ -109,7 +109,7 @@ def sysdigs() -> dict[str, dict[int, list[str]]]:
 def not_counted(capture: str) -> int:
     """Return how many events of users and groups sysdig has not counted: all of them stand before the others."""
     with (DATA / capture).open("rb") as stream:
-        events = [read_event(one, 0) for one in BlockReader(stream, capture).blocks() if one.type in EVENTS]
+        events = [read_event(one) for one in BlockReader(stream, capture).blocks() if one.type in EVENTS]
     accounts = [event is not None and event.kind.name in {"useradded", "groupadded"} for event in events]
     return sum(accounts)
 

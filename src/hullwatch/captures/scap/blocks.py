@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from hullwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SECTION = 0x0A0D0D0A
 MACHINE = frozenset({0x201, 0x8002ABCD})
@@ -89,6 +89,9 @@ class BlockReader:
         damaged: whether that is more than an end that is missing.
         position: in the data, unpacked; bytes.
         blocks_read: whole ones.
+        packed: whether it is compressed.
+        skip: walks over blocks that nobody has to look at, from a place in some data on; returns where it ended and over
+            how many.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -105,6 +108,7 @@ class BlockReader:
         self.position = 0
         self.blocks_read = 0
         self.packed = False
+        self.skip: Callable[[bytes, int], tuple[int, int]] | None = None
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks, up to the last whole one.
@@ -145,6 +149,13 @@ class BlockReader:
                     break
                 data, begin = data[begin:] + piece, 0
                 continue
+            if self.skip is not None and self.blocks_read:
+                end, skipped = self.skip(data, begin)
+                if skipped:
+                    self.blocks_read += skipped
+                    self.position += end - begin
+                    begin = end
+                    continue
             kind, length = _HEAD.unpack_from(data, begin)
             self._check(kind, length)
             if len(data) - begin < length:

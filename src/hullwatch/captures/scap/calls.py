@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hullwatch.captures.scap.raw_event import RawEvent
 
 UNNAMED = "syscall"
-_CODES = {
+_NAMES = {
     2: "exit", 16: "getpid", 19: "alarm", 21: "pause", 46: "getrusage", 47: "gettimeofday", 58: "ftruncate",
     62: "statfs", 69: "wait4", 75: "mprotect", 107: "rt_sigaction", 108: "rt_sigprocmask", 139: "madvise",
     140: "gettid", 164: "exit_group", 169: "set_tid_address", 176: "clock_gettime", 178: "clock_nanosleep",
@@ -26,26 +26,33 @@ _SAME = {"rt_sigreturn": "sigreturn"}  # Falco has one name for both
 
 def _numbers() -> dict[int, str]:
     lines = (TABLES / "syscalls.tsv").read_text(encoding="utf-8").splitlines()
-    return {int(number): name for number, _, name in (line.partition("\t") for line in lines if line[0] != "#")}
+    rows = (line.partition("\t") for line in lines if line[0] != "#")
+    return {int(number): _SAME.get(name, name) for number, _, name in rows}
 
 
-_NUMBERS = _numbers()
+CALL_NUMBERS = _numbers()
+"""The kernel's numbers on x86_64."""
+_NUMBERS_OF = {name: number for number, name in reversed(CALL_NUMBERS.items())}
+CALL_CODES = {code: (name, _NUMBERS_OF[name]) for code, name in _NAMES.items()}
+"""The names of the writers' codes that are known, each with its number on x86_64."""
 
 
 class CallNames:
-    """Names the calls of one capture."""
+    """Names the calls of one capture.
+
+    Attributes:
+        is_other: whether the machine was no x86_64.
+    """
 
     def __init__(self) -> None:
         """Take the machine for x86_64."""
-        self._is_other = False
+        self.is_other = False
 
     def name(self, event: RawEvent) -> str:
         """Return the name of the call that a generic event is of; ``syscall`` when it cannot be told."""
         number = event.number_of("nativeID", -1)
-        by_number = _NUMBERS.get(number, UNNAMED)
-        by_number = _SAME.get(by_number, by_number)
-        by_code = _CODES.get(event.integer(0, -1))
+        by_code = CALL_CODES.get(event.integer(0, -1))
         if by_code is None:
-            return UNNAMED if self._is_other else by_number
-        self._is_other |= number >= 0 and by_number != by_code
-        return by_code
+            return UNNAMED if self.is_other else CALL_NUMBERS.get(number, UNNAMED)
+        self.is_other |= number >= 0 and number != by_code[1]
+        return by_code[0]

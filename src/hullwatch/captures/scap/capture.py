@@ -10,15 +10,19 @@ from hullwatch.captures.scap.calls import CallNames
 from hullwatch.captures.scap.conversion import convert
 from hullwatch.captures.scap.event import make_event
 from hullwatch.captures.scap.raw_event import STATE_ONLY, read_event
-from hullwatch.captures.scap.state import State
+from hullwatch.captures.scap.skipping import Skipper
+from hullwatch.captures.scap.state import ANONYMOUS, META, State
+from hullwatch.detect.native import library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from hullwatch.captures.scap.event import ScapEvent
     from hullwatch.captures.scap.raw_event import RawEvent
+    from hullwatch.captures.scap.state import Around
 
-_IO = {"io-read": 0, "io-write": 1, "io-other": 2}
+_LAST_GENERIC = 1  # number of the last event type that stands for calls without a type of their own
+_IO = frozenset({"io-read", "io-write", "io-other"})
 _BY_DESCRIPTOR = {
     **dict.fromkeys(("file", "directory"), "file"),
     **dict.fromkeys(("ipv4", "ipv6", "netlink"), "net"),
@@ -26,6 +30,8 @@ _BY_DESCRIPTOR = {
 }
 _INTERNAL = frozenset({"procinfo", "scapevent", "drop", "notification", "infra", "cpu_hotplug", "k8s", "mesos"})
 _WAITING = frozenset({"poll", "ppoll", "select", "epoll_wait", "epoll_create", "epoll_create1"})
+_OF_THE_BEGINNING = frozenset({"container", "useradded", "userdeleted", "groupadded", "groupdeleted"})
+"""Events of what was there already, where they stand before all others: they belong to the lists."""
 
 
 class ScapCapture:
@@ -43,59 +49,121 @@ class ScapCapture:
         self.state = State()
         self.unknown = 0
         self._calls = CallNames()
-        self._begun = False
+        self._begun: dict[int, RawEvent] = {}
+        self._has_begun = False
+        self._number = 0
+        self._wanted: Collection[str] | None = None
+        self._counts: dict[str, int] = {}
+        self._skipper: Skipper | None = None
 
-    def events(self, *, raw: bool = False) -> Iterator[ScapEvent]:
-        """Yield the events.
+    def counts(self) -> dict[str, int]:
+        """Return how many events of each type rules could have seen, of those that ``judged`` has read."""
+        found = dict(self._counts)
+        for name, number in self._skipper.counts().items() if self._skipper is not None else ():
+            found[name] = found.get(name, 0) + number
+        return found
 
-        Args:
-            raw: those too that rules do not see, such as the beginnings of calls; then each is counted. Without it
-                those are left out of the count whose values are given to the call's end, as Falco counts.
+    def written(self) -> Iterator[ScapEvent]:
+        """Yield all events, those too that rules do not see, such as the beginnings of calls; each is counted.
 
         Raises:
             UsageError: when the file cannot be read, or is no .scap file.
         """
-        begun: dict[int, RawEvent] = {}
-        written = number = 0
-        for block in self.reader.blocks():
-            if block.type not in kinds.EVENTS:
-                try:
-                    self.state.take_list(block)
-                except DamagedError as error:
-                    self.reader.stop(block.position, str(error))
-                    return
+        for number, event in enumerate(self._events(), 1):
+            if event is not None:
+                event = event._replace(number=number)
+                newest = convert(event, self._begun)
+                yield self._make(event if newest is None else newest)
+
+    def events(self) -> Iterator[ScapEvent]:
+        """Yield the events that rules see.
+
+        Those are left out of the count whose values are given to the call's end: so Falco counts.
+
+        Raises:
+            UsageError: as ``written``.
+        """
+        for written in self._events():
+            event = self._next(written)
+            if event is not None:
+                yield self._make(event)
+
+    def judged(self, wanted: Collection[str], *, native: bool = True) -> Iterator[ScapEvent]:
+        """Yield the events of some types; the others are counted, and may change the state.
+
+        Args:
+            wanted: names of the types.
+            native: walk in C over those that change nothing, where it was built.
+
+        Raises:
+            UsageError: as ``written``.
+        """
+        if native and library() is not None:
+            needed = {*wanted, *META, *self.state.changing}
+            self._skipper = Skipper(needed, {*META, *ANONYMOUS})
+            self.reader.skip = self._skipper.skip
+            self.state.threads.leaving = self._skipper.forget
+        counts = self._counts
+        for written in self._events():
+            event = self._next(written)
+            if event is None:
                 continue
-            written += 1
+            name = event.kind.name if event.kind.number > _LAST_GENERIC else self._calls.name(event)
+            counts[name] = counts.get(name, 0) + 1
+            if name in wanted:
+                yield self._make(event)
+            else:
+                self._take(event)
+        if self._skipper is not None:
+            self._number += self._skipper.take_number()
+
+    def _events(self) -> Iterator[RawEvent | None]:
+        """Yield the events as they were written, None for those of unknown types; take other blocks. Damage ends it."""
+        for block in self.reader.blocks():
             try:
-                event = read_event(block, written)
+                if block.type not in kinds.EVENTS:
+                    self.state.take_list(block)
+                    continue
+                event = read_event(block)
             except DamagedError as error:
                 self.reader.stop(block.position, str(error))
                 return
-            if event is None:
-                self.unknown += 1
-                number += 1
-                continue
-            newest = convert(event, begun)
-            if newest is None:
-                if raw:
-                    yield self._make(event)
-                continue
-            number += 1
-            if not raw:
-                newest = newest._replace(number=number)
-            made = self._make(newest)
-            if raw or self._is_shown(newest):
-                yield made
+            self.unknown += event is None
+            yield event
+        self.state.finish()
 
-    def _is_shown(self, event: RawEvent) -> bool:
-        """Tell whether rules see an event: the ends of calls, and what is no call once the first call was there."""
-        self._begun |= event.kind.name not in _OF_THE_BEGINNING
-        return self._begun and not event.kind.enters and not event.flags & STATE_ONLY
+    def _next(self, event: RawEvent | None) -> RawEvent | None:
+        """Take an event; return it in its newest form, if rules see such ones."""
+        if self._skipper is not None:
+            walked_over = self._skipper.take_number()
+            self._number += walked_over
+            self._has_begun |= walked_over > 0
+        if event is None:
+            self._number += 1
+            return None
+        event = convert(event, self._begun)
+        if event is None:
+            return None
+        self._number += 1
+        self._has_begun |= event.kind.name not in _OF_THE_BEGINNING
+        if not self._has_begun or event.kind.enters or event.flags & STATE_ONLY:
+            self._take(event)
+            return None
+        return event._replace(number=self._number)
+
+    def _take(self, event: RawEvent) -> Around:
+        around = self.state.take(event)
+        if self._skipper is not None and around.thread is not None:
+            if event.kind.name != "procexit":
+                self._skipper.know(event.tid)
+            if self._calls.is_other:
+                self.reader.skip = None  # what it would count by number has no name
+        return around
 
     def _make(self, event: RawEvent) -> ScapEvent:
-        around = self.state.take(event)
+        around = self._take(event)
         name, category = event.kind.name, event.kind.category
-        if event.kind.number <= 1:
+        if event.kind.number <= _LAST_GENERIC:
             name = self._calls.name(event)
         if category in _IO:
             descriptor = around.descriptor
@@ -109,7 +177,3 @@ class ScapCapture:
         elif name in _WAITING:
             category = "wait"
         return make_event(event, around, self.state, name, category)
-
-
-_OF_THE_BEGINNING = frozenset({"container", "useradded", "userdeleted", "groupadded", "groupdeleted"})
-"""Events of what was there already, where they stand before all others: they belong to the lists."""

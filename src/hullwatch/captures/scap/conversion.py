@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from hullwatch.captures.scap.raw_event import RawEvent
-    from hullwatch.captures.scap.table import Conversion, EventKind, Parameter
+    from hullwatch.captures.scap.table import Conversion, Parameter
 
 _MOST_STEPS = 16  # from the oldest execve to the newest
 
@@ -41,6 +41,30 @@ def convert(event: RawEvent, begun: MutableMapping[int, RawEvent]) -> RawEvent |
             return event
         event = _changed(event, conversion, begun)
     return event
+
+
+def newest(number: int, count: int) -> int | None:
+    """Return the type that an event becomes; None when only its end is shown.
+
+    Args:
+        number: of its type.
+        count: of its values.
+    """
+    for _ in range(_MOST_STEPS):
+        kind = KINDS[number]
+        if "converted_on_read" not in kind.marks:
+            return None if kind.enters and "old_version" in kind.marks else number
+        if not (kind.enters or "old_version" in kind.marks or count < len(kind.parameters)):
+            return number
+        conversion = CONVERSIONS.get((number, count))
+        if conversion is None or conversion.action in {"pass", "store_and_pass"}:
+            return number
+        if conversion.action == "store":
+            return None
+        adds = conversion.action == "add_params"
+        number = number if adds else conversion.number
+        count = min(count * adds + len(conversion.fill), len(KINDS[number].parameters))
+    return number
 
 
 def _changed(event: RawEvent, conversion: Conversion, begun: MutableMapping[int, RawEvent]) -> RawEvent:
@@ -84,8 +108,3 @@ def _container(event: RawEvent) -> bytes:
     container: dict[str, object] = dict(zip(names, values, strict=True))
     container["type"] = event.integer(1)
     return json.dumps({"container": container}).encode() + b"\0"
-
-
-def kind_of_end(kind: EventKind) -> EventKind | None:
-    """Return the type of a call's end, of that of its beginning."""
-    return KINDS.get(kind.number + 1)

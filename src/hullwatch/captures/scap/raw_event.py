@@ -32,7 +32,7 @@ class RawEvent(NamedTuple):
     """An event.
 
     Attributes:
-        number: counted from 1.
+        number: counted from 1; 0 before that.
         time: ns since the epoch.
         tid: of the thread, on the host; -1 without.
         cpu: number of the CPU.
@@ -93,7 +93,7 @@ def strings_of(value: bytes) -> tuple[str, ...]:
     return tuple(text.split("\0")) if text else ()
 
 
-def read_event(block: Block, number: int) -> RawEvent | None:
+def read_event(block: Block) -> RawEvent | None:
     """Return the event of a block; None for a type that is not known.
 
     Raises:
@@ -132,7 +132,7 @@ def read_event(block: Block, number: int) -> RawEvent | None:
     _check_values(kind, values)
     if tid == _UNKNOWN_THREAD:
         tid = -1
-    return RawEvent(number, time, tid, cpu, flags, kind, tuple(values))
+    return RawEvent(0, time, tid, cpu, flags, kind, tuple(values))
 
 
 def _lengths(data: bytes, begin: int, end: int, size: int) -> tuple[int, ...]:

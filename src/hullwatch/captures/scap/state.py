@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from hullwatch.enrich.container import Container
 
 _WRITABLE, _UPPER, _MEMFD, _LOWER = 1, 2, 4, 8  # execve_flags
-_META = frozenset({"container", "asyncevent", "useradded", "userdeleted", "groupadded", "groupdeleted"})
+META = frozenset({"container", "asyncevent", "useradded", "userdeleted", "groupadded", "groupdeleted"})
 """Events that belong to no thread."""
-_ANONYMOUS = frozenset({"switch", "procinfo", "signaldeliver"})
+ANONYMOUS = frozenset({"switch", "procinfo", "signaldeliver"})
 """Events that do not announce a thread."""
 
 
@@ -67,6 +67,8 @@ class State:
         self.paths = descriptors = DescriptorChanges(self)
         threads = ThreadChanges(self)
         self._changes: dict[str, Callable[[RawEvent, Thread], None]] = {**descriptors.changes, **threads.changes}
+        self.changing = frozenset(self._changes)
+        """The names of the calls whose ends change something."""
 
     def take_list(self, block: Block) -> None:
         """Take a block that is no event.
@@ -120,17 +122,17 @@ class State:
             self._find_servers()
         kind = event.kind
         change = self._changes.get(kind.name)
-        if kind.name in _META:
+        if kind.name in META:
             self._take_meta(event)
             return Around(None)
         thread = self.threads.find(event.tid)
         if thread is None:
-            if kind.name in _ANONYMOUS or "skip_parser_reset" in kind.marks:
+            if kind.name in ANONYMOUS or "skip_parser_reset" in kind.marks:
                 return Around(None)
             thread = self.threads.unknown(event.tid)
         if kind.descriptor >= 0:
             thread.last = event.integer(kind.descriptor, -1)
-        elif event.kind.enters:
+        else:
             thread.last = -1
         before = thread.shares.files.get(thread.last) if kind.descriptor >= 0 else None
         if kind.enters:

@@ -216,6 +216,8 @@ class ThreadChanges:
 
     def _end(self, event: RawEvent, thread: Thread) -> None:
         reaper = event.number_of("reaper_tid", 0)
+        if self._state.threads.leaving is not None:
+            self._state.threads.leaving(thread.tid)
         self._state.after(lambda: self._state.threads.remove(thread, reaper))
 
     def _change_directory(self, event: RawEvent, thread: Thread) -> None:

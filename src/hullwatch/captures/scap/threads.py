@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hullwatch.enrich.process import Process, ProcessKey, Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hullwatch.captures.scap.descriptors import Descriptor
 
@@ -99,6 +99,7 @@ class Threads:
         """Start with none."""
         self._threads: dict[int, Thread] = {}
         self._waiting: dict[int, list[Thread]] = {}  # for a parent that is not known yet
+        self.leaving: Callable[[int], object] | None = None  # called with each thread that ends
         self.forgotten = 0
 
     def __iter__(self) -> Iterator[Thread]:
@@ -189,6 +190,8 @@ class Threads:
         if self._threads.get(thread.tid) is not thread:
             return
         del self._threads[thread.tid]
+        if self.leaving is not None:
+            self.leaving(thread.tid)
         new = self._threads.get(reaper) or self._reaper(thread)
         for child in list(thread.children):
             if isinstance(child, Thread) and new is not None:

@@ -4,7 +4,7 @@
 
 #include "scap.h"
 
-#define BLOCK_HEAD 8 /* its type and its length */
+#define BLOCK_HEAD 8	/* its type and its length */
 #define BLOCK_AROUND 12 /* and its length again */
 #define LONGEST_BLOCK ((1 << 16) + 64)
 #define EVENT_HEAD 22 /* time, thread, length, type */
@@ -36,7 +36,7 @@ struct event {
 	const uint8_t *lengths;
 	int64_t tid;
 	uint32_t number; /* of the type */
-	uint32_t count; /* of values */
+	uint32_t count;	 /* of values */
 };
 
 static uint16_t u16_at(const uint8_t *at)

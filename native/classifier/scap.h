@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #define HW_SCAP_TYPES 512
-#define HW_SCAP_VALUES 64 /* that an event has at most */
-#define HW_SCAP_SIZES 62 /* whose sizes are known */
+#define HW_SCAP_VALUES 64  /* that an event has at most */
+#define HW_SCAP_SIZES 62   /* whose sizes are known */
 #define HW_SCAP_CALLS 1024 /* codes and numbers of system calls that have no type of their own */
 #define HW_SCAP_THREADS (1 << 18)
 
@@ -22,9 +22,9 @@
 
 /* Flags of a type. */
 #define HW_SCAP_KNOWN 1
-#define HW_SCAP_BEGINS 2 /* it is the beginning of a call */
+#define HW_SCAP_BEGINS 2    /* it is the beginning of a call */
 #define HW_SCAP_ANNOUNCES 4 /* it makes a thread known that was not */
-#define HW_SCAP_GENERIC 8 /* of a call that has no type of its own: its first value says which */
+#define HW_SCAP_GENERIC 8   /* of a call that has no type of its own: its first value says which */
 
 /* What is done with an event. */
 #define HW_SCAP_COUNTED 1

@@ -96,8 +96,9 @@ class ScapReplay:
                 self._taker.tick()
         finally:
             progress.clear()
-        if capture.unknown:
-            self._counters.drop("*", "unknown_type", capture.unknown)
+        for reason, number in (("unknown_type", capture.unknown), ("unknown_block", capture.unknown_blocks)):
+            if number:
+                self._counters.drop("*", reason, number)
         if capture.reader.damaged:
             raise UsageError(capture.reader.problem)
         if capture.reader.problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hullwatch.captures.scap.capture import ScapCapture
+from hullwatch.enrich.container import SHORT_ID
 
 if TYPE_CHECKING:
     from hullwatch.captures.scap.threads import Threads
@@ -26,7 +27,7 @@ def look(stream: BinaryIO, file: str) -> tuple[dict[str, Any], bool]:
         types[event.type.name] = types.get(event.type.name, 0) + 1
         events += not event.raw.kind.enters
         if event.container.full_id:
-            containers[event.container.full_id] = None
+            containers[event.container.id] = None
     machine, reader = capture.state.machine, capture.reader
     containers |= dict.fromkeys(_listed(capture.state.threads))
     found = {
@@ -41,6 +42,7 @@ def look(stream: BinaryIO, file: str) -> tuple[dict[str, Any], bool]:
         "records": written,
         "types": dict(sorted(types.items(), key=lambda item: (-item[1], item[0]))),
         "unknown_types": capture.unknown,
+        "unknown_blocks": capture.unknown_blocks,
         "containers": list(containers),
         "threads": len(capture.state.threads),
         "blocks": reader.blocks_read,
@@ -53,7 +55,7 @@ def look(stream: BinaryIO, file: str) -> tuple[dict[str, Any], bool]:
 
 def _listed(threads: Threads) -> set[str]:
     """Return the containers of the threads that are there at the end."""
-    return {thread.container_id for thread in threads if thread.container_id}
+    return {thread.container_id[:SHORT_ID] for thread in threads if thread.container_id}
 
 
 def rows(found: dict[str, Any], *, begin: str, end: str) -> list[tuple[str, str]]:
@@ -73,9 +75,11 @@ def rows(found: dict[str, Any], *, begin: str, end: str) -> list[tuple[str, str]
         ("events", f"{found['events']:,}, and {found['records'] - found['events']:,} beginnings of calls"),
         ("size", f"{found['size']:,} bytes, {found['unpacked']:,} unpacked, {found['blocks']:,} blocks"),
         ("threads", f"{found['threads']:,} at the end"),
-        ("containers", ", ".join(full_id[:12] for full_id in found["containers"]) or "none"),
-        *(
-            [("unknown", f"{found['unknown_types']:,} events of types that are not known")]
-            * bool(found["unknown_types"])
-        ),
+        ("containers", ", ".join(found["containers"]) or "none"),
+        *_unknown(found),
     ]
+
+
+def _unknown(found: dict[str, Any]) -> list[tuple[str, str]]:
+    events, blocks = found["unknown_types"], found["unknown_blocks"]
+    return [("unknown", f"{events:,} events and {blocks:,} blocks of types that are not known")] * bool(events + blocks)

@@ -86,10 +86,12 @@ def closed(fd: int = 3, tid: int = 10) -> bytes:
 
 def small_capture() -> bytes:
     """Return a capture that has a little of everything: lists, an open, a read, a close, and the end of a process."""
-    accounts = b"\x00" + u32(0) + u32(0) + text("root") + text("/root") + text("/bin/sh") + b"\x01" + u32(0) + text("root")
+    user = b"\x00" + u32(0) + u32(0) + text("root") + text("/root") + text("/bin/sh")
+    group = b"\x01" + u32(0) + text("root")
     files = struct.pack("<Q", 10) + struct.pack("<IqQB", 4 + 17 + 4 + 2 + 8, 0, 5, 16) + u32(1) + text("/dev/pts")
     parts = [
-        section(), machine(), block(0x206, accounts), threads(thread(1, 1, 0, "init"), thread(10, 10, 1, "cat", "/tmp")),
+        section(), machine(), block(0x206, user + group),
+        threads(thread(1, 1, 0, "init"), thread(10, 10, 1, "cat", "/tmp")),
         block(0x218, files), opened("notes"), event(7, i64(5), b"hello", i64(3), u32(80)), closed(),
         event(186, i64(0), i64(0), b"\0", b"\0", i64(1)),
     ]  # fmt: skip

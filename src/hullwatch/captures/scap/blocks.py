@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from hullwatch.errors import UsageError
 
@@ -54,6 +54,7 @@ _SWAPPED_MAGIC = 0x4D3C2B1A
 _SMALLEST = _HEAD.size + _LENGTH.size
 _READ = 1 << 20  # bytes at once
 _PACKED_READ = 1 << 16
+_DAMAGED_READ = 64
 _TORN = "it ends within a block"
 
 
@@ -90,8 +91,8 @@ class BlockReader:
         position: in the data, unpacked; bytes.
         blocks_read: whole ones.
         packed: whether it is compressed.
-        skip: walks over blocks that nobody has to look at, from a place in some data on; returns where it ended and over
-            how many.
+        skip: walks over blocks that nobody has to look at, from a place in some data on; returns where it ended and
+            over how many.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -104,6 +105,8 @@ class BlockReader:
         self._stream = stream
         self._name = name
         self._cut = False  # the compressed data has no end
+        self._pieces = self._read()
+        self._data, self._begin = b"", 0  # what was read, and where the next block begins in it
         self.problem, self.damaged = "", False
         self.position = 0
         self.blocks_read = 0
@@ -140,41 +143,49 @@ class BlockReader:
         )
 
     def _blocks(self) -> Iterator[Block]:
-        pieces = self._pieces()
-        data, begin = b"", 0
-        while True:
-            if len(data) - begin < _HEAD.size:
-                piece = next(pieces, None)
-                if piece is None:
-                    break
-                data, begin = data[begin:] + piece, 0
+        while self._fill(_HEAD.size):
+            if self._walked_over():
                 continue
-            if self.skip is not None and self.blocks_read:
-                end, skipped = self.skip(data, begin)
-                if skipped:
-                    self.blocks_read += skipped
-                    self.position += end - begin
-                    begin = end
-                    continue
-            kind, length = _HEAD.unpack_from(data, begin)
+            kind, length = _HEAD.unpack_from(self._data, self._begin)
             self._check(kind, length)
-            if len(data) - begin < length:
-                data, begin = _joined(data[begin:], pieces, length), 0
-                if len(data) < length:
-                    break
-            end = begin + length
-            if _LENGTH.unpack_from(data, end - 4)[0] != length:
+            if not self._fill(length):
+                break
+            data, begin, end = self._data, self._begin + _HEAD.size, self._begin + length - _LENGTH.size
+            if _LENGTH.unpack_from(data, end)[0] != length:
                 raise DamagedError("the two lengths of a block differ")
             if kind == SECTION:
-                _check_section(data, begin + 8, end - 4)
-            yield Block(kind, data, begin + 8, end - 4, self.position)
-            self.blocks_read += 1
-            self.position += length
-            begin = end
-        if len(data) > begin or self._cut:
+                _check_section(data, begin, end)
+            yield Block(kind, data, begin, end, self.position)
+            self._advance(1, length)
+        if len(self._data) > self._begin or self._cut:
             if not self.blocks_read:
                 raise DamagedError(_TORN)
             self._stop(_TORN)
+
+    def _fill(self, size: int) -> bool:
+        """Have so many bytes of data at hand; return whether there are as many."""
+        have = len(self._data) - self._begin
+        if have >= size:
+            return True
+        found = [self._data[self._begin :]]
+        while have < size and (piece := next(self._pieces, None)) is not None:
+            found.append(piece)
+            have += len(piece)
+        self._data, self._begin = b"".join(found), 0
+        return have >= size
+
+    def _walked_over(self) -> bool:
+        """Walk over blocks that nobody has to look at; return whether there were any."""
+        if self.skip is None or not self.blocks_read:
+            return False
+        end, blocks = self.skip(self._data, self._begin)
+        self._advance(blocks, end - self._begin)
+        return blocks > 0
+
+    def _advance(self, blocks: int, length: int) -> None:
+        self.blocks_read += blocks
+        self.position += length
+        self._begin += length
 
     def _check(self, kind: int, length: int) -> None:
         """Refuse what is no block, before anything is kept of it."""
@@ -186,7 +197,7 @@ class BlockReader:
         if length > most:
             raise DamagedError(f"a block claims {length} bytes, and {most} are the most")
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _read(self) -> Iterator[bytes]:
         """Yield the file's data, unpacked, in pieces of bounded size."""
         first = self._stream.read(_PACKED_READ)
         self.packed = first.startswith(GZIP_MAGIC)
@@ -195,9 +206,18 @@ class BlockReader:
                 yield first
                 first = self._stream.read(_READ)
             return
+        yield from self._unpacked(first)
+
+    def _unpacked(self, first: bytes) -> Iterator[bytes]:
+        """Yield the data of a compressed file that begins so."""
         unpacker = zlib.decompressobj(31)
         while first:
-            piece = unpacker.decompress(first, _READ)
+            before = unpacker.copy()
+            try:
+                piece = unpacker.decompress(first, _READ)
+            except zlib.error:
+                yield from _unpacked_slowly(before, first)
+                raise
             if piece:
                 yield piece
             first = unpacker.unconsumed_tail
@@ -211,14 +231,15 @@ class BlockReader:
         self._cut = not unpacker.eof
 
 
-def _joined(data: bytes, pieces: Iterator[bytes], length: int) -> bytes:
-    """Return data with as many pieces behind it as a length needs; with all where they are too few."""
-    found = [data]
-    have = len(data)
-    while have < length and (piece := next(pieces, None)) is not None:
-        found.append(piece)
-        have += len(piece)
-    return b"".join(found)
+def _unpacked_slowly(unpacker: Any, data: bytes) -> Iterator[bytes]:
+    """Yield what can be unpacked of damaged data: an error takes with it what came before it in the same call."""
+    for begin in range(0, len(data), _DAMAGED_READ):
+        try:
+            piece = unpacker.decompress(data[begin : begin + _DAMAGED_READ])
+        except zlib.error:
+            return
+        if piece:
+            yield piece
 
 
 def _check_section(data: bytes, begin: int, end: int) -> None:

@@ -41,6 +41,7 @@ class ScapCapture:
         reader: of its blocks, with what is wrong with the file.
         state: as it is at the event that was given last.
         unknown: events whose type is not known.
+        unknown_blocks: the same of blocks, which were passed by.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -48,6 +49,7 @@ class ScapCapture:
         self.reader = BlockReader(stream, name)
         self.state = State()
         self.unknown = 0
+        self.unknown_blocks = 0
         self._calls = CallNames()
         self._begun: dict[int, RawEvent] = {}
         self._has_begun = False
@@ -71,9 +73,8 @@ class ScapCapture:
         """
         for number, event in enumerate(self._events(), 1):
             if event is not None:
-                event = event._replace(number=number)
-                newest = convert(event, self._begun)
-                yield self._make(event if newest is None else newest)
+                numbered = event._replace(number=number)
+                yield self._make(convert(numbered, self._begun) or numbered)
 
     def events(self) -> Iterator[ScapEvent]:
         """Yield the events that rules see.
@@ -122,7 +123,7 @@ class ScapCapture:
         for block in self.reader.blocks():
             try:
                 if block.type not in kinds.EVENTS:
-                    self.state.take_list(block)
+                    self.unknown_blocks += not self.state.take_list(block)
                     continue
                 event = read_event(block)
             except DamagedError as error:

@@ -1,7 +1,7 @@
 """Walking over the events of a .scap file that change nothing and that no rule asks for.
 
-Most events of a capture are such ones. In C where it was built (``native/classifier/scap.c``), a walk ends at each event
-that Python has to look at; what was walked over is counted. Without it Python looks at all, which gives the same.
+Most events of a capture are such ones. In C where it was built (``native/classifier/scap.c``), a walk ends at each
+event that Python has to look at; what was walked over is counted. Without it Python looks at all, which gives the same.
 """
 
 from __future__ import annotations
@@ -161,4 +161,3 @@ def calls_table(needed: Collection[str]) -> bytes:
         by_code[code] = CALL_NEEDED if name in needed else CALL_SKIPPED
         number_of[code] = number
     return CALLS_LAYOUT.pack(bytes(by_code), bytes(by_number), *number_of)
-

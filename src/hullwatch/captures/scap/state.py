@@ -70,8 +70,8 @@ class State:
         self.changing = frozenset(self._changes)
         """The names of the calls whose ends change something."""
 
-    def take_list(self, block: Block) -> None:
-        """Take a block that is no event.
+    def take_list(self, block: Block) -> bool:
+        """Take a block that is no event; return whether its type is known.
 
         Raises:
             DamagedError: when it is damaged.
@@ -90,6 +90,9 @@ class State:
                 thread = self.threads.find(one.tid)
                 if thread is not None and len(thread.files) < DESCRIPTORS_KEPT:
                     thread.files[one.number] = of_listed(one)
+        else:
+            return block.type == kinds.SECTION
+        return True
 
     def _list(self, listed: ListedThread) -> None:
         tail = listed.tail

@@ -250,14 +250,15 @@ static int is_nothing(struct hw_scap *scap, const struct event *event)
 		is_asked |= is_asked_for(scap, event, &count);
 	if (flags & HW_SCAP_BEGINS && !begins_nothing(scap, event, thread, is_asked))
 		return 0;
+	if (event->number % 2 && thread && thread->is_pending) {
+		thread->is_pending = 0; /* Python lets go of what it has kept */
+		return 0;
+	}
 	if (is_asked)
 		return 0;
 	if (!(action & HW_SCAP_COUNTED))
 		return 1;
 	if (flags & HW_SCAP_ANNOUNCES && !(thread && thread->is_known))
-		return 0;
-	/* Python has kept the beginning of this call, which may have its number. */
-	if (flags & HW_SCAP_GENERIC && !(flags & HW_SCAP_BEGINS) && thread && thread->is_pending)
 		return 0;
 	++*count;
 	scap->counts->events++;

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hullwatch.captures.scap.calls import CALL_NUMBERS
 from hullwatch.captures.scap.capture import ScapCapture
+from hullwatch.captures.scap.remembered import Remembered
 from hullwatch.captures.scap.table import KINDS
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
@@ -73,6 +74,7 @@ class ScapReplay:
         """Wire the stages."""
         self._counters = counters
         self._engine = Engine(rules, counters, every=settings.rules.match == "all", decide_once=False)
+        self._remembered = Remembered(rules)
         self._taker = taker
         self._part = part
         self._raw = raw
@@ -87,7 +89,9 @@ class ScapReplay:
         """
         capture = ScapCapture(stream, name)
         progress = Progress(stream, "events")
-        events = capture.written() if self._raw else capture.judged(self._engine.names_wanted(SCAP_NAMES))
+        events = capture.written()
+        if not self._raw:
+            events = capture.judged(self._engine.names_wanted(SCAP_NAMES), self._remembered)
         try:
             while not self._taker.gone and not self._done:
                 self._taker.matches(self._judge(events))
@@ -109,7 +113,9 @@ class ScapReplay:
         part = self._part
         for number, event in enumerate(events, 1):
             matches = self._engine.matches(event)
-            if matches and part.begin <= event.time <= (part.end or event.time):
+            if not matches:
+                self._remembered.learn(event)
+            elif part.begin <= event.time <= (part.end or event.time):
                 yield from matches
             if part.speed and event.time >= part.begin:
                 self._wait(event.time)

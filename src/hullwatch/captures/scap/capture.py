@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hullwatch.captures.scap.event import ScapEvent
     from hullwatch.captures.scap.raw_event import RawEvent
+    from hullwatch.captures.scap.remembered import Remembered
     from hullwatch.captures.scap.state import Around
 
 _LAST_GENERIC = 1  # number of the last event type that stands for calls without a type of their own
@@ -75,6 +76,8 @@ class ScapCapture:
             if event is not None:
                 numbered = event._replace(number=number)
                 yield self._make(convert(numbered, self._begun) or numbered)
+                if event.kind.number % 2:
+                    self._begun.pop(event.tid, None)
 
     def events(self) -> Iterator[ScapEvent]:
         """Yield the events that rules see.
@@ -89,11 +92,14 @@ class ScapCapture:
             if event is not None:
                 yield self._make(event)
 
-    def judged(self, wanted: Collection[str], *, native: bool = True) -> Iterator[ScapEvent]:
+    def judged(
+        self, wanted: Collection[str], remembered: Remembered | None = None, *, native: bool = True
+    ) -> Iterator[ScapEvent]:
         """Yield the events of some types; the others are counted, and may change the state.
 
         Args:
             wanted: names of the types.
+            remembered: knows which of them need not be given.
             native: walk in C over those that change nothing, where it was built.
 
         Raises:
@@ -111,10 +117,11 @@ class ScapCapture:
                 continue
             name = event.kind.name if event.kind.number > _LAST_GENERIC else self._calls.name(event)
             counts[name] = counts.get(name, 0) + 1
-            if name in wanted:
-                yield self._make(event)
-            else:
-                self._take(event)
+            around = self._take(event)
+            if remembered is not None and event.kind.name in META:
+                remembered.forget()
+            if name in wanted and not (remembered is not None and remembered.is_nothing(event, name, around)):
+                yield self._made(event, around)
         if self._skipper is not None:
             self._number += self._skipper.take_number()
 
@@ -142,7 +149,10 @@ class ScapCapture:
         if event is None:
             self._number += 1
             return None
+        tid, is_end = event.tid, event.kind.number % 2
         event = convert(event, self._begun)
+        if is_end:
+            self._begun.pop(tid, None)
         if event is None:
             return None
         self._number += 1
@@ -162,7 +172,9 @@ class ScapCapture:
         return around
 
     def _make(self, event: RawEvent) -> ScapEvent:
-        around = self._take(event)
+        return self._made(event, self._take(event))
+
+    def _made(self, event: RawEvent, around: Around) -> ScapEvent:
         name, category = event.kind.name, event.kind.category
         if event.kind.number <= _LAST_GENERIC:
             name = self._calls.name(event)

@@ -17,7 +17,7 @@ from hullwatch.captures.scap.interfaces import Interfaces
 from hullwatch.captures.scap.lists import Machine, read_accounts, read_descriptors, read_machine, read_threads
 from hullwatch.captures.scap.raw_event import strings_of
 from hullwatch.captures.scap.thread_changes import ThreadChanges
-from hullwatch.captures.scap.threads import DESCRIPTORS_KEPT, Thread, Threads
+from hullwatch.captures.scap.threads import DESCRIPTORS_KEPT, Thread, Threads, describe_content
 from hullwatch.enrich.container import HOST
 from hullwatch.enrich.process import Program
 
@@ -110,6 +110,7 @@ class State:
             cap_inheritable=tail.cap_inheritable, cap_permitted=tail.cap_permitted, cap_effective=tail.cap_effective,
         )  # fmt: skip
         program.env = strings_of(listed.env)
+        describe_content(program)
         thread = Thread(listed.tid, listed.pid, listed.ptid, program)
         thread.flags, thread.uid = listed.flags, listed.uid
         thread.vtid, thread.vpid, thread.vpgid = listed.vtid, listed.vpid, listed.vpgid
@@ -143,6 +144,8 @@ class State:
         elif change is not None:
             change(event, thread)
             thread = self.threads.find(event.tid) or thread
+        if kind.number % 2:  # the end of a call
+            self._begun.pop(event.tid, None)
         return self._around(event, thread, before)
 
     def _find_servers(self) -> None:

@@ -20,6 +20,7 @@ from hullwatch.captures.scap.threads import (
     NOBODY,
     UNKNOWN,
     Thread,
+    describe_content,
 )
 from hullwatch.enrich.process import Program
 
@@ -113,9 +114,10 @@ class ThreadChanges:
         program.comm = event.text_of("comm") or program.exe
         program.args = strings_of(event.bytes_of("args"))
         program.command_line = ""
-        program.content = ()
         program.gid = event.number_of("gid", program.gid)
+        describe_content(program)
         thread.program = program
+        thread.ancestry = 0
         thread.uid = event.number_of("uid", thread.uid)
         cgroups = event.bytes_of("cgroups")
         if cgroups:
@@ -184,6 +186,7 @@ class ThreadChanges:
         program.filename = event.text_of("filename")
         self._describe(event, thread, program)
         _set_newer(event, program)
+        describe_content(program)
         thread.vpgid = event.number_of("vpgid", thread.vpgid)
         thread.flags &= _KEPT_FLAGS
         if thread.vtid < 0:

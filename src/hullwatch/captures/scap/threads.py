@@ -85,11 +85,16 @@ class Thread(Process):
         """Give it another program, which differs from the present one in some values."""
         program = copy.copy(self.program)
         program.command_line = ""
-        program.content = ()
         for name, value in values.items():
             setattr(program, name, value)
+        describe_content(program)
         self.program = program
-        self.ancestry = 0
+        Threads.forget_below(self)
+
+
+def describe_content(program: Program) -> None:
+    """Say what a program is known again by: all that rules ask of it but ids, times and inodes."""
+    program.set_content((program.exe, program.args, program.exepath, program.env))
 
 
 class Threads:
@@ -181,7 +186,8 @@ class Threads:
 
     @staticmethod
     def forget_below(thread: Process) -> None:
-        """Note that the line of ancestors of everything below a thread is another one now."""
+        """Note that the line of ancestors of a thread, and of everything below it, is another one now."""
+        thread.ancestry = 0
         for one in thread.descendants():
             one.ancestry = 0
 
@@ -198,6 +204,7 @@ class Threads:
                 self.adopt(child, new.tid)
             else:
                 child.hang_below(None)
+                self.forget_below(child)
         thread.alive = False
         thread.hang_below(None)
 

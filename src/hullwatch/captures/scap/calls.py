@@ -48,11 +48,15 @@ class CallNames:
         """Take the machine for x86_64."""
         self.is_other = False
 
+    def look(self, event: RawEvent) -> None:
+        """Look at a generic event as it was written: whether code and number say that the machine was another."""
+        by_code = CALL_CODES.get(event.integer(0, -1))
+        if by_code is not None and event.bytes(1):
+            self.is_other |= event.integer(1) != by_code[1]
+
     def name(self, event: RawEvent) -> str:
         """Return the name of the call that a generic event is of; ``syscall`` when it cannot be told."""
-        number = event.number_of("nativeID", -1)
         by_code = CALL_CODES.get(event.integer(0, -1))
-        if by_code is None:
-            return UNNAMED if self.is_other else CALL_NUMBERS.get(number, UNNAMED)
-        self.is_other |= number >= 0 and number != by_code[1]
-        return by_code[0]
+        if by_code is not None:
+            return by_code[0]
+        return UNNAMED if self.is_other else CALL_NUMBERS.get(event.integer(1, -1), UNNAMED)

@@ -136,7 +136,10 @@ class ScapCapture:
             except DamagedError as error:
                 self.reader.stop(block.position, str(error))
                 return
-            self.unknown += event is None
+            if event is None:
+                self.unknown += 1
+            elif event.kind.number <= _LAST_GENERIC:
+                self._calls.look(event)
             yield event
         self.state.finish()
 

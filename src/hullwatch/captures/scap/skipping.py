@@ -37,7 +37,7 @@ _NOT_TOLD = TYPES - 1  # of events that have a number and that nobody is told of
 _LAST_GENERIC = 1
 
 
-class _Counts(ctypes.Structure):
+class Counts(ctypes.Structure):
     """``struct hw_scap_counts``."""
 
     _fields_ = (
@@ -65,7 +65,7 @@ class Skipper:
         """Give the tables to the library, which has to be there."""
         self._library: Any = library()
         types, calls = types_table(needed, anonymous), calls_table(needed)
-        self._counts = _Counts()
+        self._counts = Counts()
         self._handle: Any = self._library.hw_scap_new(types, TYPES, calls, ctypes.byref(self._counts))
         if not self._handle:
             raise MemoryError

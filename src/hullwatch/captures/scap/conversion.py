@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hullwatch.captures.scap.raw_event import RawEvent
     from hullwatch.captures.scap.table import Conversion, Parameter
 
+MOST_BEGUN = 1 << 17  # calls, of as many threads
 _MOST_STEPS = 16  # from the oldest execve to the newest
 
 
@@ -34,6 +35,8 @@ def convert(event: RawEvent, begun: MutableMapping[int, RawEvent]) -> RawEvent |
         if conversion is None:
             return event
         if conversion.action in {"store", "store_and_pass"}:
+            if len(begun) >= MOST_BEGUN:
+                begun.clear()
             begun[event.tid] = event
         if conversion.action == "store":
             return None

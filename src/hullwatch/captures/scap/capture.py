@@ -74,7 +74,7 @@ class ScapCapture:
         """
         for number, event in enumerate(self._events(), 1):
             if event is not None:
-                numbered = event._replace(number=number)
+                numbered = event.numbered(number)
                 yield self._make(convert(numbered, self._begun) or numbered)
                 if event.kind.number % 2:
                     self._begun.pop(event.tid, None)
@@ -163,7 +163,7 @@ class ScapCapture:
         if not self._has_begun or event.kind.enters or event.flags & STATE_ONLY:
             self._take(event)
             return None
-        return event._replace(number=self._number)
+        return event.numbered(self._number)
 
     def _take(self, event: RawEvent) -> Around:
         around = self.state.take(event)

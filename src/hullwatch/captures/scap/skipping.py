@@ -7,6 +7,7 @@ event that Python has to look at; what was walked over is counted. Without it Py
 from __future__ import annotations
 
 import ctypes
+import functools
 import struct
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -140,6 +141,7 @@ def _row(kind: EventKind | None, needed: Collection[str], anonymous: Collection[
     return TYPE.pack(len(kind.parameters), flags, sizes, bytes(actions), *counted_as)
 
 
+@functools.cache
 def names_of(kind: EventKind) -> set[str]:
     """Return the names of what an event can become, however many values it has."""
     found = {kind.name}

@@ -10,7 +10,7 @@ from hullwatch.captures.scap.calls import CallNames
 from hullwatch.captures.scap.conversion import convert
 from hullwatch.captures.scap.event import make_event
 from hullwatch.captures.scap.raw_event import STATE_ONLY, read_event
-from hullwatch.captures.scap.skipping import Skipper
+from hullwatch.captures.scap.skipping import CLOSING, Skipper
 from hullwatch.captures.scap.state import ANONYMOUS, META, State
 from hullwatch.detect.native import library
 
@@ -106,8 +106,8 @@ class ScapCapture:
             UsageError: as ``written``.
         """
         if native and library() is not None:
-            needed = {*wanted, *META, *self.state.changing}
-            self._skipper = Skipper(needed, {*META, *ANONYMOUS})
+            needed = {*wanted, *META, *(self.state.changing - {CLOSING})}
+            self._skipper = Skipper(needed, {*META, *ANONYMOUS}, self.state.close)
             self.reader.skip = self._skipper.skip
             self.state.threads.leaving = self._skipper.forget
         counts = self._counts

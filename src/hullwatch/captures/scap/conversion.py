@@ -74,6 +74,22 @@ def newest(number: int, count: int) -> int | None:
     return number
 
 
+def is_stored(number: int, count: int) -> bool:
+    """Tell whether an event of a type, with so many values, is kept until its call ends."""
+    for _ in range(_MOST_STEPS):
+        conversion = _conversion(number, count)
+        if conversion is None:
+            return False
+        if conversion.action in {"store", "store_and_pass"}:
+            return True
+        if conversion.action not in {"add_params", "change_type"}:
+            return False
+        adds = conversion.action == "add_params"
+        number = number if adds else conversion.number
+        count = min(count * adds + len(conversion.fill), len(KINDS[number].parameters))
+    return False
+
+
 def _changed(event: RawEvent, conversion: Conversion, begun: MutableMapping[int, RawEvent]) -> RawEvent:
     adds = conversion.action == "add_params"
     kind = event.kind if adds else KINDS[conversion.number]

@@ -251,9 +251,10 @@ class DescriptorChanges:
     def _close(self, event: RawEvent, thread: Thread) -> None:
         if event.integer(0, -1) >= 0:
             owner, number = thread.shares, thread.last
-            self._state.after(lambda: self._remove(owner, number))
+            self._state.after(lambda: self.remove(owner, number))
 
-    def _remove(self, owner: Thread, number: int) -> None:
+    def remove(self, owner: Thread, number: int) -> None:
+        """Take a descriptor out."""
         if owner.files.pop(number, None) is not None:
             self._state.threads.drop(1)
 
@@ -265,7 +266,7 @@ class DescriptorChanges:
         closes = not event.number_of("flags") & _RANGE_CLOEXEC
         for number in [one for one in files if first <= one <= last]:
             if closes:
-                self._remove(thread.shares, number)
+                self.remove(thread.shares, number)
             else:
                 files[number] = files[number]._replace(flags=files[number].flags | O_CLOEXEC)
 

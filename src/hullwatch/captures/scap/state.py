@@ -22,7 +22,7 @@ from hullwatch.enrich.container import HOST
 from hullwatch.enrich.process import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hullwatch.captures.scap.blocks import Block
     from hullwatch.captures.scap.descriptors import Descriptor
@@ -189,6 +189,14 @@ class State:
         """Return the event of the beginning of the call that an event is the end of; None without one."""
         begin = self._begun.get(event.tid)
         return begin if begin is not None and begin.kind.number == event.kind.number - 1 else None
+
+    def close(self, closed: Iterable[tuple[int, int]]) -> None:
+        """Close descriptors: of each the thread and the number."""
+        self.finish()
+        for tid, number in closed:
+            thread = self.threads.find(tid)
+            if thread is not None:
+                self.paths.remove(thread.shares, number)
 
     def after(self, do: Callable[[], object]) -> None:
         """Do something when the next event comes."""

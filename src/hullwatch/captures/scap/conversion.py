@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hullwatch.captures.scap.table import Parameter
 
 MOST_BEGUN = 1 << 17  # calls, of as many threads
+_GENERIC = 1  # number of the end of a call that has no type of its own
 _DROPPED = Conversion("drop", 0, ())
 _MOST_STEPS = 16  # from the oldest execve to the newest
 
@@ -97,6 +98,8 @@ def _changed(event: RawEvent, conversion: Conversion, begun: MutableMapping[int,
     begin = begun.get(event.tid)
     if begin is not None and begin.kind.number != event.kind.number - 1:
         begin = None
+    if begin is not None and event.kind.number == _GENERIC and begin.bytes(0) != event.bytes(0):
+        begin = None  # of another call
     for source in conversion.fill:
         if len(values) < len(kind.parameters):
             values.append(_value(source, event, begin, kind.parameters[len(values)]))

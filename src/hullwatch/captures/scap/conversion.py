@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from hullwatch.captures.scap.table import Parameter
 
-MOST_BEGUN = 1 << 17  # calls, of as many threads
+MOST_BEGUN = 1 << 16  # calls, of as many threads
+LONGEST_BEGUN = 1 << 13  # bytes of one
 _GENERIC = 1  # number of the end of a call that has no type of its own
 _DROPPED = Conversion("drop", 0, ())
 _MOST_STEPS = 16  # from the oldest execve to the newest
@@ -34,15 +35,22 @@ def convert(event: RawEvent, begun: MutableMapping[int, RawEvent]) -> RawEvent |
         if conversion is _DROPPED:
             return None
         if conversion.action in {"store", "store_and_pass"}:
-            if len(begun) >= MOST_BEGUN:
-                begun.clear()
-            begun[event.tid] = event
+            keep(begun, event)
         if conversion.action == "store":
             return None
         if conversion.action in {"pass", "store_and_pass"}:
             return event
         event = _changed(event, conversion, begun)
     return event
+
+
+def keep(begun: MutableMapping[int, RawEvent], event: RawEvent) -> None:
+    """Keep the beginning of a thread's call in the place of the one before; one that is too long is not kept."""
+    if len(begun) >= MOST_BEGUN:
+        begun.clear()
+    begun.pop(event.tid, None)
+    if sum(map(len, event.values)) <= LONGEST_BEGUN:
+        begun[event.tid] = event
 
 
 @functools.cache

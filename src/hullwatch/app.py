@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
-import selectors
+import select
 import socket
 import threading
 import time
@@ -197,19 +198,19 @@ class Watch:
         """Put a record of our own at the end of the stream."""
         self._feed(encode(kind, {"time": boot_time()}, **values))
 
-    def _wait(self, lifeline: int, end: float) -> list[object]:
-        """Wait until something has come or is due; return what has come."""
+    def _wait(self, lifeline: int, end: float) -> list[int]:
+        """Wait until something has come or is due; return the descriptors that something has come from."""
         now = time.monotonic()
         patience = min(TICK if self._ready else START_TICK, end - now, self._sensor.patience(now))
         deadline = self._stream.assembler.gate.next_deadline(self._hold_timeout)
         if deadline is not None:
             patience = min(patience, (deadline - boot_time()) / 1e9)
-        with selectors.DefaultSelector() as selector:
-            selector.register(lifeline, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
-            if self._sensor.source is not None:
-                selector.register(self._sensor.source, selectors.EVENT_READ)
-            return [key.fileobj for key, _ in selector.select(max(0.0, patience))]
+        waited = select.poll()  # made anew, for the sensor may be another one: no system call is needed for that
+        waited.register(lifeline, select.POLLIN)
+        waited.register(self._wake_read, select.POLLIN)
+        if self._sensor.source is not None:
+            waited.register(self._sensor.source, select.POLLIN)
+        return [descriptor for descriptor, _ in waited.poll(math.ceil(max(0.0, patience) * 1000))]
 
     def _read_sensor(self) -> None:
         try:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hullwatch.events.codec import Header, Value
 
-TIMEOUT = 10.0  # seconds; far above what anything here takes
+TIMEOUT = 60.0  # seconds: a machine that does twenty other things needs twelve to load the programs
 SENSOR_USER = 61_500  # has no account
 
 

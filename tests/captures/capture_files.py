@@ -60,6 +60,11 @@ def opens(pid: int, time: int, name: str = "/etc/secret", *, inside: bool = Fals
     return encode("openat", header, fd=3, name=name, flags=1, inode_mode=0o100644)
 
 
+def exits(pid: int, time: int) -> bytes:
+    """Return a record of a process's end."""
+    return encode("procexit", {"time": time, "pid": pid, "tid": pid, "process_start": pid, "cgroup_id": 1})
+
+
 def no_answer(time: int) -> bytes:
     """Return the record that ends the waiting for the container."""
     return encode("container_timeout", {"time": time}, id=CONTAINER, reason="nobody knows it")

@@ -29,11 +29,13 @@ class Around(NamedTuple):
         state: returns all that was learnt from the records that were fed until now.
         clock_offset: returns the wall clock minus the time since boot, ns.
         container: returns the id of the container that a control group (12 bytes, as in the header) belongs to.
+        now: returns the wall clock, ns since the epoch.
     """
 
     state: Callable[[], bytes]
     clock_offset: Callable[[], int]
     container: Callable[[bytes], str]
+    now: Callable[[], int] = time.time_ns
 
 
 class _Seen:
@@ -100,14 +102,45 @@ class CaptureWriter:
         Raises:
             WriteError: when the disk does not take them.
         """
+        self.make_room(len(batch))
+        self.add(batch)
+
+    def make_room(self, size: int, *, settled: bool = True) -> None:
+        """Write what has to be written before records of this size are judged and added.
+
+        Args:
+            size: bytes.
+            settled: whether a state may be written now: all that was learnt is from records that were added.
+
+        Raises:
+            WriteError: when the disk does not take it.
+        """
         self._look()
-        if self._size + len(batch) > CHUNK_SIZE or (self._taken and self._clock() - self._since >= LONGEST_WAIT):
+        if self._size + size > CHUNK_SIZE or (self._taken and self._clock() - self._since >= LONGEST_WAIT):
             self.flush()
-        if self._rotate and self._in_file > self._rotate:
+        if not settled:
+            pass
+        elif self._rotate and self._in_file > self._rotate:
+            self.flush()
             os.close(self._descriptor)
             self._begin_file(self._description.number + 1)
         elif self._behind_state > STATE_SIZE:
+            self.flush()
             self._write_state()
+
+    def begin_anew(self) -> None:
+        """Write what was taken, and a state that makes void what was learnt before.
+
+        Raises:
+            WriteError: when the disk does not take it.
+        """
+        self.flush()
+        self._write_state(anew=True)
+
+    def add(self, batch: bytes) -> None:
+        """Take records for which there is room."""
+        if not batch:
+            return
         if not self._taken:
             self._since = self._clock()
         self._taken.append(batch)
@@ -177,14 +210,14 @@ class CaptureWriter:
 
     def _begin_file(self, number: int) -> None:
         self._descriptor = self._open(number)
-        self._description = msgspec.structs.replace(self._description, number=number, begun=time.time_ns())
+        self._description = msgspec.structs.replace(self._description, number=number, begun=self._around.now())
         self._in_file = 0
         self._append(make_head(self._description))
         self._write_state()
 
-    def _write_state(self) -> None:
-        now = time.time_ns()
-        self._append(make_chunk(STATE, self._around.state(), now, now, Summary()))
+    def _write_state(self, *, anew: bool = False) -> None:
+        now = self._around.now()
+        self._append(make_chunk(STATE, self._around.state(), now, now, Summary(), anew=anew))
         self._behind_state = 0
 
     def _append(self, data: bytes) -> None:

@@ -34,9 +34,9 @@ def rules() -> RuleSet:
     return load_text(RULES)
 
 
-def clock() -> bytes:
-    """Return the record that begins every stream."""
-    return encode("clock", {"time": 1000}, realtime=OFFSET + 1000)
+def clock(later: int = 0) -> bytes:
+    """Return the record that begins every stream, of a machine that was started so much later."""
+    return encode("clock", {"time": 1000}, realtime=OFFSET + later + 1000)
 
 
 def runs(pid: int, comm: str, time: int, *, inside: bool = False) -> bytes:

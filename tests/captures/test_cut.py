@@ -132,10 +132,10 @@ def test_what_waits_for_a_containers_metadata_is_decided_on_when_that_comes(tmp_
     made.writer.close()
     part, told = part_of(made.path(), Wanted(rules=load_text(condition("evt.type = openat and container.name = web"))))
     assert types_of(part) == [*["clock", "execve"], *_names(records), "openat"]
-    assert told == Cut(7, 1)
+    assert told == Cut(8, 1)
     none, told = part_of(made.path(), Wanted(rules=load_text(condition("evt.type = openat and container.name = db"))))
     assert types_of(none) == ["clock", "execve", "container"]
-    assert told == Cut(1, 7)
+    assert told == Cut(2, 7)
 
 
 def _names(records: list[bytes]) -> list[str]:

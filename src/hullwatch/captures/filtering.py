@@ -30,7 +30,7 @@ PATIENCE = 5_000_000_000  # ns of the stream that an event waits for its contain
 HELD = 50_000  # events that may wait
 
 _CLOCK = BY_NAME["clock"].number
-_EVENTS = frozenset(kind.number for kind in EVENTS if kind.is_event and kind.origin == "sensor")
+_EVENTS = frozenset(kind.number for kind in EVENTS if kind.is_event)
 _FINISHED = 1 << 62  # a time behind all others
 
 Key = tuple[int, int, int]  # time, thread and type of an event: no thread does two things at once

@@ -146,4 +146,5 @@ class Selection:
             self._reader.description, hullwatch=__version__, number=0, left_out=self._wanted.left_out
         )
         self._writer = CaptureWriter(lambda _: os.dup(self._descriptor), about, around, clock=lambda: 0.0)
+        self._writer.latest = self._wanted.until  # answers do not make the part longer
         return self._writer

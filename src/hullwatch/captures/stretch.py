@@ -20,7 +20,7 @@ from hullwatch.events.table import BY_NUMBER
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hullwatch.captures.chunk import ChunkHead
+    from hullwatch.captures.chunk import ChunkHead, Description
     from hullwatch.captures.cut import Wanted
     from hullwatch.captures.reader import CaptureReader
     from hullwatch.captures.records import Record
@@ -29,10 +29,17 @@ HELD = 50_000  # events that may wait for a container's metadata
 
 
 class Stretch:
-    """One cut; see ``cut``."""
+    """One cut; see ``cut``.
+
+    Attributes:
+        about: what the file says of itself; None where it has said so before.
+        anew: whether the state that it begins with makes void what was known before it.
+    """
 
     def __init__(self, reader: CaptureReader, descriptor: int, wanted: Wanted, progress: Callable[[int], None]) -> None:
         """Know nothing, and have written nothing yet."""
+        self.about: Description | None = reader.description
+        self.anew = False
         self._reader = reader
         self._descriptor = descriptor
         self._wanted = wanted
@@ -82,9 +89,11 @@ class Stretch:
     def _begin(self, time: int) -> None:
         """Write the head, and the state that is known by now."""
         self._began = True
-        about = msgspec.structs.replace(self._reader.description, hullwatch=__version__, begun=time, number=0)
-        self._write(make_head(about))
-        self._write(make_chunk(STATE, self._assembler.saved().encode(), time, time, Summary()))
+        if self.about is not None:
+            about = msgspec.structs.replace(self.about, hullwatch=__version__, begun=time, number=0)
+            self._write(make_head(about))
+        state = self._assembler.saved().encode()
+        self._write(make_chunk(STATE, state, time, time, Summary(), anew=self.anew))
 
     def _copy(self, head: ChunkHead) -> None:
         data = self._reader.stored(head)
@@ -133,7 +142,8 @@ class Stretch:
             types[record.number] = types.get(record.number, 0) + 1
         taken = b"".join(data[record.begin : record.end] for record in kept)
         summary = Summary(types, head.summary.containers)
-        self._write(make_chunk(RECORDS, taken, kept[0].time, kept[-1].time, summary))
+        until = self._wanted.until  # answers do not make the part longer: the next part begins there
+        self._write(make_chunk(RECORDS, taken, min(kept[0].time, until), min(kept[-1].time, until), summary))
         self._count(types)
 
     def _count(self, types: Mapping[int, int]) -> None:

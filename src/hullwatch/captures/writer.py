@@ -57,6 +57,7 @@ class CaptureWriter:
     Attributes:
         events: that were written.
         written: bytes.
+        latest: ns since the epoch; no chunk says that its records are later.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class CaptureWriter:
         self._in_file = 0
         self.events = 0
         self.written = 0
+        self.latest = 1 << 63
         self._descriptor = -1
         self._begin_file(0)
 
@@ -166,7 +168,8 @@ class CaptureWriter:
             return
         seen, wall = self._seen, self._around.clock_offset()
         summary = Summary(seen.types, tuple(sorted(seen.containers)[:_MOST_CONTAINERS]))
-        self._append(make_chunk(RECORDS, b"".join(self._taken), seen.first + wall, seen.last + wall, summary))
+        first, last = min(seen.first + wall, self.latest), min(seen.last + wall, self.latest)
+        self._append(make_chunk(RECORDS, b"".join(self._taken), first, last, summary))
         self.events += sum(seen.types.values())
         self._behind_state += self._size
         self._taken.clear()

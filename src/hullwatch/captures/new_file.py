@@ -13,11 +13,11 @@ from hullwatch.captures.writer import WriteError
 from hullwatch.errors import CannotError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 @contextlib.contextmanager
-def new_file(name: str, *, force: bool = False) -> Iterator[BinaryIO]:
+def new_file(name: str, *, force: bool = False) -> Generator[BinaryIO]:
     """Give a file to write, which only its owner can read; it gets its name when the block ends without an error.
 
     Until then it is a hidden file beside it, which is removed when the block ends with one.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CHUNK_SIZE = 1 << 20  # bytes of records, before compression
 STATE_SIZE = 32 << 20  # bytes of records after which reading can begin again
 LONGEST_WAIT = 1.0  # seconds that a record waits for the disk
-_MOST_CONTAINERS = 1000  # that a chunk names
+MOST_CONTAINERS = 1000  # that a chunk names
 _RECORD = struct.Struct("<IHHQQ12s")  # length, type, flags, time, start of the process, control group
 
 
@@ -29,11 +29,13 @@ class Around(NamedTuple):
         state: returns all that was learnt from the records that were fed until now.
         clock_offset: returns the wall clock minus the time since boot, ns.
         container: returns the id of the container that a control group (12 bytes, as in the header) belongs to.
+        now: returns the wall clock, ns since the epoch.
     """
 
     state: Callable[[], bytes]
     clock_offset: Callable[[], int]
     container: Callable[[bytes], str]
+    now: Callable[[], int] = time.time_ns
 
 
 class _Seen:
@@ -55,6 +57,7 @@ class CaptureWriter:
     Attributes:
         events: that were written.
         written: bytes.
+        latest: ns since the epoch; no chunk says that its records are later.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class CaptureWriter:
         self._in_file = 0
         self.events = 0
         self.written = 0
+        self.latest = 1 << 63
         self._descriptor = -1
         self._begin_file(0)
 
@@ -100,14 +104,45 @@ class CaptureWriter:
         Raises:
             WriteError: when the disk does not take them.
         """
+        self.make_room(len(batch))
+        self.add(batch)
+
+    def make_room(self, size: int, *, settled: bool = True) -> None:
+        """Write what has to be written before records of this size are judged and added.
+
+        Args:
+            size: bytes.
+            settled: whether a state may be written now: all that was learnt is from records that were added.
+
+        Raises:
+            WriteError: when the disk does not take it.
+        """
         self._look()
-        if self._size + len(batch) > CHUNK_SIZE or (self._taken and self._clock() - self._since >= LONGEST_WAIT):
+        if self._size + size > CHUNK_SIZE or (self._taken and self._clock() - self._since >= LONGEST_WAIT):
             self.flush()
-        if self._rotate and self._in_file > self._rotate:
+        if not settled:
+            pass
+        elif self._rotate and self._in_file > self._rotate:
+            self.flush()
             os.close(self._descriptor)
             self._begin_file(self._description.number + 1)
         elif self._behind_state > STATE_SIZE:
+            self.flush()
             self._write_state()
+
+    def begin_anew(self) -> None:
+        """Write what was taken, and a state that makes void what was learnt before.
+
+        Raises:
+            WriteError: when the disk does not take it.
+        """
+        self.flush()
+        self._write_state(anew=True)
+
+    def add(self, batch: bytes) -> None:
+        """Take records for which there is room."""
+        if not batch:
+            return
         if not self._taken:
             self._since = self._clock()
         self._taken.append(batch)
@@ -132,8 +167,9 @@ class CaptureWriter:
         if not self._taken:
             return
         seen, wall = self._seen, self._around.clock_offset()
-        summary = Summary(seen.types, tuple(sorted(seen.containers)[:_MOST_CONTAINERS]))
-        self._append(make_chunk(RECORDS, b"".join(self._taken), seen.first + wall, seen.last + wall, summary))
+        summary = Summary(seen.types, tuple(sorted(seen.containers)[:MOST_CONTAINERS]))
+        first, last = min(seen.first + wall, self.latest), min(seen.last + wall, self.latest)
+        self._append(make_chunk(RECORDS, b"".join(self._taken), first, last, summary))
         self.events += sum(seen.types.values())
         self._behind_state += self._size
         self._taken.clear()
@@ -177,14 +213,14 @@ class CaptureWriter:
 
     def _begin_file(self, number: int) -> None:
         self._descriptor = self._open(number)
-        self._description = msgspec.structs.replace(self._description, number=number, begun=time.time_ns())
+        self._description = msgspec.structs.replace(self._description, number=number, begun=self._around.now())
         self._in_file = 0
         self._append(make_head(self._description))
         self._write_state()
 
-    def _write_state(self) -> None:
-        now = time.time_ns()
-        self._append(make_chunk(STATE, self._around.state(), now, now, Summary()))
+    def _write_state(self, *, anew: bool = False) -> None:
+        now = self._around.now()
+        self._append(make_chunk(STATE, self._around.state(), now, now, Summary(), anew=anew))
         self._behind_state = 0
 
     def _append(self, data: bytes) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.capture_mask import mask
 
 if TYPE_CHECKING:
     from hullwatch.captures.reader import CaptureReader
@@ -14,11 +15,7 @@ if TYPE_CHECKING:
 capture = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at captures.")
 
 SHOWN_TYPES = 12
-
-
-@capture.callback()
-def _group() -> None:
-    """Keep ``capture`` a group of verbs while it has only one."""
+capture.command("mask")(mask)
 
 
 @capture.command("info")
@@ -60,7 +57,7 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
 
     types: dict[str, int] = {}
     containers: dict[str, None] = {}
-    first = last = events = chunks = unpacked = 0
+    first = last = events = chunks = unpacked = masked = 0
     for chunk in reader.chunks():
         head = chunk.head
         chunks += 1
@@ -68,6 +65,7 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
             continue
         first, last = first or head.first, head.last
         unpacked += len(chunk.data)
+        masked += head.summary.masked
         containers |= dict.fromkeys(head.summary.containers)
         for number, count in head.summary.types.items():
             kind = BY_NUMBER.get(number)
@@ -92,6 +90,8 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
         "chunks": chunks,
         "size": reader.size,
         "unpacked": unpacked,
+        "is_masked": about.is_masked,
+        "masked_values": masked,
         "problem": reader.problem,
     }
 
@@ -112,6 +112,7 @@ def _print(found: dict[str, Any], *, first: bool) -> None:
         ("to", f"{_time(found['last'])} ({format_duration(round(seconds, 3))})"),
         ("events", f"{found['events']:,}"),
         ("size", f"{found['size']:,} bytes in {found['chunks']} chunks{each}"),
+        ("secrets", _masked(found)),
         ("containers", ", ".join(full_id[:12] for full_id in found["containers"]) or "none"),
     ]
     write_rows(rows)
@@ -122,6 +123,13 @@ def _print(found: dict[str, Any], *, first: bool) -> None:
     write_rows([("RECORDS", "TYPE"), *((f"{count:>9,}", name) for name, count in types[:SHOWN_TYPES])])
     if len(types) > SHOWN_TYPES:
         write_line(f"and {len(types) - SHOWN_TYPES} more types; -o json has all")
+
+
+def _masked(found: dict[str, Any]) -> str:
+    values = found["masked_values"]
+    if found["is_masked"]:
+        return f"{values:,} value{'s' * (values != 1)} masked"
+    return "not masked: the file has what was in arguments and variables"
 
 
 def _time(nanoseconds: int) -> str:

@@ -66,7 +66,7 @@ def _write(path: Path, batches: list[bytes], stream: Stream) -> float:
         return stream.assembler.container_of(int.from_bytes(group[:8], "little"), int.from_bytes(group[8:], "little"))
 
     assembler, mask = stream.assembler, RecordMask(Masker())  # as the default is
-    around = Around(lambda: assembler.saved().encode(), lambda: assembler.clock_offset, container, mask)
+    around = Around(lambda: assembler.saved().encode(), lambda: assembler.clock_offset, container, mask=mask)
     seconds, begin = 0.0, time.process_time()
     writer = CaptureWriter(lambda _: os.open(path, os.O_WRONLY | os.O_CREAT), Description("bench", VERSION), around)
     for batch in batches:

@@ -80,7 +80,7 @@ def judge_together(
     for chunk in reader.chunks(position):
         if chunk.head.kind == RECORDS:
             yield [_told(judge.feed(chunk.data), name) for judge in judges]
-        elif not begun:
+        elif not begun or chunk.head.anew:
             _restore(chunk, name, judges)
         begun = True
     yield [_told(judge.finish(), name) for judge in judges]

@@ -208,7 +208,7 @@ def mask_capture(
             about = msgspec.structs.replace(about, masked=about.masked + number)
         else:
             masked = mask.state(data)
-        write(make_chunk(head.kind, masked, head.first, head.last, about))
+        write(make_chunk(head.kind, masked, head.first, head.last, about, anew=head.anew))
         records += head.events
         progress(records)
     return hidden

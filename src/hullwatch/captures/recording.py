@@ -44,6 +44,6 @@ def begin_recording(
         return assembler.container_of(int.from_bytes(group[:8], "little"), int.from_bytes(group[8:], "little"))
 
     mask = RecordMask(masker) if settings.mask else None
-    around = Around(lambda: assembler.saved().encode(), lambda: assembler.clock_offset, container, mask)
+    around = Around(lambda: assembler.saved().encode(), lambda: assembler.clock_offset, container, mask=mask)
     description = Description(__version__, VERSION, socket.gethostname(), os.uname().release)
     return CaptureWriter(open_file, description, around, settings.rotate_size)

@@ -33,11 +33,13 @@ class Around(NamedTuple):
         clock_offset: returns the wall clock minus the time since boot, ns.
         container: returns the id of the container that a control group (12 bytes, as in the header) belongs to.
         mask: hides secrets before anything is written; None to write what comes.
+        now: returns the wall clock, ns since the epoch.
     """
 
     state: Callable[[], bytes]
     clock_offset: Callable[[], int]
     container: Callable[[bytes], str]
+    now: Callable[[], int] = time.time_ns
     mask: RecordMask | None = None
 
 
@@ -64,6 +66,7 @@ class CaptureWriter:
     Attributes:
         events: that were written.
         written: bytes.
+        latest: ns since the epoch; no chunk says that its records are later.
     """
 
     def __init__(
@@ -87,7 +90,8 @@ class CaptureWriter:
             CannotError: when it cannot be opened.
         """
         self._open = open_file
-        self._description = msgspec.structs.replace(description, is_masked=around.mask is not None)
+        is_masked = description.is_masked or around.mask is not None
+        self._description = msgspec.structs.replace(description, is_masked=is_masked)
         self._around = around
         self._rotate = rotate
         self._clock = clock
@@ -100,6 +104,7 @@ class CaptureWriter:
         self._in_file = 0
         self.events = 0
         self.written = 0
+        self.latest = 1 << 63
         self._descriptor = -1
         self._begin_file(0)
 
@@ -109,14 +114,45 @@ class CaptureWriter:
         Raises:
             WriteError: when the disk does not take them.
         """
+        self.make_room(len(batch))
+        self.add(batch)
+
+    def make_room(self, size: int, *, settled: bool = True) -> None:
+        """Write what has to be written before records of this size are judged and added.
+
+        Args:
+            size: bytes.
+            settled: whether a state may be written now: all that was learnt is from records that were added.
+
+        Raises:
+            WriteError: when the disk does not take it.
+        """
         self._look()
-        if self._size + len(batch) > CHUNK_SIZE or (self._taken and self._clock() - self._since >= LONGEST_WAIT):
+        if self._size + size > CHUNK_SIZE or (self._taken and self._clock() - self._since >= LONGEST_WAIT):
             self.flush()
-        if self._rotate and self._in_file > self._rotate:
+        if not settled:
+            pass
+        elif self._rotate and self._in_file > self._rotate:
+            self.flush()
             os.close(self._descriptor)
             self._begin_file(self._description.number + 1)
         elif self._behind_state > STATE_SIZE:
+            self.flush()
             self._write_state()
+
+    def begin_anew(self) -> None:
+        """Write what was taken, and a state that makes void what was learnt before.
+
+        Raises:
+            WriteError: when the disk does not take it.
+        """
+        self.flush()
+        self._write_state(anew=True)
+
+    def add(self, batch: bytes) -> None:
+        """Take records for which there is room."""
+        if not batch:
+            return
         if not self._taken:
             self._since = self._clock()
         self._taken.append(batch)
@@ -142,7 +178,8 @@ class CaptureWriter:
             return
         seen, wall = self._seen, self._around.clock_offset()
         summary = Summary(seen.types, tuple(sorted(seen.containers)[:_MOST_CONTAINERS]), seen.masked)
-        self._append(make_chunk(RECORDS, b"".join(self._taken), seen.first + wall, seen.last + wall, summary))
+        first, last = min(seen.first + wall, self.latest), min(seen.last + wall, self.latest)
+        self._append(make_chunk(RECORDS, b"".join(self._taken), first, last, summary))
         self.events += sum(seen.types.values())
         self._behind_state += self._size
         self._taken.clear()
@@ -200,15 +237,16 @@ class CaptureWriter:
 
     def _begin_file(self, number: int) -> None:
         self._descriptor = self._open(number)
-        self._description = msgspec.structs.replace(self._description, number=number, begun=time.time_ns())
+        self._description = msgspec.structs.replace(self._description, number=number, begun=self._around.now())
         self._in_file = 0
         self._append(make_head(self._description))
         self._write_state()
 
-    def _write_state(self) -> None:
-        now = time.time_ns()
+    def _write_state(self, *, anew: bool = False) -> None:
+        now = self._around.now()
         state, mask = self._around.state(), self._around.mask
-        self._append(make_chunk(STATE, state if mask is None else mask.state(state), now, now, Summary()))
+        state = state if mask is None else mask.state(state)
+        self._append(make_chunk(STATE, state, now, now, Summary(), anew=anew))
         self._behind_state = 0
 
     def _append(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""``hullwatch capture``: look at captures."""
+"""``hullwatch capture``: look at captures, and make others of them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.capture_cut import cut
 from hullwatch.cli.capture_mask import mask
+from hullwatch.cli.capture_merge import merge
 
 if TYPE_CHECKING:
     from hullwatch.captures.reader import CaptureReader
 
-capture = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at captures.")
+capture = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at captures, and make others of them.")
 
 SHOWN_TYPES = 12
+capture.command("cut")(cut)
+capture.command("merge")(merge)
 capture.command("mask")(mask)
 
 
@@ -79,6 +83,7 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
         "kernel": about.kernel,
         "hullwatch": about.hullwatch,
         "number": about.number,
+        "left_out": about.left_out,
         "begun": about.begun,
         "first": first,
         "last": last,
@@ -111,6 +116,7 @@ def _print(found: dict[str, Any], *, first: bool) -> None:
         ("from", _time(found["first"])),
         ("to", f"{_time(found['last'])} ({format_duration(round(seconds, 3))})"),
         ("events", f"{found['events']:,}"),
+        *([("left out", found["left_out"])] if found["left_out"] else []),
         ("size", f"{found['size']:,} bytes in {found['chunks']} chunks{each}"),
         ("secrets", _masked(found)),
         ("containers", ", ".join(full_id[:12] for full_id in found["containers"]) or "none"),

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from hullwatch.captures.chunk import RECORDS
+from hullwatch.captures.cut import ANSWERS
 from hullwatch.captures.reader import CaptureReader
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
@@ -110,11 +111,11 @@ class CaptureReplay:
         begun = False
         started = 0.0
         first = 0
-        for chunk in reader.chunks(self._position(reader)):
+        for chunk in reader.chunks(reader.position_before(self._part.begin)):
             if chunk.head.kind != RECORDS:
-                if not begun:
+                if not begun or chunk.head.anew:
                     self._restore(chunk, name)
-            elif self._part.end and chunk.head.first > self._part.end:
+            elif self._is_over(chunk):
                 break
             else:
                 if self._part.speed and chunk.head.first >= self._part.begin:
@@ -125,9 +126,13 @@ class CaptureReplay:
                 self._taker.tick()
             begun = True
             if self._taker.gone:
-                break
-        else:
-            self._end_waiting()
+                return
+        self._end_waiting()
+
+    def _is_over(self, chunk: Chunk) -> bool:
+        """Whether nothing comes any more that was asked for; what waits for a container's metadata may be."""
+        after = chunk.head.first - self._part.end if self._part.end else 0
+        return after > 0 and (after > ANSWERS or not self._stream.assembler.gate.waiting())
 
     def _wait(self, until: float) -> None:
         """Wait for a time of the monotonic clock; nothing comes meanwhile that an event could tell of."""
@@ -158,18 +163,11 @@ class CaptureReplay:
         return self._part.begin <= time_of <= (self._part.end or time_of)
 
     def _restore(self, chunk: Chunk, name: str) -> None:
+        self._end_waiting()
+        assembler = self._stream.assembler
+        number = assembler.number
         try:
-            self._stream.assembler.restore(saved_state.decode(chunk.data))
+            assembler.restore(saved_state.decode(chunk.data))
         except ValueError as error:
             raise UsageError(f"The capture {name} is damaged: {error}.") from error
-
-    def _position(self, reader: CaptureReader) -> int:
-        """Return where to begin: the last state before the part that was asked for."""
-        position = 0
-        if self._part.begin:
-            for head in reader.heads():
-                if head.first > self._part.begin:
-                    break
-                if head.kind != RECORDS:
-                    position = head.begin
-        return position
+        assembler.number = max(assembler.number, number)  # none is given twice

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hullwatch.events.table import EventType
 
 CGROUPS_KEPT = 65_536
+GONE_CGROUPS_KEPT = 1024
 UNANNOUNCED_KEPT = 65_536  # between two lists of all processes; more are not counted
 
 _DROP = struct.Struct("<HHIQ")
@@ -101,6 +102,7 @@ class Assembler:
         self._losses = Losses(counters)
         self._tampering = Tampering()
         self._cgroups: dict[tuple[int, int], str] = {}
+        self._gone_cgroups: dict[tuple[int, int], str] = {}  # of containers, removed lately
         self._drops: dict[tuple[int, int], int] = {}
         self._about_drift = {
             BY_NAME["mapped_library"].number: self._library_mapped,
@@ -295,8 +297,16 @@ class Assembler:
         return self._numbered(self.gate.admit(event, full_id, time, size))
 
     def container_of(self, cgroup_id: int, hierarchy: int) -> str:
-        """Return the 64-digit id of the container that a control group belongs to; empty for none."""
-        return self._cgroups.get((hierarchy, cgroup_id), "")
+        """Return the 64-digit id of the container that a control group belongs to, or did until lately; else empty."""
+        return self._cgroups.get((hierarchy, cgroup_id)) or self._gone_cgroups.get((hierarchy, cgroup_id), "")
+
+    def container_id(self, header: tuple[int, ...]) -> str:
+        """Return the 64-digit id of the container that a call was made in; empty for the host."""
+        full_id = self._cgroups.get((header[6], header[5]))
+        if full_id is not None:
+            return full_id
+        process = self.tree.find(header[8], header[4])
+        return "" if process is None else process.container_id
 
     def saved(self) -> SavedState:
         """Return all that was learnt from the records until now."""
@@ -414,7 +424,11 @@ class Assembler:
 
     def _cgroup_removed(self, _time: int, values: dict[str, Any]) -> list[Event]:
         group = values["hierarchy"], values["id"]
-        self._cgroups.pop(group, None)
+        full_id = self._cgroups.pop(group, "")
+        if full_id:
+            self._gone_cgroups[group] = full_id
+            if len(self._gone_cgroups) > GONE_CGROUPS_KEPT:
+                del self._gone_cgroups[next(iter(self._gone_cgroups))]
         self._contexts.forget_cgroup(*group)
         return []
 

@@ -200,6 +200,7 @@ class ContainerGate:
             announced=tuple(self._announced),
             active=tuple(self._active),
             named=tuple((one.id, one.kind, one.pod_uid) for one in self._named.values()),
+            waiting=tuple((full_id, waiting.since) for full_id, waiting in self._waiting.items()),
         )
 
     def restore(self, saved: SavedGate) -> None:
@@ -215,8 +216,12 @@ class ContainerGate:
         named = [CgroupContainer(*one) for one in saved.named[-CONTAINERS_KEPT:]]
         self._named = OrderedDict((one.id, one) for one in named)
         self._expected.clear()
-        self._waiting.clear()
+        self._waiting = {full_id: _Waiting(since, []) for full_id, since in saved.waiting[-CONTAINERS_KEPT:]}
         self._held = self._held_bytes = 0
+
+    def waiting(self) -> list[Event]:
+        """Return the events that wait."""
+        return [event for waiting in self._waiting.values() for event in waiting.events] if self._held else []
 
     def overdue(self, boot_time: int, timeout: int) -> list[str]:
         """Return the containers whose events have waited for ``timeout`` ns and more."""

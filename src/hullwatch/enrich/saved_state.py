@@ -35,12 +35,16 @@ class SavedProcess(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SavedGate(msgspec.Struct, frozen=True):
-    """What is known of containers: their metadata as in the ``container`` record, and of which rules were told."""
+    """What is known of containers: their metadata as in the ``container`` record, and of which rules were told.
+
+    ``waiting`` are those whose metadata some events waited for, and since when; the events themselves are not saved.
+    """
 
     containers: tuple[str, ...] = ()
     announced: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
     named: tuple[tuple[str, str, str], ...] = ()
+    waiting: tuple[tuple[str, int], ...] = ()
 
 
 class SavedState(msgspec.Struct, frozen=True):

@@ -13,7 +13,9 @@ from bench.benchmark import Run, Sample, Value, benchmark
 from bench.engine import STREAMS
 from bench.rules import rules_text
 from bench.stream import Host
+from hullwatch.alerts.mask import Masker
 from hullwatch.captures.chunk import RECORDS, Description
+from hullwatch.captures.masking import RecordMask
 from hullwatch.captures.reader import CaptureReader
 from hullwatch.captures.writer import Around, CaptureWriter
 from hullwatch.counters import Counters
@@ -63,7 +65,8 @@ def _write(path: Path, batches: list[bytes], stream: Stream) -> float:
     def container(group: bytes) -> str:
         return stream.assembler.container_of(int.from_bytes(group[:8], "little"), int.from_bytes(group[8:], "little"))
 
-    around = Around(lambda: stream.assembler.saved().encode(), lambda: stream.assembler.clock_offset, container)
+    assembler, mask = stream.assembler, RecordMask(Masker())  # as the default is
+    around = Around(lambda: assembler.saved().encode(), lambda: assembler.clock_offset, container, mask=mask)
     seconds, begin = 0.0, time.process_time()
     writer = CaptureWriter(lambda _: os.open(path, os.O_WRONLY | os.O_CREAT), Description("bench", VERSION), around)
     for batch in batches:

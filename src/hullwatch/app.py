@@ -93,7 +93,9 @@ class Watch:
         self._stream = Stream(
             rules, self.counters, self._containers.request, settings.hold.events, every=every, ask_drift=self._ask_drift
         )
-        self._recording = begin_recording(settings.record, supervisor.open_capture, self._stream.assembler)
+        self._recording = begin_recording(
+            settings.record, supervisor.open_capture, self._stream.assembler, self._delivery.masker
+        )
         pushdown = settings.sensor.pushdown and not self._recording
         self._sensor = Sensor(supervisor, *self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
         self._shedding = Shedding(settings.sensor.cpu_budget)

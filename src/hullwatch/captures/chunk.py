@@ -52,6 +52,7 @@ class Description(msgspec.Struct, frozen=True):
         kernel: release of its kernel.
         begun: ns since the epoch.
         number: of the file among those that one recording made, from 0.
+        is_masked: whether secrets were hidden before anything was written.
         left_out: what is not in it of what happened, as the end of a sentence; empty for nothing.
     """
 
@@ -61,14 +62,19 @@ class Description(msgspec.Struct, frozen=True):
     kernel: str = ""
     begun: int = 0
     number: int = 0
+    is_masked: bool = False
     left_out: str = ""
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What is in a chunk of records: numbers of event types with how often, and 64-digit ids of containers."""
+    """What is in a chunk of records: numbers of event types with how often, and 64-digit ids of containers.
+
+    ``masked`` is how many secrets were hidden in it.
+    """
 
     types: dict[int, int] = {}
     containers: tuple[str, ...] = ()
+    masked: int = 0
 
 
 class ChunkHead(msgspec.Struct, frozen=True):

@@ -72,7 +72,8 @@ def merge(readers: Sequence[CaptureReader], descriptor: int, progress: Callable[
         stretch = Stretch(span.reader, descriptor, wanted, lambda place, done=done: progress(done + place))
         if before is None:
             words = "; ".join(filter(None, left_out))
-            stretch.about = msgspec.structs.replace(span.reader.description, left_out=words)
+            masked = all(one.reader.description.is_masked for one in spans)
+            stretch.about = msgspec.structs.replace(span.reader.description, left_out=words, is_masked=masked)
         else:
             stretch.about = None
             stretch.anew = not _goes_on(before, span)

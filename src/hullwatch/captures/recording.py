@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from hullwatch import __version__
 from hullwatch.captures.chunk import Description
+from hullwatch.captures.masking import RecordMask
 from hullwatch.captures.writer import Around, CaptureWriter
 from hullwatch.events.table import EVENTS, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hullwatch.alerts.mask import Masker
     from hullwatch.config.settings import RecordSettings
     from hullwatch.enrich.assembler import Assembler
 
@@ -22,7 +24,7 @@ EVERYTHING = frozenset(event.name for event in EVENTS if event.is_event and even
 
 
 def begin_recording(
-    settings: RecordSettings, open_file: Callable[[int], int], assembler: Assembler
+    settings: RecordSettings, open_file: Callable[[int], int], assembler: Assembler, masker: Masker
 ) -> CaptureWriter | None:
     """Return what takes the batches of a run; None when none was asked for.
 
@@ -30,6 +32,7 @@ def begin_recording(
         settings: of the recording.
         open_file: returns a descriptor to write the file with this number to.
         assembler: of the run.
+        masker: hides secrets before they are written, if the settings want it.
 
     Raises:
         CannotError: when the file cannot be made.
@@ -40,6 +43,7 @@ def begin_recording(
     def container(group: bytes) -> str:
         return assembler.container_of(int.from_bytes(group[:8], "little"), int.from_bytes(group[8:], "little"))
 
-    around = Around(lambda: assembler.saved().encode(), lambda: assembler.clock_offset, container)
+    mask = RecordMask(masker) if settings.mask else None
+    around = Around(lambda: assembler.saved().encode(), lambda: assembler.clock_offset, container, mask=mask)
     description = Description(__version__, VERSION, socket.gethostname(), os.uname().release)
     return CaptureWriter(open_file, description, around, settings.rotate_size)

@@ -141,7 +141,7 @@ class Stretch:
         for record in kept:
             types[record.number] = types.get(record.number, 0) + 1
         taken = b"".join(data[record.begin : record.end] for record in kept)
-        summary = Summary(types, head.summary.containers)
+        summary = msgspec.structs.replace(head.summary, types=types)
         until = self._wanted.until  # answers do not make the part longer: the next part begins there
         self._write(make_chunk(RECORDS, taken, min(kept[0].time, until), min(kept[-1].time, until), summary))
         self._count(types)

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from hullwatch.captures.chunk import RECORDS, STATE, Description, Summary, make_chunk, make_head
+from hullwatch.captures.masking import LOOKED_AT
 from hullwatch.captures.planes import PLANE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from hullwatch.captures.masking import RecordMask
 
 CHUNK_SIZE = 1 << 20  # bytes of records, before compression
 STATE_SIZE = 32 << 20  # bytes of records after which reading can begin again
@@ -29,6 +32,7 @@ class Around(NamedTuple):
         state: returns all that was learnt from the records that were fed until now.
         clock_offset: returns the wall clock minus the time since boot, ns.
         container: returns the id of the container that a control group (12 bytes, as in the header) belongs to.
+        mask: hides secrets before anything is written; None to write what comes.
         now: returns the wall clock, ns since the epoch.
     """
 
@@ -36,12 +40,17 @@ class Around(NamedTuple):
     clock_offset: Callable[[], int]
     container: Callable[[bytes], str]
     now: Callable[[], int] = time.time_ns
+    mask: RecordMask | None = None
 
 
 class _Seen:
-    """What is in the records that wait: types, containers, and the times of the first and the last, ns since boot."""
+    """What is in the records that wait: types, containers, and the times of the first and the last, ns since boot.
+
+    ``masked`` counts the secrets that were hidden in them.
+    """
 
     def __init__(self) -> None:
+        self.masked = 0
         self.types: dict[int, int] = {}
         self.containers: set[str] = set()
         self.first = self.last = 0
@@ -81,7 +90,8 @@ class CaptureWriter:
             CannotError: when it cannot be opened.
         """
         self._open = open_file
-        self._description = description
+        is_masked = description.is_masked or around.mask is not None
+        self._description = msgspec.structs.replace(description, is_masked=is_masked)
         self._around = around
         self._rotate = rotate
         self._clock = clock
@@ -167,7 +177,7 @@ class CaptureWriter:
         if not self._taken:
             return
         seen, wall = self._seen, self._around.clock_offset()
-        summary = Summary(seen.types, tuple(sorted(seen.containers)[:MOST_CONTAINERS]))
+        summary = Summary(seen.types, tuple(sorted(seen.containers)[:MOST_CONTAINERS]), seen.masked)
         first, last = min(seen.first + wall, self.latest), min(seen.last + wall, self.latest)
         self._append(make_chunk(RECORDS, b"".join(self._taken), first, last, summary))
         self.events += sum(seen.types.values())
@@ -194,22 +204,36 @@ class CaptureWriter:
         """Look at what was taken last, and has been judged by now: later its control groups may be gone."""
         seen, groups = self._seen, set[bytes]()
         types, read = seen.types, _RECORD.unpack_from
+        looked_at = LOOKED_AT if self._around.mask is not None else frozenset[int]()
         for place, batch in enumerate(self._taken[self._looked :], self._looked):
             offset, size, time_of = 0, len(batch), seen.last
+            places: list[int] = []  # of records that may have secrets
             while size - offset >= PLANE:
                 length, number, _, time_of, _, group = read(batch, offset)
                 if length < PLANE or length > size - offset:
                     break
                 types[number] = types.get(number, 0) + 1
                 groups.add(group)
+                if number in looked_at:
+                    places.append(offset)
                 seen.first = seen.first or time_of
                 offset += length
             if offset != size:  # what a broken sensor sent was judged up to there, and is not read further
                 self._taken[place] = batch[:offset]
                 self._size -= size - offset
+            if places:
+                self._hide(place, places)
             seen.last = time_of
         self._looked = len(self._taken)
         seen.containers |= {self._around.container(group) for group in groups} - {""}
+
+    def _hide(self, place: int, places: list[int]) -> None:
+        """Hide the secrets in some records of a batch that was taken."""
+        assert self._around.mask is not None
+        before = self._taken[place]
+        self._taken[place], number = self._around.mask.records(before, places)
+        self._size += len(self._taken[place]) - len(before)
+        self._seen.masked += number
 
     def _begin_file(self, number: int) -> None:
         self._descriptor = self._open(number)
@@ -220,7 +244,9 @@ class CaptureWriter:
 
     def _write_state(self, *, anew: bool = False) -> None:
         now = self._around.now()
-        self._append(make_chunk(STATE, self._around.state(), now, now, Summary(), anew=anew))
+        state, mask = self._around.state(), self._around.mask
+        state = state if mask is None else mask.state(state)
+        self._append(make_chunk(STATE, state, now, now, Summary(), anew=anew))
         self._behind_state = 0
 
     def _append(self, data: bytes) -> None:

@@ -9,6 +9,7 @@ import typer
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.capture_cut import cut
 from hullwatch.cli.capture_export import export
+from hullwatch.cli.capture_mask import mask
 from hullwatch.cli.capture_merge import merge
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ SHOWN_TYPES = 12
 capture.command("cut")(cut)
 capture.command("merge")(merge)
 capture.command("export")(export)
+capture.command("mask")(mask)
 
 
 @capture.command("info")
@@ -61,7 +63,7 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
 
     types: dict[str, int] = {}
     containers: dict[str, None] = {}
-    first = last = events = chunks = unpacked = 0
+    first = last = events = chunks = unpacked = masked = 0
     for chunk in reader.chunks():
         head = chunk.head
         chunks += 1
@@ -69,6 +71,7 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
             continue
         first, last = first or head.first, head.last
         unpacked += len(chunk.data)
+        masked += head.summary.masked
         containers |= dict.fromkeys(head.summary.containers)
         for number, count in head.summary.types.items():
             kind = BY_NUMBER.get(number)
@@ -94,6 +97,8 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
         "chunks": chunks,
         "size": reader.size,
         "unpacked": unpacked,
+        "is_masked": about.is_masked,
+        "masked_values": masked,
         "problem": reader.problem,
     }
 
@@ -115,6 +120,7 @@ def _print(found: dict[str, Any], *, first: bool) -> None:
         ("events", f"{found['events']:,}"),
         *([("left out", found["left_out"])] if found["left_out"] else []),
         ("size", f"{found['size']:,} bytes in {found['chunks']} chunks{each}"),
+        ("secrets", _masked(found)),
         ("containers", ", ".join(full_id[:12] for full_id in found["containers"]) or "none"),
     ]
     write_rows(rows)
@@ -125,6 +131,13 @@ def _print(found: dict[str, Any], *, first: bool) -> None:
     write_rows([("RECORDS", "TYPE"), *((f"{count:>9,}", name) for name, count in types[:SHOWN_TYPES])])
     if len(types) > SHOWN_TYPES:
         write_line(f"and {len(types) - SHOWN_TYPES} more types; -o json has all")
+
+
+def _masked(found: dict[str, Any]) -> str:
+    values = found["masked_values"]
+    if found["is_masked"]:
+        return f"{values:,} value{'s' * (values != 1)} masked"
+    return "not masked: the file has what was in arguments and variables"
 
 
 def _time(nanoseconds: int) -> str:

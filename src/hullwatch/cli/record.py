@@ -19,7 +19,7 @@ _SIZE = re.compile(r"(?P<size>[1-9][0-9]{0,11})(?P<unit>[kMG]?)i?B?(?:,(?P<files
 _UNITS = {"": 1, "k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
-def record(
+def record(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     write: Annotated[str, typer.Option("-w", "--write", metavar="FILE", help="The capture; a new file.")],
     duration: Annotated[
         str | None, typer.Option("--duration", metavar="TIME", help="End after this time: 10s, 5m, 1h30m.")
@@ -30,6 +30,15 @@ def record(
             "--rotate",
             metavar="SIZE[,FILES]",
             help="Begin another file after this size (100MB), and keep the last FILES (10): a.hwcap, a.1.hwcap, ...",
+        ),
+    ] = None,
+    mask: Annotated[
+        bool | None,
+        typer.Option(
+            "--mask/--no-mask",
+            help="Hide secrets in arguments and variables, as in alerts (mask), before they are written, or do not. "
+            "The default is the setting record.mask, which is to hide them.",
+            show_default=False,
         ),
     ] = None,
     rules: RulesFlag = None,
@@ -47,10 +56,11 @@ def record(
       hullwatch replay today.hwcap -r my_rules.yaml
 
     With -r the rules judge meanwhile. What is recorded has names, arguments and paths of everything that runs:
-    the file can be read by its owner only. Ends with Ctrl-C; a file that is cut off by a crash or a full disk can
-    be read up to there. Needs what "hullwatch run" needs.
+    the file can be read by its owner only, and passwords and keys in arguments and variables are hidden in it. Ends
+    with Ctrl-C; a file that is cut off by a crash or a full disk can be read up to there. Needs what "hullwatch run"
+    needs.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    settings = watch_settings(context, rules, config, output=output, duration=duration)
+    settings = watch_settings(context, rules, config, output=output, duration=duration, record_mask=mask)
     settings = _recording(settings, write, rotate, judges=bool(rules))
     from hullwatch.supervisor import run as supervise
 

@@ -73,6 +73,7 @@ _FLAGS = {
     "duration": ("run.duration", "--duration"),
     "labels": ("output.labels", "--label"),
     "pushdown": ("sensor.pushdown", "--pushdown"),
+    "record_mask": ("record.mask", "--mask"),
 }
 
 

@@ -187,6 +187,9 @@ class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rotate_files: Annotated[
         int, msgspec.Meta(ge=1, le=100_000), _help("How many files are kept when others are begun.")
     ] = 10
+    mask: Annotated[
+        bool, _help("Hide secrets in arguments and variables, as in alerts, before a capture is written.")
+    ] = True
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

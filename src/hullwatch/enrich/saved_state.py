@@ -127,6 +127,23 @@ def _program(values: tuple[Any, ...]) -> Program:
     return program
 
 
+def program_values(values: tuple[Any, ...], *names: str) -> dict[str, Any]:
+    """Return some of a saved program's values by their names.
+
+    Raises:
+        SavedStateError: when these are not the values of a program.
+    """
+    program = _program(values)
+    return {name: getattr(program, name) for name in names}
+
+
+def with_program_values(values: tuple[Any, ...], **changed: Any) -> tuple[Any, ...]:
+    """Return a saved program with other values; the names are those of ``Program``'s slots."""
+    return tuple(
+        _packed(changed[name]) if name in changed else value for name, value in zip(_PROGRAM, values, strict=True)
+    )
+
+
 def _packed(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")

@@ -26,6 +26,7 @@ class Delivery:
 
     Attributes:
         failed: whether an alert was at least as severe as ``--fail-on``.
+        masker: hides the secrets in alerts.
     """
 
     def __init__(self, settings: Settings, counters: Counters) -> None:
@@ -35,8 +36,8 @@ class Delivery:
         self._labels = settings.output.labels
         self._fail_on = settings.run.fail_on
         self._hostname = socket.gethostname()
-        masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
-        self._maker = AlertMaker(masker, self._hostname, self._labels)
+        self.masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
+        self._maker = AlertMaker(self.masker, self._hostname, self._labels)
         self._outputs = [OUTPUTS.get("stdout")(settings, counters)]
 
     @property

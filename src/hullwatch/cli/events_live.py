@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from hullwatch.cli.events import NO_LIMIT, EventPrinter
+from hullwatch.cli.input_file import need_root
 from hullwatch.config.settings import RulesSettings
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import say
@@ -30,6 +31,7 @@ def live(settings: Settings, condition: str, form: str, limit: int = NO_LIMIT) -
         CannotError: when this host cannot be watched.
     """
     condition_rules(condition, form)  # what is wrong with it is known before anything is started
+    need_root("Seeing what happens on this host")
     settings = msgspec.structs.replace(settings, rules=RulesSettings())
     from hullwatch.supervisor import run as supervise
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hullwatch.cli.input_file import need_root
 from hullwatch.cli.selection import NO_FLAGS
 from hullwatch.cli.watch_options import ConfigFlag, OutputFlag, RulesFlag, watch_settings
 
@@ -61,6 +62,7 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     settings = watch_settings(context, rules, config, output=output, duration=duration)
     settings = _recording(settings, write, rotate, condition, judges=bool(rules))
+    need_root("Recording what happens on this host")
     from hullwatch.supervisor import run as supervise
 
     try:

@@ -9,8 +9,7 @@ import typer
 
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.capture_cut import ForceFlag
-from hullwatch.cli.condition import EVERY
-from hullwatch.cli.watch_options import ConfigFlag, FromFlag, ToFlag
+from hullwatch.cli.watch_options import EVERY, ConfigFlag, FromFlag, ToFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,10 +67,10 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     from hullwatch.captures.new_file import check_new, new_file
     from hullwatch.captures.reader import CaptureReader
     from hullwatch.cli.answer import wants_json
-    from hullwatch.cli.condition import condition_rules
     from hullwatch.cli.input_file import open_input
     from hullwatch.cli.replay import part_of
     from hullwatch.cli.settings import load_settings
+    from hullwatch.rules.condition import condition_rules
 
     as_json = wants_json(output)
     part = part_of(begin, end, "max")

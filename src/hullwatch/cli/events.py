@@ -1,4 +1,4 @@
-"""``hullwatch events``: print the events of a capture, those that a condition holds for."""
+"""``hullwatch events``: print the events of a capture or of this host, those that a condition holds for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hullwatch.cli.condition import EVERY
-from hullwatch.cli.watch_options import ConfigFlag, FromFlag, OutputFlag, ToFlag
+from hullwatch.cli.watch_options import EVERY, ConfigFlag, FromFlag, OutputFlag, ToFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +21,9 @@ NO_LIMIT = 1 << 62
 
 
 def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A capture (.hwcap).")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|live", help="A capture (.hwcap); live is this host, as it happens.")
+    ],
     condition: Annotated[
         str, typer.Argument(metavar="[CONDITION]", help="As in a rule; without one all events are printed.")
     ] = EVERY,
@@ -33,33 +34,48 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     limit: Annotated[
         int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="End after so many events.")
     ] = None,
+    duration: Annotated[
+        str | None, typer.Option("--duration", metavar="TIME", help="Of live, end after this time: 10s, 5m.")
+    ] = None,
     begin: FromFlag = None,
     end: ToFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """Print the events of a capture.
+    """Print the events of a capture, or those of this host as they happen.
 
     \b
     Examples:
       hullwatch events today.hwcap
       hullwatch events today.hwcap 'container.name = web and evt.type = execve' -p '%evt.time %proc.cmdline'
       hullwatch events today.hwcap 'fd.name startswith /etc' -o json | jq '."fd.name"'
+      sudo hullwatch events live 'evt.type = connect and container.id != host' -p '%container.name %proc.name %fd.name'
       hullwatch events today.hwcap 'container.id = 5a3cd53cdfc6' -n 20 --from 2026-11-28T10:30
 
-    The condition and the format are those of rules ("docs/reference/fields.md" lists the fields). With -o json an
+    The condition and the format are those of rules ("docs/reference/fields.md" lists the fields). Live, the kernel
+    sends what the condition needs; Ctrl-C ends it, with a summary of what was lost on standard error. With -o json an
     event is an object of the fields that the format names. Secrets are hidden as in alerts.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.captures.passing import Passes
     from hullwatch.captures.reader import CaptureReader
-    from hullwatch.cli.condition import condition_rules
     from hullwatch.cli.input_file import open_input
     from hullwatch.cli.replay import part_of
     from hullwatch.cli.replay_capture import CaptureReplay
     from hullwatch.cli.settings import load_settings
     from hullwatch.counters import Counters
+    from hullwatch.errors import UsageError
+    from hullwatch.rules.condition import condition_rules
 
     part = part_of(begin, end, "max")
-    settings = load_settings({"output.format": ("--output", output)}, config).settings
+    flags = {"output.format": ("--output", output), "run.duration": ("--duration", duration)}
+    settings = load_settings(flags, config).settings
+    if file == "live":
+        from hullwatch.cli.events_live import live
+
+        if any(part):
+            raise UsageError("--from and --to are for captures: what happens live is printed as it happens.")
+        return live(settings, condition, form, limit or NO_LIMIT)
+    if duration is not None:
+        raise UsageError("--duration is for what happens live; of a capture, give --to.")
     rules = condition_rules(condition, form)
     with open_input(file) as stream:
         printer = EventPrinter(settings, limit or NO_LIMIT)

@@ -287,12 +287,15 @@ static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const
 	       is_dead(classifier, number, one, one->strings[0], one->strings[1]);
 }
 
+static int is_failed(const struct hw_type *type, const uint8_t *record, uint64_t length)
+{
+	return type->sign && length >= type->shortest && record[type->sign] & 0x80;
+}
+
 /* The kind of a record; -1 when no condition can hold for it. */
 static int32_t kind_of(const struct hw_type *type, const uint8_t *record, uint64_t length)
 {
-	if (type->sign && length >= type->shortest && record[type->sign] & 0x80)
-		return type->failed;
-	return type->succeeded;
+	return is_failed(type, record, length) ? type->failed : type->succeeded;
 }
 
 /* Keep the fingerprint of a record that was ruled out, to be told to the sensor. */
@@ -345,13 +348,23 @@ static int is_done(struct hw_classifier *classifier, const struct hw_type *type,
 		   struct hw_survivor *one)
 {
 	one->noted = 0;
-	if (!type || type->state == HW_STOP) {
+	if (!type) {
 		say_unread(one, HW_STATE);
 		return 0;
 	}
-	if (type->state == HW_PLAIN)
+	switch (type->state) {
+	case HW_STOP_UNLESS_FAILED:
+		if (!is_failed(type, record, length))
+			break;
+		/* fall through */
+	case HW_PLAIN:
 		return is_nothing(classifier, type, record, length, one);
-	note(classifier, type, record, length, one);
+	case HW_NOTE:
+	case HW_NOTE_END:
+		note(classifier, type, record, length, one);
+		return 0;
+	}
+	say_unread(one, HW_STATE);
 	return 0;
 }
 

@@ -25,8 +25,11 @@
  */
 enum { HW_STATE = -1, HW_BROKEN = -2, HW_NOTED = -3 };
 
-/* What a type of records is to the caller's state: nothing; something that does not change what is known; all else. */
-enum { HW_PLAIN, HW_NOTE, HW_NOTE_END, HW_STOP };
+/*
+ * What a type of records is to the caller's state: nothing; something that does not change what is known; all else, the
+ * last one unless the call failed.
+ */
+enum { HW_PLAIN, HW_NOTE, HW_NOTE_END, HW_STOP, HW_STOP_UNLESS_FAILED };
 
 struct hw_piece {
 	uint32_t offset; /* from the record's first byte */

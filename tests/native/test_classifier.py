@@ -128,6 +128,7 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
         "HW_BROKEN": classifier.BROKEN, "HW_NOTED": classifier.NOTED,
         "HW_PLAIN": recipe.StateChange.NONE, "HW_NOTE": recipe.StateChange.CHILD,
         "HW_NOTE_END": recipe.StateChange.END, "HW_STOP": recipe.StateChange.ANY,
+        "HW_STOP_UNLESS_FAILED": recipe.StateChange.UNLESS_FAILED,
         "UNUSED": classifier.UNUSED, "NUMBERS": 4096, "HEADER_SIZE": HEADER.size,
         "TYPE_OFFSET": before_type, "CONTEXT_OFFSET": recipe.CONTEXT_BEGIN,
     }  # fmt: skip

@@ -46,8 +46,15 @@ class _Type(NamedTuple):
 
     def kind(self, batch: bytes, offset: int, length: int) -> KnownKind | None:
         """Return the kind of a record; None when no condition can hold for it."""
-        is_failed = self.sign and length >= self.shortest and batch[offset + self.sign] > _NEGATIVE
-        return self.failed if is_failed else self.succeeded
+        return self.failed if self.is_failed(batch, offset, length) else self.succeeded
+
+    def is_failed(self, batch: bytes, offset: int, length: int) -> bool:
+        """Tell whether a record is of a call that failed."""
+        return bool(self.sign) and length >= self.shortest and batch[offset + self.sign] > _NEGATIVE
+
+    def is_noted(self) -> bool:
+        """Tell whether the assembler has to see each record, though what is known stays true."""
+        return self.state in {StateChange.CHILD, StateChange.END}
 
 
 # By length, whether records of a type can have it; where the result's sign is; how to look at what succeeded and what
@@ -185,7 +192,9 @@ class PythonClassifier(Classifier):
         row = self._types.get(type_number)
         if row is None or row.state == StateChange.ANY:
             return Survivor(offset, number, STATE)
-        noted = int(row.state != StateChange.NONE)
+        if row.state == StateChange.UNLESS_FAILED and not row.is_failed(batch, offset, length):
+            return Survivor(offset, number, STATE)
+        noted = int(row.is_noted())
         if noted and length < row.shortest:
             return Survivor(offset, number, BROKEN)
         kind = row.kind(batch, offset, length)

@@ -41,6 +41,8 @@ class StateChange(enum.IntEnum):
     """A process is gone, and has no more records of its own."""
     ANY = 3
     """Whatever is known."""
+    UNLESS_FAILED = 4
+    """Whatever is known; nothing when the call failed."""
 
 
 _CHANGES = {"new_process": StateChange.CHILD, "process_end": StateChange.END}
@@ -50,7 +52,10 @@ def state_of(kind: EventType) -> StateChange:
     """Return what records of a type change."""
     if not kind.is_event or kind.origin != "sensor":
         return StateChange.ANY
-    return _CHANGES.get(kind.layout.name, StateChange.ANY) if kind.state else StateChange.NONE
+    if not kind.state:
+        return StateChange.NONE
+    other = StateChange.ANY if result_parameter(kind.layout) is None else StateChange.UNLESS_FAILED
+    return _CHANGES.get(kind.layout.name, other)
 
 
 class StringPlace(NamedTuple):

@@ -213,7 +213,7 @@ class Stream:
         started = assembler.started(batch, offset)
         if started is None:
             return ()
-        header, process, full_id, result = started
+        header, process, full_id, _ = started
         kind = BY_NUMBER[header[1]]
         container = assembler.gate.settled(full_id)
         if container is None or not kind.is_event:
@@ -222,7 +222,7 @@ class Stream:
             return self._matches(assembler.program_event(started, batch, offset) if kind.is_event else [])
         mask = self._masks.mask(process, container, header[7], lambda: assembler.around(header, process, container))
         self._learn_process(batch, offset, mask, container, alone=True)
-        judged = self._plan.kinds[kind.name][result < 0]
+        judged = self._plan.kinds[kind.name][0]  # one that failed is a call like any other
         if judged is None or not mask >> judged.process_shift & judged.every:
             return ()
         (event,) = assembler.program_event(started, batch, offset)

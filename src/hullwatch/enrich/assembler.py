@@ -18,7 +18,7 @@ from hullwatch.enrich.drift import Drift
 from hullwatch.enrich.gate import ContainerGate
 from hullwatch.enrich.losses import Losses
 from hullwatch.enrich.process_change import CHANGING
-from hullwatch.enrich.program_record import LazyParameters, ProgramRecords
+from hullwatch.enrich.program_record import LazyParameters, ProgramRecords, has_failed
 from hullwatch.enrich.saved_state import SavedState, restore_processes, save_processes
 from hullwatch.enrich.tampering import Tampering
 from hullwatch.enrich.tree import ProcessTree
@@ -54,7 +54,7 @@ _QUESTION = BY_NAME["process_question"].number
 
 
 class Started(NamedTuple):
-    """A process that runs a program, as a record told, or tried to; ``full_id`` is its container's."""
+    """A process that runs a program, as a record told; ``full_id`` is its container's."""
 
     header: tuple[int, ...]
     process: Process
@@ -162,7 +162,7 @@ class Assembler:
             about_drift = self._about_drift.get(header[1])
             if about_drift is not None:
                 return about_drift(header, decode(kind, batch, offset))
-            if kind.layout.name == "program":
+            if kind.layout.name == "program" and not (kind.is_event and has_failed(batch, offset)):
                 started = self._program_started(kind, header, batch, offset)
                 self._contexts.forget_process(started.process)
                 return self.program_event(started, batch, offset) if kind.is_event else []
@@ -198,7 +198,7 @@ class Assembler:
         return process
 
     def started(self, batch: bytes, offset: int) -> Started | None:
-        """Take a record of the layout ``program``; None when it cannot be read, which is counted.
+        """Take a record of a program that runs; None when it cannot be read, which is counted.
 
         What is remembered of the process itself is void now; that of its descendants was forgotten.
         """
@@ -242,8 +242,6 @@ class Assembler:
         _, _, _, time, start, cgroup_id, hierarchy, uid, pid, _, _, _, _ = header
         record = self._programs.read(kind, batch, offset)
         full_id = record.texts.container_id
-        if record.result < 0 and kind.is_event:  # nothing has changed: the caller goes on with its own program
-            return Started(header, self._known_process(pid, start), full_id, record.result)
         self._remember_cgroup(hierarchy, cgroup_id, record.texts.container)
         if not kind.is_event and (pid, start) in self._unannounced:
             self._unannounced.remove((pid, start))

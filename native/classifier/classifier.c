@@ -6,6 +6,7 @@
 #include "classifier.h"
 #include "contexts.h"
 #include "siphash.h"
+#include "starts.h"
 #include "words.h"
 
 #define NUMBERS 4096	     /* of event types: larger ones are not known */
@@ -29,6 +30,7 @@ struct hw_classifier {
 	uint32_t kind_count;
 	struct words *words; /* by kind and slot */
 	struct contexts contexts;
+	struct starts starts;
 	struct cache values;
 	struct cache signatures;
 	struct cache dead;
@@ -68,7 +70,8 @@ struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, c
 	made->counts = calloc(type_count ? type_count : 1, sizeof(*made->counts));
 	made->kinds = calloc(kind_count ? kind_count : 1, sizeof(*kinds));
 	made->words = calloc((kind_count ? kind_count : 1) * HW_STRINGS, sizeof(*made->words));
-	if (contexts_make(&made->contexts, kind_count, made->key) || cache_make(&made->values, VALUES) ||
+	if (contexts_make(&made->contexts, kind_count, made->key) ||
+	    starts_make(&made->starts, kind_count, made->key) || cache_make(&made->values, VALUES) ||
 	    cache_make(&made->signatures, SIGNATURES) || cache_make(&made->dead, DEAD) || !made->types ||
 	    !made->counts || !made->kinds || !made->words) {
 		hw_free(made);
@@ -89,6 +92,7 @@ void hw_free(struct hw_classifier *classifier)
 	for (uint32_t one = 0; classifier->words && one < classifier->kind_count * HW_STRINGS; one++)
 		words_free(&classifier->words[one]);
 	contexts_free(&classifier->contexts);
+	starts_free(&classifier->starts);
 	free(classifier->values.entries);
 	free(classifier->signatures.entries);
 	free(classifier->dead.entries);
@@ -322,6 +326,14 @@ static int is_nothing(struct hw_classifier *classifier, const struct hw_type *ty
 	return 1;
 }
 
+/* The caller has to see the record, in its turn, though no condition can hold for it. */
+static void say_noted(struct hw_survivor *one, uint32_t noted)
+{
+	one->kind = HW_NOTED;
+	one->process = one->scalars = one->strings[0] = one->strings[1] = UNUSED;
+	one->noted = noted;
+}
+
 /* Look at a record that the caller has to see in its turn. */
 static void note(struct hw_classifier *classifier, const struct hw_type *type, const uint8_t *record, uint64_t length,
 		 struct hw_survivor *one)
@@ -332,10 +344,11 @@ static void note(struct hw_classifier *classifier, const struct hw_type *type, c
 		say_unread(one, HW_BROKEN);
 		return;
 	}
-	one->noted = 1;
+	one->noted = HW_NOTED_PLAIN;
 	if (is_nothing(classifier, type, record, length, one)) {
-		one->kind = HW_NOTED;
-		one->process = one->scalars = one->strings[0] = one->strings[1] = UNUSED;
+		say_noted(one, HW_NOTED_PLAIN);
+		if (type->state == HW_NOTE && starts_child(&classifier->starts, &classifier->contexts, record, length))
+			one->noted = HW_NOTED_KNOWN;
 	}
 	if (type->state == HW_NOTE_END) {
 		memcpy(&key, record + CONTEXT_OFFSET, sizeof(key));
@@ -347,24 +360,20 @@ static void note(struct hw_classifier *classifier, const struct hw_type *type, c
 static int is_done(struct hw_classifier *classifier, const struct hw_type *type, const uint8_t *record, uint64_t length,
 		   struct hw_survivor *one)
 {
-	one->noted = 0;
-	if (!type) {
-		say_unread(one, HW_STATE);
-		return 0;
-	}
-	switch (type->state) {
-	case HW_STOP_UNLESS_FAILED:
-		if (!is_failed(type, record, length))
-			break;
-		/* fall through */
-	case HW_PLAIN:
+	uint32_t state = type ? type->state : HW_STOP;
+
+	one->noted = HW_NOTED_NOT;
+	if (state >= HW_STOP_UNLESS_FAILED && is_failed(type, record, length))
+		state = HW_PLAIN;
+	if (state == HW_PLAIN)
 		return is_nothing(classifier, type, record, length, one);
-	case HW_NOTE:
-	case HW_NOTE_END:
+	if (state == HW_NOTE || state == HW_NOTE_END)
 		note(classifier, type, record, length, one);
-		return 0;
-	}
-	say_unread(one, HW_STATE);
+	else if (state == HW_STOP_UNLESS_KNOWN &&
+		 starts_program(&classifier->starts, &classifier->contexts, record, length))
+		say_noted(one, HW_NOTED_KNOWN);
+	else
+		say_unread(one, HW_STATE);
 	return 0;
 }
 
@@ -406,16 +415,43 @@ void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, struct 
 	call->events = events;
 }
 
-void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, uint32_t container,
-		      const uint16_t *classes, uint32_t alone)
+void hw_set_starts(struct hw_classifier *classifier, const struct hw_starts *where)
 {
-	struct context_key key;
+	classifier->starts.where = *where;
+}
 
-	if (alone) {
-		memcpy(&key, context, sizeof(key));
-		contexts_forget_process(&classifier->contexts, key.start, key.pid);
-	}
-	contexts_learn(&classifier->contexts, context, container, classes);
+void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, uint32_t container,
+		      const uint16_t *classes, uint32_t alone, uint32_t ancestry, uint32_t above)
+{
+	struct context known = {.container = container, .ancestry = ancestry, .above = above};
+
+	memcpy(&known.key, context, sizeof(known.key));
+	if (alone)
+		contexts_forget_process(&classifier->contexts, known.key.start, known.key.pid);
+	contexts_learn(&classifier->contexts, &known, classes);
+}
+
+void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset)
+{
+	uint64_t length = record_length(batch, size, offset);
+	const uint8_t *record = batch + offset;
+	uint32_t number, position;
+
+	if (!length)
+		return;
+	number = read_u16(record + TYPE_OFFSET);
+	position = number < NUMBERS ? classifier->type_of[number] : 0;
+	if (!position)
+		return;
+	if (classifier->types[position - 1].state == HW_NOTE)
+		starts_learn_child(&classifier->starts, &classifier->contexts, record, length);
+	else if (classifier->types[position - 1].state == HW_STOP_UNLESS_KNOWN)
+		starts_learn_program(&classifier->starts, &classifier->contexts, record, length);
+}
+
+void hw_forget_starts(struct hw_classifier *classifier)
+{
+	starts_forget(&classifier->starts);
 }
 
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
@@ -459,16 +495,19 @@ void hw_forget_process(struct hw_classifier *classifier, uint64_t start, uint32_
 void hw_forget_container(struct hw_classifier *classifier, uint32_t container)
 {
 	contexts_forget_container(&classifier->contexts, container);
+	starts_forget(&classifier->starts);
 }
 
 void hw_forget_cgroup(struct hw_classifier *classifier, uint64_t id, uint32_t hierarchy)
 {
 	contexts_forget_cgroup(&classifier->contexts, id, hierarchy);
+	starts_forget(&classifier->starts);
 }
 
 void hw_forget_processes(struct hw_classifier *classifier)
 {
 	contexts_forget_all(&classifier->contexts);
+	starts_forget(&classifier->starts);
 }
 
 uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerprints)

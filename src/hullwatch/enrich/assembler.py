@@ -24,7 +24,7 @@ from hullwatch.enrich.tampering import Tampering
 from hullwatch.enrich.tree import ProcessTree
 from hullwatch.events.codec import BrokenStreamError, check_record, decode
 from hullwatch.events.event import Event
-from hullwatch.events.table import BY_NAME, BY_NUMBER, FLAGS, HEADER
+from hullwatch.events.table import BY_NAME, BY_NUMBER, FLAGS, HEADER, LAYOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,13 +53,30 @@ _COUNTS = BY_NAME["process_counts"].number
 _QUESTION = BY_NAME["process_question"].number
 
 
+_CHILD = LAYOUTS["new_process"].fixed
+_CHILD_PID, _CHILD_START = (LAYOUTS["new_process"].scalars.index(name) for name in ("res", "child_start"))
+
+
+def _child_values(record: bytes) -> Mapping[str, Any]:
+    return decode(BY_NUMBER[HEADER.unpack_from(record)[1]], record)
+
+
 class Started(NamedTuple):
-    """A process that runs a program, as a record told; ``full_id`` is its container's."""
+    """A process that runs a program, as a record told.
+
+    Attributes:
+        header: of the record.
+        process: that runs it.
+        full_id: its container's.
+        result: of the call.
+        asked: whether something was asked about the file, as it has to be for each such process.
+    """
 
     header: tuple[int, ...]
     process: Process
     full_id: str
     result: int
+    asked: bool
 
 
 class Assembler:
@@ -86,7 +103,9 @@ class Assembler:
         """Start with nothing known."""
         self.counters = counters
         self._contexts = forget or Contexts()
-        self.tree = ProcessTree(self._contexts.forget_process, self._contexts.forget_changed)
+        self.tree = ProcessTree(
+            self._contexts.forget_process, self._contexts.forget_changed, _child_values, self._run_program
+        )
         self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
@@ -197,6 +216,49 @@ class Assembler:
         self.tree.forked(process, values, process.container_id if full_id is None else full_id)
         return process
 
+    def keep(self, batch: bytes, offset: int, *, known: bool) -> bool:
+        """Take a record of a child, a program or an end that no condition can hold for, if it can be kept as it is.
+
+        Args:
+            batch: of records.
+            offset: where the record begins.
+            known: whether all is known that there is to know of the process that begins.
+
+        Returns:
+            Whether nothing is left to be done; ``note`` or ``started`` takes it otherwise.
+        """
+        header = HEADER.unpack_from(batch, offset)
+        length, number, _, _, start, group, hierarchy, _, pid, _, _, _, _ = header
+        if number == _EXIT:
+            return self.tree.keep_end((pid, start))
+        if not known:
+            return False
+        record = batch[offset : offset + length]
+        if number not in _FORKS:
+            return self.tree.keep_program((pid, start), record)
+        child = _CHILD.unpack_from(batch, offset + HEADER.size)
+        key = child[_CHILD_PID], child[_CHILD_START]
+        parent = self.tree.find(pid, start)
+        if parent is not None:
+            full_id = self._cgroups.get((hierarchy, group))
+            if self.tree.keep_child(parent, key, parent.container_id if full_id is None else full_id, record):
+                return True
+        self._contexts.forget_key(*key)  # it may be another one than it was taken for
+        return False
+
+    def _run_program(self, process: Process, record: bytes) -> None:
+        """Let a process run what a record tells that was kept: nothing else follows from it."""
+        header = HEADER.unpack_from(record)
+        read = self._programs.read(BY_NUMBER[header[1]], record, 0)
+        self.tree.ran_program(header[8], header[4], read.program(header[7], header[3]), read)
+
+    def child(self, batch: bytes, offset: int) -> Process | None:
+        """Return the process that a record of a child told of, once it was taken; None for other records."""
+        if HEADER.unpack_from(batch, offset)[1] not in _FORKS:
+            return None
+        child = _CHILD.unpack_from(batch, offset + HEADER.size)
+        return self.tree.find(child[_CHILD_PID], child[_CHILD_START])
+
     def started(self, batch: bytes, offset: int) -> Started | None:
         """Take a record of a program that runs; None when it cannot be read, which is counted.
 
@@ -248,9 +310,10 @@ class Assembler:
             self.counters.repaired += 1
         program = record.program(uid, time if kind.is_event else 0)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
-        if full_id:
-            self.drift.started(header, process, record, self.clock_offset, listed=not kind.is_event)
-        return Started(header, process, full_id, record.result)
+        asked = bool(full_id) and self.drift.started(
+            header, process, record, self.clock_offset, listed=not kind.is_event
+        )
+        return Started(header, process, full_id, record.result, asked)
 
     def _process_record(
         self, kind: EventType, header: tuple[int, ...], values: dict[str, Any], noted: Process | None

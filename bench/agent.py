@@ -22,7 +22,7 @@ _MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
 
 
 @benchmark(
-    Value("agent.rss", "MB", "all three processes after a load, pages that they share counted once, without the rings"),
+    Value("agent.rss", "MB", "all processes after a load, pages that they share counted once, without the rings"),
     Value("agent.rss.sensor", "MB", "the sensor alone"),
     Value("agent.rss.engine", "MB", "the engine alone"),
     Value("agent.rss.supervisor", "MB", "the supervisor alone"),

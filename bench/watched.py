@@ -26,6 +26,7 @@ READY = "Watching this host"
 READY_TIMEOUT = 30.0  # seconds
 END_TIMEOUT = 30.0
 SETTLE = 1.0  # seconds after it is ready: the list of processes and of containers is done
+_NAMES = {SENSOR_NAME: "sensor", "hullwatch-engin": "engine", "hullwatch-drift": "comparer"}  # as the kernel keeps them
 IDLE_SHARE = 0.1  # of a CPU: an engine that uses less has nothing left to judge
 
 
@@ -45,7 +46,7 @@ class Watched:
         return self._process.stdout
 
     def processes(self) -> dict[str, int]:
-        """Return the process ids of supervisor, sensor and engine.
+        """Return the process ids of supervisor, sensor and engine, and of what compares files where that runs.
 
         Raises:
             CannotMeasureError: when one is not there.
@@ -53,10 +54,11 @@ class Watched:
         supervisor = self._process.pid
         found = {"supervisor": supervisor}
         for child in _read(f"/proc/{supervisor}/task/{supervisor}/children").split():
-            name = _read(f"/proc/{child}/comm").strip()
-            found["sensor" if name == SENSOR_NAME else "engine"] = int(child)
-        if len(found) != 3:
-            raise CannotMeasureError(f"of Hullwatch's three processes only these run: {', '.join(found)}.")
+            name = _NAMES.get(_read(f"/proc/{child}/comm").strip())
+            if name is not None:
+                found[name] = int(child)
+        if not {"sensor", "engine"} <= found.keys():
+            raise CannotMeasureError(f"of Hullwatch's processes only these run: {', '.join(found)}.")
         return found
 
     def wait_until_judged(self, limit: float) -> None:
@@ -94,8 +96,10 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched(*arguments: str, stdout: int = subprocess.DEVNULL) -> Generator[Watched]:
+def watched(*arguments: str, stdout: int = subprocess.DEVNULL, **more: str) -> Generator[Watched]:
     """Start ``hullwatch run`` with some arguments and wait until it watches; it is ended when the block is left.
+
+    ``more`` are variables of the environment.
 
     With ``subprocess.PIPE`` as ``stdout``, its alerts can be read from ``output``, and have to be. Its state lies in
     a directory of its own, so that a real installation's is not touched; the lock is the usual one: where Hullwatch
@@ -107,7 +111,7 @@ def watched(*arguments: str, stdout: int = subprocess.DEVNULL) -> Generator[Watc
     directory = Path(tempfile.mkdtemp(prefix="hullwatch-bench-"))
     directory.chmod(0o711)  # the engine's user has to get through
     state = directory / "state"
-    environment = {**os.environ, "HULLWATCH_DIRECTORIES_STATE": str(state)}
+    environment = {**os.environ, "HULLWATCH_DIRECTORIES_STATE": str(state), **more}
     command = [sys.executable, "-m", "hullwatch", "run", "--output", "json", *arguments]
     begin = time.monotonic()
     process = subprocess.Popen(

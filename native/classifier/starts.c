@@ -4,6 +4,7 @@
 
 #include "siphash.h"
 #include "starts.h"
+#include "texts.h"
 
 #define WAYS 4
 #define SETS 512	  /* a power of two */
@@ -25,14 +26,6 @@ void starts_free(struct starts *starts)
 {
 	free(starts->entries);
 	free(starts->classes);
-}
-
-static uint16_t read_u16(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
 }
 
 static uint64_t read_u64(const uint8_t *at)
@@ -138,8 +131,7 @@ static uint64_t program_key(const struct starts *starts, const struct context *p
 static void enter(const struct starts *starts, struct contexts *contexts, const struct context_key *key,
 		  const struct start *start, uint32_t above)
 {
-	struct context made = {
-		.key = *key, .container = start->container, .ancestry = start->ancestry, .above = above};
+	struct context made = {.key = *key, .container = start->container, .ancestry = start->ancestry, .above = above};
 
 	contexts_forget_process(contexts, key->start, key->pid);
 	contexts_learn(contexts, &made, classes_of(starts, start));

@@ -301,8 +301,7 @@ static void learn_start(struct hw_classifier *classifier, const uint8_t *bytes, 
 	hw_learn_start(classifier, bytes, (uint32_t)size, (uint32_t)offset);
 }
 
-static void learn(struct hw_classifier *classifier, const uint8_t *bytes, uint64_t size,
-		  const struct hw_survivor *one)
+static void learn(struct hw_classifier *classifier, const uint8_t *bytes, uint64_t size, const struct hw_survivor *one)
 {
 	uint32_t kind = (uint32_t)one->kind;
 

@@ -197,8 +197,8 @@ class StartPlaces(NamedTuple):
         scalars: offset and size of each small value of a program's.
     """
 
-    child: tuple[int, int, int, int, int]
-    program: tuple[int, int, int, int]
+    child: tuple[int, ...]
+    program: tuple[int, ...]
     scalars: tuple[tuple[int, int], ...]
 
 

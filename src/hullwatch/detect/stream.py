@@ -153,6 +153,7 @@ class Stream:
         offset, counted, size = 0, 0, len(batch)
         self._children.clear()
         assembler, contexts = self.assembler, self._contexts
+        keep = assembler.kept.take
         try:
             while offset < size:
                 offset, events, survivors = self.classifier.classify(batch, offset, counted)
@@ -160,9 +161,7 @@ class Stream:
                 before, made = assembler.number, 0  # the assembler makes events of its own, which have numbers too
                 contexts.forgot = False
                 for survivor in survivors:
-                    if survivor.kind == NOTED and assembler.keep(
-                        batch, survivor.offset, known=survivor.noted == KNOWN
-                    ):
+                    if survivor.kind == NOTED and keep(batch, survivor.offset, known=survivor.noted == KNOWN):
                         continue
                     if survivor.kind == STATE and self._children:  # the last one: it may let them run a program
                         self._learn_children(batch)
@@ -267,7 +266,7 @@ class Stream:
 
     def _note_child(self, parent: Process, batch: bytes, offset: int) -> None:
         """Note that others are to be known by a child, once all that the classifier has looked at is done."""
-        child = self.assembler.child(batch, offset)
+        child = self.assembler.kept.child(batch, offset)
         if child is not None and child.parent is parent:
             self._children.append(_Child(parent, parent.program, child, child.program, offset))
 

@@ -16,6 +16,7 @@ from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.drift import Drift
 from hullwatch.enrich.gate import ContainerGate
+from hullwatch.enrich.kept_records import KeptRecords, read_child
 from hullwatch.enrich.losses import Losses
 from hullwatch.enrich.process_change import CHANGING
 from hullwatch.enrich.program_record import LazyParameters, ProgramRecords, has_failed
@@ -24,7 +25,7 @@ from hullwatch.enrich.tampering import Tampering
 from hullwatch.enrich.tree import ProcessTree
 from hullwatch.events.codec import BrokenStreamError, check_record, decode
 from hullwatch.events.event import Event
-from hullwatch.events.table import BY_NAME, BY_NUMBER, FLAGS, HEADER, LAYOUTS
+from hullwatch.events.table import BY_NAME, BY_NUMBER, FLAGS, HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,23 +54,10 @@ _COUNTS = BY_NAME["process_counts"].number
 _QUESTION = BY_NAME["process_question"].number
 
 
-_CHILD = LAYOUTS["new_process"].fixed
-_CHILD_PID, _CHILD_START = (LAYOUTS["new_process"].scalars.index(name) for name in ("res", "child_start"))
-
-
-def _child_values(record: bytes) -> Mapping[str, Any]:
-    return decode(BY_NUMBER[HEADER.unpack_from(record)[1]], record)
-
-
 class Started(NamedTuple):
-    """A process that runs a program, as a record told.
+    """A process that runs a program, as a record told; ``full_id`` is its container's.
 
-    Attributes:
-        header: of the record.
-        process: that runs it.
-        full_id: its container's.
-        result: of the call.
-        asked: whether something was asked about the file, as it has to be for each such process.
+    ``asked`` tells whether something was asked about the file, as it has to be for each such process.
     """
 
     header: tuple[int, ...]
@@ -104,8 +92,9 @@ class Assembler:
         self.counters = counters
         self._contexts = forget or Contexts()
         self.tree = ProcessTree(
-            self._contexts.forget_process, self._contexts.forget_changed, _child_values, self._run_program
+            self._contexts.forget_process, self._contexts.forget_changed, read_child, self._run_program
         )
+        self.kept = KeptRecords(self.tree, self._contexts, self._group)
         self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
@@ -216,49 +205,6 @@ class Assembler:
         self.tree.forked(process, values, process.container_id if full_id is None else full_id)
         return process
 
-    def keep(self, batch: bytes, offset: int, *, known: bool) -> bool:
-        """Take a record of a child, a program or an end that no condition can hold for, if it can be kept as it is.
-
-        Args:
-            batch: of records.
-            offset: where the record begins.
-            known: whether all is known that there is to know of the process that begins.
-
-        Returns:
-            Whether nothing is left to be done; ``note`` or ``started`` takes it otherwise.
-        """
-        header = HEADER.unpack_from(batch, offset)
-        length, number, _, _, start, group, hierarchy, _, pid, _, _, _, _ = header
-        if number == _EXIT:
-            return self.tree.keep_end((pid, start))
-        if not known:
-            return False
-        record = batch[offset : offset + length]
-        if number not in _FORKS:
-            return self.tree.keep_program((pid, start), record)
-        child = _CHILD.unpack_from(batch, offset + HEADER.size)
-        key = child[_CHILD_PID], child[_CHILD_START]
-        parent = self.tree.find(pid, start)
-        if parent is not None:
-            full_id = self._cgroups.get((hierarchy, group))
-            if self.tree.keep_child(parent, key, parent.container_id if full_id is None else full_id, record):
-                return True
-        self._contexts.forget_key(*key)  # it may be another one than it was taken for
-        return False
-
-    def _run_program(self, process: Process, record: bytes) -> None:
-        """Let a process run what a record tells that was kept: nothing else follows from it."""
-        header = HEADER.unpack_from(record)
-        read = self._programs.read(BY_NUMBER[header[1]], record, 0)
-        self.tree.ran_program(header[8], header[4], read.program(header[7], header[3]), read)
-
-    def child(self, batch: bytes, offset: int) -> Process | None:
-        """Return the process that a record of a child told of, once it was taken; None for other records."""
-        if HEADER.unpack_from(batch, offset)[1] not in _FORKS:
-            return None
-        child = _CHILD.unpack_from(batch, offset + HEADER.size)
-        return self.tree.find(child[_CHILD_PID], child[_CHILD_START])
-
     def started(self, batch: bytes, offset: int) -> Started | None:
         """Take a record of a program that runs; None when it cannot be read, which is counted.
 
@@ -355,9 +301,18 @@ class Assembler:
         )
         return self._numbered(self.gate.admit(event, full_id, time, size))
 
+    def _run_program(self, record: bytes) -> None:
+        """Let its process run what a record tells that was kept: nothing else follows from it."""
+        header = HEADER.unpack_from(record)
+        read = self._programs.read(BY_NUMBER[header[1]], record, 0)
+        self.tree.ran_program(header[8], header[4], read.program(header[7], header[3]), read)
+
+    def _group(self, hierarchy: int, cgroup_id: int) -> str | None:
+        return self._cgroups.get((hierarchy, cgroup_id))
+
     def container_of(self, cgroup_id: int, hierarchy: int) -> str:
         """Return the 64-digit id of the container that a control group belongs to; empty for none."""
-        return self._cgroups.get((hierarchy, cgroup_id), "")
+        return self._group(hierarchy, cgroup_id) or ""
 
     def saved(self) -> SavedState:
         """Return all that was learnt from the records until now."""

@@ -29,7 +29,7 @@ def _nobody_asks(_: Process) -> None:
     pass
 
 
-def _no_records(_process: Process, _record: bytes) -> None:
+def _no_records(_record: bytes) -> None:
     pass
 
 
@@ -51,7 +51,7 @@ class ProcessTree:
         changed: called with each process whose line of ancestors has become another one, before anybody is told
             of the event that did it.
         read_child: reads a record of a child that was kept.
-        run_program: lets a process run what a record tells that was kept.
+        run_program: lets its process run what a record tells that was kept.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ProcessTree:
         changed: Callable[[Process], None] = _nobody_asks,
         changed_itself: Callable[[Process], None] = _nobody_asks,
         read_child: Callable[[bytes], Mapping[str, Any]] = _no_values,
-        run_program: Callable[[Process, bytes], None] = _no_records,
+        run_program: Callable[[bytes], None] = _no_records,
     ) -> None:
         """Start empty; a snapshot of the sensor fills it."""
         self._changed = changed
@@ -119,7 +119,7 @@ class ProcessTree:
         values = self._read_child(unmade.forked)
         process = self._enter_child(ProcessKey(*key), unmade.parent, unmade.program, values, unmade.container_id)
         if unmade.ran:
-            self._run_program(process, unmade.ran)
+            self._run_program(unmade.ran)
         if not alive:
             self.ended(process)
         return process
@@ -310,7 +310,7 @@ class ProcessTree:
     @property
     def processes(self) -> list[Process]:
         """All that are known, those that ended in the order of their ends."""
-        for key in self._unmade.keys():
+        for key in self._unmade.names():
             self._make(key)
         alive = [process for process in self._processes.values() if process.alive]
         return [*alive, *(self._processes[key] for key in self._ended)]

@@ -85,7 +85,7 @@ class UnmadeProcesses:
         unmade = self._ended.pop(key, None)
         return None if unmade is None else (unmade, False)
 
-    def keys(self) -> list[Key]:
+    def names(self) -> list[Key]:
         """Return all: those that run, and the others in the order of their ends."""
         return [*self.alive, *self._ended]
 

@@ -103,8 +103,10 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched(*arguments: str, stdout: int = subprocess.DEVNULL) -> Generator[Watched]:
+def watched(*arguments: str, stdout: int = subprocess.DEVNULL, **more: str) -> Generator[Watched]:
     """Start ``hullwatch run`` with some arguments and wait until it watches; it is ended when the block is left.
+
+    ``more`` are variables of the environment.
 
     With ``subprocess.PIPE`` as ``stdout``, its alerts can be read from ``output``, and have to be. Its state lies in
     a directory of its own, so that a real installation's is not touched; the lock is the usual one: where Hullwatch
@@ -116,7 +118,7 @@ def watched(*arguments: str, stdout: int = subprocess.DEVNULL) -> Generator[Watc
     directory = Path(tempfile.mkdtemp(prefix="hullwatch-bench-"))
     directory.chmod(0o711)  # the engine's user has to get through
     state = directory / "state"
-    environment = {**os.environ, "HULLWATCH_DIRECTORIES_STATE": str(state)}
+    environment = {**os.environ, "HULLWATCH_DIRECTORIES_STATE": str(state), **more}
     command = [sys.executable, "-m", "hullwatch", "run", "--output", "json", *arguments]
     begin = time.monotonic()
     process = subprocess.Popen(

@@ -86,7 +86,7 @@ def driver_input() -> bytes:
                 tables = (table.next.tobytes(), table.output_ends.tobytes(), table.outputs.tobytes())
                 words.append(struct.pack("<5I", *numbers) + table.columns + b"".join(tables))
     records = [struct.pack("<I", len(record)) + record for record in make_records()]
-    return counted(types) + counted(kinds) + bytes(range(16)) + counted(words) + counted(records)
+    return counted(types) + counted(kinds) + bytes(range(16)) + native.starts() + counted(words) + counted(records)
 
 
 def test_the_kinds_that_are_fuzzed_are_of_every_sort() -> None:
@@ -128,6 +128,9 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
         "HW_BROKEN": classifier.BROKEN, "HW_NOTED": classifier.NOTED,
         "HW_PLAIN": recipe.StateChange.NONE, "HW_NOTE": recipe.StateChange.CHILD,
         "HW_NOTE_END": recipe.StateChange.END, "HW_STOP": recipe.StateChange.ANY,
+        "HW_STOP_UNLESS_FAILED": recipe.StateChange.UNLESS_FAILED, "HW_STOP_UNLESS_KNOWN": recipe.StateChange.PROGRAM,
+        "HW_NOTED_PLAIN": classifier.PLAIN, "HW_NOTED_KNOWN": classifier.KNOWN,
+        "hw_starts": native.STARTS.size, "hw_starts.program_end": 20, "hw_starts.scalars": 40,
         "UNUSED": classifier.UNUSED, "NUMBERS": 4096, "HEADER_SIZE": HEADER.size,
         "TYPE_OFFSET": before_type, "CONTEXT_OFFSET": recipe.CONTEXT_BEGIN,
     }  # fmt: skip

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.detect.automaton import make_automaton
-from hullwatch.detect.classifier import Classifier, Survivor
-from hullwatch.detect.recipe import fingerprint_offset, is_told, recipe, result_offset, state_of
+from hullwatch.detect.classifier import NO_LINEAGE, Classifier, Survivor
+from hullwatch.detect.recipe import fingerprint_offset, is_told, recipe, result_offset, start_places, state_of
 from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
@@ -25,6 +25,7 @@ MAXIMUM_KINDS = 255
 TYPE = struct.Struct("<IIIIIiiI")
 KIND = struct.Struct("<IIII12II6II")
 CALL = struct.Struct("<QQQQII")
+STARTS = struct.Struct("<10I12I")
 _ASKED = struct.Struct("<QQQ")
 _ANSWERED = struct.Struct("<16xQQII")
 SURVIVOR = struct.Struct("<QQiIIIII")
@@ -32,6 +33,7 @@ SURVIVORS = 256
 TOLD = 4096
 _NONE = -1
 _PACKED = 4096
+_LAST_NUMBER = (1 << 31) - 1
 
 
 @functools.cache
@@ -44,7 +46,7 @@ def library() -> Any:
     text, number, size, pointer = ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p
     # Those that are called most are not described: it takes longer than what they do. They are given pointers as
     # c_void_p or bytes, and numbers of 32 bits at most.
-    for name in ("hw_classify", "hw_learn_process"):
+    for name in ("hw_classify", "hw_learn_process", "hw_learn_start"):
         getattr(loaded, name).restype = None
     signatures = {
         "hw_new": (pointer, [text, number, text, number, text]),
@@ -54,6 +56,8 @@ def library() -> Any:
         "hw_learn_string": (None, [pointer, number, number, text, size, size, number]),
         "hw_learn_dead": (None, [pointer, *[number] * 5]),
         "hw_forget_process": (None, [pointer, size, number]),
+        "hw_set_starts": (None, [pointer, text]),
+        "hw_forget_starts": (None, [pointer]),
         "hw_forget_container": (None, [pointer, number]),
         "hw_forget_cgroup": (None, [pointer, size, number]),
         "hw_forget_processes": (None, [pointer]),
@@ -92,6 +96,8 @@ class NativeClassifier(Classifier):
         self._ruled_out = ctypes.create_string_buffer(8 * TOLD)
         self._classify = self._library.hw_classify
         self._learn_process = self._library.hw_learn_process
+        self._learn_start = self._library.hw_learn_start
+        self._library.hw_set_starts(self._handle, starts())
         self._packed: dict[tuple[int, ...], bytes] = {}  # classes of processes
         for place, kind in enumerate(plan.all):
             self._set_words(place, kind)
@@ -141,14 +147,25 @@ class NativeClassifier(Classifier):
         count = self._library.hw_take_ruled_out(self._handle, self._ruled_out)
         return self._ruled_out.raw[: 8 * count] if count else b""
 
-    def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
+    def learn_process(
+        self,
+        context: bytes,
+        container: int,
+        classes: tuple[int, ...],
+        lineage: tuple[int, int] = NO_LINEAGE,
+        *,
+        alone: bool = False,
+    ) -> None:
         """Remember the classes of a process context; see ``Classifier.learn_process``."""
         packed = self._packed.get(classes)
         if packed is None:
             if len(self._packed) >= _PACKED:
                 self._packed.clear()
             packed = self._packed[classes] = struct.pack(f"<{len(classes)}H", *classes)
-        self._learn_process(self._pointer, context, container, packed, alone)
+        ancestry, above = lineage
+        if ancestry > _LAST_NUMBER:  # of more processes than any host starts
+            ancestry = above = 0
+        self._learn_process(self._pointer, context, container, packed, alone, ancestry, above)
 
     def learn_scalars(self, kind: int, batch: bytes, offset: int, judged: int) -> None:
         """Remember the class of the small values of a record."""
@@ -173,6 +190,14 @@ class NativeClassifier(Classifier):
     def forget_cgroup(self, number: int, hierarchy: int) -> None:
         """Forget all processes of a control group."""
         self._library.hw_forget_cgroup(self._handle, number, hierarchy)
+
+    def learn_start(self, batch: bytes, offset: int) -> None:
+        """Remember that others begin as the process of a record does; see ``Classifier.learn_start``."""
+        self._learn_start(self._pointer, batch, len(batch), offset)
+
+    def forget_starts(self) -> None:
+        """Forget what ``learn_start`` was told."""
+        self._library.hw_forget_starts(self._handle)
 
     def forget_processes(self) -> None:
         """Forget all process contexts."""
@@ -209,3 +234,10 @@ def _kind(kind: Kind) -> bytes:
         where.fixed_end, where.lengths, kind.scalars.decides, len(where.scalars),
         *scalars, *[0] * (12 - len(scalars)), len(where.strings), *strings, *[0] * (6 - len(strings)), is_told(kind),
     )  # fmt: skip
+
+
+def starts() -> bytes:
+    """Return where processes begin as the library takes it."""
+    where = start_places()
+    scalars = [value for piece in where.scalars for value in piece]
+    return STARTS.pack(*where.child, *where.program, len(where.scalars), *scalars, *[0] * (12 - len(scalars)))

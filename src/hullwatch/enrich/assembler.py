@@ -16,9 +16,10 @@ from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.drift import Drift
 from hullwatch.enrich.gate import ContainerGate
+from hullwatch.enrich.kept_records import KeptRecords, read_child
 from hullwatch.enrich.losses import Losses
 from hullwatch.enrich.process_change import CHANGING
-from hullwatch.enrich.program_record import LazyParameters, ProgramRecords
+from hullwatch.enrich.program_record import LazyParameters, ProgramRecords, has_failed
 from hullwatch.enrich.saved_state import SavedState, restore_processes, save_processes
 from hullwatch.enrich.tampering import Tampering
 from hullwatch.enrich.tree import ProcessTree
@@ -55,12 +56,16 @@ _QUESTION = BY_NAME["process_question"].number
 
 
 class Started(NamedTuple):
-    """A process that runs a program, as a record told, or tried to; ``full_id`` is its container's."""
+    """A process that runs a program, as a record told; ``full_id`` is its container's.
+
+    ``asked`` tells whether something was asked about the file, as it has to be for each such process.
+    """
 
     header: tuple[int, ...]
     process: Process
     full_id: str
     result: int
+    asked: bool
 
 
 class Assembler:
@@ -87,7 +92,10 @@ class Assembler:
         """Start with nothing known."""
         self.counters = counters
         self._contexts = forget or Contexts()
-        self.tree = ProcessTree(self._contexts.forget_process, self._contexts.forget_changed)
+        self.tree = ProcessTree(
+            self._contexts.forget_process, self._contexts.forget_changed, read_child, self._run_program
+        )
+        self.kept = KeptRecords(self.tree, self._contexts, self._group)
         self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
@@ -164,7 +172,7 @@ class Assembler:
             about_drift = self._about_drift.get(header[1])
             if about_drift is not None:
                 return about_drift(header, decode(kind, batch, offset))
-            if kind.layout.name == "program":
+            if kind.layout.name == "program" and not (kind.is_event and has_failed(batch, offset)):
                 started = self._program_started(kind, header, batch, offset)
                 self._contexts.forget_process(started.process)
                 return self.program_event(started, batch, offset) if kind.is_event else []
@@ -200,7 +208,7 @@ class Assembler:
         return process
 
     def started(self, batch: bytes, offset: int) -> Started | None:
-        """Take a record of the layout ``program``; None when it cannot be read, which is counted.
+        """Take a record of a program that runs; None when it cannot be read, which is counted.
 
         What is remembered of the process itself is void now; that of its descendants was forgotten.
         """
@@ -244,17 +252,16 @@ class Assembler:
         _, _, _, time, start, cgroup_id, hierarchy, uid, pid, _, _, _, _ = header
         record = self._programs.read(kind, batch, offset)
         full_id = record.texts.container_id
-        if record.result < 0 and kind.is_event:  # nothing has changed: the caller goes on with its own program
-            return Started(header, self._known_process(pid, start), full_id, record.result)
         self._remember_cgroup(hierarchy, cgroup_id, record.texts.container)
         if not kind.is_event and (pid, start) in self._unannounced:
             self._unannounced.remove((pid, start))
             self.counters.repaired += 1
         program = record.program(uid, time if kind.is_event else 0)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
-        if full_id:
-            self.drift.started(header, process, record, self.clock_offset, listed=not kind.is_event)
-        return Started(header, process, full_id, record.result)
+        asked = bool(full_id) and self.drift.started(
+            header, process, record, self.clock_offset, listed=not kind.is_event
+        )
+        return Started(header, process, full_id, record.result, asked)
 
     def _process_record(
         self, kind: EventType, header: tuple[int, ...], values: dict[str, Any], noted: Process | None
@@ -295,6 +302,15 @@ class Assembler:
             flags=flags,
         )
         return self._numbered(self.gate.admit(event, full_id, time, size))
+
+    def _run_program(self, record: bytes) -> None:
+        """Let its process run what a record tells that was kept: nothing else follows from it."""
+        header = HEADER.unpack_from(record)
+        read = self._programs.read(BY_NUMBER[header[1]], record, 0)
+        self.tree.ran_program(header[8], header[4], read.program(header[7], header[3]), read)
+
+    def _group(self, hierarchy: int, cgroup_id: int) -> str | None:
+        return self._cgroups.get((hierarchy, cgroup_id))
 
     def container_of(self, cgroup_id: int, hierarchy: int) -> str:
         """Return the 64-digit id of the container that a control group belongs to, or did until lately; else empty."""

@@ -137,10 +137,13 @@ class Process:
     """One process: its identity, its parent, and what it runs now.
 
     ``children`` are those that are still remembered; ``ancestry`` is what ``Ancestries`` gave, 0 when it has to be
-    asked again.
+    asked again; ``unmade`` is how many more children run of which only the records are kept (``unmade.py``).
     """
 
-    __slots__ = ("alive", "ancestry", "children", "container_id", "depth", "entry", "key", "parent", "program", "vpid")
+    __slots__ = (
+        *("alive", "ancestry", "children", "container_id", "depth", "entry", "key", "parent", "program", "unmade"),
+        "vpid",
+    )
 
     def __init__(self, key: ProcessKey, parent: Process | None, program: Program, container_id: str = "") -> None:
         """Enter a process below its parent."""
@@ -154,6 +157,7 @@ class Process:
         self.alive = True
         self.depth = 0
         self.ancestry = 0
+        self.unmade = 0
         self.hang_below(parent)
 
     def hang_below(self, parent: Process | None) -> None:

@@ -27,8 +27,15 @@ _FIXED_END = HEADER.size + _LAYOUT.fixed.size
 _SCALARS = len(_LAYOUT.scalars)
 _LENGTHS = HEADER.size + struct.calcsize(_LAYOUT.fixed.format.partition("H")[0])  # where the lengths begin
 _PLACE = {name: place for place, name in enumerate((*_LAYOUT.scalars, *_LAYOUT.variables))}
+_SIGN = HEADER.size + 8 * _PLACE["res"] + 7  # the highest byte of the result: values of 8 bytes come first
+_NOT_NEGATIVE = 127
 _TEXTS_KEPT = 1024
 _LONGEST_KEPT = 2048  # bytes; so that hostile arguments cannot fill the memory
+
+
+def has_failed(batch: bytes, offset: int) -> bool:
+    """Tell whether a whole record, of the layout ``program``, is of a call that failed and so changed nothing."""
+    return int.from_bytes(batch[offset : offset + 4], "little") >= _FIXED_END and batch[offset + _SIGN] > _NOT_NEGATIVE
 
 
 class ProgramTexts(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +34,13 @@ class BoltFile:
         for key, value in sorted(tables.items()):
             if isinstance(value, bytes):
                 entries.append((key, 0, value))
-            elif isinstance(value, dict) and all(isinstance(one, bytes) for one in value.values()):
-                inline = _leaf([(k, 0, v) for k, v in sorted(value.items())])  # a small one lies within the value
-                entries.append((key, 1, struct.pack("<QQ", 0, 0) + _head(0, _LEAF, len(value), 0) + inline))
-            elif isinstance(value, dict):
-                entries.append((key, 1, struct.pack("<QQ", self._table(value), 0)))
+                continue
+            below = cast("dict[bytes, Any]", value)
+            if all(isinstance(one, bytes) for one in below.values()):  # a small one lies within the value
+                inline = _leaf([(name, 0, one) for name, one in sorted(below.items())])
+                entries.append((key, 1, struct.pack("<QQ", 0, 0) + _head(0, _LEAF, len(below), 0) + inline))
+            else:
+                entries.append((key, 1, struct.pack("<QQ", self._table(below), 0)))
         parts = [entries[first : first + self._leaf] for first in range(0, len(entries), self._leaf)] or [[]]
         pages = [(part[0][0] if part else b"", self._add(_LEAF, len(part), _leaf(part))) for part in parts]
         if len(pages) == 1:

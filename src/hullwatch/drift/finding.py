@@ -59,7 +59,7 @@ class _Candidate(NamedTuple):
         process: through which it was opened; None for a layer.
         executed: it is what the process executes, so nobody may write to it now.
         lower: it lies in a layer of the image.
-        mended: the layers are put together by a program, which sets the times of what was written.
+        mended: it lies in the upper layer of those that a program puts together, which sets its times.
     """
 
     descriptor: int
@@ -201,13 +201,13 @@ def _mapped(address: int, process: SeenProcess) -> Iterator[_Candidate]:
 
 def is_same_file(question: Question, found: os.stat_result, candidate: _Candidate) -> bool:
     """Tell whether an open file is the one of a question, with the content of that moment."""
-    if question.kind == "script":  # the kernel named no inode: it may be any that has not changed since
+    if question.kind == "script" or candidate.mended:
+        # Of scripts the kernel named no inode, and of files that a program keeps for it, times that may be some ms from
+        # the true ones: it may be any file that has not changed since.
         return found.st_ctime_ns <= question.moment + CLOCK_SLACK
     # The upper layer's own inode has another number where it is the copy of a lower one.
     if found.st_mtime_ns != question.mtime or (candidate.process is not None and found.st_ino != question.ino):
         return False
-    if candidate.mended:  # the time of the change is that of the program's own call, behind the kernel's
-        return found.st_ctime_ns <= question.moment + CLOCK_SLACK
     return candidate.executed or found.st_ctime_ns == question.ctime
 
 

@@ -104,7 +104,7 @@ def test_what_rootless_containers_run_is_compared_with_their_image_in_each_stora
         user.podman("exec", "box", "mkdir", "-p", "/opt")
         user.podman("exec", "box", "sh", "-c", ACTS)
         assert watching.wait(lambda: compared(watching, full_id) >= FOUND, 15), (  # noqa: B023 - asked at once
-            driver, FOUND - compared(watching, full_id), watching.describe(),
+            driver, FOUND - compared(watching, full_id), compared(watching, full_id),
         )  # fmt: skip
         others = {one for one in compared(watching, full_id) - FOUND if one[2] != "image"}
         assert others <= {("program", "/dev/shm/copy", "drift", "memory")}, driver

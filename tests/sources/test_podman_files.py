@@ -35,6 +35,14 @@ def read(descriptor: int) -> bytes:
         os.close(descriptor)
 
 
+def hang(*_: object) -> None:
+    time.sleep(600)
+
+
+def never(_: int) -> bool:
+    return False
+
+
 def test_the_state_that_was_written_last_is_opened(storage: Path) -> None:
     (storage / "libpod/bolt_state.db").write_text("bolt")
     (storage / "libpod/db.sql").write_text("sqlite")
@@ -76,7 +84,7 @@ def test_a_pipe_a_socket_and_a_directory_are_no_state(storage: Path) -> None:
 
 def test_a_directory_that_hangs_holds_nobody_up(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(podman_files, "PATIENCE", 0.1)
-    monkeypatch.setattr(podman_files, "_newest", lambda *_: time.sleep(600))
+    monkeypatch.setattr(podman_files, "_newest", hang)
     before = time.monotonic()
     with pytest.raises(CannotError, match="takes too long"):
         open_state(str(storage), USER)
@@ -84,8 +92,8 @@ def test_a_directory_that_hangs_holds_nobody_up(storage: Path, monkeypatch: pyte
 
 
 def test_with_too_many_that_hang_nothing_is_begun(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(podman_files, "_lost", [1, 2, 3, 4])
-    monkeypatch.setattr(podman_files, "_has_ended", lambda _: False)
+    monkeypatch.setattr(podman_files, "_lost", [-1, -2, -3, -4])
+    monkeypatch.setattr(podman_files, "_has_ended", never)
     with pytest.raises(CannotError, match="hang"):
         open_state(str(storage), USER)
 

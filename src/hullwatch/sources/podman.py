@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import zlib
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +34,9 @@ _COUNTER = slice(24, 28)  # of an SQLite file: changed with each transaction
 
 
 class _State(msgspec.Struct, rename="camel"):
+    """What is compared; ``config`` is a checksum of the rest, such as the name."""
+
+    config: int = 0
     state: int = 0
     started_time: str = ""
     exit_code: int = 0
@@ -204,7 +208,7 @@ def _states_of_bolt(tables: bolt.Bucket) -> dict[str, _State]:
     found: dict[str, _State] = {}
     for key, container in containers.buckets() if containers is not None else ():
         if len(found) < MAXIMUM_LISTED:
-            found[key.decode("ascii", "replace")] = _state(container.get(b"state") or b"{}")
+            found[key.decode("ascii", "replace")] = _state(container.get(b"state"), container.get(b"config"))
     return found
 
 
@@ -219,14 +223,16 @@ def _of_sqlite(tables: sqlite3.Connection, full_id: str) -> tuple[bytes, bytes] 
 
 def _states_of_sqlite(tables: sqlite3.Connection) -> dict[str, _State]:
     rows = tables.execute(
-        "SELECT c.ID, s.JSON FROM ContainerConfig c LEFT JOIN ContainerState s ON s.ID = c.ID LIMIT ?",
+        "SELECT c.ID, s.JSON, c.JSON FROM ContainerConfig c LEFT JOIN ContainerState s ON s.ID = c.ID LIMIT ?",
         (MAXIMUM_LISTED,),
     )
-    return {str(full_id): _state(str(state or "{}").encode()) for full_id, state in rows}
+    return {str(full_id): _state(str(state or "").encode(), str(config).encode()) for full_id, state, config in rows}
 
 
-def _state(data: bytes) -> _State:
+def _state(data: bytes | None, config: bytes | None) -> _State:
     try:
-        return msgspec.json.decode(data, type=_State)
+        found = msgspec.json.decode(data or b"{}", type=_State)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):  # whoever reads the container's metadata will say so
-        return _State()
+        found = _State()
+    found.config = zlib.crc32(config or b"")
+    return found

@@ -43,6 +43,7 @@ from hullwatch.rules.reload import Reload, Reloader, cache_of
 from hullwatch.sources.docker_connection import tls_settings
 from hullwatch.sources.engine_search import EngineAddress
 from hullwatch.sources.interest import Interest
+from hullwatch.sources.podman import PodmanFiles
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
 if TYPE_CHECKING:
@@ -270,7 +271,10 @@ class Watch:
         """Watch the container engines that are there by now."""
         for number, found in enumerate(self._supervisor.container_engines()):
             address = EngineAddress(*found)
-            if address.socket:
+            if address.folder:
+                opens = (self._supervisor.open_engine_state, self._supervisor.open_engine_images)
+                self._containers.add_files(address, PodmanFiles(*(partial(open_file, number) for open_file in opens)))
+            elif address.socket:
                 self._containers.add(address, partial(self._supervisor.open_container_engine, number), None)
             else:
                 self._containers.add(address, None, tls_settings(os.environ))

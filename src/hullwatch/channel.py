@@ -25,6 +25,7 @@ RequestName = Literal[
     "wake_sensor",
     "container_engines",
     "open_container_engine",
+    "open_engine_images",
     "changed_rules",
     "rules_taken",
     "rules_refused",
@@ -37,7 +38,8 @@ REQUESTS: dict[RequestName, str] = {
     "sensor_end": "tell how the sensor ended",
     "wake_sensor": "let a sensor that was stopped go on, and tell what held it",
     "container_engines": "list the container engines that are configured or found",
-    "open_container_engine": "return a connection to the socket of a container engine of that list",
+    "open_container_engine": "return a connection to a container engine of that list, or the file that podman writes",
+    "open_engine_images": "return the list of images beside such a file",
     "changed_rules": "return the rules files when they have changed, in a sealed memory file",
     "rules_taken": "know that the changed rules judge now, also after a crash",
     "rules_refused": "know that the changed rules have a mistake",
@@ -197,6 +199,20 @@ class Supervisor:
         except CannotError as error:
             raise ConnectionRefusedError(str(error)) from error
 
+    def open_engine_state(self, number: int) -> int:
+        """Return a descriptor of the file in which a podman keeps its containers; see ``open_container_engine``."""
+        return self._ask_for_file("open_container_engine", number)
+
+    def open_engine_images(self, number: int) -> int:
+        """Return a descriptor of the list of images beside it."""
+        return self._ask_for_file("open_engine_images", number)
+
+    def _ask_for_file(self, name: RequestName, number: int) -> int:
+        answer, descriptor = self._ask(name, number)
+        if not answer.granted or descriptor is None:
+            raise CannotError(answer.text)
+        return descriptor
+
     def _ask_for_socket(self, name: RequestName, number: int = 0) -> socket.socket:
         answer, descriptor = self._ask(name, number)
         if not answer.granted or descriptor is None:
@@ -249,10 +265,7 @@ class Supervisor:
         Raises:
             CannotError: with the reason.
         """
-        answer, descriptor = self._ask("open_capture", number)
-        if not answer.granted or descriptor is None:
-            raise CannotError(answer.text)
-        return descriptor
+        return self._ask_for_file("open_capture", number)
 
     def sensor_end(self) -> Answer:
         """Tell how the last sensor ended."""

@@ -42,6 +42,7 @@ from hullwatch.outputs.stdout import say
 from hullwatch.rules.reload import load_rules
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
 from hullwatch.sources.host import types_problem
+from hullwatch.sources.podman_files import StorageSearch, open_images, open_state
 from hullwatch.sources.silence import why_silent
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ class _Supervision:
         self._comparing = Comparing((self._uid, self._gid), limits)
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
+        self._storages = StorageSearch()
         self._channel: socket.socket | None = None
         self._lifeline = -1  # while this end of a pipe is open, the engine knows that we live
         self._stopping: float | None = None
@@ -337,8 +339,8 @@ class _Supervision:
                 return self._wake_sensor(), None
             case "container_engines":
                 return Answer(granted=True, text=self._container_engines()), None
-            case "open_container_engine":
-                return Answer(granted=True), self._open_container_engine(request.number)
+            case "open_container_engine" | "open_engine_images":
+                return Answer(granted=True), self._open_container_engine(request)
             case "open_capture":
                 return Answer(granted=True), self._captures.open(request.number)
             case "changed_rules":
@@ -414,17 +416,24 @@ class _Supervision:
         """Return the list of engines as JSON; one that was in it stays at its place."""
         settings = self._settings
         found = find_engines(
-            settings.docker.host, settings.containers.engines, os.environ, search=settings.containers.search
+            settings.docker.host,
+            settings.containers.engines,
+            os.environ,
+            search=settings.containers.search,
+            storages=self._storages.find() if settings.containers.search else (),
         )
         known = {address.url for address in self._engines}
         self._engines += [address for address in found if address.url not in known]
         del self._engines[MAXIMUM_ENGINES:]
         return msgspec.json.encode(self._engines).decode()
 
-    def _open_container_engine(self, number: int) -> socket.socket:
-        if not 0 <= number < len(self._engines):
-            raise CannotError(f"There is no container engine number {number}.")
-        address = self._engines[number]
+    def _open_container_engine(self, request: Request) -> socket.socket | BinaryIO:
+        if not 0 <= request.number < len(self._engines):
+            raise CannotError(f"There is no container engine number {request.number}.")
+        address = self._engines[request.number]
+        if address.folder:
+            open_file = open_state if request.name == "open_container_engine" else open_images
+            return os.fdopen(open_file(address.folder, address.user), "rb", buffering=0)
         if not address.socket:
             raise CannotError(f"{address.url} is not a local socket: the engine opens it itself.")
         try:

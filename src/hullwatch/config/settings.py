@@ -12,7 +12,7 @@ from hullwatch.config.values import format_duration
 MOST_ENGINES = 16
 MOST_VARIABLES = 16
 VARIABLE_NAME = r"^[!-<>-~]{1,63}$"
-ENGINE_URL = r"^((unix|containerd|cri):///|(tcp|https?)://)."
+ENGINE_URL = r"^((unix|containerd|cri|podman):///|(tcp|https?)://)."
 
 # A description on each value is what `hullwatch config show` and the schema say about it.
 Duration = Annotated[float, msgspec.Meta(gt=0, extra_json_schema={"format": "duration"})]
@@ -78,7 +78,8 @@ class ContainersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
                 str,
                 _form(
                     "an engine is a URL: containerd:///PATH, cri:///PATH or unix:///PATH with the path of its socket, "
-                    "or tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT",
+                    "podman:///PATH with the directory of its storage, or tcp://HOST:PORT, http://HOST:PORT or "
+                    "https://HOST:PORT",
                     pattern=ENGINE_URL,
                     max_length=1024,
                 ),
@@ -88,7 +89,7 @@ class ContainersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         msgspec.Meta(max_length=MOST_ENGINES),
         _help(
             "More engines: containerd:///PATH, cri:///PATH (CRI-O and other runtimes of a kubelet), unix:///PATH "
-            "(what speaks Docker's API)."
+            "(what speaks Docker's API), podman:///PATH (the storage of root's podman, without its service)."
         ),
     ] = ()
     search: Annotated[

@@ -354,7 +354,8 @@ class Assembler:
         """Have a library compared with the image."""
         process = self._known_process(header[8], header[4])
         full_id = self._cgroups.get((header[6], header[5]))
-        self.drift.mapped(header, process, process.container_id if full_id is None else full_id, values)
+        full_id = process.container_id if full_id is None else full_id
+        self.drift.mapped(header, process, full_id, values, self.clock_offset)
         return []
 
     def _drift_found(self, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:

@@ -86,7 +86,8 @@ class Drift:
             listed: whether it ran before, and only tells which containers there are.
         """
         program, full_id = process.program, record.texts.container_id
-        if program.flags & _LOWER and full_id not in self._announced:
+        # What is asked about tells of its container too; of storage that is no overlay all programs are.
+        if (program.flags & _LOWER or listed) and full_id not in self._announced:
             self._announce(header, process, full_id)
         if listed:
             return False
@@ -95,6 +96,7 @@ class Drift:
                 header, process, full_id, "program", program.exepath,
                 upper=bool(program.flags & _UPPER),
                 ino=program.exe_ino, ctime=program.exe_ino_ctime, mtime=program.exe_ino_mtime,
+                moment=header[3] + offset,
             )  # fmt: skip
         script = self._script(record)
         if script:
@@ -102,13 +104,15 @@ class Drift:
             self._question(header, process, full_id, "script", path, moment=header[3] + offset)
         return bool(script) or not program.flags & _NOT_ASKED
 
-    def mapped(self, header: tuple[int, ...], process: Process, full_id: str, values: dict[str, Any]) -> None:
-        """Look at a library that a container's process has mapped."""
+    def mapped(
+        self, header: tuple[int, ...], process: Process, full_id: str, values: dict[str, Any], offset: int = 0
+    ) -> None:
+        """Look at a library that a container's process has mapped; for the arguments see ``started``."""
         if full_id:
             self._question(
                 header, process, full_id, "library", values["name"],
                 upper=bool(values["file_flags"] & _FILE_UPPER), address=values["addr"],
-                ino=values["ino"], ctime=values["ino_ctime"], mtime=values["ino_mtime"],
+                ino=values["ino"], ctime=values["ino_ctime"], mtime=values["ino_mtime"], moment=header[3] + offset,
             )  # fmt: skip
 
     def runner(self, pid: int, start: int, values: dict[str, Any]) -> Runner | None:

@@ -319,31 +319,6 @@ struct unix_sock {
 	struct sock *peer;
 };
 
-struct io_cmd_data {
-	__u8 data[56];
-};
-
-struct io_cqe {
-	__u64 user_data;
-	__s32 res;
-	int fd;
-};
-
-struct io_uring_cqe {
-	__u64 user_data;
-	__s32 res;
-};
-
-struct io_ring_ctx;
-
-struct io_kiocb {
-	struct file *file;
-	struct io_cmd_data cmd;
-	__u8 opcode;
-	struct io_cqe cqe;
-	struct io_ring_ctx *ctx;
-};
-
 struct filename {
 	const char *name;
 };
@@ -353,57 +328,6 @@ struct open_how {
 	__u64 flags;
 	__u64 mode;
 	__u64 resolve;
-};
-
-struct io_open {
-	int dfd;
-	__u32 file_slot;
-	struct filename *filename;
-	struct open_how how;
-};
-
-struct io_unlink {
-	int dfd;
-	int flags;
-	struct filename *filename;
-};
-
-struct io_mkdir {
-	int dfd;
-	__u16 mode;
-	struct filename *filename;
-};
-
-struct io_rename {
-	int old_dfd;
-	int new_dfd;
-	struct filename *oldpath;
-	struct filename *newpath;
-	int flags;
-};
-
-struct io_link {
-	int old_dfd;
-	int new_dfd;
-	struct filename *oldpath;
-	struct filename *newpath;
-	int flags;
-};
-
-struct io_connect {
-	void *addr;
-	int addr_len;
-};
-
-struct io_accept {
-	int iou_flags;
-	__u32 file_slot;
-};
-
-struct io_ring_ctx {
-	unsigned int flags;
-	unsigned int sq_entries;
-	unsigned int cq_entries;
 };
 
 struct perf_event_attr___kernel {

@@ -11,6 +11,12 @@
 #define FILE_TYPE_MASK 0170000
 #define FILE_TYPE_REGULAR 0100000
 
+static __always_inline int is_written(struct file *file)
+{
+	return BPF_CORE_READ(file, f_mode) & FMODE_WRITE &&
+	       (BPF_CORE_READ(file, f_inode, i_mode) & FILE_TYPE_MASK) == FILE_TYPE_REGULAR;
+}
+
 /* `record_flags`: how the call was made. */
 static __always_inline void report_closing(long fd, __u16 record_flags)
 {
@@ -19,8 +25,7 @@ static __always_inline void report_closing(long fd, __u16 record_flags)
 	struct scratch *scratch;
 	__u32 end;
 
-	if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) ||
-	    (BPF_CORE_READ(file, f_inode, i_mode) & FILE_TYPE_MASK) != FILE_TYPE_REGULAR)
+	if (!is_written(file))
 		return;
 	scratch = begin_record(EVENT_CLOSE, INDEX_CLOSE);
 	if (!scratch)

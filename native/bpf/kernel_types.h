@@ -164,7 +164,30 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
-struct pid_namespace;
+struct ns_common {
+	const struct proc_ns_operations *ops;
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+struct ipc_namespace {
+	struct ns_common ns;
+};
+
+struct uts_namespace {
+	struct ns_common ns;
+};
+
+struct cgroup_namespace {
+	struct ns_common ns;
+};
 
 struct upid {
 	int nr;
@@ -211,6 +234,7 @@ struct group_info {
 
 struct user_namespace {
 	int level;
+	struct ns_common ns;
 };
 
 struct cred {
@@ -240,17 +264,16 @@ struct proc_ns_operations {
 	int type;
 };
 
-struct ns_common {
-	const struct proc_ns_operations *ops;
-	unsigned int inum;
-};
-
 struct mnt_namespace {
 	struct ns_common ns;
 };
 
 struct nsproxy {
 	struct mnt_namespace *mnt_ns;
+	struct net *net_ns;
+	struct ipc_namespace *ipc_ns;
+	struct uts_namespace *uts_ns;
+	struct cgroup_namespace *cgroup_ns;
 };
 
 struct task_struct {

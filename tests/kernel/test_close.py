@@ -69,7 +69,7 @@ say(fds=fds)
     said: list[dict[str, Any]] = []
     seen = sensor.during(lambda: said.append(child(script, str(here / "made"))))
     fds = said[0]["fds"]
-    closed = [one for one in seen.of("close", pid=said[0]["pid"]) if one.number("fd") in fds]
+    closed = [one for one in seen.of("close", pid=said[0]["pid"]) if one.text("name").startswith(str(here))]
     assert [(one.number("fd"), one.text("name")) for one in closed] == [
         (fds[0], str(here / "made0")),
         (fds[2], str(here / "made2")),

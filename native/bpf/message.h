@@ -34,6 +34,7 @@ struct message {
 	long fd;
 	long result;
 	__u32 size;
+	__u32 record_flags;  /* that the record has beside others: how the call was made */
 	struct request peer; /* without an address where the caller gave none */
 	struct user_vector *vectors;
 	__u64 vector_count;
@@ -79,10 +80,10 @@ typedef const struct message *message_reference;
 #endif
 
 /*
- * Append both ends, ours first. Not static, so that the verifier looks at it once for each program, and not at each
+ * Append both ends, ours first. Not static (weak, for two families use it), so that the verifier looks at it once for each program, and not at each
  * way through it together with all that follows; such a function takes no pointers into the kernel.
  */
-__noinline __u32 append_ends(message_reference reference, __u64 sock_address, __u32 position)
+__weak __noinline __u32 append_ends(message_reference reference, __u64 sock_address, __u32 position)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sock *sock = (struct sock *)sock_address;

@@ -121,6 +121,7 @@ int BPF_PROG(handle_fork, struct task_struct *parent, struct task_struct *child)
 	long number = system_call_of(task);
 	struct scratch *scratch = get_scratch();
 	struct record_new_process *record;
+	__u32 position = sizeof(*record);
 	__u16 type = EVENT_CLONE;
 	enum event_index index = INDEX_CLONE;
 
@@ -145,7 +146,9 @@ int BPF_PROG(handle_fork, struct task_struct *parent, struct task_struct *child)
 	record->vpid = number_of(child, PIDTYPE_TGID, 1);
 	record->comm_length =
 		append_kernel_string(scratch, sizeof(*record), (void *)__builtin_preserve_access_index(&child->comm));
-	send_record(scratch, sizeof(*record) + record->comm_length, index);
+	position += reread(&record->comm_length);
+	record->namespaces_length = lives_elsewhere(child, task) ? append_namespaces(scratch, position, child) : 0;
+	send_record(scratch, position + reread(&record->namespaces_length), index);
 	return 0;
 }
 

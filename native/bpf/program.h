@@ -4,12 +4,12 @@
 
 #include "capabilities.h"
 #include "inode_times.h"
+#include "namespaces.h"
 #include "path.h"
 #include "ruled_out.h"
 #include "writable.h"
 
 #define ANCESTOR_MAXIMUM 8
-#define PIDTYPE_TGID 1 /* enum pid_type of the kernel */
 #define NOT_SET 0xffffffffu
 
 /* One entry of the parameter `ancestors`. */
@@ -71,6 +71,19 @@ static __always_inline void fill_credentials(struct record_program *record, cons
 	record->cap_effective = CAPABILITIES(cred, cap_effective);
 }
 
+static __always_inline void fill_namespaces(struct record_program *record, struct task_struct *task)
+{
+	struct namespaces found = namespaces_of(task);
+
+	record->pid_ns = found.pid;
+	record->mnt_ns = found.mnt;
+	record->net_ns = found.net;
+	record->user_ns = found.user;
+	record->ipc_ns = found.ipc;
+	record->uts_ns = found.uts;
+	record->cgroup_ns = found.cgroup;
+}
+
 static __always_inline void fill_identity(struct record_program *record, struct task_struct *task)
 {
 	struct task_struct *parent = READ(task, real_parent);
@@ -83,6 +96,7 @@ static __always_inline void fill_identity(struct record_program *record, struct 
 	record->vpid = number_of(task, PIDTYPE_TGID, 1);
 	fill_credentials(record, READ(task, cred));
 	record->loginuid = bpf_core_field_exists(task->loginuid) ? READ(task, loginuid.val) : NOT_SET;
+	fill_namespaces(record, task);
 	record->tty = 0;
 	if (tty)
 		record->tty = encode_device(BPF_CORE_READ(tty, driver, major),

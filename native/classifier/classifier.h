@@ -16,7 +16,7 @@
 #define HW_SCALARS 6	     /* small values of a record that are looked at */
 #define HW_CLASSES (1 << 14) /* classes of a domain, 0 (unknown) among them */
 #define HW_KINDS 255
-#define HW_START_SCALARS 6 /* small values of a program's record that processes are the same by */
+#define HW_START_SCALARS 12 /* small values of a program's record that processes are the same by */
 #define HW_SURVIVORS 256   /* of one call */
 #define HW_TOLD 4096	   /* fingerprints between two calls of hw_take_ruled_out; a power of two */
 

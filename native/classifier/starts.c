@@ -93,7 +93,8 @@ static uint64_t child_key(const struct starts *starts, const struct context *par
 	if (!where->child_end || length < where->child_end || !parent->ancestry)
 		return 0;
 	size = read_u16(record + where->child_lengths);
-	if (where->child_end + size > length)
+	/* The namespaces, which come behind the name, are told of a child that does not live where its parent does. */
+	if (where->child_end + size > length || read_u16(record + where->child_lengths + 2))
 		return 0;
 	head[2] = read_u64(record + where->child_vpid) == 1;
 	siphash_begin(&hash, starts->hash_key, SPACE_CHILD);

@@ -235,6 +235,7 @@ static void obey(const struct record_header *header, void *context)
 		struct types types = read_types(shed + 1, shed->types_length);
 
 		programs_shed(sensor->programs, &types, shed->reads);
+		programs_pause_counting(sensor->programs, shed->counts);
 	} else if (header->type == EVENT_CONTROL_ENVIRONMENT &&
 		   header->length >= sizeof(*names) + names->names_length) {
 		programs_name_variables(sensor->programs, (const void *)(names + 1), names->names_length);

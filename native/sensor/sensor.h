@@ -111,6 +111,7 @@ void programs_shed(struct programs *programs, const struct types *types, bool re
 
 /* process_counts.c */
 void programs_count_processes(struct programs *programs, struct queue *queue);
+void programs_pause_counting(struct programs *programs, bool paused);
 
 /* process_interest.c */
 void programs_answer(struct programs *programs, __u64 fingerprint, const struct types *types);

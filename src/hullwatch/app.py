@@ -113,7 +113,7 @@ class Watch:
         )
         pushdown = settings.sensor.pushdown and not self._recording
         self._sensor = Sensor(supervisor, *self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
-        self._shedding = Shedding(settings.sensor.cpu_budget)
+        self._shedding = Shedding(settings.sensor.cpu_budget, counts=settings.sensor.counts)
         self._next_sample = 0.0
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
@@ -373,7 +373,7 @@ class Watch:
         change = self._shedding.sample(now, time.process_time() + pulse[1] / 1e9, lost)
         if change is None:
             return
-        self._sensor.shed(self._shedding.types, reads=self._shedding.reads)
+        self._sensor.shed(self._shedding.types, reads=self._shedding.reads, counts=self._shedding.counts)
         self.counters.left_out = self._shedding.words
         rule, priority, text = shedding_message(change, self._settings.sensor.cpu_budget)
         self._delivery.internal(rule, priority, text, used=round(change.used, 2), left_out=self._shedding.words)

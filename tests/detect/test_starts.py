@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import struct
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.counters import Counters
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 WEB, OTHER = "a" * 64, "b" * 64
 GROUPS = {1: "", 2: WEB, 3: OTHER}
+HOSTS, ELSEWHERE = struct.pack("<7I", 0, 0, 3, 0, 0, 0, 0), struct.pack("<7I", 0, 0, 7, 0, 0, 0, 0)  # network's third
 IN_IMAGE = FLAGS["execve_flags"]["EXE_LOWER_LAYER"]
 COMMS = ("sh", "date", "cat", "nginx")
 CONDITIONS = (
@@ -35,6 +37,7 @@ CONDITIONS = (
     "evt.type in (openat, execve) and proc.name = nginx and proc.vpid >= 1013 and proc.pid < 1400",
     "evt.type = openat and proc.cwd = /tmp and container.id != host",
     "evt.type = execve and evt.failed = true and proc.name = sh",
+    "evt.type in (execve, openat) and proc.ns.net.is_host = false and fd.name != /lib/x",
 )
 RULES = "".join(
     f"- rule: r{number}\n  desc: d\n  condition: {condition}\n  output: x\n  priority: NOTICE\n"
@@ -52,7 +55,10 @@ class _Lives:
         self._alive: list[tuple[int, int, int]] = []  # id, start, group
 
     def batches(self, number: int) -> list[bytes]:
-        known = [encode("cgroup_mkdir", self._header((0, 0, 1)), id=1, path="/system.slice")]
+        known = [
+            encode("host", self._header((0, 0, 1)), namespaces=HOSTS),
+            encode("cgroup_mkdir", self._header((0, 0, 1)), id=1, path="/system.slice"),
+        ]
         for group, full_id in GROUPS.items():
             if full_id:
                 known.append(encode("cgroup_mkdir", self._header((0, 0, 1)), id=group, path=f"/docker/{full_id}"))
@@ -84,11 +90,12 @@ class _Lives:
 
     def _program(self, process: tuple[int, int, int], comm: str, kind: str = "execve", res: int = 0) -> bytes:
         full_id = GROUPS[process[2]]
+        namespaces = {"net_ns": 7} if self._random.random() < 0.1 else {"net_ns": 3}
         argument = "secret" if self._random.random() < 0.05 else "-a"
         return encode(
             kind, self._header(process), argv=f"{comm}\0{argument}\0".encode(), comm=comm, filename=f"/bin/{comm}",
             trusted_exepath=f"/bin/{comm}", cwd="/", vpid=process[0], flags=IN_IMAGE,
-            cgroup_v2=f"/docker/{full_id}" if full_id else "/system.slice", res=res,
+            cgroup_v2=f"/docker/{full_id}" if full_id else "/system.slice", res=res, **namespaces,
         )  # fmt: skip
 
     def _record(self) -> bytes:
@@ -103,6 +110,7 @@ class _Lives:
             return encode(
                 "clone", self._header(process), res=child[0], child_start=child[1], comm=comm,
                 vpid=1 if self._random.random() < 0.05 else child[0],
+                namespaces=ELSEWHERE if self._random.random() < 0.1 else b"",
             )  # fmt: skip
         if choice < 0.5:
             comm = self._random.choice(COMMS[1:3] if choice < 0.4 else COMMS)
@@ -134,6 +142,7 @@ def _line(process: Any) -> tuple[Any, ...]:
     while process is not None:
         program = process.program
         found.append((process.key, program.comm, program.args, program.cwd, program.uid, program.time, process.vpid))
+        found.append(program.namespaces)
         process = process.parent
     return tuple(found)
 

@@ -25,7 +25,7 @@ MAXIMUM_KINDS = 255
 TYPE = struct.Struct("<IIIIIiiI")
 KIND = struct.Struct("<IIII12II6II")
 CALL = struct.Struct("<QQQQII")
-STARTS = struct.Struct("<10I12I")
+STARTS = struct.Struct("<10I24I")
 _ASKED = struct.Struct("<QQQ")
 _ANSWERED = struct.Struct("<16xQQII")
 SURVIVOR = struct.Struct("<QQiIIIII")
@@ -240,4 +240,4 @@ def starts() -> bytes:
     """Return where processes begin as the library takes it."""
     where = start_places()
     scalars = [value for piece in where.scalars for value in piece]
-    return STARTS.pack(*where.child, *where.program, len(where.scalars), *scalars, *[0] * (12 - len(scalars)))
+    return STARTS.pack(*where.child, *where.program, len(where.scalars), *scalars, *[0] * (24 - len(scalars)))

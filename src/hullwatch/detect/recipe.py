@@ -6,6 +6,7 @@ import enum
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from hullwatch.enrich.namespaces import NAMESPACES
 from hullwatch.events.table import HEADER, HEADER_FIELDS, LAYOUTS, TYPES
 from hullwatch.fields.inputs import PEER, RESULT, result_parameter
 
@@ -185,7 +186,7 @@ def _place(layout: Layout, name: str) -> StringPlace:
 
 # What processes that run a program are the same by, besides its texts, whether they are the first of their pid
 # namespace, and what stands in the header: the same as of ``Program.content``.
-_SAME_BY = ("res", "tty", "gid", "loginuid", "flags")
+_SAME_BY = ("res", "tty", "gid", "loginuid", "flags", *(f"{kind}_ns" for kind in NAMESPACES))
 
 
 class StartPlaces(NamedTuple):

@@ -18,6 +18,7 @@ from hullwatch.enrich.drift import Drift
 from hullwatch.enrich.gate import ContainerGate
 from hullwatch.enrich.kept_records import KeptRecords, read_child
 from hullwatch.enrich.losses import Losses
+from hullwatch.enrich.namespaces import read_namespaces
 from hullwatch.enrich.process_change import CHANGING
 from hullwatch.enrich.program_record import LazyParameters, ProgramRecords, has_failed
 from hullwatch.enrich.saved_state import SavedState, restore_processes, save_processes
@@ -121,6 +122,7 @@ class Assembler:
             BY_NAME["cgroup_mkdir"].number: self._cgroup_made,
             BY_NAME["cgroup_rmdir"].number: self._cgroup_removed,
             BY_NAME["drops"].number: self._count_drops,
+            BY_NAME["host"].number: self._host_known,
             BY_NAME["snapshot_end"].number: self._snapshot_ended,
             BY_NAME["kernel_support"].number: self._note_support,
             BY_NAME["container"].number: self._container_known,
@@ -256,7 +258,7 @@ class Assembler:
         if not kind.is_event and (pid, start) in self._unannounced:
             self._unannounced.remove((pid, start))
             self.counters.repaired += 1
-        program = record.program(uid, time if kind.is_event else 0)
+        program = record.program(uid, time if kind.is_event else 0, self.tree.host_namespaces)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
         asked = bool(full_id) and self.drift.started(
             header, process, record, self.clock_offset, listed=not kind.is_event
@@ -307,7 +309,7 @@ class Assembler:
         """Let its process run what a record tells that was kept: nothing else follows from it."""
         header = HEADER.unpack_from(record)
         read = self._programs.read(BY_NUMBER[header[1]], record, 0)
-        self.tree.ran_program(header[8], header[4], read.program(header[7], header[3]), read)
+        self.tree.ran_program(header[8], header[4], read.program(header[7], header[3], self.tree.host_namespaces), read)
 
     def _group(self, hierarchy: int, cgroup_id: int) -> str | None:
         return self._cgroups.get((hierarchy, cgroup_id))
@@ -335,6 +337,7 @@ class Assembler:
             gate=self.gate.saved(),
             cgroups=tuple((*group, full_id) for group, full_id in self._cgroups.items()),
             drops=tuple((*what, count) for what, count in self._drops.items()),
+            host_namespaces=self.tree.host_namespaces,
         )
 
     def restore(self, state: SavedState) -> None:
@@ -345,6 +348,7 @@ class Assembler:
         """
         self._contexts.forget_all()
         self.tree.restore(restore_processes(state))
+        self.tree.host_namespaces = tuple(state.host_namespaces)
         self.gate.restore(state.gate)
         self.number, self.clock_offset = state.number, state.clock_offset
         self._cgroups = {(hierarchy, number): full_id for hierarchy, number, full_id in state.cgroups[-CGROUPS_KEPT:]}
@@ -470,6 +474,10 @@ class Assembler:
                 self._losses.lose(kind, _REASONS.get(reason, str(reason)), more)
                 self.gaps += reason == _RING_FULL
         self._look_at_losses(time)
+        return []
+
+    def _host_known(self, _time: int, values: dict[str, Any]) -> list[Event]:
+        self.tree.host_namespaces = read_namespaces(values["namespaces"])
         return []
 
     def _snapshot_ended(self, _time: int, values: dict[str, Any]) -> list[Event]:

@@ -57,6 +57,7 @@ class SavedState(msgspec.Struct, frozen=True):
     gate: SavedGate
     cgroups: tuple[tuple[int, int, str], ...]
     drops: tuple[tuple[int, int, int], ...]
+    host_namespaces: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
         """Return the bytes."""

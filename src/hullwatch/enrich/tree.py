@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import struct
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from hullwatch.enrich.namespaces import read_namespaces
 from hullwatch.enrich.process import Process, ProcessKey, Program
-from hullwatch.enrich.process_change import change
+from hullwatch.enrich.process_change import change, with_changes
 from hullwatch.enrich.unmade import ALIVE_KEPT, LONGEST, Unmade, UnmadeProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from hullwatch.enrich.namespaces import Numbers
     from hullwatch.enrich.program_record import ProgramRecord
 
 ENDED_KEPT = 4096  # ended processes that late events may still ask for
@@ -45,6 +46,7 @@ class ProcessTree:
 
     Attributes:
         forgotten: processes that were forgotten for want of room.
+        host_namespaces: of the host, once they were told.
 
     Args:
         changed_itself: called with each process of which a call of its own, or of its parent, has changed something.
@@ -72,6 +74,7 @@ class ProcessTree:
         self._above: dict[ProcessKey, Process] = {}  # ended, and kept because others hang below
         self._listed: set[ProcessKey] = set()
         self.forgotten = 0
+        self.host_namespaces: Numbers = ()
 
     def __len__(self) -> int:
         """Return how many processes are known."""
@@ -219,6 +222,9 @@ class ProcessTree:
         comm = values["comm"]
         if comm and comm != program.comm:  # the parent has renamed itself
             program = _renamed(program, comm)
+        namespaces = read_namespaces(values.get("namespaces"))
+        if namespaces and namespaces != program.namespaces:
+            program = with_changes(program, namespaces=namespaces)
         child = self._add(key, parent, program)
         child.container_id, child.entry = container_id, None
         child.vpid = values["vpid"]
@@ -349,9 +355,4 @@ def _nearest_alive(process: Process) -> Process | None:
 
 
 def _renamed(program: Program, comm: str) -> Program:
-    renamed = copy.copy(program)
-    renamed.comm = comm
-    renamed.command_line = ""
-    if program.content:
-        renamed.set_content(program.content[0])
-    return renamed
+    return with_changes(program, comm=comm, command_line="")

@@ -92,8 +92,9 @@ def sqlite(containers: dict[str, tuple[dict[str, Any], dict[str, Any]]]) -> byte
         base.execute("CREATE TABLE ContainerConfig(ID TEXT PRIMARY KEY, Name TEXT, PodID TEXT, JSON TEXT NOT NULL)")
         base.execute("CREATE TABLE ContainerState(ID TEXT PRIMARY KEY, State INTEGER, ExitCode INTEGER, JSON TEXT)")
         for full_id, (one, state) in containers.items():
-            base.execute("INSERT INTO ContainerConfig VALUES (?, ?, NULL, ?)", (full_id, one["name"], json.dumps(one)))
-            base.execute("INSERT INTO ContainerState VALUES (?, ?, 0, ?)", (full_id, state["state"], json.dumps(state)))
+            both = json.dumps(one).encode(), json.dumps(state).encode()  # as bytes, as podman 5.4 writes them
+            base.execute("INSERT INTO ContainerConfig VALUES (?, ?, NULL, ?)", (full_id, one["name"], both[0]))
+            base.execute("INSERT INTO ContainerState VALUES (?, ?, 0, ?)", (full_id, state["state"], both[1]))
         base.commit()
         return base.serialize()
 

@@ -1,6 +1,6 @@
 """Podman without its service as a source of containers: what it knows of them is read from its files.
 
-Source of the tables: what podman 4 and 5 write (``libpod/bolt_state.db``, ``libpod/db.sql``); its own names for the
+Source of the tables: what podman 4 and 5 write (``libpod/bolt_state.db``, ``db.sql``); its own names for the
 states of a container. See ``podman_files`` for who opens them.
 """
 
@@ -214,19 +214,20 @@ def _states_of_bolt(tables: bolt.Bucket) -> dict[str, _State]:
 
 def _of_sqlite(tables: sqlite3.Connection, full_id: str) -> tuple[bytes, bytes] | None:
     row = tables.execute(
-        "SELECT substr(c.JSON, 1, ?2), substr(s.JSON, 1, ?2) FROM ContainerConfig c LEFT JOIN ContainerState s "
+        "SELECT CAST(c.JSON AS BLOB), CAST(s.JSON AS BLOB) FROM ContainerConfig c LEFT JOIN ContainerState s "
         "ON s.ID = c.ID WHERE c.ID = ?1",
-        (full_id, MAXIMUM_VALUE),
+        (full_id,),
     ).fetchone()
-    return None if row is None else (str(row[0] or "").encode(), str(row[1] or "{}").encode())
+    return None if row is None else ((row[0] or b"")[:MAXIMUM_VALUE], (row[1] or b"{}")[:MAXIMUM_VALUE])
 
 
 def _states_of_sqlite(tables: sqlite3.Connection) -> dict[str, _State]:
     rows = tables.execute(
-        "SELECT c.ID, s.JSON, c.JSON FROM ContainerConfig c LEFT JOIN ContainerState s ON s.ID = c.ID LIMIT ?",
+        "SELECT c.ID, CAST(s.JSON AS BLOB), CAST(c.JSON AS BLOB) FROM ContainerConfig c LEFT JOIN ContainerState s "
+        "ON s.ID = c.ID LIMIT ?",
         (MAXIMUM_LISTED,),
     )
-    return {str(full_id): _state(str(state or "").encode(), str(config).encode()) for full_id, state, config in rows}
+    return {str(full_id): _state(state, config) for full_id, state, config in rows}
 
 
 def _state(data: bytes | None, config: bytes | None) -> _State:

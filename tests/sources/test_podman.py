@@ -13,7 +13,7 @@ import pytest
 
 from hullwatch.enrich.metadata import ContainerMetadata
 from hullwatch.sources import podman
-from hullwatch.sources.podman import PodmanFiles, PodmanSource
+from hullwatch.sources.podman import PodmanClient, PodmanFiles, PodmanSource
 from tests.bolt_file import BoltFile
 
 if TYPE_CHECKING:
@@ -179,6 +179,23 @@ def test_without_the_list_of_images_the_digest_is_not_known(files: Files) -> Non
     following = Following(files)
     assert following.next(lambda one: one.full_id == A).image_digest == ""
     following.source.stop()
+
+
+def test_the_list_of_images_is_opened_once_for_many_containers_and_again_for_a_new_image(files: Files) -> None:
+    opened: list[int] = []
+
+    def images() -> int:
+        opened.append(1)
+        return os.open(files.images, os.O_RDONLY)
+
+    client = PodmanClient(PodmanFiles(files.opened().state, images))
+    files.write({A: (config(A, "web"), RUNNING), B: (config(B, "new", rootfsImageID="2" * 64), RUNNING)})
+    for _ in range(3):
+        assert b'"digest"' in client.inspect(A, "").image
+    assert len(opened) == 1
+    assert client.inspect(B, "").image == b""
+    assert len(opened) == 2
+    client.close()
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 5000, b"SQLite format 3\0" + b"x" * 5000])

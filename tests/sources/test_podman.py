@@ -13,7 +13,7 @@ import pytest
 
 from hullwatch.enrich.metadata import ContainerMetadata
 from hullwatch.sources import podman
-from hullwatch.sources.podman import PodmanFiles, PodmanSource
+from hullwatch.sources.podman import PodmanClient, PodmanFiles, PodmanSource
 from tests.bolt_file import BoltFile
 
 if TYPE_CHECKING:
@@ -92,8 +92,9 @@ def sqlite(containers: dict[str, tuple[dict[str, Any], dict[str, Any]]]) -> byte
         base.execute("CREATE TABLE ContainerConfig(ID TEXT PRIMARY KEY, Name TEXT, PodID TEXT, JSON TEXT NOT NULL)")
         base.execute("CREATE TABLE ContainerState(ID TEXT PRIMARY KEY, State INTEGER, ExitCode INTEGER, JSON TEXT)")
         for full_id, (one, state) in containers.items():
-            base.execute("INSERT INTO ContainerConfig VALUES (?, ?, NULL, ?)", (full_id, one["name"], json.dumps(one)))
-            base.execute("INSERT INTO ContainerState VALUES (?, ?, 0, ?)", (full_id, state["state"], json.dumps(state)))
+            both = json.dumps(one).encode(), json.dumps(state).encode()  # as bytes, as podman 5.4 writes them
+            base.execute("INSERT INTO ContainerConfig VALUES (?, ?, NULL, ?)", (full_id, one["name"], both[0]))
+            base.execute("INSERT INTO ContainerState VALUES (?, ?, 0, ?)", (full_id, state["state"], both[1]))
         base.commit()
         return base.serialize()
 
@@ -178,6 +179,23 @@ def test_without_the_list_of_images_the_digest_is_not_known(files: Files) -> Non
     following = Following(files)
     assert following.next(lambda one: one.full_id == A).image_digest == ""
     following.source.stop()
+
+
+def test_the_list_of_images_is_opened_once_for_many_containers_and_again_for_a_new_image(files: Files) -> None:
+    opened: list[int] = []
+
+    def images() -> int:
+        opened.append(1)
+        return os.open(files.images, os.O_RDONLY)
+
+    client = PodmanClient(PodmanFiles(files.opened().state, images))
+    files.write({A: (config(A, "web"), RUNNING), B: (config(B, "new", rootfsImageID="2" * 64), RUNNING)})
+    for _ in range(3):
+        assert b'"digest"' in client.inspect(A, "").image
+    assert len(opened) == 1
+    assert client.inspect(B, "").image == b""
+    assert len(opened) == 2
+    client.close()
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 5000, b"SQLite format 3\0" + b"x" * 5000])

@@ -45,10 +45,10 @@ def never(_: int) -> bool:
 
 def test_the_state_that_was_written_last_is_opened(storage: Path) -> None:
     (storage / "libpod/bolt_state.db").write_text("bolt")
-    (storage / "libpod/db.sql").write_text("sqlite")
+    (storage / "db.sql").write_text("sqlite")
     os.utime(storage / "libpod/bolt_state.db", ns=(5, 5))
     assert read(open_state(str(storage), USER)) == b"sqlite"
-    os.utime(storage / "libpod/db.sql", ns=(1, 1))
+    os.utime(storage / "db.sql", ns=(1, 1))
     assert read(open_state(str(storage), USER)) == b"bolt"
 
 
@@ -80,6 +80,13 @@ def test_a_pipe_a_socket_and_a_directory_are_no_state(storage: Path) -> None:
         listener.bind(str(path))
         with pytest.raises(CannotError):
             open_state(str(storage), USER)
+
+
+def test_a_device_is_not_opened_to_look_at_it(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (storage / "libpod/bolt_state.db").symlink_to("/dev/zero")
+    monkeypatch.setattr(podman_files, "_READ", 1 << 62)  # an opening that would fail otherwise
+    with pytest.raises(CannotError, match="owns"):
+        open_state(str(storage), USER)
 
 
 def test_a_directory_that_hangs_holds_nobody_up(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Podman without its service as a source of containers: what it knows of them is read from its files.
 
-Source of the tables: what podman 4 and 5 write (``libpod/bolt_state.db``, ``libpod/db.sql``); its own names for the
+Source of the tables: what podman 4 and 5 write (``libpod/bolt_state.db``, ``db.sql``); its own names for the
 states of a container. See ``podman_files`` for who opens them.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 import zlib
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 POLL_INTERVAL = 0.5  # seconds between looks whether the file has changed
+IMAGES_KEPT = 60.0  # seconds that the list of images counts; an image that is not in it is looked for anew
 MAXIMUM_FILE = 64 << 20  # bytes of an SQLite file, or a list of images, which are read whole
 MAXIMUM_VALUE = 4 << 20  # bytes of what is said of one container; usual are 20,000
 MAXIMUM_LISTED = 100_000
@@ -82,6 +84,8 @@ class PodmanClient:
         self._aborted = threading.Event()
         self._states: dict[str, _State] = {}
         self._seen: tuple[int, ...] = ()
+        self._images: dict[str, bytes] = {}  # entries by id: to have the list opened is a process each time
+        self._images_until = 0.0
 
     def open(self) -> EngineVersion:
         """Open the file; podman's version does not stand in it."""
@@ -132,19 +136,30 @@ class PodmanClient:
         """Return the entry of a container's image, as JSON; or nothing, and why."""
         try:
             wanted = msgspec.json.decode(config, type=_Config).image
-            descriptor = self._files.images()
-        except (msgspec.MsgspecError, UnicodeError):
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return b"", ""  # whoever reads the container's metadata will say so
-        except (OSError, CannotError) as error:
-            return b"", f"the list of images: {error}"
+        if wanted not in self._images or time.monotonic() > self._images_until:
+            problem = self._read_images()
+            if problem:
+                return b"", problem
+        return self._images.get(wanted, b""), ""
+
+    def _read_images(self) -> str:
+        """Read the list of images; return what is wrong with it, if anything."""
+        self._images_until = time.monotonic() + IMAGES_KEPT
+        self._images = {}
         try:
-            entries = msgspec.json.decode(os.pread(descriptor, MAXIMUM_FILE, 0), type=list[msgspec.Raw])
-            matching = (entry for entry in entries if msgspec.json.decode(entry, type=_Image).id == wanted)
-            return bytes(next(matching, b"")), ""
+            descriptor = self._files.images()
+        except (OSError, CannotError) as error:
+            return f"the list of images: {error}"
+        try:
+            for entry in msgspec.json.decode(os.pread(descriptor, MAXIMUM_FILE, 0), type=list[msgspec.Raw]):
+                self._images[msgspec.json.decode(entry, type=_Image).id] = bytes(entry)
         except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            return b"", f"the list of images cannot be read: {error}"
+            return f"the list of images cannot be read: {error}"
         finally:
             os.close(descriptor)
+        return ""
 
     def _ask(
         self, of_bolt: Callable[[bolt.Bucket], bolt.Result], of_sqlite: Callable[[sqlite3.Connection], bolt.Result]
@@ -214,19 +229,20 @@ def _states_of_bolt(tables: bolt.Bucket) -> dict[str, _State]:
 
 def _of_sqlite(tables: sqlite3.Connection, full_id: str) -> tuple[bytes, bytes] | None:
     row = tables.execute(
-        "SELECT substr(c.JSON, 1, ?2), substr(s.JSON, 1, ?2) FROM ContainerConfig c LEFT JOIN ContainerState s "
+        "SELECT CAST(c.JSON AS BLOB), CAST(s.JSON AS BLOB) FROM ContainerConfig c LEFT JOIN ContainerState s "
         "ON s.ID = c.ID WHERE c.ID = ?1",
-        (full_id, MAXIMUM_VALUE),
+        (full_id,),
     ).fetchone()
-    return None if row is None else (str(row[0] or "").encode(), str(row[1] or "{}").encode())
+    return None if row is None else ((row[0] or b"")[:MAXIMUM_VALUE], (row[1] or b"{}")[:MAXIMUM_VALUE])
 
 
 def _states_of_sqlite(tables: sqlite3.Connection) -> dict[str, _State]:
     rows = tables.execute(
-        "SELECT c.ID, s.JSON, c.JSON FROM ContainerConfig c LEFT JOIN ContainerState s ON s.ID = c.ID LIMIT ?",
+        "SELECT c.ID, CAST(s.JSON AS BLOB), CAST(c.JSON AS BLOB) FROM ContainerConfig c LEFT JOIN ContainerState s "
+        "ON s.ID = c.ID LIMIT ?",
         (MAXIMUM_LISTED,),
     )
-    return {str(full_id): _state(str(state or "").encode(), str(config).encode()) for full_id, state, config in rows}
+    return {str(full_id): _state(state, config) for full_id, state, config in rows}
 
 
 def _state(data: bytes | None, config: bytes | None) -> _State:

@@ -1,8 +1,8 @@
 """Where podman keeps what it knows of its containers, for users without its service: found and opened for the engine.
 
 Podman has no process that runs all the time; its service answers only where somebody has switched it on. What it knows
-stands in ``libpod`` of each user's storage, in a bbolt file (until 4.x) or an SQLite one (from 5.0), beside a list of
-images. Sources: the manual pages containers-storage.conf(5), subuid(5).
+stands in each user's storage, in a bbolt file (until 4.x) or an SQLite one (from 5.0), beside a list of images.
+Sources: the manual pages containers-storage.conf(5), subuid(5), and what podman 4.3 and 5.4 write.
 
 The supervisor opens them, and these are paths in directories of users, who can have them lead anywhere and hang (a home
 on a network). So a process of its own does it, which is left behind when it takes too long, and what it opens counts
@@ -31,7 +31,8 @@ from hullwatch.errors import CannotError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-STATES = ("libpod/db.sql", "libpod/bolt_state.db")
+# SQLite lies beside the layers, or in podman's own directory where that was named.
+STATES = ("db.sql", "libpod/db.sql", "libpod/bolt_state.db")
 IMAGES = tuple(f"{driver}-images/images.json" for driver in ("overlay", "vfs", "btrfs", "zfs"))
 SYSTEM = "/var/lib/containers/storage"
 SYSTEM_SETTINGS = ("/etc/containers/storage.conf", "/usr/share/containers/storage.conf")
@@ -105,11 +106,26 @@ def _newest(folder: str, names: tuple[str, ...], user: int) -> int | None:
     best: tuple[int, int] | None = None
     for name in names:
         with contextlib.suppress(OSError):
-            descriptor = os.open(os.path.join(folder, name), _READ)  # noqa: PTH118 - a text
+            descriptor = _open_regular(os.path.join(folder, name))  # noqa: PTH118 - a text
             found = os.fstat(descriptor)
-            if stat.S_ISREG(found.st_mode) and found.st_uid == user:
+            if found.st_uid == user:
                 best = max(best or (0, -1), (found.st_mtime_ns, descriptor))
     return None if best is None else best[1]
+
+
+def _open_regular(path: str) -> int:
+    """Return a descriptor of a file that is looked at before it is opened: opening a device can do something.
+
+    Raises:
+        OSError: when there is none, or it is something else.
+    """
+    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            raise FileNotFoundError(path)
+        return os.open(f"/proc/self/fd/{place}", _READ)
+    finally:
+        os.close(place)
 
 
 def _storages() -> Iterator[Storage]:
@@ -143,12 +159,10 @@ def _users() -> Iterator[pwd.struct_passwd]:
 def _setting(path: str, name: str) -> str:
     """Return an absolute path of the table ``storage`` of a settings file; empty when it has none."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        descriptor = os.open(path, _READ)
-        with os.fdopen(descriptor, "rb") as stream:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                found = msgspec.convert(tomllib.loads(stream.read(MAXIMUM_SETTINGS).decode()), type=_Settings)
-                value = found.storage.get(name)
-                return value if isinstance(value, str) and value.startswith(("/", "$HOME/")) else ""
+        with os.fdopen(_open_regular(path), "rb") as stream:
+            found = msgspec.convert(tomllib.loads(stream.read(MAXIMUM_SETTINGS).decode()), type=_Settings)
+        value = found.storage.get(name)
+        return value if isinstance(value, str) and value.startswith(("/", "$HOME/")) else ""
     return ""
 
 

@@ -200,13 +200,16 @@ static __always_inline int note_receive(struct io_kiocb *request)
 {
 	struct io_sr_msg *asked = PART_OF_REQUEST(io_sr_msg, request);
 	struct listening_key key = {.ring = (__u64)BPF_CORE_READ(request, ctx), .user_data = request->cqe.user_data};
-	struct receiving receiving = {.operation = request->opcode, .descriptor = request->cqe.fd};
+	struct receiving *other, receiving = {.operation = request->opcode, .descriptor = request->cqe.fd};
 
 	note_descriptor(request);
 	if (!(BPF_CORE_READ(asked, flags) & KERNEL_RECV_MULTISHOT))
 		return 0;
 	if (!(BPF_CORE_READ(request, flags) & KERNEL_FIXED_FILE))
 		receiving.sock = (__u64)sock_of_descriptor(bpf_get_current_task_btf(), receiving.descriptor);
+	other = bpf_map_lookup_elem(&io_uring_receiving, &key);
+	if (other && other->sock != receiving.sock) /* nobody can tell their results apart */
+		receiving.sock = 0;
 	bpf_map_update_elem(&io_uring_receiving, &key, &receiving, BPF_ANY);
 	return 0;
 }

@@ -73,7 +73,7 @@ struct {
 
 /* The same for requests that receive more than once: what each of their results is about. */
 struct receiving {
-	__u64 sock; /* 0 for one of the ring's own table; its memory is read as of an address that may be none */
+	__u64 sock; /* 0: not known, as of one in the ring's own table; its memory is read as of an address that may be none */
 	__u64 operation;
 	__s64 descriptor;
 };

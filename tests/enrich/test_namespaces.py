@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,14 +15,13 @@ from hullwatch.fields.catalogue import catalogue
 
 if TYPE_CHECKING:
     from hullwatch.enrich.process import Program
-    from hullwatch.events.codec import Value
     from hullwatch.events.event import Event
 
 HOST = (1, 2, 3, 4, 5, 6, 7)
 ELSEWHERE = (1, 20, 30, 4, 5, 6, 7)
 
 
-def numbers(*values: int) -> dict[str, Value]:
+def numbers(*values: int) -> dict[str, int]:
     """Return the parameters of a program's start."""
     return {f"{kind}_ns": value for kind, value in zip(NAMESPACES, values, strict=True)}
 
@@ -39,7 +38,7 @@ class Host:
         self.do("host", namespaces=packed(HOST))
         self.do("execve", comm="sh", argv=b"sh\0", **numbers(*HOST))
 
-    def do(self, kind: str, by: int = 10, tid: int = 0, **values: Value) -> list[Event]:
+    def do(self, kind: str, by: int = 10, tid: int = 0, **values: Any) -> list[Event]:
         """Feed one record; return the events."""
         header = {"pid": by, "tid": tid or by, "process_start": 90 + by, "time": 1000}
         return list(self.assembler.feed(encode(kind, header, **values)))

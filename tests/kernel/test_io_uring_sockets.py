@@ -11,6 +11,7 @@ import pytest
 from hullwatch.fields.address import write_address, write_tuple
 from tests.kernel.observation import Sensor
 from tests.kernel.test_io_uring import records_of
+from tests.kernel.test_sensor import has_drop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,6 +178,21 @@ say(results=results + [result()], fd=one.fileno())
     assert [(record.name, record.number("res")) for record in records] == [("recvfrom", size) for size in (3, 4, 0)]
     assert said["results"] == [3, 4, 0]
     assert {record.number("fd") for record in records} == {said["fd"]}
+
+
+def test_results_of_two_requests_that_cannot_be_told_apart_are_counted(sensor: Sensor, child: Child) -> None:
+    script = f"""
+one, two = socket.socketpair()
+other, _ = socket.socketpair()
+submit({PROVIDE_BUFFERS}, 4, bytes(64), length=16, group=3)
+for end in (one, other):
+    submit({RECV}, end.fileno(), priority=2, group=3, wait=0)
+two.send(bytes(3))
+say(result=result())
+"""
+    said, records = seen(sensor, child, script)
+    assert (said["result"], [record.name for record in records if record.number("res") == 3]) == (3, [])
+    sensor.wait_for(has_drop("recvfrom", "IO_URING"))
 
 
 @pytest.mark.parametrize("operation", [SEND, SENDMSG])

@@ -1,8 +1,9 @@
 """What is left out when Hullwatch takes too much of the host's time, in a stated order, and when it comes back.
 
 The order is that of what a missed call costs: the counts of what each process does first, where they are made, then
-opens that only read, then closes and messages, then what changes files. Programs that start, fork and end, changes of users and namespaces, connections and calls for more of
-the kernel are never left out. What is left out is counted in the kernel, by type, as ``shed``.
+opens that only read, then closes and messages, then what changes files. Programs that start, fork and end, changes of
+users and namespaces, connections and calls for more of the kernel are never left out. What is left out is counted in
+the kernel, by type, as ``shed``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ NAMESPACES = ("pid", "mnt", "net", "user", "ipc", "uts", "cgroup")
 """Their kinds, in the order of the records and of everything here."""
 
 Numbers = tuple[int, ...]
-"""A number of each kind, as a link in /proc/PID/ns shows it, 0 for one that was not there; empty if nothing is known."""
+"""A number of each kind, as a link in /proc/PID/ns shows it; 0: there was none; empty: nothing is known."""
 
 _LAYOUT = struct.Struct(f"<{len(NAMESPACES)}I")
 _KEPT = 4096  # that are the same object for all processes that have them

@@ -17,8 +17,8 @@
 #define HW_CLASSES (1 << 14) /* classes of a domain, 0 (unknown) among them */
 #define HW_KINDS 255
 #define HW_START_SCALARS 12 /* small values of a program's record that processes are the same by */
-#define HW_SURVIVORS 256   /* of one call */
-#define HW_TOLD 4096	   /* fingerprints between two calls of hw_take_ruled_out; a power of two */
+#define HW_SURVIVORS 256    /* of one call */
+#define HW_TOLD 4096	    /* fingerprints between two calls of hw_take_ruled_out; a power of two */
 
 /*
  * Stand for the kind of a survivor: a record that the caller has to see before the next one is looked at; one that

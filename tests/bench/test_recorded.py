@@ -35,11 +35,15 @@ RECORDED = (
 LENGTH = 100  # of the recorded time
 
 
+def _no_container(_group: bytes) -> str:
+    return ""
+
+
 def _work(folder: Path) -> Work:
     path = folder / "short.hwcap"
     writer = CaptureWriter(
         lambda _: os.open(path, os.O_WRONLY | os.O_CREAT), Description("test", VERSION),
-        Around(lambda: b"", lambda: 0, lambda _: ""),
+        Around(lambda: b"", lambda: 0, _no_container),
     )  # fmt: skip
     writer.take(b"".join(RECORDED))
     writer.close()

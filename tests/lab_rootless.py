@@ -122,6 +122,10 @@ class Rootless:
         shutil.rmtree(self.home, ignore_errors=True)
         shutil.rmtree(self.runtime, ignore_errors=True)
         shutil.rmtree(self._device, ignore_errors=True)
+        group = Path(f"/sys/fs/cgroup/unified/user.slice/user-{self.uid}.slice")
+        for folder in [*sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True), group]:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         subprocess.run(["userdel", "--force", self.user], check=False, capture_output=True)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.capture_bundle import bundle
 from hullwatch.cli.capture_cut import cut
 from hullwatch.cli.capture_mask import mask
 from hullwatch.cli.capture_merge import merge
@@ -20,6 +21,7 @@ SHOWN_TYPES = 12
 capture.command("cut")(cut)
 capture.command("merge")(merge)
 capture.command("mask")(mask)
+capture.command("bundle")(bundle)
 
 
 @capture.command("info")

@@ -14,13 +14,14 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.captures.recording import EVERYTHING, begin_recording
-from hullwatch.captures.writer import CaptureWriter, WriteError
+from hullwatch.captures.recording import Recording, begin_recording
+from hullwatch.captures.writer import WriteError
 from hullwatch.counters import Counters
 from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
 from hullwatch.detect.plan import Plan
@@ -36,6 +37,7 @@ from hullwatch.formats.kernel_support import describe, is_blind, weakened
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, say, say_lines
+from hullwatch.rules.loader import RuleSet
 from hullwatch.rules.reload import Reload, Reloader, cache_of
 from hullwatch.sources.docker_connection import tls_settings
 from hullwatch.sources.engine_search import EngineAddress
@@ -43,14 +45,12 @@ from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from hullwatch.channel import Supervisor
     from hullwatch.config.settings import Settings
     from hullwatch.drift.asking import Asked
     from hullwatch.enrich.container import Container
-    from hullwatch.rules.loader import RuleSet
 
 TICK = 1.0  # seconds between looks at what is due
 START_TICK = 0.02  # the same until everything is ready
@@ -62,6 +62,9 @@ INBOX_MAXIMUM = 10_000  # answers of container engines that were not looked at y
 DRIFT_PATIENCE = 1.0  # seconds at the end for files that are being compared
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
+Deliver = Callable[["Settings", Counters], Delivery]
+"""Makes what takes the matches of a run."""
+
 
 class Watch:
     """One run of the pipeline: kernel and container engine in, alerts out.
@@ -72,17 +75,24 @@ class Watch:
         supervisor: to ask for the sensor and the container engine's socket.
         state: the directory for what lasts.
         crashes: how often the engine's process has crashed before.
+        deliver: makes what takes the matches.
     """
 
     def __init__(
-        self, settings: Settings, rules: RuleSet, supervisor: Supervisor, state: Path, crashes: int = 0
+        self,
+        settings: Settings,
+        rules: RuleSet,
+        supervisor: Supervisor,
+        state: Path,
+        crashes: int = 0,
+        deliver: Deliver = Delivery,
     ) -> None:
         """Wire the stages, the last first, for each is given where it hands its results."""
         self._settings = settings
         self._state = state
         self._rules = rules
         self.counters = Counters()
-        self._delivery = Delivery(settings, self.counters)
+        self._delivery = deliver(settings, self.counters)
         self._supervisor = supervisor
         self._containers = ContainerEngines(self._take_container)
         self._find_engines()
@@ -93,7 +103,11 @@ class Watch:
             rules, self.counters, self._containers.request, settings.hold.events, every=every, ask_drift=self._ask_drift
         )
         self._recording = begin_recording(
-            settings.record, supervisor.open_capture, self._stream.assembler, self._delivery.masker
+            settings,
+            supervisor.open_capture,
+            self._stream.assembler,
+            self._containers.request,
+            self._delivery.masker,
         )
         pushdown = settings.sensor.pushdown and not self._recording
         self._sensor = Sensor(supervisor, *self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
@@ -176,7 +190,7 @@ class Watch:
         if voided or fingerprints or answers:
             self._sensor.rule_out(fingerprints, answers, voided=voided)
 
-    def _record(self, do: Callable[[CaptureWriter], None]) -> None:
+    def _record(self, do: Callable[[Recording], None]) -> None:
         """Do something with the recording, if there is one; when the disk is full it ends, and the watch goes on."""
         if self._recording is None:
             return
@@ -189,11 +203,15 @@ class Watch:
 
     def _wanted(self) -> tuple[Interest, tuple[str, ...]]:
         """Return what the sensor is to send, and the variables of the environment."""
-        configured, whole = self._settings.process.environment, self._recording is not None
-        variables, left_out = variables_to_send(self._rules, configured, whole=whole)
+        configured, recording = self._settings.process.environment, self._recording
+        rules = self._rules if recording is None else RuleSet([*self._rules.rules, *recording.rules.rules])
+        variables, left_out = variables_to_send(rules, configured, whole=recording is not None)
         for name in left_out:
             say(f"Warning: the variable {name[:80]!r} of the environment is not looked for: {WHICH_VARIABLES}.")
-        return Interest(EVERYTHING) if whole else interest(self._rules, self._stream.plan), variables
+        wanted = interest(self._rules, self._stream.plan)
+        if recording is not None:
+            wanted = Interest(recording.wanted.union(wanted.wanted or ()))
+        return wanted, variables
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
@@ -328,11 +346,12 @@ class Watch:
             self._ready = True
             number = len(self._rules.rules)
             into = f" and recording it to {self._settings.record.file}" if self._recording else ""
-            say(f"Watching this host with {number} rule{'s' * (number != 1)}{into}; Ctrl-C ends it.")
+            does = self._delivery.does or f"Watching this host with {number} rule{'s' * (number != 1)}"
+            say(f"{does}{into}; Ctrl-C ends it.")
         self._tell_support()
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
-        self._record(CaptureWriter.tick)
+        self._record(Recording.tick)
         if now >= self._next_sample:
             self._next_sample = now + TICK
             self._stay_within_budget(now)
@@ -384,7 +403,9 @@ class Watch:
         self._drift.finish(DRIFT_PATIENCE)
         self._read_drift()
         self._give_up_waiting("Hullwatch ends", 0)
-        self._record(CaptureWriter.close)
+        self._record(Recording.close)
+        if self._recording is not None and self._recording.words:
+            say(self._recording.words)
         self._ended.set()
         self._containers.stop()
         self._reloader.stop()

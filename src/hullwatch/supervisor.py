@@ -32,11 +32,12 @@ from hullwatch.channel import (
 )
 from hullwatch.config.capture_files import CaptureFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
-from hullwatch.config.rules_files import FilesWatch
+from hullwatch.config.rules_files import FilesWatch, FixedRules
 from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
 from hullwatch.engine_process import be_engine, preload, read_rules
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import say
 from hullwatch.rules.reload import load_rules
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from hullwatch.app import Deliver
     from hullwatch.config.settings import Settings
     from hullwatch.rules.loader import RulesFile
     from hullwatch.sources.engine_search import EngineAddress
@@ -61,22 +63,27 @@ RESTARTS_MAXIMUM = 5  # crashes of the engine ...
 RESTARTS_PERIOD = 60.0  # ... within this many seconds, then we give up
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, files: list[RulesFile] | None = None, deliver: Deliver = Delivery) -> int:
     """Watch this host until Ctrl-C or the end of the duration; return the exit code.
+
+    Args:
+        settings: of the run.
+        files: the rules; None for the files that the settings name, or the built-in ones.
+        deliver: makes what takes the matches, in the engine's process.
 
     Raises:
         UsageError: for a rules file that cannot be read or is wrong.
         CannotError: when something is missing: root, BTF, the sensor; or another instance runs.
     """
-    watch = FilesWatch(settings.rules.files)
-    files = read_rules(settings)
+    watch = FilesWatch(settings.rules.files) if files is None else FixedRules()
+    files = read_rules(settings) if files is None else files
     if os.geteuid() != 0:
         load_rules(files, settings.rules)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
         preload()
-        return _Supervision(settings, files, watch).serve()
+        return _Supervision(settings, files, watch, deliver).serve()
     finally:
         os.close(lock)
 
@@ -157,8 +164,9 @@ def engine_user(configured: str) -> tuple[int, int]:
 class _Supervision:
     """One run: the processes and the loop that waits for them."""
 
-    def __init__(self, settings: Settings, files: list[RulesFile], watch: FilesWatch) -> None:
+    def __init__(self, settings: Settings, files: list[RulesFile], watch: FilesWatch, deliver: Deliver) -> None:
         self._settings = settings
+        self._deliver = deliver
         self._files = files
         self._offered = files  # what the engine was given last, good or not
         self._watch = watch
@@ -250,6 +258,7 @@ class _Supervision:
                 state=self._state,
                 user=(self._uid, self._gid),
                 crashes=crashes,
+                deliver=self._deliver,
             )
         theirs.close()
         os.close(lifeline_read)

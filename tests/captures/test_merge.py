@@ -51,7 +51,7 @@ def replayed(path: Path) -> list[tuple[str, int, int]]:
     """Return rule, number and time of what ``hullwatch replay`` raises."""
     taker = Taker()
     with path.open("rb") as stream:
-        CaptureReplay(Settings(), rules(), Part(), taker, Counters()).run(stream, path.name)
+        CaptureReplay(Settings(), rules(), Part(), taker, Counters()).run(CaptureReader(stream, path.name))
     return taker.found
 
 

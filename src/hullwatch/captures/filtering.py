@@ -86,8 +86,8 @@ class _Counting:
     def __init__(self, assembler: Assembler, relatives: Relatives | None) -> None:
         self.assembler = assembler
         self._relatives = relatives
-        self.events = 0
-        self.left_out = 0
+        self.events: int = 0
+        self.left_out: int = 0
 
     def saved(self) -> SavedState:
         """Return the state that belongs before the next record that is kept."""
@@ -168,6 +168,7 @@ class ConditionFilter(_Counting):
         self._stream = Stream(rules, Counters(), request_container, hold_events)
         super().__init__(self._stream.assembler, relatives)
         self._patience = patience
+        self.plan = self._stream.plan
         self._numbers = frozenset(BY_NAME[name].number for name in self._stream.wanted)
         self._waiting: deque[tuple[Key | None, bytes]] = deque()
         self._matched: set[Key] = set()

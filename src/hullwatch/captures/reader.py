@@ -46,6 +46,7 @@ class CaptureReader:
     """Reads one file.
 
     Attributes:
+        stream: that is read.
         name: of the file, for sentences.
         description: what the file says of itself.
         problem: what is wrong with its end, as a sentence; empty while nothing is, or nothing is known of it yet.
@@ -62,7 +63,7 @@ class CaptureReader:
         Raises:
             UsageError: when it is no capture that this version can read.
         """
-        self._stream = stream
+        self.stream = stream
         self.name = name
         self.problem, self.damaged = "", False
         try:
@@ -85,8 +86,8 @@ class CaptureReader:
             )
 
     def _read_head(self) -> Description:
-        self._stream.seek(0)
-        data = self._stream.read(HEAD.size)
+        self.stream.seek(0)
+        data = self.stream.read(HEAD.size)
         if not data.startswith(MAGIC) or len(data) < HEAD.size:
             raise UsageError(f"The file {self.name} is no capture of Hullwatch: it does not begin as one (.hwcap).")
         _, version, _, size = HEAD.unpack(data)
@@ -97,7 +98,7 @@ class CaptureReader:
             )
         if size > LONGEST_DESCRIPTION:
             raise DamagedError("its description is longer than any is")
-        text = self._stream.read(size + CRC.size)
+        text = self.stream.read(size + CRC.size)
         if len(text) < size + CRC.size:
             raise DamagedError("it ends within its head")
         if CRC.unpack(text[size:]) != (zlib.crc32(data + text[:size]),):
@@ -137,8 +138,8 @@ class CaptureReader:
         return position
 
     def _chunk_head(self, position: int) -> ChunkHead:
-        self._stream.seek(position)
-        data = self._stream.read(CHUNK.size)
+        self.stream.seek(position)
+        data = self.stream.read(CHUNK.size)
         if len(data) < CHUNK.size:
             raise DamagedError(_TORN)
         magic, kind, flags, stored, size, about, events, first, last, crc = CHUNK.unpack(data)
@@ -146,7 +147,7 @@ class CaptureReader:
             raise DamagedError("no chunk begins there")
         if kind not in {RECORDS, STATE} or max(stored, size) > MOST_STORED or about > LONGEST_SUMMARY:
             raise DamagedError("a chunk has a kind or a size that no chunk has")
-        summary = self._stream.read(about + CRC.size)
+        summary = self.stream.read(about + CRC.size)
         if len(summary) < about + CRC.size:
             raise DamagedError(_TORN)
         if CRC.unpack(summary[about:]) != (zlib.crc32(data + summary[:about]),):
@@ -159,8 +160,8 @@ class CaptureReader:
 
     def read(self, head: ChunkHead) -> Chunk | None:
         """Return a chunk; None when what it holds is damaged, which ``problem`` tells."""
-        self._stream.seek(head.position)
-        stored = self._stream.read(head.stored)
+        self.stream.seek(head.position)
+        stored = self.stream.read(head.stored)
         try:
             return Chunk(head, read_data(head, stored))
         except DamagedError as error:
@@ -169,8 +170,8 @@ class CaptureReader:
 
     def stored(self, head: ChunkHead) -> bytes | None:
         """Return all bytes of a chunk as they are in the file; None when they are damaged, which ``problem`` tells."""
-        self._stream.seek(head.begin)
-        data = self._stream.read(head.end - head.begin)
+        self.stream.seek(head.begin)
+        data = self.stream.read(head.end - head.begin)
         if zlib.crc32(memoryview(data)[head.position - head.begin :]) == head.crc:
             return data
         self._stop(head.position, "a chunk there is damaged (its checksum is wrong)")
@@ -194,7 +195,7 @@ class CaptureReader:
     @property
     def position(self) -> int:
         """How far it was read, bytes."""
-        return self._stream.tell()
+        return self.stream.tell()
 
     @property
     def size(self) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CHUNK_SIZE = 1 << 20  # bytes of records, before compression
 STATE_SIZE = 32 << 20  # bytes of records after which reading can begin again
 LONGEST_WAIT = 1.0  # seconds that a record waits for the disk
-_MOST_CONTAINERS = 1000  # that a chunk names
+MOST_CONTAINERS = 1000  # that a chunk names
 _RECORD = struct.Struct("<IHHQQ12s")  # length, type, flags, time, start of the process, control group
 
 
@@ -177,7 +177,7 @@ class CaptureWriter:
         if not self._taken:
             return
         seen, wall = self._seen, self._around.clock_offset()
-        summary = Summary(seen.types, tuple(sorted(seen.containers)[:_MOST_CONTAINERS]), seen.masked)
+        summary = Summary(seen.types, tuple(sorted(seen.containers)[:MOST_CONTAINERS]), seen.masked)
         first, last = min(seen.first + wall, self.latest), min(seen.last + wall, self.latest)
         self._append(make_chunk(RECORDS, b"".join(self._taken), first, last, summary))
         self.events += sum(seen.types.values())

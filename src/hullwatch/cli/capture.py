@@ -9,6 +9,7 @@ import typer
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.capture_bundle import bundle
 from hullwatch.cli.capture_cut import cut
+from hullwatch.cli.capture_export import export
 from hullwatch.cli.capture_mask import mask
 from hullwatch.cli.capture_merge import merge
 
@@ -20,6 +21,7 @@ capture = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at
 SHOWN_TYPES = 12
 capture.command("cut")(cut)
 capture.command("merge")(merge)
+capture.command("export")(export)
 capture.command("mask")(mask)
 capture.command("bundle")(bundle)
 

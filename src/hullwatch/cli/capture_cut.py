@@ -77,8 +77,8 @@ def _wanted(begin: str | None, end: str | None, condition: str | None) -> Wanted
         UsageError: for a time or a condition that is wrong.
     """
     from hullwatch.captures.cut import Wanted
-    from hullwatch.cli.condition import condition_rules
     from hullwatch.config.values import parse_time
+    from hullwatch.rules.condition import condition_rules
 
     wanted = Wanted(parse_time(begin) if begin else 0, parse_time(end) if end else 0)
     if condition is None:

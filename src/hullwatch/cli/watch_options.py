@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from hullwatch.config import Settings
 
+EVERY = "evt.num exists"  # the condition that all events fulfil
 OUTPUTS = ["text", "json"]
 MATCHING = ["first", "all"]
 PRIORITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"]

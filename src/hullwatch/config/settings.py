@@ -183,6 +183,9 @@ class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Recording what the sensor sees."""
 
     file: Annotated[str, _help("Write a capture to this file, of every event; empty: none.")] = ""
+    filter: Annotated[
+        str, _help("Record only events that this condition holds for, and what changes processes and containers.")
+    ] = ""
     rotate_size: Annotated[int, msgspec.Meta(ge=0), _help("Begin another file after this many bytes; 0: never.")] = 0
     rotate_files: Annotated[
         int, msgspec.Meta(ge=1, le=100_000), _help("How many files are kept when others are begun.")

@@ -27,7 +27,10 @@ class Delivery:
     Attributes:
         failed: whether an alert was at least as severe as ``--fail-on``.
         masker: hides the secrets in alerts.
+        does: what a run does, for people; empty for a watch with rules.
     """
+
+    does = ""
 
     def __init__(self, settings: Settings, counters: Counters) -> None:
         """Open the outputs."""

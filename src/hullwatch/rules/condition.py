@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from hullwatch.errors import UsageError
+from hullwatch.rules.loader import RuleSet, RulesFile, load
+from hullwatch.rules.problem import RulesError
+
 if TYPE_CHECKING:
-    from hullwatch.rules.loader import RuleSet, RulesFile
     from hullwatch.rules.problem import Problem
 
-EVERY = "evt.num exists"
 ANYTHING = "%evt.num"
 _SHOWN = 40  # characters of what is wrong
 
@@ -26,10 +30,6 @@ def condition_rules(condition: str, form: str = ANYTHING) -> RuleSet:
     Raises:
         UsageError: when one of them is wrong, with the place.
     """
-    from hullwatch.errors import UsageError
-    from hullwatch.rules.loader import load
-    from hullwatch.rules.problem import RulesError
-
     texts = {"condition": condition, "format": form}
     try:
         return load([rules_file(condition, form)])
@@ -44,11 +44,6 @@ def rules_file(condition: str, form: str = ANYTHING) -> RulesFile:
     Raises:
         UsageError: when they are no text.
     """
-    import msgspec
-
-    from hullwatch.errors import UsageError
-    from hullwatch.rules.loader import RulesFile
-
     try:
         encoded = [msgspec.json.encode(text).decode() for text in (condition, form)]
     except UnicodeEncodeError as error:
@@ -58,8 +53,6 @@ def rules_file(condition: str, form: str = ANYTHING) -> RulesFile:
 
 def _sentence(problem: Problem, texts: dict[str, str]) -> str:
     """Return what is wrong with one of the texts, and where in it."""
-    import msgspec
-
     name = _LINES.get(problem.line, "condition")
     text = texts[name]
     written = msgspec.json.encode(text).decode()

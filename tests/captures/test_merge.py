@@ -18,7 +18,7 @@ from hullwatch.cli.replay_capture import CaptureReplay, Part
 from hullwatch.config.settings import Settings
 from hullwatch.counters import Counters
 from hullwatch.errors import UsageError
-from tests.captures.capture_files import OFFSET, Recorded, clock, found, opens, rules, runs
+from tests.captures.capture_files import CONTAINER, OFFSET, Recorded, clock, forks, found, no_answer, opens, rules, runs
 from tests.captures.test_cut import part_of
 from tests.captures.test_writer import history
 
@@ -119,6 +119,39 @@ def test_nothing_of_before_a_gap_is_known_behind_it(tmp_path: Path) -> None:
     both = replayed(made)
     assert [(rule, time) for rule, _, time in both] == [(rule, time) for rule, _, time in alone]
     assert len({number for _, number, _ in both}) == len(both)  # no number is given twice
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(),
+        Wanted(OFFSET + 2500),
+        Wanted(OFFSET + 10_000_000_000),
+        Wanted(end=OFFSET + 10_000_002_500),
+        Wanted(rules=rules()),
+        Wanted(OFFSET + 2500, rules=rules()),
+        Wanted(containers=[CONTAINER]),
+    ],
+)
+def test_a_part_of_merged_captures_begins_anew_where_they_do(tmp_path: Path, wanted: Wanted) -> None:
+    paths: list[Path] = []
+    for number, offset in enumerate((0, 10_000_000_000)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        recorded = Recorded(folder)
+        pid, inside = (10, 20)[number], number == 1
+        recorded.feed([clock(offset) + runs(pid, ("shell", "web")[number], 2000, inside=inside)])
+        child = forks(pid, pid + 1, 2600) + runs(pid + 1, "cat", 2700) + opens(pid + 1, 3000)
+        recorded.feed([child, opens(pid, 4000, inside=inside) + no_answer(4001)])
+        recorded.writer.close()
+        paths.append(recorded.path())
+    made, _ = merged(*paths)
+    part, _ = part_of(made, wanted)
+    expected = [(rule, time) for rule, _, time in replayed(made) if wanted.begin <= time <= wanted.until]
+    if wanted.containers is not None:
+        expected = [(rule, time) for rule, time in expected if time == OFFSET + 10_000_004_000]
+    assert [(rule, time) for rule, _, time in replayed(part)] == expected
+    assert expected
 
 
 def test_what_is_in_others_already_is_told(tmp_path: Path) -> None:

@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hullwatch.captures import writer
 from hullwatch.captures.parquet import ParquetRows
+from hullwatch.captures.reader import CaptureReader
 from hullwatch.cli.capture_cut import cut
 from hullwatch.cli.capture_export import export
 from hullwatch.cli.capture_merge import merge
 from hullwatch.cli.events import events
+from hullwatch.cli.replay_capture import CaptureReplay, Part, replay_capture
+from hullwatch.config.settings import Settings
+from hullwatch.counters import Counters
 from hullwatch.errors import CannotError, UsageError
 from hullwatch.rules.condition import condition_rules
-from tests.captures.capture_files import CONTAINER, OFFSET, Recorded
+from tests.captures.capture_files import CONTAINER, OFFSET, Recorded, clock, opens, rules, runs
 from tests.captures.test_cut import types_of
+from tests.captures.test_merge import Taker
 from tests.captures.test_writer import chunks, history, judged
 from tests.cli.test_captures import at
 
@@ -187,3 +193,23 @@ def test_events_end_after_so_many(whole: Recorded, capsys: Output) -> None:
     for number in (1, 3, 50):
         assert events(str(whole.path()), form="%evt.num", limit=number) == 0
         assert len(capsys.readouterr().out.splitlines()) == min(number, 10)
+
+
+def test_what_is_no_capture_is_refused_without_a_summary(tmp_path: Path, capsys: Output) -> None:
+    other = tmp_path / "other"
+    other.write_text("{}")
+    with other.open("rb") as stream, pytest.raises(UsageError, match="is no capture of Hullwatch"):
+        replay_capture(Settings(), rules(), Part(), stream, "other")
+    assert capsys.readouterr().err == ""
+
+
+def test_what_waits_at_the_end_of_the_asked_time_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CHUNK_SIZE", 1)
+    recorded = Recorded(tmp_path)
+    recorded.feed([clock() + runs(12, "web", 6000, inside=True) + opens(12, 7000, inside=True), opens(9, 8000)])
+    recorded.writer.close()
+    taker = Taker()
+    with recorded.path().open("rb") as stream:
+        reader = CaptureReader(stream, "x")
+        CaptureReplay(Settings(), rules(), Part(end=OFFSET + 7500), taker, Counters()).run(reader)
+    assert [(rule, time) for rule, _, time in taker.found] == [("Secret", OFFSET + 7000)]

@@ -158,7 +158,7 @@ def test_events_are_printed_as_the_format_says_those_that_the_condition_holds_fo
     [
         (["proc.nam = x"], "There is no field 'proc.nam'"),
         (["evt.type = execve", "-p", "%proc.nam"], "There is no field 'proc.nam'"),
-        (["evt.type ="], "The condition is wrong"),
+        (["evt.type ="], "The condition is wrong at character 10"),
         (["evt.type = execve", "--from", "noon"], "is not a time"),
     ],
 )

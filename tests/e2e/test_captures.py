@@ -142,16 +142,12 @@ def test_a_filtered_recording_has_what_a_container_did_from_its_first_call_on(
     docker_engine.remove(victim)
     _, words = recording.end()
     assert "were left out by the filter" in words
-    found = hullwatch(
-        "events", str(capture), "evt.type = openat", "-p", "%container.name %proc.name %fd.name %proc.pname"
-    )
-    lines = found.stdout.splitlines()
+    form = "%container.name %proc.name %fd.name"
+    lines = hullwatch("events", str(capture), "evt.type = openat", "-p", form).stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"filtered"}
     assert any(line.split()[2] == "/etc/shadow" for line in lines)
-    parents = hullwatch(
-        "events", str(capture), "proc.pname exists and evt.type = openat", "-p", "x"
-    ).stdout.splitlines()
-    assert len(parents) == len(lines)  # the state has the line of ancestors of each
+    known = hullwatch("events", str(capture), "evt.type = openat and proc.pname exists", "-p", form).stdout.splitlines()
+    assert known == lines  # of each the parent is known
 
 
 def test_events_are_printed_as_they_happen(tmp_path: Path) -> None:
@@ -163,7 +159,7 @@ def test_events_are_printed_as_they_happen(tmp_path: Path) -> None:
     assert live.process.stdout.readline().split() == [str(os.getpid()), str(tmp_path / name)]  # before it ends
     printed, words = live.end()
     assert printed == ""
-    assert "0 dropped" in words or "Dropped" in words
+    assert " dropped" in words
 
 
 def test_a_recording_without_rules_has_what_rules_ask_for_later(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hullwatch.rules.pack import PACK_FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -43,7 +45,8 @@ def test_a_recorded_attack_raises_the_same_alerts_again(
     watching = watch(docker_host=docker_engine.url)
     assert any("recording it to" in line for line in watching.said)
     victim = docker_engine.run(name="recorded")
-    docker_engine.exec(victim, ["sh", "-c", "cat /etc/shadow; cp /bin/busybox /tmp/x; /tmp/x true; rm /tmp/x"])
+    attack = "cat /etc/shadow; cp /bin/busybox /tmp/x; /tmp/x true --password=hunter2; rm /tmp/x"
+    docker_engine.exec(victim, ["sh", "-c", attack])
     watching.alert({"Sensitive file read"}, victim.name)
     docker_engine.remove(victim)
     assert watching.end() == 0
@@ -57,6 +60,14 @@ def test_a_recorded_attack_raises_the_same_alerts_again(
     assert not told["problem"]
     assert told["host"] == os.uname().nodename
     assert len(told["containers"]) >= 1
+    assert told["is_masked"]
+    assert told["masked_values"] >= 1
+    look_at_evidence(tmp_path, capture, next(alert for alert in live if alert["rule"] == "Sensitive file read"))
+    same = hullwatch("backtest", "-r", str(PACK_FOLDER), str(capture), "-o", "json")
+    assert same.returncode == 0, same.stderr
+    total = json.loads(same.stdout.splitlines()[-1])
+    assert (total["before"], total["after"]) == (len(live), len(live))
+
     part = tmp_path / "part.hwcap"
     cut = hullwatch("capture", "cut", str(capture), "-w", str(part), "--container", victim.name, "-o", "json")
     assert cut.returncode == 0, cut.stderr
@@ -65,6 +76,25 @@ def test_a_recorded_attack_raises_the_same_alerts_again(
     everything = [said(alert) for alert in live]
     assert [alert for alert in of_part if alert not in everything] == []
     assert [alert for alert in everything if f"container={victim.name}" in alert[2] and alert not in of_part] == []
+
+
+def look_at_evidence(folder: Path, capture: Path, alert: dict[str, Any]) -> None:
+    """Make a bundle of an alert, and look into it as whoever gets it does."""
+    (folder / "alert.json").write_text(json.dumps(alert))
+    made = hullwatch("capture", "bundle", str(folder / "alert.json"), str(capture), "-w", str(folder / "evidence"))
+    assert made.returncode == 0, made.stderr
+    evidence = folder / "evidence"
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=evidence, check=True)
+    assert "hunter2" not in "".join(path.read_text(errors="replace") for path in evidence.iterdir())
+    (focus,) = [line for line in (evidence / "process-tree.txt").read_text().splitlines() if "<== the alert" in line]
+    assert "uid 0) in recorded" in focus
+    (container,) = json.loads((evidence / "containers.json").read_text())
+    assert container["name"] == alert["output_fields"]["container.name"]
+    files = {file["path"]: file for file in json.loads((evidence / "files.json").read_text())}
+    assert "changed" in files["/tmp/x"]["why"]
+    assert "named by the alert" in files["/etc/shadow"]["why"]
+    again = hullwatch("replay", str(evidence / "capture.hwcap"), "-o", "json")
+    assert alert in alerts_of([json.loads(line) for line in again.stdout.splitlines()])
 
 
 def said(alert: dict[str, Any]) -> tuple[str, str, str]:

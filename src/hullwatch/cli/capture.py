@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.capture_bundle import bundle
 from hullwatch.cli.capture_cut import cut
 from hullwatch.cli.capture_export import export
 from hullwatch.cli.capture_mask import mask
@@ -22,6 +23,7 @@ capture.command("cut")(cut)
 capture.command("merge")(merge)
 capture.command("export")(export)
 capture.command("mask")(mask)
+capture.command("bundle")(bundle)
 
 
 @capture.command("info")

@@ -65,3 +65,15 @@ def classifier_driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
         return subprocess.run([program, *arguments], input=given, capture_output=True, check=False, timeout=120)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def scap_driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Run the driver of the walk over .scap blocks: takes its arguments and, by name, its input."""
+    program = tmp_path_factory.mktemp("scap") / "scap_driver"
+    compile_driver(program, "scap_driver.c", [], [ROOT / "native/classifier"])
+
+    def run(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run([program, *arguments], input=given, capture_output=True, check=False, timeout=120)
+
+    return run

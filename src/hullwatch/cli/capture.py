@@ -28,7 +28,7 @@ capture.command("bundle")(bundle)
 
 @capture.command("info")
 def info(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Captures (.hwcap).")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Captures (.hwcap, .scap).")],
     output: OutputOption = "text",
 ) -> int:
     """Tell what is in a capture: when, of which host, how many events of which types and containers.
@@ -41,6 +41,8 @@ def info(
     Every chunk is checked. Ends with 2 when a file is damaged; one that is only cut off is told.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.captures.reader import CaptureReader
+    from hullwatch.captures.scap.blocks import is_scap
+    from hullwatch.cli import scap_info
     from hullwatch.cli.answer import wants_json, write_json
     from hullwatch.cli.input_file import open_input
 
@@ -48,9 +50,12 @@ def info(
     damaged = False
     for number, file in enumerate(files):
         with open_input(file) as stream:
-            reader = CaptureReader(stream, file)
-            found = _look(reader, file)
-        damaged |= reader.damaged
+            if is_scap(stream.peek(1)):
+                found, is_damaged = scap_info.look(stream, file)
+            else:
+                reader = CaptureReader(stream, file)
+                found, is_damaged = _look(reader, file), reader.damaged
+        damaged |= is_damaged
         if as_json:
             write_json(found)
         else:
@@ -106,6 +111,7 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any], *, first: bool) -> None:
+    from hullwatch.cli import scap_info
     from hullwatch.cli.answer import write_line, write_rows
     from hullwatch.config.values import format_duration
 
@@ -113,18 +119,23 @@ def _print(found: dict[str, Any], *, first: bool) -> None:
         write_line()
     records, seconds = found["records"], found["seconds"]
     each = f", {found['size'] / records:.1f} bytes a record" if records else ""
-    rows = [
-        ("file", found["file"]),
-        ("host", f"{found['host']}, kernel {found['kernel']}"),
-        ("written by", f"Hullwatch {found['hullwatch']}"),
-        ("from", _time(found["first"])),
-        ("to", f"{_time(found['last'])} ({format_duration(round(seconds, 3))})"),
-        ("events", f"{found['events']:,}"),
-        *([("left out", found["left_out"])] if found["left_out"] else []),
-        ("size", f"{found['size']:,} bytes in {found['chunks']} chunks{each}"),
-        ("secrets", _masked(found)),
-        ("containers", ", ".join(full_id[:12] for full_id in found["containers"]) or "none"),
-    ]
+    end = f"{_time(found['last'])} ({format_duration(round(seconds, 3))})"
+    rows = (
+        scap_info.rows(found, begin=_time(found["first"]), end=end)
+        if "format" in found
+        else [
+            ("file", found["file"]),
+            ("host", f"{found['host']}, kernel {found['kernel']}"),
+            ("written by", f"Hullwatch {found['hullwatch']}"),
+            ("from", _time(found["first"])),
+            ("to", end),
+            ("events", f"{found['events']:,}"),
+            *([("left out", found["left_out"])] if found["left_out"] else []),
+            ("size", f"{found['size']:,} bytes in {found['chunks']} chunks{each}"),
+            ("secrets", _masked(found)),
+            ("containers", ", ".join(full_id[:12] for full_id in found["containers"]) or "none"),
+        ]
+    )
     write_rows(rows)
     if found["problem"]:
         write_line(found["problem"])

@@ -22,7 +22,7 @@ NO_LIMIT = 1 << 62
 
 def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     file: Annotated[
-        str, typer.Argument(metavar="FILE|live", help="A capture (.hwcap); live is this host, as it happens.")
+        str, typer.Argument(metavar="FILE|live", help="A capture (.hwcap, .scap); live is this host, as it happens.")
     ],
     condition: Annotated[
         str, typer.Argument(metavar="[CONDITION]", help="As in a rule; without one all events are printed.")
@@ -30,6 +30,9 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     form: Annotated[
         str, typer.Option("-p", "--format", metavar="FORMAT", help="What is printed of an event, as a rule's output.")
     ] = FORMAT,
+    raw: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--raw", help="Of a .scap file also what rules do not see: the beginnings of calls.")
+    ] = False,
     output: OutputFlag = None,
     limit: Annotated[
         int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="End after so many events.")
@@ -57,9 +60,12 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.captures.passing import Passes
     from hullwatch.captures.reader import CaptureReader
+    from hullwatch.captures.scap.blocks import is_scap
+    from hullwatch.captures.scap.lookup import from_scap
     from hullwatch.cli.input_file import open_input
     from hullwatch.cli.replay import part_of
     from hullwatch.cli.replay_capture import CaptureReplay
+    from hullwatch.cli.replay_scap import ScapReplay
     from hullwatch.cli.settings import load_settings
     from hullwatch.counters import Counters
     from hullwatch.errors import UsageError
@@ -71,16 +77,21 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     if file == "live":
         from hullwatch.cli.events_live import live
 
-        if any(part):
-            raise UsageError("--from and --to are for captures: what happens live is printed as it happens.")
+        if any(part) or raw:
+            raise UsageError("--from, --to and --raw are for captures: what happens live is printed as it happens.")
         return live(settings, condition, form, limit or NO_LIMIT)
     if duration is not None:
         raise UsageError("--duration is for what happens live; of a capture, give --to.")
-    rules = condition_rules(condition, form)
     with open_input(file) as stream:
         printer = EventPrinter(settings, limit or NO_LIMIT)
-        reader = CaptureReader(stream, file)
-        CaptureReplay(settings, rules, part, printer, Counters(), Passes(rules)).run(reader)
+        if is_scap(stream.peek(1)):
+            scap_rules = condition_rules(condition, form, from_scap)
+            ScapReplay(settings, scap_rules, part, printer, Counters(), raw=raw).run(stream, file)
+        elif raw:
+            raise UsageError(f"--raw is for .scap files, and {file} is none.")
+        else:
+            rules = condition_rules(condition, form)
+            CaptureReplay(settings, rules, part, printer, Counters(), Passes(rules)).run(CaptureReader(stream, file))
     return 0
 
 

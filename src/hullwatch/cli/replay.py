@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hullwatch.rules.loader import RuleSet
     from hullwatch.rules.terms import Lookup
 
-SOURCES = ["auto", "fields", "hwcap"]
+SOURCES = ["auto", "fields", "hwcap", "scap"]
 SPEEDS = ["max", "1x"]
 
 
@@ -37,9 +37,9 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         str,
         typer.Option(
             "--source",
-            metavar="auto|hwcap|fields",
-            help="What FILE is. hwcap: a capture of hullwatch record; fields: an object of field values on each line "
-            "(NDJSON), plain or gzip; auto: whichever it is.",
+            metavar="auto|hwcap|scap|fields",
+            help="What FILE is. hwcap: a capture of hullwatch record; scap: one of sysdig, Falco or Stratoshark; "
+            "fields: an object of field values on each line (NDJSON), plain or gzip; auto: whichever it is.",
             autocompletion=lambda: SOURCES,
         ),
     ] = "auto",
@@ -68,6 +68,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     Examples:
       hullwatch replay today.hwcap -r my_rules.yaml
       hullwatch replay today.hwcap --from 2026-11-28T10:30 --to 2026-11-28T10:35:30 --speed 1x
+      hullwatch replay sysdig.scap -r my_rules.yaml
       hullwatch replay events.ndjson
       hullwatch replay events.ndjson.gz -r my_rules.yaml --match all -o json | jq .rule
       some_program | hullwatch replay - --fail-on warning
@@ -105,12 +106,14 @@ def _replay(settings: Settings, file: str, source: str, part: Part) -> int:
     from hullwatch.errors import UsageError
 
     if file == "-":
-        if source == "hwcap":
+        if source in {"hwcap", "scap"}:
             raise UsageError("A capture is read from a file: what it holds is looked up in it.")
         return _replay_fields(settings, sys.stdin.buffer, "standard input", part)
     with open_input(file) as stream:
         if source == "hwcap" or (source == "auto" and _is_capture(stream)):
             return _replay_capture(settings, stream, file, part)
+        if source == "scap" or (source == "auto" and _is_scap(stream)):
+            return _replay_scap(settings, stream, file, part)
         return _replay_fields(settings, stream, file, part)
 
 
@@ -118,6 +121,19 @@ def _is_capture(stream: io.BufferedReader) -> bool:
     from hullwatch.captures.chunk import MAGIC
 
     return stream.peek(len(MAGIC)).startswith(MAGIC)
+
+
+def _is_scap(stream: io.BufferedReader) -> bool:
+    from hullwatch.captures.scap.blocks import is_scap
+
+    return is_scap(stream.peek(1))
+
+
+def _replay_scap(settings: Settings, stream: BinaryIO, name: str, part: Part) -> int:
+    from hullwatch.captures.scap.lookup import from_scap
+    from hullwatch.cli.replay_scap import replay_scap
+
+    return replay_scap(settings, _rules(settings, from_scap), part, stream, name)
 
 
 def _replay_capture(settings: Settings, stream: BinaryIO, name: str, part: Part) -> int:

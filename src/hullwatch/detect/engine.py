@@ -11,7 +11,7 @@ from hullwatch.fields.catalogue import event_names
 from hullwatch.fields.inputs import result_parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from hullwatch.counters import Counters
     from hullwatch.detect.plan import Entry, Kind
@@ -58,6 +58,10 @@ class Engine:
         names = {kind.name for kind in EVENTS if kind.is_event}
         self.wanted = frozenset(name for name in names if entries_for(rules, name))
         """The event types that at least one condition looks at."""
+
+    def names_wanted(self, names: Iterable[str]) -> frozenset[str]:
+        """Return those of some event types that at least one condition looks at."""
+        return frozenset(name for name in names if self._all_entries(name))
 
     def replace(self, rules: RuleSet, plan: Plan | None = None) -> None:
         """Judge by other rules from now on; those with state that are defined as before go on with it.

@@ -64,6 +64,10 @@ def library() -> Any:
         "hw_take_ruled_out": (number, [pointer, pointer]),
         "hw_take_counts": (None, [pointer, pointer]),
         "hw_planes": (ctypes.c_int64, [text, size, pointer]),
+        "hw_scap_new": (pointer, [text, number, text, pointer]),
+        "hw_scap_free": (None, [pointer]),
+        "hw_scap_skip": (size, [pointer, text, size, size]),
+        "hw_scap_know": (None, [pointer, ctypes.c_int64, number]),
         "hw_whole": (ctypes.c_int64, [text, size, pointer]),
     }
     for name, (result, arguments) in signatures.items():

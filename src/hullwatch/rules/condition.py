@@ -9,9 +9,11 @@ import msgspec
 from hullwatch.errors import UsageError
 from hullwatch.rules.loader import RuleSet, RulesFile, load
 from hullwatch.rules.problem import RulesError
+from hullwatch.rules.terms import from_event
 
 if TYPE_CHECKING:
     from hullwatch.rules.problem import Problem
+    from hullwatch.rules.terms import Lookup
 
 ANYTHING = "%evt.num"
 _SHOWN = 40  # characters of what is wrong
@@ -24,15 +26,15 @@ _RULE = (
 _LINES = {2: "condition", 4: "format"}
 
 
-def condition_rules(condition: str, form: str = ANYTHING) -> RuleSet:
-    """Return the one rule that has a condition and a format.
+def condition_rules(condition: str, form: str = ANYTHING, lookup: Lookup = from_event) -> RuleSet:
+    """Return the one rule that has a condition and a format; ``lookup`` says where its fields come from.
 
     Raises:
         UsageError: when one of them is wrong, with the place.
     """
     texts = {"condition": condition, "format": form}
     try:
-        return load([rules_file(condition, form)])
+        return load([rules_file(condition, form)], lookup=lookup)
     except RulesError as error:
         errors = [problem for problem in error.problems if problem.severity == "error"]
         raise UsageError("\n".join(_sentence(problem, texts) for problem in errors)) from error

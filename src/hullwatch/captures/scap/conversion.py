@@ -1,0 +1,110 @@
+"""Old events as new ones: what was said at the beginning of a call is put to its end, and old types become new ones."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from hullwatch.captures.scap.raw_event import text_of
+from hullwatch.captures.scap.table import CONVERSIONS, KINDS, NO_ID, SIZES, TEXTS
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from hullwatch.captures.scap.raw_event import RawEvent
+    from hullwatch.captures.scap.table import Conversion, Parameter
+
+_MOST_STEPS = 16  # from the oldest execve to the newest
+
+
+def convert(event: RawEvent, begun: MutableMapping[int, RawEvent]) -> RawEvent | None:
+    """Return an event in its newest form; None when only its end is shown.
+
+    Args:
+        event: as it was written.
+        begun: the beginning of the call that each thread is in; is kept here.
+    """
+    for _ in range(_MOST_STEPS):
+        marks = event.kind.marks
+        if "converted_on_read" not in marks:
+            return None if event.kind.enters and "old_version" in marks else event
+        if not (event.kind.enters or "old_version" in marks or len(event.values) < len(event.kind.parameters)):
+            return event
+        conversion = CONVERSIONS.get((event.kind.number, len(event.values)))
+        if conversion is None:
+            return event
+        if conversion.action in {"store", "store_and_pass"}:
+            begun[event.tid] = event
+        if conversion.action == "store":
+            return None
+        if conversion.action in {"pass", "store_and_pass"}:
+            return event
+        event = _changed(event, conversion, begun)
+    return event
+
+
+def newest(number: int, count: int) -> int | None:
+    """Return the type that an event becomes; None when only its end is shown.
+
+    Args:
+        number: of its type.
+        count: of its values.
+    """
+    for _ in range(_MOST_STEPS):
+        kind = KINDS[number]
+        if "converted_on_read" not in kind.marks:
+            return None if kind.enters and "old_version" in kind.marks else number
+        if not (kind.enters or "old_version" in kind.marks or count < len(kind.parameters)):
+            return number
+        conversion = CONVERSIONS.get((number, count))
+        if conversion is None or conversion.action in {"pass", "store_and_pass"}:
+            return number
+        if conversion.action == "store":
+            return None
+        adds = conversion.action == "add_params"
+        number = number if adds else conversion.number
+        count = min(count * adds + len(conversion.fill), len(KINDS[number].parameters))
+    return number
+
+
+def _changed(event: RawEvent, conversion: Conversion, begun: MutableMapping[int, RawEvent]) -> RawEvent:
+    adds = conversion.action == "add_params"
+    kind = event.kind if adds else KINDS[conversion.number]
+    values = list(event.values) if adds else []
+    begin = begun.get(event.tid)
+    if begin is not None and begin.kind.number != event.kind.number - 1:
+        begin = None
+    for source in conversion.fill:
+        if len(values) < len(kind.parameters):
+            values.append(_value(source, event, begin, kind.parameters[len(values)]))
+    return event._replace(kind=kind, values=tuple(values))
+
+
+def _value(source: str, event: RawEvent, begin: RawEvent | None, parameter: Parameter) -> bytes:
+    what, _, index = source.rstrip("?").partition(":")
+    if what == "old":
+        return event.bytes(int(index))
+    if what == "enter" and begin is not None:
+        return begin.bytes(int(index))
+    if what == "callback":
+        return _container(event)
+    return b"" if what == "empty" or source.endswith("?") else default(parameter)
+
+
+def default(parameter: Parameter) -> bytes:
+    """Return the value of a parameter that nobody knows."""
+    if parameter.type in {"UID", "GID"}:
+        return NO_ID
+    if parameter.type in TEXTS:
+        return b""
+    return bytes(SIZES.get(parameter.type, 0))
+
+
+def _container(event: RawEvent) -> bytes:
+    """Return the four values of the oldest event of a container as the JSON of the newer ones."""
+    names = ("id", "type", "name", "image")
+    values = [text_of(event.bytes(index)) for index in (0, 2, 3)]
+    values.insert(1, "")
+    container: dict[str, object] = dict(zip(names, values, strict=True))
+    container["type"] = event.integer(1)
+    return json.dumps({"container": container}).encode() + b"\0"

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Lets tests work with the walk over .scap blocks, built with the compiler's checks of memory.
+ *
+ * scap_driver layout: prints the sizes of what Python shares with it, a name and a number each.
+ * scap_driver fuzz SEED ROUNDS: reads the tables and some blocks (test_scap.py writes them), damages copies of the
+ * blocks and walks over them; ends with a sentence when a result makes no sense.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "scap.c" /* as a whole: its own numbers are compared too */
+
+static uint64_t state;
+
+__attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n");
+	exit(1);
+}
+
+static uint64_t below(uint64_t limit)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state % limit;
+}
+
+#define SIZE(type) printf(#type " %zu\n", sizeof(struct type))
+#define NUMBER(name) printf(#name " %ld\n", (long)name)
+
+static void layout(void)
+{
+	SIZE(hw_scap_type);
+	SIZE(hw_scap_calls);
+	SIZE(hw_scap_counts);
+	NUMBER(HW_SCAP_TYPES);
+	NUMBER(HW_SCAP_VALUES);
+	NUMBER(HW_SCAP_SIZES);
+	NUMBER(HW_SCAP_CALLS);
+	NUMBER(HW_SCAP_ANY);
+	NUMBER(HW_SCAP_TEXT);
+	NUMBER(HW_SCAP_KNOWN);
+	NUMBER(HW_SCAP_BEGINS);
+	NUMBER(HW_SCAP_ANNOUNCES);
+	NUMBER(HW_SCAP_GENERIC);
+	NUMBER(HW_SCAP_COUNTED);
+	NUMBER(HW_SCAP_NEEDED);
+	NUMBER(HW_SCAP_CALL_SKIPPED);
+	NUMBER(HW_SCAP_CALL_NEEDED);
+	NUMBER(HW_SCAP_CALL_BY_NUMBER);
+	NUMBER(LONGEST_BLOCK);
+}
+
+static void *read_exactly(uint64_t size)
+{
+	void *made = malloc(size ? size : 1);
+
+	if (!made || fread(made, 1, size, stdin) != size)
+		fail("the input ends too early");
+	return made;
+}
+
+static void damage(uint8_t *bytes, uint64_t size)
+{
+	static const uint8_t often[] = {0, 1, 2, 4, 0x7f, 0x80, 0xfe, 0xff};
+
+	for (uint64_t left = below(6); left && size; left--) {
+		uint64_t place = below(size);
+
+		bytes[place] = below(3) ? often[below(sizeof(often))] : (uint8_t)below(256);
+	}
+}
+
+/* Walks over blocks as Python does, which takes one block at each end of a walk. */
+static void walk(struct hw_scap *scap, const uint8_t *bytes, uint64_t size, struct hw_scap_counts *counts)
+{
+	uint64_t begin = below(8) ? 0 : below(size + 9), before;
+
+	while (begin < size) {
+		uint64_t blocks = counts->blocks, events = counts->events;
+		uint32_t length = 0;
+
+		before = begin;
+		begin = hw_scap_skip(scap, bytes, begin, size);
+		if (begin < before || begin > size)
+			fail("a walk from %lu to %lu ended at %lu", before, size, begin);
+		if (counts->blocks - blocks > (begin - before) / BLOCK_AROUND)
+			fail("%lu blocks in %lu bytes", counts->blocks - blocks, begin - before);
+		if (counts->events - events > counts->blocks - blocks)
+			fail("more events than blocks");
+		if (!below(4))
+			hw_scap_know(scap, (int64_t)below(64), below(3) > 0);
+		if (size - begin < BLOCK_AROUND)
+			return;
+		length = u32_at(bytes + begin + 4);
+		if (length < BLOCK_AROUND || length > size - begin)
+			length = (uint32_t)(1 + below(64));
+		begin += length;
+	}
+}
+
+static void fuzz(uint64_t seed, uint64_t rounds)
+{
+	struct hw_scap_type *types = read_exactly(sizeof(*types) * HW_SCAP_TYPES);
+	struct hw_scap_calls *calls = read_exactly(sizeof(*calls));
+	struct hw_scap_counts *counts = calloc(1, sizeof(*counts));
+	uint32_t *size = read_exactly(sizeof(*size));
+	uint8_t *blocks = read_exactly(*size);
+	struct hw_scap *scap = hw_scap_new(types, HW_SCAP_TYPES, calls, counts);
+
+	if (!scap || !counts)
+		fail("there is no memory");
+	for (; rounds; rounds--) {
+		state = (seed ^ rounds << 32) * 0x9e3779b97f4a7c15 + 1;
+		uint64_t from = below(*size), length = below(below(2) ? 4096 : 65536), shift = below(8);
+
+		if (length > *size - from)
+			length = *size - from;
+		uint8_t *bytes = malloc(length + shift + 1); /* nobody said that blocks lie at round addresses */
+		if (!bytes)
+			fail("there is no memory");
+		bytes = realloc(bytes, length + shift + !(length + shift));
+		memcpy(bytes + shift, blocks + (below(4) ? 0 : from), length);
+		damage(bytes + shift, length);
+		walk(scap, bytes + shift, length, counts);
+		free(bytes);
+		for (int tids = (int)below(40); tids; tids--)
+			hw_scap_know(scap, (int64_t)(below(2) ? below(1 << 20) : state), 1);
+	}
+	hw_scap_free(scap);
+	free(types);
+	free(calls);
+	free(counts);
+	free(size);
+	free(blocks);
+}
+
+int main(int count, char **arguments)
+{
+	if (count == 2 && !strcmp(arguments[1], "layout"))
+		layout();
+	else if (count == 4 && !strcmp(arguments[1], "fuzz"))
+		fuzz(strtoull(arguments[2], NULL, 10), strtoull(arguments[3], NULL, 10));
+	else
+		fail("scap_driver layout | fuzz SEED ROUNDS");
+	return 0;
+}

@@ -42,7 +42,7 @@ static __always_inline int is_dns(struct sock *sock, const struct message *messa
 }
 
 /* Append the bytes that went over the wire, from all their places. Not static: see append_ends(). */
-__weak __noinline __u32 append_bytes(message_reference reference, __u32 position)
+__noinline __u32 append_bytes(message_reference reference, __u32 position)
 {
 	struct scratch *scratch = get_scratch();
 	const struct message *message = referred(scratch, reference);
@@ -85,7 +85,7 @@ static __always_inline void report_dns(struct task_struct *task, struct sock *so
 		return;
 	record = (struct record_dns *)scratch->record;
 	fill_header(&record->header, task, EVENT_DNS);
-	record->header.flags |= RECORD_USER_MEMORY | message->record_flags;
+	record->header.flags |= RECORD_USER_MEMORY | HOW_MADE;
 	record->fd = message->fd;
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->tuple_length = append_ends(refer_to(message), (__u64)sock, position);

@@ -6,6 +6,7 @@
  * loaded, or none where there is no io_uring or the hook is another one still. Which, the sensor sees by the kernel's
  * types.
  */
+#define OF_IO_URING
 #include "call.h"
 #include "closing.h"
 #include "io_uring_socket.h"

@@ -3,6 +3,7 @@
  * Data that is sent and received through io_uring, when the request has completed, and the results of requests that have
  * more than one. The bytes and headers are the caller's memory, as with the calls (message.bpf.c).
  */
+#define OF_IO_URING
 #include "io_uring_socket.h"
 #include "report_message.h"
 
@@ -12,7 +13,6 @@ static __always_inline struct message message_of_request(struct io_kiocb *reques
 	return (struct message){
 		.fd = take_noted_descriptor(request),
 		.result = BPF_CORE_READ(request, cqe.res),
-		.record_flags = RECORD_IO_URING,
 	};
 }
 
@@ -108,7 +108,6 @@ static __always_inline void report_received(const struct receiving *receiving, l
 		.fd = receiving->descriptor,
 		.result = result,
 		.size = result > 0 ? result : 0,
-		.record_flags = RECORD_IO_URING,
 	};
 
 	if (result == -EAGAIN || !is_wanted(index) || is_own_process(task, index))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Sockets and connections through io_uring, when the request has completed. */
+#define OF_IO_URING
 #include "io_uring_socket.h"
 
 SEC("tp_btf/io_uring_complete")

@@ -4,6 +4,18 @@
 
 #include "socket.h"
 
+/*
+ * What is only so for requests of io_uring (OF_IO_URING, socket.h) is left out of the calls' programs at all: the verifier
+ * would follow it. Functions that are not static have one name in each family.
+ */
+#ifdef OF_IO_URING
+#define HOW_MADE RECORD_IO_URING
+#define append_ends append_ends_of_request
+#define append_bytes append_bytes_of_request
+#else
+#define HOW_MADE 0
+#endif
+
 #define SOCK_STREAM 1
 #define VECTORS_MAXIMUM 4 /* pieces of a message that are looked at */
 
@@ -34,7 +46,6 @@ struct message {
 	long fd;
 	long result;
 	__u32 size;
-	__u32 record_flags;  /* that the record has beside others: how the call was made */
 	struct request peer; /* without an address where the caller gave none */
 	struct user_vector *vectors;
 	__u64 vector_count;
@@ -80,10 +91,10 @@ typedef const struct message *message_reference;
 #endif
 
 /*
- * Append both ends, ours first. Not static (weak, for two families use it), so that the verifier looks at it once for each program, and not at each
+ * Append both ends, ours first. Not static, so that the verifier looks at it once for each program, and not at each
  * way through it together with all that follows; such a function takes no pointers into the kernel.
  */
-__weak __noinline __u32 append_ends(message_reference reference, __u64 sock_address, __u32 position)
+__noinline __u32 append_ends(message_reference reference, __u64 sock_address, __u32 position)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sock *sock = (struct sock *)sock_address;

@@ -17,7 +17,7 @@ static __always_inline void send_message(struct task_struct *task, struct sock *
 		return;
 	record = (struct record_message *)scratch->record;
 	fill_header(&record->header, task, type);
-	record->header.flags |= message->record_flags;
+	record->header.flags |= HOW_MADE;
 	record->res = message->result;
 	record->fd = message->fd;
 	record->size = message->size;
@@ -27,7 +27,7 @@ static __always_inline void send_message(struct task_struct *task, struct sock *
 	length = reread(&record->tuple_length);
 	record->fingerprint =
 		0; /* of a failed call, or one through io_uring: the fingerprint would not know of the ring */
-	if (message->result >= 0 && !message->record_flags)
+	if (message->result >= 0 && !HOW_MADE)
 		record->fingerprint = fingerprint_peer(begun, scratch, task, sizeof(*record), length,
 						       record->connected << 8 | record->l4proto);
 	if (!is_left_out(record->fingerprint, index))

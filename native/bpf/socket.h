@@ -72,13 +72,23 @@ struct user_address {
 };
 
 /*
- * An address in the caller's memory, or as it was noted of it when a request of io_uring was made; `length` is what the
- * caller says that it has.
+ * Requests of io_uring have addresses that were noted when they were made: their files say `#define OF_IO_URING` before
+ * they include anything. The programs of calls have no byte of it, for their stacks are nearly full. In the basic tier
+ * there are no such requests.
  */
+#ifdef OF_IO_URING
+#define IS_NOTED(request) FOR_TIER((request)->is_noted, 0)
+#else
+#define IS_NOTED(request) 0
+#endif
+
+/* An address in the caller's memory, or as it was noted of it; `length` is what the caller says that it has. */
 struct request {
 	const void *address;
 	__u32 length;
-	__u32 is_noted; /* only where there are requests of io_uring to note something of: not in the basic tier */
+#ifdef OF_IO_URING
+	__u32 is_noted;
+#endif
 };
 
 /* Which end of the socket is the tuple's source. */
@@ -297,16 +307,14 @@ static __always_inline long read_requested(void *to, __u32 size, const struct re
 {
 	const void *from = request->address + offset;
 
-	return FOR_TIER(request->is_noted, 0) ? bpf_probe_read_kernel(to, size, from)
-					      : bpf_probe_read_user(to, size, from);
+	return IS_NOTED(request) ? bpf_probe_read_kernel(to, size, from) : bpf_probe_read_user(to, size, from);
 }
 
 static __always_inline long read_requested_string(void *to, __u32 size, const struct request *request, __u32 offset)
 {
 	const void *from = request->address + offset;
 
-	return FOR_TIER(request->is_noted, 0) ? bpf_probe_read_kernel_str(to, size, from)
-					      : bpf_probe_read_user_str(to, size, from);
+	return IS_NOTED(request) ? bpf_probe_read_kernel_str(to, size, from) : bpf_probe_read_user_str(to, size, from);
 }
 
 static __always_inline void read_user_ipv4(struct end_ipv4 *end, const struct request *request, __be16 port)

@@ -15,8 +15,10 @@ from hullwatch.enrich.container import HOST, Container, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.drift import Drift
+from hullwatch.enrich.drop_counts import DropCounts
 from hullwatch.enrich.gate import ContainerGate
 from hullwatch.enrich.kept_records import KeptRecords, read_child
+from hullwatch.enrich.known_cgroups import KnownCgroups
 from hullwatch.enrich.losses import Losses
 from hullwatch.enrich.namespaces import read_namespaces
 from hullwatch.enrich.process_change import CHANGING
@@ -38,17 +40,8 @@ if TYPE_CHECKING:
     from hullwatch.events.codec import Value
     from hullwatch.events.table import EventType
 
-CGROUPS_KEPT = 65_536
-GONE_CGROUPS_KEPT = 1024
 UNANNOUNCED_KEPT = 65_536  # between two lists of all processes; more are not counted
 
-_DROP = struct.Struct("<HHIQ")
-_REASONS = {number: name.lower() for name, number in FLAGS["drop_reasons"].items()}
-_OWN_PROCESS = FLAGS["drop_reasons"]["OWN_PROCESS"]
-_RULED_OUT = FLAGS["drop_reasons"]["RULED_OUT"]
-_RING_FULL = FLAGS["drop_reasons"]["RING_FULL"]
-_TOO_LATE = FLAGS["drop_reasons"]["TOO_LATE"]
-_SHED = FLAGS["drop_reasons"]["SHED"]
 _TIERS = {number: name for name, number in FLAGS["tiers"].items()}
 _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "clone3"))
 _EXIT = BY_NAME["procexit"].number
@@ -93,10 +86,11 @@ class Assembler:
         """Start with nothing known."""
         self.counters = counters
         self._contexts = forget or Contexts()
+        self._cgroups = KnownCgroups()
         self.tree = ProcessTree(
             self._contexts.forget_process, self._contexts.forget_changed, read_child, self._run_program
         )
-        self.kept = KeptRecords(self.tree, self._contexts, self._group)
+        self.kept = KeptRecords(self.tree, self._contexts, self._cgroups.get)
         self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
@@ -110,9 +104,7 @@ class Assembler:
         self._notices: list[Notice] = []
         self._losses = Losses(counters)
         self._tampering = Tampering()
-        self._cgroups: dict[tuple[int, int], str] = {}
-        self._gone_cgroups: dict[tuple[int, int], str] = {}  # of containers, removed lately
-        self._drops: dict[tuple[int, int], int] = {}
+        self._drops = DropCounts(counters, self._losses)
         self._about_drift = {
             BY_NAME["mapped_library"].number: self._library_mapped,
             BY_NAME["drift"].number: self._drift_found,
@@ -205,7 +197,7 @@ class Assembler:
         except BrokenStreamError:
             self.counters.unreadable_records += 1
             return None
-        full_id = self._cgroups.get((header[6], header[5]))
+        full_id = self._cgroups.get(header[6], header[5])
         self.tree.forked(process, values, process.container_id if full_id is None else full_id)
         return process
 
@@ -230,7 +222,7 @@ class Assembler:
         process = process or self.tree.find(header[8], header[4])
         if process is None:
             return None
-        full_id = self._cgroups.get((header[6], header[5]))
+        full_id = self._cgroups.get(header[6], header[5])
         container = self.gate.settled(process.container_id if full_id is None else full_id)
         if container is None:
             return None
@@ -270,7 +262,7 @@ class Assembler:
     ) -> list[Event]:
         """Handle what a process did: keep the tree, then make the event if rules look at it."""
         _, number, _, _, start, cgroup_id, hierarchy, _, pid, tid, _, _, _ = header
-        full_id = self._cgroups.get((hierarchy, cgroup_id))
+        full_id = self._cgroups.get(hierarchy, cgroup_id)
         process = noted or self._known_process(pid, start)
         if full_id is None:
             full_id = process.container_id
@@ -311,16 +303,13 @@ class Assembler:
         read = self._programs.read(BY_NUMBER[header[1]], record, 0)
         self.tree.ran_program(header[8], header[4], read.program(header[7], header[3], self.tree.host_namespaces), read)
 
-    def _group(self, hierarchy: int, cgroup_id: int) -> str | None:
-        return self._cgroups.get((hierarchy, cgroup_id))
-
     def container_of(self, cgroup_id: int, hierarchy: int) -> str:
         """Return the 64-digit id of the container that a control group belongs to, or did until lately; else empty."""
-        return self._cgroups.get((hierarchy, cgroup_id)) or self._gone_cgroups.get((hierarchy, cgroup_id), "")
+        return self._cgroups.was(hierarchy, cgroup_id)
 
     def container_id(self, header: tuple[int, ...]) -> str:
         """Return the 64-digit id of the container that a call was made in; empty for the host."""
-        full_id = self._cgroups.get((header[6], header[5]))
+        full_id = self._cgroups.get(header[6], header[5])
         if full_id is not None:
             return full_id
         process = self.tree.find(header[8], header[4])
@@ -335,8 +324,8 @@ class Assembler:
             processes=processes,
             programs=programs,
             gate=self.gate.saved(),
-            cgroups=tuple((*group, full_id) for group, full_id in self._cgroups.items()),
-            drops=tuple((*what, count) for what, count in self._drops.items()),
+            cgroups=tuple(self._cgroups.saved()),
+            drops=tuple(self._drops.saved()),
             host_namespaces=self.tree.host_namespaces,
         )
 
@@ -351,13 +340,13 @@ class Assembler:
         self.tree.host_namespaces = tuple(state.host_namespaces)
         self.gate.restore(state.gate)
         self.number, self.clock_offset = state.number, state.clock_offset
-        self._cgroups = {(hierarchy, number): full_id for hierarchy, number, full_id in state.cgroups[-CGROUPS_KEPT:]}
-        self._drops = {(kind, reason): count for kind, reason, count in state.drops}
+        self._cgroups.restore(state.cgroups)
+        self._drops.restore(state.drops)
 
     def _library_mapped(self, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
         """Have a library compared with the image."""
         process = self._known_process(header[8], header[4])
-        full_id = self._cgroups.get((header[6], header[5]))
+        full_id = self._cgroups.get(header[6], header[5])
         full_id = process.container_id if full_id is None else full_id
         self.drift.mapped(header, process, full_id, values, self.clock_offset)
         return []
@@ -401,16 +390,14 @@ class Assembler:
 
     def _remember_cgroup(self, hierarchy: int, cgroup_id: int, container: CgroupContainer | None) -> None:
         full_id = container.id if container is not None else ""
-        if self._cgroups.get((hierarchy, cgroup_id)) == full_id:
+        if self._cgroups.get(hierarchy, cgroup_id) == full_id:
             return
         if container is not None:
             self.gate.named(container)
         self._contexts.forget_cgroup(hierarchy, cgroup_id)
-        if len(self._cgroups) >= CGROUPS_KEPT:
-            oldest = next(iter(self._cgroups))
-            del self._cgroups[oldest]
-            self._contexts.forget_cgroup(*oldest)
-        self._cgroups[hierarchy, cgroup_id] = full_id
+        forgotten = self._cgroups.put((hierarchy, cgroup_id), full_id)
+        if forgotten is not None:
+            self._contexts.forget_cgroup(*forgotten)
 
     def _clock(self, time: int, values: dict[str, Any]) -> list[Event]:
         self.clock_offset = values["realtime"] - time
@@ -445,34 +432,12 @@ class Assembler:
 
     def _cgroup_removed(self, _time: int, values: dict[str, Any]) -> list[Event]:
         group = values["hierarchy"], values["id"]
-        full_id = self._cgroups.pop(group, "")
-        if full_id:
-            self._gone_cgroups[group] = full_id
-            if len(self._gone_cgroups) > GONE_CGROUPS_KEPT:
-                del self._gone_cgroups[next(iter(self._gone_cgroups))]
+        self._cgroups.removed(group)
         self._contexts.forget_cgroup(*group)
         return []
 
     def _count_drops(self, time: int, values: dict[str, Any]) -> list[Event]:
-        counts = values["counts"]
-        for number, reason, _, count in _DROP.iter_unpack(counts[: len(counts) // _DROP.size * _DROP.size]):
-            more = count - self._drops.get((number, reason), 0)
-            self._drops[number, reason] = count
-            if more <= 0:
-                continue
-            kind = BY_NUMBER[number].name if number in BY_NUMBER else "*"
-            if reason == _OWN_PROCESS:
-                self.counters.excluded[kind] = self.counters.excluded.get(kind, 0) + more
-            elif reason == _RULED_OUT:
-                self.counters.ruled_out[kind] = self.counters.ruled_out.get(kind, 0) + more
-            elif reason == _TOO_LATE:
-                self.counters.out_of_order += more
-            elif reason == _SHED:
-                self.counters.shed[kind] = self.counters.shed.get(kind, 0) + more
-            else:
-                self.counters.drop(kind, _REASONS.get(reason, str(reason)), more)
-                self._losses.lose(kind, _REASONS.get(reason, str(reason)), more)
-                self.gaps += reason == _RING_FULL
+        self.gaps += self._drops.take(values["counts"])
         self._look_at_losses(time)
         return []
 
@@ -506,7 +471,7 @@ class Assembler:
 
     def _sensor_lost(self, _time: int, _values: dict[str, Any]) -> list[Event]:
         self.tree.snapshot_lost()
-        self._drops.clear()  # the next sensor counts from zero
+        self._drops.clear()
         self.sensor_pulse = None
         self._cgroups.clear()
         self._contexts.forget_all()

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from hullwatch.counters import Counters
 
-CONTAINERS_KEPT = 8192  # containers that are remembered, running or not; an evicted one is asked for again
+CONTAINERS_KEPT = (
+    2048  # containers that are remembered, running or not, each some KB; an evicted one is asked for again
+)
 
 HELD_BYTES = 32 << 20  # of the records of all events that wait: of long paths and arguments only so many can
 

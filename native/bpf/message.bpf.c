@@ -72,6 +72,24 @@ STEP int report_one_of_batch(__u32 number, struct batch *batch)
 	return 0;
 }
 
+/* In the full tier with a stack of its own: the messages of a batch need nearly all that a program has. */
+#ifdef BASIC_TIER
+#define APART static __always_inline
+#else
+#define APART static __noinline
+#endif
+
+APART int report_failed_batch(const struct batch *batch, long result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct message message = {.fd = batch->fd, .result = result};
+	struct sock *sock = sock_of_descriptor(task, batch->fd);
+
+	if (sock)
+		report_message(task, sock, &message, batch->type, batch->index);
+	return 0;
+}
+
 /* sendmmsg and recvmmsg: an event for each message, or one for a call that failed */
 static __always_inline int report_batch(struct pt_regs *regs, long result, __u16 type, enum event_index index)
 {
@@ -82,8 +100,6 @@ static __always_inline int report_batch(struct pt_regs *regs, long result, __u16
 		.type = type,
 		.index = index,
 	};
-	struct message message = {.fd = batch.fd, .result = result};
-	struct sock *sock;
 
 	if (result == -EAGAIN || is_own_process(task, index))
 		return 0;
@@ -94,10 +110,7 @@ static __always_inline int report_batch(struct pt_regs *regs, long result, __u16
 			count_drop(index, DROP_BASIC_TIER);
 		return 0;
 	}
-	sock = sock_of_descriptor(task, batch.fd);
-	if (sock)
-		report_message(task, sock, &message, type, index);
-	return 0;
+	return report_failed_batch(&batch, result);
 }
 
 /* Some programs read and write their sockets like files: only questions and answers are looked for in those. */

@@ -61,6 +61,9 @@ def library() -> Any:
         "hw_take_counts": (None, [pointer, pointer]),
         "hw_planes": (ctypes.c_int64, [text, size, pointer]),
         "hw_whole": (ctypes.c_int64, [text, size, pointer]),
+        "hw_groups": (ctypes.c_int64, [text, size, pointer, pointer]),
+        "hw_split": (None, [text, size, *[pointer] * 4]),
+        "hw_merge": (ctypes.c_int64, [pointer, number, pointer]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(loaded, name)

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.captures.flight import FlightRecorder
 from hullwatch.captures.recording import EVERYTHING, begin_recording
 from hullwatch.captures.writer import CaptureWriter, WriteError
 from hullwatch.counters import Counters
 from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
+from hullwatch.detect.kept_events import widened
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
@@ -43,9 +45,10 @@ from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from hullwatch.captures.savings import Telling
     from hullwatch.channel import Supervisor
     from hullwatch.config.settings import Settings
     from hullwatch.drift.asking import Asked
@@ -82,7 +85,6 @@ class Watch:
         self._state = state
         self._rules = rules
         self.counters = Counters()
-        self._delivery = Delivery(settings, self.counters)
         self._supervisor = supervisor
         self._containers = ContainerEngines(self._take_container)
         self._find_engines()
@@ -92,6 +94,12 @@ class Watch:
         self._stream = Stream(
             rules, self.counters, self._containers.request, settings.hold.events, every=every, ask_drift=self._ask_drift
         )
+        self._flight = FlightRecorder(
+            settings.flight_recorder, supervisor.open_flight_capture, self._stream.assembler, self.counters
+        )
+        self._flight.use(rules)
+        self._stream.keep(self._flight.events)
+        self._delivery = Delivery(settings, self.counters, self._flight.capture)
         self._recording = begin_recording(settings.record, supervisor.open_capture, self._stream.assembler)
         pushdown = settings.sensor.pushdown and not self._recording
         self._sensor = Sensor(supervisor, *self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
@@ -162,9 +170,11 @@ class Watch:
     def _feed(self, batch: bytes) -> None:
         """Record and judge a batch of records: the one place where the stream goes through the pipeline."""
         self._record(lambda recording: recording.take(batch))
+        self._flight.take(batch)
         self._delivery.matches(self._stream.feed(batch))
         for notice in self._stream.assembler.take_notices():
             self._delivery.notice(notice)
+        self._tell(self._flight.settle())
         self._push_down()
 
     def _push_down(self) -> None:
@@ -185,13 +195,18 @@ class Watch:
             self._unrecorded = str(error)
             self._delivery.internal("Recording ended", "Error", str(error))
 
+    def _tell(self, notices: Iterable[Telling]) -> None:
+        for rule, message, fields in notices:
+            self._delivery.internal(rule, "Error", message, **fields)
+
     def _wanted(self) -> tuple[Interest, tuple[str, ...]]:
         """Return what the sensor is to send, and the variables of the environment."""
         configured, whole = self._settings.process.environment, self._recording is not None
         variables, left_out = variables_to_send(self._rules, configured, whole=whole)
         for name in left_out:
             say(f"Warning: the variable {name[:80]!r} of the environment is not looked for: {WHICH_VARIABLES}.")
-        return Interest(EVERYTHING) if whole else interest(self._rules, self._stream.plan), variables
+        asked = Interest(EVERYTHING) if whole else interest(self._rules, self._stream.plan)
+        return asked if whole else widened(asked, self._flight.events), variables
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
@@ -201,6 +216,7 @@ class Watch:
         """Wait until something has come or is due; return what has come."""
         now = time.monotonic()
         patience = min(TICK if self._ready else START_TICK, end - now, self._sensor.patience(now))
+        patience = min(patience, self._flight.patience())
         deadline = self._stream.assembler.gate.next_deadline(self._hold_timeout)
         if deadline is not None:
             patience = min(patience, (deadline - boot_time()) / 1e9)
@@ -308,6 +324,8 @@ class Watch:
         self._stream.replace(rules, plan)
         self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
+        self._flight.use(rules)
+        self._stream.keep(self._flight.events)
         self._push_down()  # first: what was ruled out by the rules of before is sent again
         self._sensor.want(*self._wanted())
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
@@ -331,6 +349,7 @@ class Watch:
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
         self._record(CaptureWriter.tick)
+        self._tell(self._flight.tick())
         if now >= self._next_sample:
             self._next_sample = now + TICK
             self._stay_within_budget(now)
@@ -383,6 +402,7 @@ class Watch:
         self._read_drift()
         self._give_up_waiting("Hullwatch ends", 0)
         self._record(CaptureWriter.close)
+        self._tell(self._flight.close())
         self._ended.set()
         self._containers.stop()
         self._reloader.stop()

@@ -50,6 +50,7 @@ class Description(msgspec.Struct, frozen=True):
         kernel: release of its kernel.
         begun: ns since the epoch.
         number: of the file among those that one recording made, from 0.
+        why: what the flight recorder saved it for; empty for a recording.
     """
 
     hullwatch: str
@@ -58,6 +59,7 @@ class Description(msgspec.Struct, frozen=True):
     kernel: str = ""
     begun: int = 0
     number: int = 0
+    why: str = ""
 
 
 class Summary(msgspec.Struct, frozen=True):

@@ -41,5 +41,21 @@ def begin_recording(
         return assembler.container_of(int.from_bytes(group[:8], "little"), int.from_bytes(group[8:], "little"))
 
     around = Around(lambda: assembler.saved().encode(), lambda: assembler.clock_offset, container)
-    description = Description(__version__, VERSION, socket.gethostname(), os.uname().release)
-    return CaptureWriter(open_file, description, around, settings.rotate_size)
+    return open_writer(open_file, around, settings.rotate_size)
+
+
+def open_writer(open_file: Callable[[int], int], around: Around, rotate: int = 0, *, why: str = "") -> CaptureWriter:
+    """Return what writes a capture of this host: the one place where such a writer is made.
+
+    Args:
+        open_file: returns a descriptor to write the file with this number to.
+        around: what is asked of the pipeline.
+        rotate: bytes after which another file is begun; 0: never.
+        why: the flight recorder saves it; empty for a recording.
+
+    Raises:
+        CannotError: when the file cannot be made.
+        WriteError: when the disk does not take its beginning.
+    """
+    description = Description(__version__, VERSION, socket.gethostname(), os.uname().release, why=why)
+    return CaptureWriter(open_file, description, around, rotate)

@@ -26,7 +26,7 @@ class Around(NamedTuple):
     """What a writer asks of the pipeline.
 
     Attributes:
-        state: returns all that was learnt from the records that were fed until now.
+        state: returns all that was learnt from the records that were fed until now; nothing if that is not known.
         clock_offset: returns the wall clock minus the time since boot, ns.
         container: returns the id of the container that a control group (12 bytes, as in the header) belongs to.
     """
@@ -183,9 +183,10 @@ class CaptureWriter:
         self._write_state()
 
     def _write_state(self) -> None:
-        now = time.time_ns()
-        self._append(make_chunk(STATE, self._around.state(), now, now, Summary()))
+        now, state = time.time_ns(), self._around.state()
         self._behind_state = 0
+        if state:
+            self._append(make_chunk(STATE, state, now, now, Summary()))
 
     def _append(self, data: bytes) -> None:
         """Append bytes; of what the disk does not take wholly nothing is left."""

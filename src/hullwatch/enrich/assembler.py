@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hullwatch.events.table import EventType
 
 CGROUPS_KEPT = 65_536
+CGROUPS_KEPT_BEFORE = 4096  # of containers, once they were removed: for who tells later whose records there were
 UNANNOUNCED_KEPT = 65_536  # between two lists of all processes; more are not counted
 
 _DROP = struct.Struct("<HHIQ")
@@ -101,6 +102,7 @@ class Assembler:
         self._losses = Losses(counters)
         self._tampering = Tampering()
         self._cgroups: dict[tuple[int, int], str] = {}
+        self._cgroups_before: dict[tuple[int, int], str] = {}  # those of containers that were removed lately
         self._drops: dict[tuple[int, int], int] = {}
         self._about_drift = {
             BY_NAME["mapped_library"].number: self._library_mapped,
@@ -295,8 +297,9 @@ class Assembler:
         return self._numbered(self.gate.admit(event, full_id, time, size))
 
     def container_of(self, cgroup_id: int, hierarchy: int) -> str:
-        """Return the 64-digit id of the container that a control group belongs to; empty for none."""
-        return self._cgroups.get((hierarchy, cgroup_id), "")
+        """Return the 64-digit id of the container that a control group belongs to, or belonged to; empty for none."""
+        group = hierarchy, cgroup_id
+        return self._cgroups.get(group) or self._cgroups_before.get(group, "")
 
     def saved(self) -> SavedState:
         """Return all that was learnt from the records until now."""
@@ -414,7 +417,11 @@ class Assembler:
 
     def _cgroup_removed(self, _time: int, values: dict[str, Any]) -> list[Event]:
         group = values["hierarchy"], values["id"]
-        self._cgroups.pop(group, None)
+        full_id = self._cgroups.pop(group, "")
+        if full_id:
+            self._cgroups_before[group] = full_id
+            if len(self._cgroups_before) > CGROUPS_KEPT_BEFORE:
+                del self._cgroups_before[next(iter(self._cgroups_before))]
         self._contexts.forget_cgroup(*group)
         return []
 

@@ -14,7 +14,7 @@ from hullwatch.enrich.notice import Notice
 from hullwatch.outputs.output import OUTPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hullwatch.config.settings import Settings
     from hullwatch.counters import Counters
@@ -28,9 +28,16 @@ class Delivery:
         failed: whether an alert was at least as severe as ``--fail-on``.
     """
 
-    def __init__(self, settings: Settings, counters: Counters) -> None:
-        """Open the outputs."""
+    def __init__(self, settings: Settings, counters: Counters, capture: Callable[[Match], str] = lambda _: "") -> None:
+        """Open the outputs.
+
+        Args:
+            settings: of the outputs, and of the secrets that are hidden.
+            counters: of the run.
+            capture: returns the path of the capture that a match is saved in; empty for none.
+        """
         self.failed = False
+        self._capture = capture
         self._counters = counters
         self._labels = settings.output.labels
         self._fail_on = settings.run.fail_on
@@ -55,7 +62,7 @@ class Delivery:
         """
         try:
             for match in matches:
-                if self._maker.take(match):
+                if self._maker.take(match, self._capture(match)):
                     self._send_made()
         finally:
             self._send_made()

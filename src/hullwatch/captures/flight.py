@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from hullwatch.captures.recording import open_writer
-from hullwatch.captures.relatives import HOST
+from hullwatch.captures.family import HOST
 from hullwatch.captures.ring import Ring
 from hullwatch.captures.savings import Savings
 from hullwatch.captures.split import whole_records

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
-from hullwatch.captures.relatives import HOST, Relatives
+from hullwatch.captures.family import HOST, Family
 from hullwatch.captures.split import merge
 from hullwatch.enrich import saved_state
 
@@ -45,7 +45,7 @@ class Saving:
         self.until = 0.0
         self.ended = False
         self._latest = 0.0
-        self._relatives = Relatives(container)
+        self._relatives = Family(container)
         self._process = process
         self._why = why
         self._descriptor = descriptor

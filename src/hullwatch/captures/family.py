@@ -36,7 +36,7 @@ _CGROUPS = {BY_NAME[name].number: BY_NAME[name] for name in ("cgroup_mkdir", "cg
 _TYPE = struct.Struct("<4xH")
 
 
-class Relatives:
+class Family:
     """The containers and processes that belong to one capture.
 
     Attributes:

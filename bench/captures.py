@@ -17,11 +17,14 @@ from bench.rules import rules_text
 from bench.stream import Host
 from hullwatch.alerts.mask import Masker
 from hullwatch.captures.chunk import RECORDS, Description
+from hullwatch.captures.flight import FlightRecorder
 from hullwatch.captures.masking import RecordMask
 from hullwatch.captures.reader import CaptureReader
 from hullwatch.captures.writer import Around, CaptureWriter
+from hullwatch.config.settings import FlightRecorderSettings
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
+from hullwatch.errors import CannotError
 from hullwatch.events.table import VERSION
 from hullwatch.rules.loader import RulesFile, load
 
@@ -73,7 +76,9 @@ def replay(run: Run) -> Iterator[Sample]:
 @benchmark(
     Value("capture.bytes", "bytes/event", "size of a capture of the made-up host"),
     Value("record.cpu", "%", f"CPU time of writing it, of one core at {RATE:,} events a second"),
-    limit=8,
+    Value("flight.cpu", "%", f"the same of keeping the last minutes in memory, at {RATE:,} events a second"),
+    Value("flight.bytes", "bytes/event", "what they take there"),
+    limit=12,
 )
 def captures(run: Run) -> Iterator[Sample]:
     """Write the same events to a file again and again."""
@@ -86,7 +91,13 @@ def captures(run: Run) -> Iterator[Sample]:
         path = Path(folder) / "bench.hwcap"
         while True:
             writing = _write(path, batches, _stream(rules))
-            yield {"capture.bytes": path.stat().st_size / number, "record.cpu": 100 * writing / number * RATE}
+            keeping, kept = _keep(batches, rules)
+            yield {
+                "capture.bytes": path.stat().st_size / number,
+                "record.cpu": 100 * writing / number * RATE,
+                "flight.cpu": 100 * keeping / number * RATE,
+                "flight.bytes": kept / number,
+            }
             path.unlink()
 
 
@@ -112,6 +123,29 @@ def _write(path: Path, batches: Iterable[bytes], stream: Stream) -> float:
         begin = time.process_time()
     writer.close()
     return seconds + time.process_time() - begin
+
+
+def _keep(batches: list[bytes], rules: RuleSet) -> tuple[float, int]:
+    """Keep the batches as the flight recorder does; return the seconds of CPU time, and the bytes that they take."""
+    counters = Counters()
+    stream = Stream(rules, counters, _nobody, 0)
+    recorder = FlightRecorder(FlightRecorderSettings(priority="Debug"), _no_file, stream.assembler, counters)
+    recorder.use(rules)
+    seconds = 0.0
+    for batch in batches:
+        begin = time.process_time()
+        recorder.take(batch)
+        seconds += time.process_time() - begin
+        for _ in stream.feed(batch):
+            pass
+        begin = time.process_time()
+        recorder.settle()
+        seconds += time.process_time() - begin
+    return seconds, counters.flight_kept
+
+
+def _no_file(_: int) -> tuple[str, int, int]:
+    raise CannotError("Nothing is saved here.")
 
 
 def _judge(path: Path, stream: Stream) -> float:

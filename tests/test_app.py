@@ -31,6 +31,10 @@ class NoEngines:
     def open_capture() -> None:
         """Nothing is recorded."""
 
+    @staticmethod
+    def open_flight_capture() -> None:
+        """Nothing is saved."""
+
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Watch]:

@@ -272,7 +272,8 @@ static int is_nothing(struct hw_classifier *classifier, const struct hw_type *ty
 
 	if (kind >= 0 && !is_ruled_out(classifier, (uint32_t)kind, record, length, one))
 		return 0;
-	if (type->fingerprint && length >= type->shortest && (kind < 0 || classifier->kinds[kind].is_told))
+	if (type->fingerprint && length >= type->shortest && (kind < 0 || classifier->kinds[kind].is_told) &&
+	    !(type->flags && read_u32(record + type->flags) & type->spared))
 		keep_fingerprint(classifier, read_u64(record + type->fingerprint));
 	return 1;
 }

@@ -66,6 +66,8 @@ struct hw_type {
 	int32_t succeeded; /* kind of calls that succeeded, or of all; -1: no condition can hold */
 	int32_t failed;
 	uint32_t fingerprint; /* offset of what the sensor can remember a successful call by; 0: nothing */
+	uint32_t flags;	      /* offset of flags; 0: none are looked at */
+	uint32_t spared;      /* calls with one of these flags are not told, though they are ruled out */
 };
 
 /* Where records of children (HW_NOTE) and of programs (HW_STOP_UNLESS_KNOWN) have what processes are the same by. */

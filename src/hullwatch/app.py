@@ -21,10 +21,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.captures.flight import FlightRecorder
+from hullwatch.captures.masking import RecordMask
 from hullwatch.captures.recording import Recording, begin_recording
 from hullwatch.captures.writer import WriteError
 from hullwatch.counters import Counters
 from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
+from hullwatch.detect.kept_events import widened
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
@@ -47,8 +50,10 @@ from hullwatch.sources.podman import PodmanFiles
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from hullwatch.captures.savings import Telling
     from hullwatch.channel import Supervisor
     from hullwatch.config.settings import Settings
     from hullwatch.drift.asking import Asked
@@ -104,12 +109,15 @@ class Watch:
         self._stream = Stream(
             rules, self.counters, self._containers.request, settings.hold.events, every=every, ask_drift=self._ask_drift
         )
+        mask = RecordMask(self._delivery.masker) if settings.record.mask else None
+        self._flight = FlightRecorder(
+            settings.flight_recorder, supervisor.open_flight_capture, self._stream.assembler, self.counters, mask=mask
+        )
+        self._flight.use(rules)
+        self._stream.keep(self._flight.events)
+        self._delivery.capture = self._flight.capture
         self._recording = begin_recording(
-            settings,
-            supervisor.open_capture,
-            self._stream.assembler,
-            self._containers.request,
-            self._delivery.masker,
+            settings, supervisor.open_capture, self._stream.assembler, self._containers.request, mask
         )
         pushdown = settings.sensor.pushdown and not self._recording
         self._sensor = Sensor(supervisor, *self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
@@ -180,9 +188,11 @@ class Watch:
     def _feed(self, batch: bytes) -> None:
         """Record and judge a batch of records: the one place where the stream goes through the pipeline."""
         self._record(lambda recording: recording.take(batch))
+        self._flight.take(batch)
         self._delivery.matches(self._stream.feed(batch))
         for notice in self._stream.assembler.take_notices():
             self._delivery.notice(notice)
+        self._tell(self._flight.settle())
         self._push_down()
 
     def _push_down(self) -> None:
@@ -203,6 +213,10 @@ class Watch:
             self._unrecorded = str(error)
             self._delivery.internal("Recording ended", "Error", str(error))
 
+    def _tell(self, notices: Iterable[Telling]) -> None:
+        for rule, message, fields in notices:
+            self._delivery.internal(rule, "Error", message, **fields)
+
     def _wanted(self) -> tuple[Interest, tuple[str, ...]]:
         """Return what the sensor is to send, and the variables of the environment."""
         configured, recording = self._settings.process.environment, self._recording
@@ -212,8 +226,8 @@ class Watch:
             say(f"Warning: the variable {name[:80]!r} of the environment is not looked for: {WHICH_VARIABLES}.")
         wanted = interest(self._rules, self._stream.plan)
         if recording is not None:
-            wanted = Interest(recording.wanted.union(wanted.wanted or ()))
-        return wanted, variables
+            return Interest(recording.wanted.union(wanted.wanted or ())), variables
+        return widened(wanted, self._flight.events), variables
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
@@ -223,6 +237,7 @@ class Watch:
         """Wait until something has come or is due; return the descriptors that something has come from."""
         now = time.monotonic()
         patience = min(TICK if self._ready else START_TICK, end - now, self._sensor.patience(now))
+        patience = min(patience, self._flight.patience())
         deadline = self._stream.assembler.gate.next_deadline(self._hold_timeout)
         if deadline is not None:
             patience = min(patience, (deadline - boot_time()) / 1e9)
@@ -333,6 +348,8 @@ class Watch:
         self._stream.replace(rules, plan)
         self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
+        self._flight.use(rules)
+        self._stream.keep(self._flight.events)
         self._push_down()  # first: what was ruled out by the rules of before is sent again
         self._sensor.want(*self._wanted())
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
@@ -357,6 +374,7 @@ class Watch:
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
         self._record(Recording.tick)
+        self._tell(self._flight.tick())
         if now >= self._next_sample:
             self._next_sample = now + TICK
             self._stay_within_budget(now)
@@ -411,6 +429,7 @@ class Watch:
         self._record(Recording.close)
         if self._recording is not None and self._recording.words:
             say(self._recording.words)
+        self._tell(self._flight.close())
         self._ended.set()
         self._containers.stop()
         self._reloader.stop()

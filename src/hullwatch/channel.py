@@ -30,6 +30,7 @@ RequestName = Literal[
     "rules_taken",
     "rules_refused",
     "open_capture",
+    "open_flight_capture",
     "drift_comparer",
 ]
 
@@ -44,6 +45,7 @@ REQUESTS: dict[RequestName, str] = {
     "rules_taken": "know that the changed rules judge now, also after a crash",
     "rules_refused": "know that the changed rules have a mistake",
     "open_capture": "make the next file of the recording that was asked for, and return it",
+    "open_flight_capture": "make a file for a capture of the flight recorder, and return it with its path",
     "drift_comparer": "return a connection to the process that compares files with the image of their container",
 }
 
@@ -55,7 +57,11 @@ _CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the engine asks for; ``number`` is that of a container engine in the supervisor's list, or of a capture."""
+    """What the engine asks for.
+
+    ``number`` is that of a container engine in the supervisor's list, or of a file of the recording; for a capture of
+    the flight recorder, the first 12 digits of the container's id.
+    """
 
     name: RequestName
     number: int = 0
@@ -266,6 +272,21 @@ class Supervisor:
             CannotError: with the reason.
         """
         return self._ask_for_file("open_capture", number)
+
+    def open_flight_capture(self, container: int) -> tuple[str, int, int]:
+        """Return path and descriptor of a new file for a capture of the flight recorder, and how many were removed.
+
+        Args:
+            container: the first 12 digits of its id as a number; 0 for the host.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        answer, descriptor = self._ask("open_flight_capture", container)
+        if not answer.granted or descriptor is None:
+            raise CannotError(answer.text)
+        path, removed = msgspec.json.decode(answer.text, type=tuple[str, int])
+        return path, descriptor, removed
 
     def sensor_end(self) -> Answer:
         """Tell how the last sensor ended."""

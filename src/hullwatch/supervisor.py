@@ -31,6 +31,7 @@ from hullwatch.channel import (
     send_answer,
 )
 from hullwatch.config.capture_files import CaptureFiles
+from hullwatch.config.flight_files import FlightFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
 from hullwatch.config.rules_files import FilesWatch, FixedRules
 from hullwatch.drift.comparing import Comparing
@@ -187,6 +188,7 @@ class _Supervision:
         self._stopping: float | None = None
         self._asked = False  # the engine that runs has come so far as to ask for something
         self._captures = CaptureFiles(settings.record)
+        self._flight = FlightFiles(settings.flight_recorder, self._state)
         self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
 
     def _make_state_directory(self) -> Path:
@@ -341,8 +343,8 @@ class _Supervision:
                 return Answer(granted=True, text=self._container_engines()), None
             case "open_container_engine" | "open_engine_images":
                 return Answer(granted=True), self._open_container_engine(request)
-            case "open_capture":
-                return Answer(granted=True), self._captures.open(request.number)
+            case "open_capture" | "open_flight_capture":
+                return self._make_capture(request)
             case "changed_rules":
                 return Answer(granted=True), self._changed_rules()
             case "drift_comparer":
@@ -351,6 +353,12 @@ class _Supervision:
                 self._watch.settle()
                 self._files = self._offered if request.name == "rules_taken" else self._files
                 return Answer(granted=True), None
+
+    def _make_capture(self, request: Request) -> tuple[Answer, BinaryIO]:
+        if request.name == "open_capture":
+            return Answer(granted=True), self._captures.open(request.number)
+        stream, *said = self._flight.open(request.number)
+        return Answer(granted=True, text=msgspec.json.encode(said).decode()), stream
 
     def _changed_rules(self) -> BinaryIO | None:
         if not self._watch.changed():

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from hullwatch.alerts.mask import Masker
 from hullwatch.captures import writer
 from hullwatch.captures.chunk import RECORDS, STATE
 from hullwatch.captures.reader import CaptureReader
@@ -37,7 +36,7 @@ def begun(path: Path, condition: str, asked: list[str]) -> Recording:
     def open_file(_: int) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
 
-    made = begin_recording(settings, open_file, Assembler(Counters(), asked.append, 100), asked.append, Masker())
+    made = begin_recording(settings, open_file, Assembler(Counters(), asked.append, 100), asked.append)
     assert made is not None
     return made
 
@@ -96,7 +95,7 @@ def test_the_sensor_is_asked_for_what_the_condition_and_the_state_need(tmp_path:
     settings = msgspec.structs.replace(Settings(), record=RecordSettings(file="x"))
     assembler = Assembler(Counters(), no_container, 0)
     descriptor = os.open(tmp_path / "c", os.O_WRONLY | os.O_CREAT)
-    whole = begin_recording(settings, lambda _: descriptor, assembler, no_container, Masker())
+    whole = begin_recording(settings, lambda _: descriptor, assembler, no_container)
     assert whole is not None
     assert whole.wanted == EVERYTHING
     assert not whole.rules.rules

@@ -26,8 +26,8 @@ INTERNAL = {"internal"}  # the source of alerts that Hullwatch raises of itself
 
 
 def alerts_of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return alerts without what belongs to the reader of the line, and without those about Hullwatch itself."""
-    found = [{key: value for key, value in alert.items() if key != "received"} for alert in lines]
+    """Return alerts without what belongs to that run and its reader, and without those about Hullwatch itself."""
+    found = [{key: value for key, value in alert.items() if key not in {"received", "capture"}} for alert in lines]
     return [alert for alert in found if alert["source"] not in INTERNAL]
 
 

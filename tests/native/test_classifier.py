@@ -109,8 +109,8 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
     assert header.size == HEADER.size
     before_type = struct.calcsize("<" + "".join({"u32": "I"}[kind] for _, kind in HEADER_FIELDS[:1]))
     assert told == {
-        "hw_type": native.TYPE.size, "hw_type.sign": 16, "hw_type.failed": native.TYPE.size - 8,
-        "hw_type.fingerprint": native.TYPE.size - 4,
+        "hw_type": native.TYPE.size, "hw_type.sign": 16, "hw_type.failed": native.TYPE.size - 16,
+        "hw_type.fingerprint": native.TYPE.size - 12,
         "hw_kind": native.KIND.size, "hw_kind.scalar_count": 12, "hw_kind.scalars": 16,
         "hw_kind.string_count": 16 + 8 * plan.MAXIMUM_SCALARS, "hw_kind.strings": 20 + 8 * plan.MAXIMUM_SCALARS,
         "hw_kind.is_told": native.KIND.size - 4,

@@ -54,6 +54,7 @@ class Description(msgspec.Struct, frozen=True):
         number: of the file among those that one recording made, from 0.
         is_masked: whether secrets were hidden before anything was written.
         left_out: what is not in it of what happened, as the end of a sentence; empty for nothing.
+        why: what the flight recorder saved it for; empty for a recording.
     """
 
     hullwatch: str
@@ -64,6 +65,7 @@ class Description(msgspec.Struct, frozen=True):
     number: int = 0
     is_masked: bool = False
     left_out: str = ""
+    why: str = ""
 
 
 class Summary(msgspec.Struct, frozen=True):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from hullwatch import __version__
 from hullwatch.captures.chunk import Description
 from hullwatch.captures.filtering import ConditionFilter
-from hullwatch.captures.masking import RecordMask
 from hullwatch.captures.writer import Around, CaptureWriter
 from hullwatch.detect.interest import events_to_send
 from hullwatch.events.codec import BrokenStreamError
@@ -21,7 +20,7 @@ from hullwatch.rules.loader import RuleSet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hullwatch.alerts.mask import Masker
+    from hullwatch.captures.masking import RecordMask
     from hullwatch.config.settings import Settings
     from hullwatch.enrich.assembler import Assembler
 
@@ -91,7 +90,7 @@ def begin_recording(
     open_file: Callable[[int], int],
     assembler: Assembler,
     request_container: Callable[[str], None],
-    masker: Masker,
+    mask: RecordMask | None = None,
 ) -> Recording | None:
     """Return what takes the batches of a run; None when none was asked for.
 
@@ -100,7 +99,7 @@ def begin_recording(
         open_file: returns a descriptor to write the file with this number to.
         assembler: of the run.
         request_container: called with the 64-digit id of a container that a filter has to know.
-        masker: hides secrets before they are written, if the settings want it.
+        mask: hides secrets before they are written; None to write what comes.
 
     Raises:
         CannotError: when the file cannot be made.
@@ -121,7 +120,27 @@ def begin_recording(
         return assembler.container_of(int.from_bytes(group[:8], "little"), int.from_bytes(group[8:], "little"))
 
     state = assembler.saved if keeper is None else keeper.saved
-    mask = RecordMask(masker) if record.mask else None
     around = Around(lambda: state().encode(), lambda: assembler.clock_offset, container, mask=mask)
-    about = Description(__version__, VERSION, socket.gethostname(), os.uname().release, left_out=left_out)
-    return Recording(CaptureWriter(open_file, about, around, record.rotate_size), keeper, rules)
+    return Recording(open_writer(open_file, around, record.rotate_size, left_out=left_out), keeper, rules)
+
+
+def open_writer(
+    open_file: Callable[[int], int], around: Around, rotate: int = 0, *, why: str = "", left_out: str = ""
+) -> CaptureWriter:
+    """Return what writes a capture of this host: the one place where such a writer is made.
+
+    Args:
+        open_file: returns a descriptor to write the file with this number to.
+        around: what is asked of the pipeline.
+        rotate: bytes after which another file is begun; 0: never.
+        why: the flight recorder saves it; empty for a recording.
+        left_out: what is not in it, as the end of a sentence.
+
+    Raises:
+        CannotError: when the file cannot be made.
+        WriteError: when the disk does not take its beginning.
+    """
+    host = socket.gethostname(), os.uname().release
+    return CaptureWriter(
+        open_file, Description(__version__, VERSION, *host, left_out=left_out, why=why), around, rotate
+    )

@@ -29,7 +29,7 @@ class Around(NamedTuple):
     """What a writer asks of the pipeline.
 
     Attributes:
-        state: returns all that was learnt from the records that were fed until now.
+        state: returns all that was learnt from the records that were fed until now; nothing if that is not known.
         clock_offset: returns the wall clock minus the time since boot, ns.
         container: returns the id of the container that a control group (12 bytes, as in the header) belongs to.
         mask: hides secrets before anything is written; None to write what comes.
@@ -245,9 +245,10 @@ class CaptureWriter:
     def _write_state(self, *, anew: bool = False) -> None:
         now = self._around.now()
         state, mask = self._around.state(), self._around.mask
-        state = state if mask is None else mask.state(state)
-        self._append(make_chunk(STATE, state, now, now, Summary(), anew=anew))
         self._behind_state = 0
+        if state:
+            state = state if mask is None else mask.state(state)
+            self._append(make_chunk(STATE, state, now, now, Summary(), anew=anew))
 
     def _append(self, data: bytes) -> None:
         """Append bytes; of what the disk does not take wholly nothing is left."""

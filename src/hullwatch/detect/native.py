@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from hullwatch.detect.automaton import make_automaton
 from hullwatch.detect.classifier import NO_LINEAGE, Classifier, Survivor
+from hullwatch.detect.kept_events import spared
 from hullwatch.detect.recipe import fingerprint_offset, is_told, recipe, result_offset, start_places, state_of
 from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hullwatch.detect.plan import Kind, Plan
 
 LIBRARY = "libhullwatch-classifier.so"
 MAXIMUM_KINDS = 255
 
 # As in native/classifier/classifier.h; tests/native/test_classifier.py compares them.
-TYPE = struct.Struct("<IIIIIiiI")
+TYPE = struct.Struct("<IIIIIiiIII")
 KIND = struct.Struct("<IIII12II6II")
 CALL = struct.Struct("<QQQQII")
 STARTS = struct.Struct("<10I24I")
@@ -69,6 +72,9 @@ def library() -> Any:
         "hw_scap_skip": (size, [pointer, text, size, size]),
         "hw_scap_know": (None, [pointer, ctypes.c_int64, number]),
         "hw_whole": (ctypes.c_int64, [text, size, pointer]),
+        "hw_groups": (ctypes.c_int64, [text, size, pointer, pointer]),
+        "hw_split": (None, [text, size, *[pointer] * 4]),
+        "hw_merge": (ctypes.c_int64, [pointer, number, pointer]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(loaded, name)
@@ -81,15 +87,16 @@ class NativeClassifier(Classifier):
 
     Args:
         plan: has at most ``MAXIMUM_KINDS`` kinds.
+        kept: names of event types that are kept though no rule can match them (``kept_events.py``).
 
     Raises:
         MemoryError: when there is none.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, kept: Collection[str] = ()) -> None:
         """Describe the kinds to the library."""
         self._library = library()
-        types, kinds = describe(plan)
+        types, kinds = describe(plan, kept)
         self._handle = self._library.hw_new(b"".join(types), len(types), b"".join(kinds), len(kinds), os.urandom(16))
         if not self._handle:
             raise MemoryError("there is no memory for the classifier's tables")
@@ -208,21 +215,23 @@ class NativeClassifier(Classifier):
         self._library.hw_forget_processes(self._handle)
 
 
-def describe(plan: Plan) -> tuple[list[bytes], list[bytes]]:
+def describe(plan: Plan, kept: Collection[str] = ()) -> tuple[list[bytes], list[bytes]]:
     """Return the types and the kinds as the library takes them."""
     places = {id(kind): place for place, kind in enumerate(plan.all)}
-    return [_type(kind.name, plan, places) for kind in EVENTS], [_kind(kind) for kind in plan.all]
+    return [_type(kind.name, plan, places, kept) for kind in EVENTS], [_kind(kind) for kind in plan.all]
 
 
-def _type(name: str, plan: Plan, places: dict[int, int]) -> bytes:
+def _type(name: str, plan: Plan, places: dict[int, int], kept: Collection[str]) -> bytes:
     kind = next(one for one in EVENTS if one.name == name)
     both = plan.kinds.get(name, (None, None))
     is_sensor_event = kind.is_event and kind.origin == "sensor"
     result = result_offset(kind.layout)
     succeeded, failed = (_NONE if one is None else places[id(one)] for one in both)
+    flags = spared(name, kept)
     return TYPE.pack(
         kind.number, is_sensor_event, state_of(kind), HEADER.size + kind.layout.fixed.size,
-        result + 7 if result else 0, succeeded, failed, fingerprint_offset(kind.layout),
+        result + 7 if result else 0, succeeded, failed, 0 if flags is None else fingerprint_offset(kind.layout),
+        *(flags or (0, 0)),
     )  # fmt: skip
 
 

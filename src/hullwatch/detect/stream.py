@@ -28,7 +28,7 @@ from hullwatch.events.table import BY_NAME, BY_NUMBER, EVENTS, HEADER
 from hullwatch.sources.interest import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from hullwatch.counters import Counters
     from hullwatch.detect.classifier import Classifier, Survivor
@@ -83,6 +83,7 @@ class Stream:
     ) -> None:
         """Start with nothing known."""
         self._native = native
+        self._kept: Collection[str] = ()
         self._counters = counters
         self.engine = Engine(rules, counters, every=every)
         self._contexts = _Remembered()
@@ -112,11 +113,17 @@ class Stream:
         self._process_classes: dict[int, tuple[int, ...]] = {}  # by what Plan.process gives
         self._crowded = False  # some value got no class, because there are too many
         is_native = self._native and library() is not None and len(plan.all) <= MAXIMUM_KINDS
-        self.classifier: Classifier = NativeClassifier(plan) if is_native else PythonClassifier(plan)
+        self.classifier: Classifier = NativeClassifier(plan, self._kept) if is_native else PythonClassifier(plan)
         self._masks = ProcessMasks(plan.process, self._ancestries)
         self._narrowing = Narrowing(plan)
         self._answers.clear()
         self._contexts.use(self.classifier, self._masks)
+
+    def keep(self, kept: Collection[str]) -> None:
+        """Have these types of events sent again though no rule can match them (``kept_events.py``)."""
+        if set(kept) != set(self._kept):
+            self._kept = kept
+            self._decide()
 
     def replace(self, rules: RuleSet, plan: Plan | None = None) -> None:
         """Judge by other rules from now on; everything that is known around processes stays.

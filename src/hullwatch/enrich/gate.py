@@ -106,6 +106,13 @@ class ContainerGate:
             return [event]
         return [self._announce(container, event.time), event]
 
+    def pod_of(self, full_id: str) -> set[str]:
+        """Return the containers of the pod that a container belongs to, as far as is known: at least itself."""
+        one = self._known.get(full_id)
+        if one is None or not one.pod_uid:
+            return {full_id}
+        return {full_id} | {other.full_id for other in self._known.values() if other.pod_uid == one.pod_uid}
+
     def settled(self, full_id: str) -> Container | None:
         """Return the container if its events are let through, and nothing has to be said of it before; else None."""
         if not full_id:

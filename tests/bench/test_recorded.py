@@ -39,7 +39,7 @@ def _work(folder: Path) -> Work:
     path = folder / "short.hwcap"
     writer = CaptureWriter(
         lambda _: os.open(path, os.O_WRONLY | os.O_CREAT), Description("test", VERSION),
-        Around(lambda: b"", lambda: 0, lambda _: ""),
+        Around(lambda: b"", lambda: 0, lambda group: ""),
     )  # fmt: skip
     writer.take(b"".join(RECORDED))
     writer.close()

@@ -170,7 +170,10 @@ class Stream:
                     if matches:
                         yield from matches
                     made = assembler.number - before - survivor.number
-                    if contexts.forgot and survivor.noted:
+                    begun = self.engine.has_begun()
+                    if begun:
+                        self.classifier.forget_starts()
+                    if (contexts.forgot and survivor.noted) or (begun and _are_known(survivors, survivor.number)):
                         # What stands behind it was judged by what is no longer true.
                         offset, events = survivor.offset + _HEAD.unpack_from(batch, survivor.offset)[0], survivor.number
                         self._unlearn(survivors, events, batch)
@@ -257,7 +260,8 @@ class Stream:
         context = batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END]
         self._learn_process(context, mask, container, process, alone=True)
         judged = self._plan.kinds[kind.name][0]  # one that failed is a call like any other
-        if judged is None or not mask >> judged.process_shift & judged.every:
+        left = 0 if judged is None else mask >> judged.process_shift & judged.every
+        if judged is None or not left or self.engine.is_nothing_now(judged.entries_of(left)):
             if not asked and self._masks.is_shared:
                 self.classifier.learn_start(batch, offset)
             return ()
@@ -348,6 +352,11 @@ class Stream:
                 strings[slot] = domain.judge(event)
                 self.classifier.learn_string(number, slot, batch, offset, strings[slot])
         return scalars, strings[0], strings[1]
+
+
+def _are_known(survivors: list[Survivor], number: int) -> bool:
+    """Tell whether behind an event there are processes that were known by others."""
+    return any(one.number > number and one.noted == KNOWN for one in survivors)
 
 
 class _DomainClasses:

@@ -36,11 +36,7 @@ CONDITIONS = (
     "evt.type = openat and proc.cwd = /tmp and container.id != host",
     "evt.type = execve and evt.failed = true and proc.name = sh",
 )
-RULES = "".join(
-    f"- rule: r{number}\n  desc: d\n  condition: {condition}\n  output: x\n  priority: NOTICE\n"
-    for number, condition in enumerate(CONDITIONS)
-)
-RULES += """
+SEQUENCE = """
 - rule: sequence
   desc: d
   sequence:
@@ -52,6 +48,10 @@ RULES += """
   output: x
   priority: NOTICE
 """
+RULES = SEQUENCE + "".join(
+    f"- rule: r{number}\n  desc: d\n  condition: {condition}\n  output: x\n  priority: NOTICE\n"
+    for number, condition in enumerate(CONDITIONS)
+)
 Found = list[tuple[Any, ...]]
 
 

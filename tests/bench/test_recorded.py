@@ -35,7 +35,8 @@ RECORDED = (
 LENGTH = 100  # of the recorded time
 
 
-def _no_container(_group: bytes) -> str:
+def _host(_group: bytes) -> str:
+    """No group belongs to a container."""
     return ""
 
 
@@ -43,7 +44,7 @@ def _work(folder: Path) -> Work:
     path = folder / "short.hwcap"
     writer = CaptureWriter(
         lambda _: os.open(path, os.O_WRONLY | os.O_CREAT), Description("test", VERSION),
-        Around(lambda: b"", lambda: 0, _no_container),
+        Around(lambda: b"", lambda: 0, _host),
     )  # fmt: skip
     writer.take(b"".join(RECORDED))
     writer.close()

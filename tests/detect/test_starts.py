@@ -39,7 +39,19 @@ CONDITIONS = (
     "evt.type = execve and evt.failed = true and proc.name = sh",
     "evt.type in (execve, openat) and proc.ns.net.is_host = false and fd.name != /lib/x",
 )
-RULES = "".join(
+SEQUENCE = """
+- rule: sequence
+  desc: d
+  sequence:
+    - condition: evt.type = openat and fd.name = /tmp/x and container.name = web
+      by: container.id
+    - condition: evt.type = execve and evt.failed = false and container.name = web
+      by: container.id
+  within: 5m
+  output: x
+  priority: NOTICE
+"""
+RULES = SEQUENCE + "".join(
     f"- rule: r{number}\n  desc: d\n  condition: {condition}\n  output: x\n  priority: NOTICE\n"
     for number, condition in enumerate(CONDITIONS)
 )
@@ -185,8 +197,8 @@ def test_processes_that_begin_alike_have_the_matches_and_the_state_of_processes_
         assert _alive(fast.assembler) == _alive(slow.assembler), f"seed {seed}"
         met |= {name for name, *_ in expected}
         were_kept += sum(kept)
-    assert len(met) == len(CONDITIONS), "every rule is met"
-    assert were_kept > 1000, "many were kept as records"
+    assert len(met) == len(CONDITIONS) + 1, "every rule is met"
+    assert were_kept > 500, "many were kept as records"
 
 
 def _start(pid: int) -> bytes:

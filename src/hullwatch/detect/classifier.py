@@ -45,7 +45,13 @@ class Survivor(NamedTuple):
 
 
 class Classifier(Protocol):
-    """Judges records by what is known of their values."""
+    """Judges records by what is known of their values.
+
+    Attributes:
+        knows_starts: whether ``learn_start`` does something.
+    """
+
+    knows_starts: bool
 
     def classify(self, batch: bytes, offset: int, counted: int = 0) -> tuple[int, int, list[Survivor]]:
         """Look at records from an offset on; those before ``counted`` were counted by an earlier call.
@@ -92,7 +98,7 @@ class Classifier(Protocol):
     def learn_start(self, batch: bytes, offset: int) -> None:
         """Remember that what was learnt of the process that begins with a record holds for all that begin alike.
 
-        A process begins as a child or with a program. One classifier that does not remember it hands all over.
+        A process begins as a child or with a program.
         """
         ...
 

@@ -95,6 +95,7 @@ class NativeClassifier(Classifier):
 
     def __init__(self, plan: Plan, kept: Collection[str] = ()) -> None:
         """Describe the kinds to the library."""
+        self.knows_starts = True
         self._library = library()
         types, kinds = describe(plan, kept)
         self._handle = self._library.hw_new(b"".join(types), len(types), b"".join(kinds), len(kinds), os.urandom(16))

@@ -66,6 +66,7 @@ class PythonClassifier(Classifier):
 
     def __init__(self, plan: Plan) -> None:
         """Start with no value known."""
+        self.knows_starts = False  # to hash what they have in common takes as long as judging them
         self._kinds = [KnownKind(number, kind) for number, kind in enumerate(plan.all)]
         self._contexts = KnownContexts(self._kinds)
         known = {id(kind): state for kind, state in zip(plan.all, self._kinds, strict=True)}
@@ -261,7 +262,7 @@ class PythonClassifier(Classifier):
         self._contexts.learn(context, container, classes)
 
     def learn_start(self, batch: bytes, offset: int) -> None:
-        """Remember nothing: to hash what processes are the same by takes as long as judging them."""
+        """Remember nothing."""
 
     def forget_starts(self) -> None:
         """Forget nothing."""

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _PROGRAMS = frozenset(kind.number for kind in EVENTS if kind.layout.name == "program")
 _HEAD = struct.Struct("<IH")  # length and type of a record
+_END = BY_NAME["procexit"].number
 _QUESTION = BY_NAME["process_question"]
 _ANSWERS_KEPT = 1024  # until they are taken; a question without answer is asked again
 
@@ -160,7 +161,7 @@ class Stream:
         offset, counted, size = 0, 0, len(batch)
         self._children.clear()
         assembler, contexts = self.assembler, self._contexts
-        keep = assembler.kept.take
+        keep, knows = assembler.kept.take, self.classifier.knows_starts
         try:
             while offset < size:
                 offset, events, survivors = self.classifier.classify(batch, offset, counted)
@@ -168,7 +169,7 @@ class Stream:
                 before, made = assembler.number, 0  # the assembler makes events of its own, which have numbers too
                 contexts.forgot = False
                 for survivor in survivors:
-                    if survivor.kind == NOTED and keep(batch, survivor.offset, known=survivor.noted == KNOWN):
+                    if survivor.kind == NOTED and knows and keep(batch, survivor.offset, known=survivor.noted == KNOWN):
                         continue
                     if survivor.kind == STATE and self._children:  # the last one: it may let them run a program
                         self._learn_children(batch)
@@ -177,7 +178,10 @@ class Stream:
                     if matches:
                         yield from matches
                     made = assembler.number - before - survivor.number
-                    if contexts.forgot and survivor.noted:
+                    begun = knows and self.engine.has_begun()
+                    if begun:
+                        self.classifier.forget_starts()
+                    if (contexts.forgot and survivor.noted) or (begun and _are_known(survivors, survivor.number)):
                         # What stands behind it was judged by what is no longer true.
                         offset, events = survivor.offset + _HEAD.unpack_from(batch, survivor.offset)[0], survivor.number
                         self._unlearn(survivors, events, batch)
@@ -211,7 +215,8 @@ class Stream:
             if self._contexts.forgot or kind == BROKEN:  # perhaps that process was forgotten
                 return self._matches(self.assembler.record(batch, offset, noted))
             if kind == NOTED:
-                self._note_child(noted, batch, offset)
+                if self.classifier.knows_starts and _HEAD.unpack_from(batch, offset)[1] != _END:
+                    self._note_child(noted, batch, offset)
                 return ()
             return self._judge(survivor, batch, noted)
         if kind >= 0:
@@ -264,12 +269,14 @@ class Stream:
         context = batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END]
         self._learn_process(context, mask, container, process, alone=True)
         judged = self._plan.kinds[kind.name][0]  # one that failed is a call like any other
-        if judged is None or not mask >> judged.process_shift & judged.every:
-            if not asked and self._masks.is_shared:
+        left = 0 if judged is None else mask >> judged.process_shift & judged.every
+        entries = judged.entries_of(left) if judged is not None and left else ()
+        if not entries or self.engine.is_nothing_now(entries):
+            if not asked and self._masks.is_shared and process.parent is not None:
                 self.classifier.learn_start(batch, offset)
             return ()
         (event,) = assembler.program_event(started, batch, offset)
-        return self.engine.matches_of(event, judged, mask)
+        return self.engine.judge(event, entries)
 
     def _note_child(self, parent: Process, batch: bytes, offset: int) -> None:
         """Note that others are to be known by a child, once all that the classifier has looked at is done."""
@@ -309,7 +316,7 @@ class Stream:
             classes = tuple([kind.process_class(mask) for kind in self._kinds])
             self._process_classes[mask] = classes
         lineage = NO_LINEAGE
-        if self._masks.is_shared:
+        if self._masks.is_shared and self.classifier.knows_starts:
             lineage = process.ancestry, 0 if process.parent is None else process.parent.ancestry
         self.classifier.learn_process(context, self._contexts.number(container.full_id), classes, lineage, alone=alone)
         return classes
@@ -355,6 +362,11 @@ class Stream:
                 strings[slot] = domain.judge(event)
                 self.classifier.learn_string(number, slot, batch, offset, strings[slot])
         return scalars, strings[0], strings[1]
+
+
+def _are_known(survivors: list[Survivor], number: int) -> bool:
+    """Tell whether behind an event there are processes that were known by others."""
+    return any(one.number > number and one.noted == KNOWN for one in survivors)
 
 
 class _DomainClasses:

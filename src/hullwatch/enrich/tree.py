@@ -83,7 +83,7 @@ class ProcessTree:
     def find(self, pid: int, start: int) -> Process | None:
         """Return the process with this id that started then (ns since boot)."""
         process = self._processes.get((pid, start))  # type: ignore[call-overload]  # a tuple equals a NamedTuple
-        return self._make((pid, start)) if process is None else process
+        return self._make((pid, start)) if process is None and self._unmade.used else process
 
     def keep_child(self, parent: Process, key: tuple[int, int], container_id: str, record: bytes) -> bool:
         """Keep the record of a child that nobody may ever ask for; return False when it has to be made at once."""

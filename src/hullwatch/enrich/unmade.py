@@ -43,10 +43,15 @@ class Unmade:
 
 
 class UnmadeProcesses:
-    """Those that run, and the last that ended; ``unmade`` of a process counts those of its children that run."""
+    """Those that run, and the last that ended; ``unmade`` of a process counts those of its children that run.
+
+    Attributes:
+        used: whether there was any ever.
+    """
 
     def __init__(self) -> None:
         """Start with none."""
+        self.used = False
         self.alive: dict[Key, Unmade] = {}
         self._ended: dict[Key, Unmade] = {}
         self._order: deque[Key] = deque()  # of their ends; some were made since
@@ -61,6 +66,7 @@ class UnmadeProcesses:
 
     def add(self, key: Key, unmade: Unmade) -> None:
         """Keep a process that begins."""
+        self.used = True
         self.alive[key] = unmade
         unmade.parent.unmade += 1
 

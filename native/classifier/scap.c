@@ -18,8 +18,10 @@
 
 struct thread {
 	int64_t tid;
+	int64_t fd; /* that is being closed */
 	uint8_t is_used;
 	uint8_t is_known;
+	uint8_t is_closing; /* it has begun to close a descriptor, and Python was not told */
 	uint8_t is_pending; /* Python has kept the beginning of a call, which the next beginning takes the place of */
 };
 
@@ -225,6 +227,19 @@ static int is_asked_for(struct hw_scap *scap, const struct event *event, uint64_
 /* Whether the beginning of a call is nothing; if not, Python keeps it. */
 static int begins_nothing(struct hw_scap *scap, const struct event *event, struct thread *thread, int is_asked)
 {
+	uint8_t action = event->type->actions[event->count];
+
+	if (event->type->flags & HW_SCAP_CLOSES) {
+		is_asked |= !thread || !thread->is_known || thread->is_pending || event->count != 1 ||
+			    !u16_at(event->lengths);
+		if (!is_asked) {
+			memcpy(&thread->fd, event->values, sizeof(thread->fd));
+			thread->is_closing = 1;
+			return 1;
+		}
+	}
+	if (thread && action & HW_SCAP_STORED)
+		thread->is_closing = 0;
 	if (is_asked) {
 		thread = find_thread(scap, event->tid, 1);
 		if (thread)
@@ -235,6 +250,30 @@ static int begins_nothing(struct hw_scap *scap, const struct event *event, struc
 		thread->is_pending = 0;
 		return 0;
 	}
+	return 1;
+}
+
+/* Notes that a descriptor was closed; 0 when it cannot be told which. */
+static int note_close(struct hw_scap *scap, const struct event *event, struct thread *thread)
+{
+	struct hw_scap_closed *closed = &scap->counts->list[scap->counts->closed % HW_SCAP_CLOSED];
+	int64_t result;
+	int is_closing = thread->is_closing;
+
+	thread->is_closing = 0;
+	if (!event->count || !u16_at(event->lengths))
+		return 0;
+	memcpy(&result, event->values, sizeof(result));
+	closed->tid = event->tid;
+	closed->fd = thread->fd;
+	if (event->count > 1) {
+		if (!u16_at(event->lengths + 2))
+			return 0;
+		memcpy(&closed->fd, event->values + sizeof(result), sizeof(closed->fd));
+	} else if (!is_closing) {
+		return 0;
+	}
+	scap->counts->closed += result >= 0;
 	return 1;
 }
 
@@ -260,6 +299,10 @@ static int is_nothing(struct hw_scap *scap, const struct event *event)
 		return 1;
 	if (flags & HW_SCAP_ANNOUNCES && !(thread && thread->is_known))
 		return 0;
+	if (flags & HW_SCAP_CLOSES && !(flags & HW_SCAP_BEGINS) && !(thread && note_close(scap, event, thread)))
+		return 0;
+	if (event->number % 2 && thread)
+		thread->is_closing = 0;
 	++*count;
 	scap->counts->events++;
 	return 1;
@@ -269,7 +312,7 @@ uint64_t hw_scap_skip(struct hw_scap *scap, const uint8_t *data, uint64_t begin,
 {
 	struct event event;
 
-	while (begin < size && size - begin >= BLOCK_AROUND) {
+	while (begin < size && size - begin >= BLOCK_AROUND && scap->counts->closed < HW_SCAP_CLOSED) {
 		uint32_t block = u32_at(data + begin);
 		uint64_t length = u32_at(data + begin + 4);
 

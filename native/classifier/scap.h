@@ -26,9 +26,12 @@
 #define HW_SCAP_ANNOUNCES 4 /* it makes a thread known that was not */
 #define HW_SCAP_GENERIC 8   /* of a call that has no type of its own: its first value says which */
 
+#define HW_SCAP_CLOSES 16 /* it closes a descriptor, and nothing else is to be done */
+
 /* What is done with an event. */
 #define HW_SCAP_COUNTED 1
 #define HW_SCAP_NEEDED 2 /* Python has to look at it */
+#define HW_SCAP_STORED 4 /* it is kept until the call ends, in the place of another */
 
 /* What is done with a generic event, by the writer's code of its call or the kernel's number. */
 #define HW_SCAP_CALL_SKIPPED 0
@@ -50,12 +53,21 @@ struct hw_scap_calls {
 	uint16_t number_of[HW_SCAP_CALLS]; /* what the kernel's number of a code has to be; 0xffff for any */
 };
 
+#define HW_SCAP_CLOSED 1024 /* descriptors, after which a walk ends */
+
+struct hw_scap_closed {
+	int64_t tid;
+	int64_t fd;
+};
+
 struct hw_scap_counts {
 	uint64_t blocks; /* that were walked over */
 	uint64_t events; /* of them, those that have a number */
 	uint64_t types[HW_SCAP_TYPES];
 	uint64_t codes[HW_SCAP_CALLS];
 	uint64_t numbers[HW_SCAP_CALLS];
+	uint64_t closed; /* descriptors that were closed, in their order; whoever reads them sets it to 0 */
+	struct hw_scap_closed list[HW_SCAP_CLOSED];
 };
 
 struct hw_scap;

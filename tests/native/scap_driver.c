@@ -52,6 +52,9 @@ static void layout(void)
 	NUMBER(HW_SCAP_GENERIC);
 	NUMBER(HW_SCAP_COUNTED);
 	NUMBER(HW_SCAP_NEEDED);
+	NUMBER(HW_SCAP_CLOSES);
+	NUMBER(HW_SCAP_STORED);
+	NUMBER(HW_SCAP_CLOSED);
 	NUMBER(HW_SCAP_CALL_SKIPPED);
 	NUMBER(HW_SCAP_CALL_NEEDED);
 	NUMBER(HW_SCAP_CALL_BY_NUMBER);
@@ -93,6 +96,9 @@ static void walk(struct hw_scap *scap, const uint8_t *bytes, uint64_t size, stru
 			fail("a walk from %lu to %lu ended at %lu", before, size, begin);
 		if (counts->blocks - blocks > (begin - before) / BLOCK_AROUND)
 			fail("%lu blocks in %lu bytes", counts->blocks - blocks, begin - before);
+		if (counts->closed > HW_SCAP_CLOSED)
+			fail("%lu descriptors were closed", counts->closed);
+		counts->closed = 0;
 		if (counts->events - events > counts->blocks - blocks)
 			fail("more events than blocks");
 		if (!below(4))

@@ -10,7 +10,7 @@ from hullwatch.captures.scap.calls import CallNames
 from hullwatch.captures.scap.conversion import convert
 from hullwatch.captures.scap.event import make_event
 from hullwatch.captures.scap.raw_event import STATE_ONLY, read_event
-from hullwatch.captures.scap.skipping import Skipper
+from hullwatch.captures.scap.skipping import CLOSING, Skipper
 from hullwatch.captures.scap.state import ANONYMOUS, META, State
 from hullwatch.detect.native import library
 
@@ -74,7 +74,7 @@ class ScapCapture:
         """
         for number, event in enumerate(self._events(), 1):
             if event is not None:
-                numbered = event._replace(number=number)
+                numbered = event.numbered(number)
                 yield self._make(convert(numbered, self._begun) or numbered)
                 if event.kind.number % 2:
                     self._begun.pop(event.tid, None)
@@ -106,8 +106,8 @@ class ScapCapture:
             UsageError: as ``written``.
         """
         if native and library() is not None:
-            needed = {*wanted, *META, *self.state.changing}
-            self._skipper = Skipper(needed, {*META, *ANONYMOUS})
+            needed = {*wanted, *META, *(self.state.changing - {CLOSING})}
+            self._skipper = Skipper(needed, {*META, *ANONYMOUS}, self.state.close)
             self.reader.skip = self._skipper.skip
             self.state.threads.leaving = self._skipper.forget
         counts = self._counts
@@ -163,7 +163,7 @@ class ScapCapture:
         if not self._has_begun or event.kind.enters or event.flags & STATE_ONLY:
             self._take(event)
             return None
-        return event._replace(number=self._number)
+        return event.numbered(self._number)
 
     def _take(self, event: RawEvent) -> Around:
         around = self.state.take(event)

@@ -99,7 +99,7 @@ class Containers:
 
     def _make_room(self) -> None:
         if len(self._known) >= CONTAINERS_KEPT:
-            del self._known[next(iter(self._known))]
+            self._known.clear()
 
 
 @functools.lru_cache(256)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING
 
-from hullwatch.captures.scap.raw_event import text_of
-from hullwatch.captures.scap.table import CONVERSIONS, KINDS, NO_ID, SIZES, TEXTS
+from hullwatch.captures.scap.raw_event import RawEvent, text_of
+from hullwatch.captures.scap.table import CONVERSIONS, KINDS, NO_ID, SIZES, TEXTS, Conversion
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from hullwatch.captures.scap.raw_event import RawEvent
-    from hullwatch.captures.scap.table import Conversion, Parameter
+    from hullwatch.captures.scap.table import Parameter
 
+MOST_BEGUN = 1 << 17  # calls, of as many threads
+_DROPPED = Conversion("drop", 0, ())
 _MOST_STEPS = 16  # from the oldest execve to the newest
 
 
@@ -25,15 +27,14 @@ def convert(event: RawEvent, begun: MutableMapping[int, RawEvent]) -> RawEvent |
         begun: the beginning of the call that each thread is in; is kept here.
     """
     for _ in range(_MOST_STEPS):
-        marks = event.kind.marks
-        if "converted_on_read" not in marks:
-            return None if event.kind.enters and "old_version" in marks else event
-        if not (event.kind.enters or "old_version" in marks or len(event.values) < len(event.kind.parameters)):
-            return event
-        conversion = CONVERSIONS.get((event.kind.number, len(event.values)))
+        conversion = _conversion(event.kind.number, len(event.values))
         if conversion is None:
             return event
+        if conversion is _DROPPED:
+            return None
         if conversion.action in {"store", "store_and_pass"}:
+            if len(begun) >= MOST_BEGUN:
+                begun.clear()
             begun[event.tid] = event
         if conversion.action == "store":
             return None
@@ -41,6 +42,17 @@ def convert(event: RawEvent, begun: MutableMapping[int, RawEvent]) -> RawEvent |
             return event
         event = _changed(event, conversion, begun)
     return event
+
+
+@functools.cache
+def _conversion(number: int, count: int) -> Conversion | None:
+    """Return what is done with an event of a type and so many values; None when it is in its newest form."""
+    kind = KINDS[number]
+    if "converted_on_read" not in kind.marks:
+        return _DROPPED if kind.enters and "old_version" in kind.marks else None
+    if not (kind.enters or "old_version" in kind.marks or count < len(kind.parameters)):
+        return None
+    return CONVERSIONS.get((number, count))
 
 
 def newest(number: int, count: int) -> int | None:
@@ -51,20 +63,31 @@ def newest(number: int, count: int) -> int | None:
         count: of its values.
     """
     for _ in range(_MOST_STEPS):
-        kind = KINDS[number]
-        if "converted_on_read" not in kind.marks:
-            return None if kind.enters and "old_version" in kind.marks else number
-        if not (kind.enters or "old_version" in kind.marks or count < len(kind.parameters)):
-            return number
-        conversion = CONVERSIONS.get((number, count))
+        conversion = _conversion(number, count)
         if conversion is None or conversion.action in {"pass", "store_and_pass"}:
             return number
-        if conversion.action == "store":
+        if conversion is _DROPPED or conversion.action == "store":
             return None
         adds = conversion.action == "add_params"
         number = number if adds else conversion.number
         count = min(count * adds + len(conversion.fill), len(KINDS[number].parameters))
     return number
+
+
+def is_stored(number: int, count: int) -> bool:
+    """Tell whether an event of a type, with so many values, is kept until its call ends."""
+    for _ in range(_MOST_STEPS):
+        conversion = _conversion(number, count)
+        if conversion is None:
+            return False
+        if conversion.action in {"store", "store_and_pass"}:
+            return True
+        if conversion.action not in {"add_params", "change_type"}:
+            return False
+        adds = conversion.action == "add_params"
+        number = number if adds else conversion.number
+        count = min(count * adds + len(conversion.fill), len(KINDS[number].parameters))
+    return False
 
 
 def _changed(event: RawEvent, conversion: Conversion, begun: MutableMapping[int, RawEvent]) -> RawEvent:
@@ -77,7 +100,7 @@ def _changed(event: RawEvent, conversion: Conversion, begun: MutableMapping[int,
     for source in conversion.fill:
         if len(values) < len(kind.parameters):
             values.append(_value(source, event, begin, kind.parameters[len(values)]))
-    return event._replace(kind=kind, values=tuple(values))
+    return RawEvent(event.number, event.time, event.tid, event.cpu, event.flags, kind, tuple(values))
 
 
 def _value(source: str, event: RawEvent, begin: RawEvent | None, parameter: Parameter) -> bytes:

@@ -13,7 +13,6 @@ from hullwatch.captures.scap.descriptors import (
 )
 from hullwatch.captures.scap.paths import AT_FDCWD, UNKNOWN_DIRECTORY, UNREADABLE, join
 from hullwatch.captures.scap.table import NAMES
-from hullwatch.captures.scap.threads import DESCRIPTORS_KEPT
 from hullwatch.fields.address import Endpoint, end_text, read_address, read_tuple, read_unix_address
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class DescriptorChanges:
 
     def _add(self, thread: Thread, number: int, descriptor: Descriptor) -> None:
         files = thread.shares.files
-        if number in files or len(files) < DESCRIPTORS_KEPT:
+        if number in files or self._state.threads.take(1):
             files[number] = descriptor
         thread.last = number
 
@@ -251,8 +250,13 @@ class DescriptorChanges:
 
     def _close(self, event: RawEvent, thread: Thread) -> None:
         if event.integer(0, -1) >= 0:
-            files, number = thread.shares.files, thread.last
-            self._state.after(lambda: files.pop(number, None))
+            owner, number = thread.shares, thread.last
+            self._state.after(lambda: self.remove(owner, number))
+
+    def remove(self, owner: Thread, number: int) -> None:
+        """Take a descriptor out."""
+        if owner.files.pop(number, None) is not None:
+            self._state.threads.drop(1)
 
     def _close_range(self, event: RawEvent, thread: Thread) -> None:
         if event.integer(0, -1) < 0:
@@ -262,7 +266,7 @@ class DescriptorChanges:
         closes = not event.number_of("flags") & _RANGE_CLOEXEC
         for number in [one for one in files if first <= one <= last]:
             if closes:
-                del files[number]
+                self.remove(thread.shares, number)
             else:
                 files[number] = files[number]._replace(flags=files[number].flags | O_CLOEXEC)
 

@@ -25,6 +25,15 @@ _INDEXES = {
     number: {parameter.name: index for index, parameter in reversed(list(enumerate(kind.parameters)))}
     for number, kind in KINDS.items()
 }
+_TEXT = -1
+_SIZES = {
+    number: tuple(_TEXT if one.type in TEXTS else SIZES.get(one.type, 0) for one in kind.parameters)
+    for number, kind in KINDS.items()
+}
+_LENGTHS = {
+    size: [struct.Struct(f"<{count}{letter}") for count in range(_MOST_VALUES + 1)]
+    for size, letter in ((2, "H"), (4, "I"))
+}
 STATE_ONLY = 1  # flag: the event is for the state, and not to be shown
 
 
@@ -64,6 +73,10 @@ class RawEvent(NamedTuple):
     def bytes(self, index: int) -> bytes:
         """Return a value as it is."""
         return self.values[index] if index < len(self.values) else b""
+
+    def numbered(self, number: int) -> RawEvent:
+        """Return it with a number."""
+        return RawEvent(number, *self[1:])
 
     def place(self, name: str) -> int:
         """Return the index of a parameter; one behind the last where the event has none of that name."""
@@ -143,7 +156,7 @@ def _lengths(data: bytes, begin: int, end: int, size: int) -> tuple[int, ...]:
     begin += _COUNT.size
     if count > _MOST_VALUES or begin + count * size > end:
         raise DamagedError(f"an event claims {count} values")
-    lengths = struct.unpack_from(f"<{count}{'I' if size == 4 else 'H'}", data, begin)
+    lengths = _LENGTHS[size][count].unpack_from(data, begin)
     if begin + count * size + sum(lengths) != end:
         raise DamagedError("the values of an event do not end where it does")
     return lengths
@@ -154,7 +167,7 @@ def _find_lengths(data: bytes, begin: int, end: int, kind: EventKind, size: int)
     over = 3 if kind.number in _LONGER_BY_3 else 0
     for count in range(len(kind.parameters), -1, -1):
         if begin + count * size <= end:
-            lengths = struct.unpack_from(f"<{count}{'I' if size == 4 else 'H'}", data, begin)
+            lengths = _LENGTHS[size][count].unpack_from(data, begin)
             if begin + count * size + sum(lengths) in {end, end - over}:
                 return lengths
     raise DamagedError("the values of an event do not end where it does")
@@ -162,11 +175,12 @@ def _find_lengths(data: bytes, begin: int, end: int, kind: EventKind, size: int)
 
 def _check_values(kind: EventKind, values: list[bytes]) -> None:
     """Refuse values that cannot be of their types: the format has no checksums, so that this has to tell damage."""
-    for value, parameter in zip(values, kind.parameters, strict=False):
-        size = SIZES.get(parameter.type)
-        if not value:
+    for place, (value, size) in enumerate(zip(values, _SIZES[kind.number], strict=False)):
+        if not value or not size:
             continue
-        if size is not None and len(value) != size:
-            raise DamagedError(f"{parameter.name} of {kind.name} has {len(value)} bytes, and {size} are right")
-        if parameter.type in TEXTS and value[-1]:
-            raise DamagedError(f"{parameter.name} of {kind.name} has no end")
+        if size > 0:
+            if len(value) != size:
+                name = kind.parameters[place].name
+                raise DamagedError(f"{name} of {kind.name} has {len(value)} bytes, and {size} are right")
+        elif value[-1]:
+            raise DamagedError(f"{kind.parameters[place].name} of {kind.name} has no end")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hullwatch.captures.scap.descriptors import Descriptor
 from hullwatch.captures.scap.paths import AT_FDCWD
 from hullwatch.detect.plan import entries_for
 from hullwatch.enrich.ancestry import Ancestries
@@ -48,6 +49,7 @@ _OF_CALL = _OF_ARGUMENTS | {
     *("evt.is_open_read", "evt.is_open_write", "evt.is_open_exec", "evt.is_open_create", "evt.abspath"),
 }
 _NOT_KNOWN_AGAIN = frozenset({"fd.uid", "fd.ino"})
+_INO = Descriptor._fields.index("ino")
 _PATHS = frozenset({"name", "path", "filename", "pathname", "oldpath", "newpath", "target", "linkpath", "dir"})
 _BITS = frozenset({"flags", "mode"})
 _OF_STATE = frozenset(
@@ -142,7 +144,7 @@ class Remembered:
             thread.cwd,
             thread.is_known,
             number if known.has_number else number is None,
-            None if descriptor is None else descriptor._replace(ino=0),
+            None if descriptor is None else (*descriptor[:_INO], *descriptor[_INO + 1 :]),
             min(event.integer(0), 0),
             *[values[place] for place in places.values if place < count],
         )

@@ -7,17 +7,18 @@ event that Python has to look at; what was walked over is counted. Without it Py
 from __future__ import annotations
 
 import ctypes
+import functools
 import struct
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.captures.scap.calls import CALL_CODES, CALL_NUMBERS
-from hullwatch.captures.scap.conversion import newest
+from hullwatch.captures.scap.conversion import is_stored, newest
 from hullwatch.captures.scap.table import KINDS, LONG_LENGTHS, SIZES, TEXTS
 from hullwatch.detect.native import library
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from hullwatch.captures.scap.table import EventKind
 
@@ -28,13 +29,16 @@ SIZES_KNOWN = 62
 CALLS = 1024
 ANY, TEXT = 0, 255
 KNOWN, BEGINS, ANNOUNCES, GENERIC = 1, 2, 4, 8
-COUNTED, NEEDED = 1, 2
+CLOSES = 16
+COUNTED, NEEDED, STORED = 1, 2, 4
+CLOSED = 1024
 CALL_SKIPPED, CALL_NEEDED, CALL_BY_NUMBER = 0, 1, 2
 TYPE = struct.Struct(f"<BB{SIZES_KNOWN}s{VALUES + 1}sx{VALUES + 1}H")
 CALLS_LAYOUT = struct.Struct(f"<{CALLS}s{CALLS}s{CALLS}H")
 _ANY_NUMBER = 0xFFFF
 _NOT_TOLD = TYPES - 1  # of events that have a number and that nobody is told of
 _LAST_GENERIC = 1
+CLOSING = "close"
 
 
 class Counts(ctypes.Structure):
@@ -46,6 +50,8 @@ class Counts(ctypes.Structure):
         ("types", ctypes.c_uint64 * TYPES),
         ("codes", ctypes.c_uint64 * CALLS),
         ("numbers", ctypes.c_uint64 * CALLS),
+        ("closed", ctypes.c_uint64),
+        ("list", ctypes.c_int64 * (2 * CLOSED)),
     )
 
 
@@ -54,15 +60,19 @@ class Skipper:
 
     Args:
         needed: names of the events that Python has to look at: those that rules ask for, and those that change the
-            state.
+            state; closing a descriptor need not be among them.
         anonymous: names of those that make no thread known.
+        close: called with thread and number of each descriptor that was closed.
 
     Raises:
         MemoryError: when there is none.
     """
 
-    def __init__(self, needed: Collection[str], anonymous: Collection[str]) -> None:
+    def __init__(
+        self, needed: Collection[str], anonymous: Collection[str], close: Callable[[Iterable[tuple[int, int]]], None]
+    ) -> None:
         """Give the tables to the library, which has to be there."""
+        self._close = close
         self._library: Any = library()
         types, calls = types_table(needed, anonymous), calls_table(needed)
         self._counts = Counts()
@@ -76,7 +86,14 @@ class Skipper:
 
     def skip(self, data: bytes, begin: int) -> tuple[int, int]:
         """Return where the first block begins that has to be looked at, and how many were walked over."""
+        counts = self._counts
         begin = self._skip(self._handle, data, begin, len(data))
+        while counts.closed:
+            numbers = counts.list[: 2 * counts.closed]
+            is_full, counts.closed = counts.closed == CLOSED, 0
+            self._close(zip(numbers[::2], numbers[1::2], strict=True))
+            if is_full:
+                begin = self._skip(self._handle, data, begin, len(data))
         blocks = self._counts.blocks
         skipped, self._blocks = blocks - self._blocks, blocks
         return begin, skipped
@@ -130,16 +147,21 @@ def _row(kind: EventKind | None, needed: Collection[str], anonymous: Collection[
     counted_as = [_NOT_TOLD] * (VALUES + 1)
     for count in range(VALUES + 1):
         becomes = newest(kind.number, min(count, len(kind.parameters)))
+        if is_stored(kind.number, min(count, len(kind.parameters))):
+            actions[count] |= STORED
         if becomes is not None:
             actions[count] |= COUNTED
             if not kind.enters:
                 counted_as[count] = becomes
+    if kind.name == CLOSING and CLOSING not in needed:
+        flags |= CLOSES
     end = KINDS.get(kind.number + 1) if kind.enters else kind
     if end is not None and any(name in needed for name in names_of(end)):
         actions = bytearray(action | NEEDED for action in actions)
     return TYPE.pack(len(kind.parameters), flags, sizes, bytes(actions), *counted_as)
 
 
+@functools.cache
 def names_of(kind: EventKind) -> set[str]:
     """Return the names of what an event can become, however many values it has."""
     found = {kind.name}

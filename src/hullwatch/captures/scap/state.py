@@ -17,12 +17,12 @@ from hullwatch.captures.scap.interfaces import Interfaces
 from hullwatch.captures.scap.lists import Machine, read_accounts, read_descriptors, read_machine, read_threads
 from hullwatch.captures.scap.raw_event import strings_of
 from hullwatch.captures.scap.thread_changes import ThreadChanges
-from hullwatch.captures.scap.threads import DESCRIPTORS_KEPT, Thread, Threads, describe_content
+from hullwatch.captures.scap.threads import THREADS_KEPT, Thread, Threads, describe_content
 from hullwatch.enrich.container import HOST
 from hullwatch.enrich.process import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hullwatch.captures.scap.blocks import Block
     from hullwatch.captures.scap.descriptors import Descriptor
@@ -88,7 +88,7 @@ class State:
         elif block.type in kinds.DESCRIPTORS:
             for one in read_descriptors(block):
                 thread = self.threads.find(one.tid)
-                if thread is not None and len(thread.files) < DESCRIPTORS_KEPT:
+                if thread is not None and (one.number in thread.files or self.threads.take(1)):
                     thread.files[one.number] = of_listed(one)
         else:
             return block.type == kinds.SECTION
@@ -140,6 +140,8 @@ class State:
             thread.last = -1
         before = thread.shares.files.get(thread.last) if kind.descriptor >= 0 else None
         if kind.enters:
+            if len(self._begun) >= THREADS_KEPT:
+                self._begun.clear()
             self._begun[event.tid] = event
         elif change is not None:
             change(event, thread)
@@ -187,6 +189,14 @@ class State:
         """Return the event of the beginning of the call that an event is the end of; None without one."""
         begin = self._begun.get(event.tid)
         return begin if begin is not None and begin.kind.number == event.kind.number - 1 else None
+
+    def close(self, closed: Iterable[tuple[int, int]]) -> None:
+        """Close descriptors: of each the thread and the number."""
+        self.finish()
+        for tid, number in closed:
+            thread = self.threads.find(tid)
+            if thread is not None:
+                self.paths.remove(thread.shares, number)
 
     def after(self, do: Callable[[], object]) -> None:
         """Do something when the next event comes."""

@@ -149,7 +149,7 @@ class ThreadChanges:
         self._describe(event, child, program)
         self._set_virtual(event, child, is_thread=is_thread)
         self._state.threads.add(child)
-        if creator is not None and not flags & CLONE_FILES:
+        if creator is not None and not flags & CLONE_FILES and self._state.threads.take(len(creator.shares.files)):
             child.files = dict(creator.shares.files)
 
     @staticmethod
@@ -193,13 +193,16 @@ class ThreadChanges:
             thread.vtid = thread.tid
         if thread.vpid < 0:
             thread.vpid = thread.key.pid
-        thread.files = {number: one for number, one in thread.shares.files.items() if not one.closes_on_exec}
+        threads.drop(len(thread.files))
+        left = {number: one for number, one in thread.shares.files.items() if not one.closes_on_exec}
+        thread.files = left if threads.take(len(left)) else {}
         threads.forget_below(thread)
 
     def _leave(self, other: Thread, thread: Thread) -> None:
         """Take a thread out whose process runs another program."""
         if other is thread.leader and other.files:
-            thread.files = other.files
+            self._state.threads.drop(len(thread.files))
+            thread.files, other.files = other.files, {}
         self._state.threads.remove(other, reaper=thread.tid)
 
     def _exepath(self, event: RawEvent, thread: Thread) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import TYPE_CHECKING
 
 from hullwatch.enrich.process import Process, ProcessKey, Program
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from hullwatch.captures.scap.descriptors import Descriptor
 
 THREADS_KEPT = 1 << 17
-DESCRIPTORS_KEPT = 1 << 17  # of one process
+DESCRIPTORS_KEPT = 1 << 20  # of all processes
+GENERATIONS = 1024  # that are kept above a thread
+_ROOM = 1024  # when all places are taken, so many are freed at once
 UNKNOWN = "<NA>"  # Falco's name for a thread that nobody has announced
 NOBODY = 0xFFFFFFFF
 
@@ -103,9 +106,12 @@ class Threads:
     def __init__(self) -> None:
         """Start with none."""
         self._threads: dict[int, Thread] = {}
+        self._processes: dict[int, dict[int, Thread]] = {}  # the threads of each
         self._waiting: dict[int, list[Thread]] = {}  # for a parent that is not known yet
+        self._descriptors = 0
         self.leaving: Callable[[int], object] | None = None  # called with each thread that ends
         self.forgotten = 0
+        self.descriptors_forgotten = 0
 
     def __iter__(self) -> Iterator[Thread]:
         """Return all threads."""
@@ -125,9 +131,11 @@ class Threads:
         if known is not None:
             self._hang_children(known, thread)
             known.hang_below(None)
+            self._leave_process(known)
         elif len(self._threads) >= THREADS_KEPT:
-            self.remove(next(iter(self._threads.values())))
-            self.forgotten += 1
+            for oldest in list(itertools.islice(self._threads.values(), _ROOM)):
+                self.remove(oldest)
+                self.forgotten += 1
         self._threads[thread.tid] = thread
         self._find_leader(thread)
         self._hang(thread)
@@ -150,12 +158,37 @@ class Threads:
     def change_process(self, thread: Thread, pid: int) -> None:
         """Say to which process a thread belongs."""
         if thread.key.pid != pid:
+            if self._threads.get(thread.tid) is thread:
+                self._leave_process(thread, keeps_files=True)
             thread.key = ProcessKey(pid, 0)
             self._find_leader(thread)
 
     def _find_leader(self, thread: Thread) -> None:
         leader = self._threads.get(thread.key.pid)
         thread.leader = leader if leader is not None else thread
+        self._processes.setdefault(thread.key.pid, {})[thread.tid] = thread
+
+    def _leave_process(self, thread: Thread, *, keeps_files: bool = False) -> None:
+        members = self._processes.get(thread.key.pid)
+        if members is not None and members.get(thread.tid) is thread:
+            del members[thread.tid]
+            if not members:
+                del self._processes[thread.key.pid]
+        if not keeps_files:
+            self.drop(len(thread.files))
+            thread.files = {}
+
+    def take(self, number: int) -> bool:
+        """Take places for descriptors; return whether there are as many."""
+        if self._descriptors + number > DESCRIPTORS_KEPT:
+            self.descriptors_forgotten += number
+            return False
+        self._descriptors += number
+        return True
+
+    def drop(self, number: int) -> None:
+        """Give places of descriptors back."""
+        self._descriptors -= number
 
     def _hang(self, thread: Thread) -> None:
         """Hang a thread below its parent, unless that would make a circle."""
@@ -163,19 +196,19 @@ class Threads:
         thread.ancestry = 0
         if parent is None:
             thread.hang_below(None)
-            waiting = self._waiting.setdefault(thread.ptid, [])
-            if thread.ptid > 0 and len(waiting) < THREADS_KEPT:
-                waiting.append(thread)
+            if thread.ptid > 0:
+                if len(self._waiting) >= THREADS_KEPT:
+                    self._waiting.clear()
+                waiting = self._waiting.setdefault(thread.ptid, [])
+                if len(waiting) < _ROOM:
+                    waiting.append(thread)
             return
         above: Process | None = parent
-        for _ in range(THREADS_KEPT):
-            if above is None:
+        for _ in range(GENERATIONS):
+            if above is None or above is thread:
                 break
-            if above is thread:
-                thread.hang_below(None)
-                return
             above = above.parent
-        thread.hang_below(parent)
+        thread.hang_below(parent if above is None else None)  # no circle, and no line without an end
         self.forget_below(thread)
 
     def _hang_children(self, known: Thread, parent: Process | None) -> None:
@@ -196,6 +229,7 @@ class Threads:
         if self._threads.get(thread.tid) is not thread:
             return
         del self._threads[thread.tid]
+        self._leave_process(thread)
         if self.leaving is not None:
             self.leaving(thread.tid)
         new = self._threads.get(reaper) or self._reaper(thread)
@@ -215,4 +249,4 @@ class Threads:
 
     def of_process(self, pid: int) -> list[Thread]:
         """Return the threads of a process."""
-        return [thread for thread in self._threads.values() if thread.key.pid == pid]
+        return list(self._processes.get(pid, {}).values())

@@ -30,7 +30,7 @@ _SIZES = {
     number: tuple(_TEXT if one.type in TEXTS else SIZES.get(one.type, 0) for one in kind.parameters)
     for number, kind in KINDS.items()
 }
-_LENGTHS = {
+_LENGTHS: dict[int, list[struct.Struct]] = {  # by the size of a length, and how many there are
     size: [struct.Struct(f"<{count}{letter}") for count in range(_MOST_VALUES + 1)]
     for size, letter in ((2, "H"), (4, "I"))
 }
@@ -156,7 +156,7 @@ def _lengths(data: bytes, begin: int, end: int, size: int) -> tuple[int, ...]:
     begin += _COUNT.size
     if count > _MOST_VALUES or begin + count * size > end:
         raise DamagedError(f"an event claims {count} values")
-    lengths = _LENGTHS[size][count].unpack_from(data, begin)
+    lengths: tuple[int, ...] = _LENGTHS[size][count].unpack_from(data, begin)
     if begin + count * size + sum(lengths) != end:
         raise DamagedError("the values of an event do not end where it does")
     return lengths

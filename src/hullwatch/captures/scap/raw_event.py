@@ -152,7 +152,7 @@ def _lengths(data: bytes, begin: int, end: int, size: int) -> tuple[int, ...]:
     """Return the lengths of an event's values, whose number stands before them."""
     if end - begin < _COUNT.size:
         raise DamagedError("an event is too short")
-    count = _COUNT.unpack_from(data, begin)[0]
+    count: int = _COUNT.unpack_from(data, begin)[0]
     begin += _COUNT.size
     if count > _MOST_VALUES or begin + count * size > end:
         raise DamagedError(f"an event claims {count} values")

@@ -1,13 +1,20 @@
 # The front door. Every target sets up what it needs first (tools/prepare.py) and does nothing twice.
-# Settings: PYTHON=python3.12 (3.11 or newer), ARGS="--output json" (handed on to the command).
+# Settings: PYTHON=python3.12 (3.11 or newer), ARGS="--output json" (handed on to the command), and how long the long
+# runs are: CONTAINERS=300 make soak, FUZZ_SECONDS=60 ORACLE_EXAMPLES=500 make fuzz.
 
 PYTHON ?= python3
+CONTAINERS ?= 10000
+FUZZ_SECONDS ?= 600
+ORACLE_EXAMPLES ?= 5000
 PREPARE := @$(PYTHON) tools/prepare.py
 INSIDE := .venv/bin/
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=DOCKER_HOST)
 
+SOAK := tests/e2e/test_many_containers.py
+FUZZ := tests/native/test_classifier.py tests/detect/test_three_engines.py tests/rules/test_oracle.py
+
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check bench kernels docs build wheel clean
+.PHONY: help run test soak fuzz demo check bench kernels docs build wheel clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -20,6 +27,14 @@ run: ## Set up, build, and watch this host until Ctrl-C (root or sudo)
 test: ## Set up, build, and run every test; those that need root or an engine say so when skipped
 	$(PREPARE) test
 	@$(INSIDE)python -m pytest $(ARGS)
+
+soak: ## Containers that live a moment, 10,000 of them: each is named and nothing grows (an hour; root or sudo)
+	$(PREPARE) test
+	@$(AS_ROOT) env CONTAINERS=$(CONTAINERS) $(INSIDE)python -m pytest -s $(SOAK) $(ARGS)
+
+fuzz: ## Hostile batches for the C classifier for 10 minutes, then thousands of made-up rules and streams (20 minutes)
+	$(PREPARE) test
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) ORACLE_EXAMPLES=$(ORACLE_EXAMPLES) $(INSIDE)python -m pytest $(FUZZ) $(ARGS)
 
 demo: ## Start a container, do five bad things in it, and show the alerts (root or sudo)
 	$(PREPARE) test

@@ -22,10 +22,11 @@ _MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
 
 
 @benchmark(
-    Value("agent.rss", "MB", "all three processes after a load, pages that they share counted once, without the rings"),
+    Value("agent.rss", "MB", "all four processes after a load, pages that they share counted once, without the rings"),
     Value("agent.rss.sensor", "MB", "the sensor alone"),
     Value("agent.rss.engine", "MB", "the engine alone"),
     Value("agent.rss.supervisor", "MB", "the supervisor alone"),
+    Value("agent.rss.drift", "MB", "the process that looks for drift alone"),
     Value("agent.rss.rings", "MB", "the rings and tables in the kernel, as far as the sensor has them mapped"),
     runs=1,
     limit=15,
@@ -33,7 +34,7 @@ _MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
 )
 def agent(run: Run) -> Iterator[Sample]:
     """Start programs on one CPU and open files on the other for a time (--soak SECONDS), then look."""
-    require_sensor()
+    require_sensor(alone=False)  # it is memory that is measured
     near, far = two_cpus()
     with loads() as programs:
         seconds = SECONDS_QUICK

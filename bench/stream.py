@@ -43,6 +43,7 @@ _STEP = 4_000  # ns between events
 # What happens, by weight. "missing" is an open of a file that is not there, "process" the next step in the life of a
 # child (fork, exec, exit), "program" an exec alone, "creat" a call that rules seldom ask for.
 EVERYDAY = {"openat": 700, "missing": 100, "process": 100, "connect": 50, "accept4": 50}
+_OF_IMAGE = FLAGS["execve_flags"]["EXE_LOWER_LAYER"]
 _OPEN_FLAGS = FLAGS["file_flags"]["O_RDONLY"] | FLAGS["file_flags"]["O_CLOEXEC"]
 
 
@@ -225,6 +226,7 @@ class Host:
             gid=1000,
             loginuid=0xFFFFFFFF,
             exe_ino=4711,
+            flags=_OF_IMAGE if inside else 0,
         )
 
 

@@ -18,6 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from bench.benchmark import CannotMeasureError
 from bench.load import SENSOR_NAME
+from hullwatch import engine_process
+from hullwatch.drift import comparing_process
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 READY = "Watching this host"
 READY_TIMEOUT = 30.0  # seconds
 END_TIMEOUT = 30.0
+KERNEL_NAME_LIMIT = 15  # characters of a process's name that the kernel keeps
+OWN_NAMES = {
+    engine_process.NAME[:KERNEL_NAME_LIMIT]: "engine",
+    SENSOR_NAME: "sensor",
+    comparing_process.NAME[:KERNEL_NAME_LIMIT]: "drift",
+}
 SETTLE = 1.0  # seconds after it is ready: the list of processes and of containers is done
 IDLE_SHARE = 0.1  # of a CPU: an engine that uses less has nothing left to judge
 
@@ -45,7 +53,7 @@ class Watched:
         return self._process.stdout
 
     def processes(self) -> dict[str, int]:
-        """Return the process ids of supervisor, sensor and engine.
+        """Return the process ids of supervisor, engine, sensor and drift.
 
         Raises:
             CannotMeasureError: when one is not there.
@@ -53,10 +61,11 @@ class Watched:
         supervisor = self._process.pid
         found = {"supervisor": supervisor}
         for child in _read(f"/proc/{supervisor}/task/{supervisor}/children").split():
-            name = _read(f"/proc/{child}/comm").strip()
-            found["sensor" if name == SENSOR_NAME else "engine"] = int(child)
-        if len(found) != 3:
-            raise CannotMeasureError(f"of Hullwatch's three processes only these run: {', '.join(found)}.")
+            own = OWN_NAMES.get(_read(f"/proc/{child}/comm").strip())
+            if own:
+                found[own] = int(child)
+        if len(found) != 1 + len(OWN_NAMES):
+            raise CannotMeasureError(f"of Hullwatch's four processes only these run: {', '.join(found)}.")
         return found
 
     def wait_until_judged(self, limit: float) -> None:
@@ -94,8 +103,10 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched(*arguments: str, stdout: int = subprocess.DEVNULL) -> Generator[Watched]:
+def watched(*arguments: str, stdout: int = subprocess.DEVNULL, **more: str) -> Generator[Watched]:
     """Start ``hullwatch run`` with some arguments and wait until it watches; it is ended when the block is left.
+
+    ``more`` are variables of the environment.
 
     With ``subprocess.PIPE`` as ``stdout``, its alerts can be read from ``output``, and have to be. Its state lies in
     a directory of its own, so that a real installation's is not touched; the lock is the usual one: where Hullwatch
@@ -107,7 +118,7 @@ def watched(*arguments: str, stdout: int = subprocess.DEVNULL) -> Generator[Watc
     directory = Path(tempfile.mkdtemp(prefix="hullwatch-bench-"))
     directory.chmod(0o711)  # the engine's user has to get through
     state = directory / "state"
-    environment = {**os.environ, "HULLWATCH_DIRECTORIES_STATE": str(state)}
+    environment = {**os.environ, "HULLWATCH_DIRECTORIES_STATE": str(state), **more}
     command = [sys.executable, "-m", "hullwatch", "run", "--output", "json", *arguments]
     begin = time.monotonic()
     process = subprocess.Popen(

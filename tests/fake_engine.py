@@ -84,7 +84,7 @@ class FakeEngine:
         """Have a container."""
         self.containers[full_id] = inspected(full_id, **changes)
 
-    def wait_for_subscriber(self, timeout: float = 10) -> None:
+    def wait_for_subscriber(self, timeout: float = 30) -> None:
         """Return when somebody asked for the events, once for each who does."""
         assert self._subscribed.acquire(timeout=timeout), "nobody asked the fake engine for its events"
 

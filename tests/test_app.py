@@ -31,6 +31,10 @@ class NoEngines:
     def open_capture() -> None:
         """Nothing is recorded."""
 
+    @staticmethod
+    def open_flight_capture() -> None:
+        """Nothing is saved."""
+
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Watch]:
@@ -53,7 +57,7 @@ def test_a_use_above_the_budget_leaves_reads_out_and_tells_of_it(
     (alert,) = map(json.loads, capfd.readouterr().out.splitlines())
     assert (alert["rule"], alert["source"]) == ("Events left out", "internal")
     assert alert["output_fields"]["used"] == 0.6
-    assert watching._sensor._shed == (frozenset(), True)
+    assert watching._sensor._shed == (frozenset(), True, False)
     assert watching.counters.to_status(pid=1)["left_out"] == "opens of files that only read"
 
 

@@ -24,7 +24,7 @@ static __always_inline __be16 remote_port(struct sock *sock, const struct messag
 
 	if (!names_peer(sock, message))
 		return BPF_CORE_READ(sock, __sk_common.skc_dport);
-	bpf_probe_read_user(&user, sizeof(user), message->peer.address);
+	read_requested(&user, sizeof(user), &message->peer, 0);
 	return user.port;
 }
 
@@ -85,7 +85,7 @@ static __always_inline void report_dns(struct task_struct *task, struct sock *so
 		return;
 	record = (struct record_dns *)scratch->record;
 	fill_header(&record->header, task, EVENT_DNS);
-	record->header.flags |= RECORD_USER_MEMORY;
+	record->header.flags |= RECORD_USER_MEMORY | HOW_MADE;
 	record->fd = message->fd;
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->tuple_length = append_ends(refer_to(message), (__u64)sock, position);

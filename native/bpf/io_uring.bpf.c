@@ -6,8 +6,12 @@
  * loaded, or none where there is no io_uring or the hook is another one still. Which, the sensor sees by the kernel's
  * types.
  */
+#define OF_IO_URING
 #include "call.h"
-#include "io_uring.h"
+#include "closing.h"
+#include "io_uring_socket.h"
+
+#define FAMILIES 64 /* more than there are of addresses */
 
 static __always_inline int count_operation(__u8 operation)
 {
@@ -27,7 +31,7 @@ static __always_inline int count_operation(__u8 operation)
 	case OPERATION_OPENAT2:
 		index = INDEX_OPENAT2;
 		break;
-	case OPERATION_CLOSE: /* of any descriptor: what was written to is not told apart here */
+	case OPERATION_CLOSE: /* of any file: what was written to is not told apart here */
 		index = INDEX_CLOSE;
 		break;
 	case OPERATION_RENAMEAT:
@@ -67,12 +71,15 @@ static __always_inline int count_operation(__u8 operation)
 		index = INDEX_SHUTDOWN;
 		break;
 	case OPERATION_SEND:
+	case OPERATION_SEND_ZC:
 		index = INDEX_SENDTO;
 		break;
 	case OPERATION_SENDMSG:
+	case OPERATION_SENDMSG_ZC:
 		index = INDEX_SENDMSG;
 		break;
 	case OPERATION_RECV:
+	case OPERATION_RECV_ZC:
 		index = INDEX_RECVFROM;
 		break;
 	case OPERATION_RECVMSG:
@@ -100,7 +107,7 @@ int BPF_PROG(count_io_uring_before_6_0, void *ring, void *request, __u8 operatio
 
 /* ---- what is noted when a request is submitted ---- */
 
-static __always_inline int note_name(struct io_kiocb *request, int slot, struct filename *filename)
+static __always_inline int note_text(struct io_kiocb *request, int slot, const char *text)
 {
 	struct request_key key = {.request = (__u64)request, .slot = slot};
 	struct scratch *scratch = get_scratch();
@@ -108,7 +115,7 @@ static __always_inline int note_name(struct io_kiocb *request, int slot, struct 
 
 	if (!scratch)
 		return 0;
-	length = bpf_probe_read_kernel_str(scratch->names[0], VALUE_MAXIMUM, BPF_CORE_READ(filename, name));
+	length = bpf_probe_read_kernel_str(scratch->names[0], VALUE_MAXIMUM, text);
 	forget_noted_name(request, slot); /* of a request that was at the same place, and was given up */
 	if (length > SHORT_NAME_BYTES)
 		bpf_map_update_elem(&io_uring_long_names, &key, scratch->names[0], BPF_ANY);
@@ -117,18 +124,117 @@ static __always_inline int note_name(struct io_kiocb *request, int slot, struct 
 	return 0;
 }
 
+static __always_inline int note_name(struct io_kiocb *request, int slot, struct filename *filename)
+{
+	return note_text(request, slot, BPF_CORE_READ(filename, name));
+}
+
 /* A structure of these parts of a request has its names under names of its own. */
 #define NOTE_NAME(request, part, name) note_name(request, 0, BPF_CORE_READ(PART_OF_REQUEST(part, request), name))
 #define NOTE_NAMES(request, part)                                                                                      \
 	(note_name(request, 0, BPF_CORE_READ(PART_OF_REQUEST(part, request), oldpath)),                                \
 	 note_name(request, 1, BPF_CORE_READ(PART_OF_REQUEST(part, request), newpath)))
 
-static __always_inline int note_connect(struct io_kiocb *request)
+static __always_inline int note_descriptor(struct io_kiocb *request)
 {
 	int descriptor = request->cqe.fd;
 	__u64 key = (__u64)request;
 
 	bpf_map_update_elem(&io_uring_descriptors, &key, &descriptor, BPF_ANY);
+	return 0;
+}
+
+/* An address is copied when the request is made, and its place is used again before the request has completed. */
+static __always_inline int note_address(struct io_kiocb *request, const void *address, __u32 length)
+{
+	struct request_key key = {.request = (__u64)request};
+	struct scratch *scratch = get_scratch();
+	struct noted_address *noted;
+
+	forget_noted_name(request, 0);
+	if (!scratch || !address || length == 0)
+		return 0;
+	noted = (struct noted_address *)scratch->names[0];
+	noted->length = length;
+	bpf_probe_read_kernel(noted->bytes, NOTED_ADDRESS_BYTES, address);
+	bpf_map_update_elem(&io_uring_short_names, &key, noted, BPF_ANY);
+	return 0;
+}
+
+static __always_inline const void *address_of_message(void *held)
+{
+	return held ? (char *)held + bpf_core_field_offset(struct io_async_msghdr, addr) : NULL;
+}
+
+/*
+ * What is held for a bind is the address alone, or in some kernels the same structure as for a message. That begins with
+ * a pointer or zeros, an address with its family.
+ */
+static __always_inline int note_bind(struct io_kiocb *request)
+{
+	struct io_bind *bind = PART_OF_REQUEST(io_bind, request);
+	const void *address = request->async_data;
+	__u16 family = 0;
+
+	note_descriptor(request);
+	if (!bpf_core_type_exists(struct io_bind))
+		return 0;
+	bpf_probe_read_kernel(&family, sizeof(family), address);
+	if (family == 0 || family >= FAMILIES)
+		address = address_of_message(request->async_data);
+	return note_address(request, address, BPF_CORE_READ(bind, addr_len));
+}
+
+static __always_inline int note_send(struct io_kiocb *request)
+{
+	struct io_async_msghdr *held = request->async_data;
+
+	note_descriptor(request);
+	if (bpf_core_field_exists(((struct io_sr_msg___v610 *)0)->addr)) /* there it stays where the caller has it */
+		return 0;
+	return note_address(request, address_of_message(held),
+			    BPF_CORE_READ(held, msg.msg_name) ? BPF_CORE_READ(held, msg.msg_namelen) : 0);
+}
+
+/* Only those that have more than one result have to be known by what these have. */
+static __always_inline int note_receive(struct io_kiocb *request)
+{
+	struct io_sr_msg *asked = PART_OF_REQUEST(io_sr_msg, request);
+	struct listening_key key = {.ring = (__u64)BPF_CORE_READ(request, ctx), .user_data = request->cqe.user_data};
+	struct receiving *other, receiving = {.operation = request->opcode, .descriptor = request->cqe.fd};
+
+	note_descriptor(request);
+	if (!(BPF_CORE_READ(asked, flags) & KERNEL_RECV_MULTISHOT))
+		return 0;
+	if (!(BPF_CORE_READ(request, flags) & KERNEL_FIXED_FILE))
+		receiving.sock = (__u64)sock_of_descriptor(bpf_get_current_task_btf(), receiving.descriptor);
+	other = bpf_map_lookup_elem(&io_uring_receiving, &key);
+	if (other && other->sock != receiving.sock) /* nobody can tell their results apart */
+		receiving.sock = 0;
+	bpf_map_update_elem(&io_uring_receiving, &key, &receiving, BPF_ANY);
+	return 0;
+}
+
+static __always_inline int note_attribute(struct io_kiocb *request)
+{
+	struct io_xattr *asked = PART_OF_REQUEST(io_xattr, request);
+	struct xattr_name *name = BPF_CORE_READ(asked, ctx.kname);
+
+	if (request->opcode == OPERATION_FSETXATTR)
+		note_descriptor(request);
+	else
+		note_name(request, 0, BPF_CORE_READ(asked, filename));
+	return note_text(request, 1, (const char *)name);
+}
+
+/* A file in the ring's own table is not looked at. */
+static __always_inline int note_close(struct io_kiocb *request)
+{
+	struct io_close *close = PART_OF_REQUEST(io_close, request);
+
+	if (BPF_CORE_READ(close, file_slot))
+		return count_operation(OPERATION_CLOSE);
+	report_closing(BPF_CORE_READ(close, fd), RECORD_IO_URING);
 	return 0;
 }
 
@@ -163,9 +269,35 @@ int BPF_PROG(note_io_uring, struct io_kiocb *request)
 	case OPERATION_SYMLINKAT:
 		return is_wanted(INDEX_SYMLINKAT) ? NOTE_NAMES(request, io_link) : 0;
 	case OPERATION_CONNECT:
-		return is_wanted(INDEX_CONNECT) ? note_connect(request) : 0;
+		return is_wanted(INDEX_CONNECT) ? note_descriptor(request) : 0;
 	case OPERATION_ACCEPT:
 		return is_wanted(INDEX_ACCEPT4) ? note_accept(request) : 0;
+	case OPERATION_SOCKET:
+		return 0; /* all is there when it has completed */
+	case OPERATION_BIND:
+		return is_wanted(INDEX_BIND) ? note_bind(request) : 0;
+	case OPERATION_LISTEN:
+		return is_wanted(INDEX_LISTEN) ? note_descriptor(request) : 0;
+	case OPERATION_SHUTDOWN:
+		return is_wanted(INDEX_SHUTDOWN) ? note_descriptor(request) : 0;
+	case OPERATION_SEND:
+	case OPERATION_SEND_ZC:
+		return is_wanted(INDEX_SENDTO) || is_wanted(INDEX_DNS) ? note_send(request) : 0;
+	case OPERATION_SENDMSG:
+	case OPERATION_SENDMSG_ZC:
+		return is_wanted(INDEX_SENDMSG) || is_wanted(INDEX_DNS) ? note_descriptor(request) : 0;
+	case OPERATION_RECV:
+		return is_wanted(INDEX_RECVFROM) || is_wanted(INDEX_DNS) ? note_receive(request) : 0;
+	case OPERATION_RECVMSG:
+		return is_wanted(INDEX_RECVMSG) || is_wanted(INDEX_DNS) ? note_receive(request) : 0;
+	case OPERATION_FTRUNCATE:
+		return is_wanted(INDEX_FTRUNCATE) ? note_descriptor(request) : 0;
+	case OPERATION_FSETXATTR:
+		return is_wanted(INDEX_FSETXATTR) ? note_attribute(request) : 0;
+	case OPERATION_SETXATTR:
+		return is_wanted(INDEX_SETXATTR) ? note_attribute(request) : 0;
+	case OPERATION_CLOSE:
+		return is_wanted(INDEX_CLOSE) ? note_close(request) : 0;
 	default:
 		return count_operation(request->opcode);
 	}

@@ -9,12 +9,15 @@
 
 #include "descriptor.h"
 #include "io_uring_operations.h"
+#include "io_uring_types.h"
 
 #define SHORT_NAMES_KEPT 1024 /* of requests that are on their way */
 #define SHORT_NAME_BYTES 256
 #define LONG_NAMES_KEPT 128
 #define REQUESTS_KEPT 1024
 #define KERNEL_ACCEPT_MULTISHOT 1 /* IORING_ACCEPT_MULTISHOT of linux/io_uring.h */
+#define KERNEL_RECV_MULTISHOT 2	  /* IORING_RECV_MULTISHOT */
+#define KERNEL_FIXED_FILE 1	  /* IOSQE_FIXED_FILE: the descriptor is a place in the ring's own table */
 
 /* What belongs to a request; it has up to two names. */
 struct request_key {
@@ -68,6 +71,20 @@ struct {
 	__type(value, __u8);
 } io_uring_listening __weak SEC(".maps");
 
+/* The same for requests that receive more than once: what each of their results is about. */
+struct receiving {
+	__u64 sock; /* 0: not known, as of one in the ring's own table; its memory is read as of an address that may be none */
+	__u64 operation;
+	__s64 descriptor;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, REQUESTS_KEPT);
+	__type(key, struct listening_key);
+	__type(value, struct receiving);
+} io_uring_receiving __weak SEC(".maps");
+
 /* What is done when a request has completed, by its operation. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -79,6 +96,17 @@ struct {
 /* What an operation works with lies where each has its own part of the request. */
 #define PART_OF_REQUEST(type, request)                                                                                 \
 	((struct type *)((char *)(request) + bpf_core_field_offset(struct io_kiocb, cmd)))
+
+/* The descriptor, or the place in the ring's own table, that the request named. */
+static __always_inline long take_noted_descriptor(struct io_kiocb *request)
+{
+	__u64 key = (__u64)request;
+	int *noted = bpf_map_lookup_elem(&io_uring_descriptors, &key);
+	long descriptor = noted ? *noted : -1;
+
+	bpf_map_delete_elem(&io_uring_descriptors, &key);
+	return descriptor;
+}
 
 /* The record to fill, with its header; NULL when there is nothing to report. */
 static __always_inline struct scratch *begin_io_uring_record(__u16 type, enum event_index index)

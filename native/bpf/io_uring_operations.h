@@ -20,9 +20,12 @@
 #define OPERATION_FSETXATTR 41
 #define OPERATION_SETXATTR 42
 #define OPERATION_SOCKET 45
+#define OPERATION_SEND_ZC 47 /* without a copy, as is the next */
+#define OPERATION_SENDMSG_ZC 48
 #define OPERATION_FTRUNCATE 55
 #define OPERATION_BIND 56
 #define OPERATION_LISTEN 57
+#define OPERATION_RECV_ZC 58
 
 /* Our own: one of the results of a request that has several. The hook has no request then, so not its operation. */
 #define OPERATION_ONE_OF_MANY 255

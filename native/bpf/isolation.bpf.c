@@ -3,6 +3,7 @@
 #include "call.h"
 #include "descriptor.h"
 #include "caller_path.h"
+#include "namespaces.h"
 #include "process_change.h"
 
 #define NSFS_MAGIC 0x6e736673
@@ -43,7 +44,9 @@ int BPF_PROG(handle_unshare, struct pt_regs *regs, long result)
 	record = (struct record_unshare *)scratch->record;
 	record->res = result;
 	record->flags = portable_clone_flags(SYSCALL_ARGUMENT_1(regs));
-	send_record(scratch, sizeof(*record), INDEX_UNSHARE);
+	record->namespaces_length = append_namespaces(scratch, sizeof(*record), bpf_get_current_task_btf());
+	send_record(scratch, sizeof(*record) + reread(&record->namespaces_length), INDEX_UNSHARE);
+	note_move(result);
 	return 0;
 }
 
@@ -83,7 +86,9 @@ int BPF_PROG(handle_setns, struct pt_regs *regs, long result)
 	if (!type && namespace)
 		type = type_of_namespace(namespace);
 	record->nstype = portable_clone_flags(type);
-	send_record(scratch, sizeof(*record), INDEX_SETNS);
+	record->namespaces_length = append_namespaces(scratch, sizeof(*record), task);
+	send_record(scratch, sizeof(*record) + reread(&record->namespaces_length), INDEX_SETNS);
+	note_move(result);
 	return 0;
 }
 

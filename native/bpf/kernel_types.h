@@ -164,7 +164,30 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
-struct pid_namespace;
+struct ns_common {
+	const struct proc_ns_operations *ops;
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+struct ipc_namespace {
+	struct ns_common ns;
+};
+
+struct uts_namespace {
+	struct ns_common ns;
+};
+
+struct cgroup_namespace {
+	struct ns_common ns;
+};
 
 struct upid {
 	int nr;
@@ -211,6 +234,7 @@ struct group_info {
 
 struct user_namespace {
 	int level;
+	struct ns_common ns;
 };
 
 struct cred {
@@ -240,17 +264,16 @@ struct proc_ns_operations {
 	int type;
 };
 
-struct ns_common {
-	const struct proc_ns_operations *ops;
-	unsigned int inum;
-};
-
 struct mnt_namespace {
 	struct ns_common ns;
 };
 
 struct nsproxy {
 	struct mnt_namespace *mnt_ns;
+	struct net *net_ns;
+	struct ipc_namespace *ipc_ns;
+	struct uts_namespace *uts_ns;
+	struct cgroup_namespace *cgroup_ns;
 };
 
 struct task_struct {
@@ -319,31 +342,6 @@ struct unix_sock {
 	struct sock *peer;
 };
 
-struct io_cmd_data {
-	__u8 data[56];
-};
-
-struct io_cqe {
-	__u64 user_data;
-	__s32 res;
-	int fd;
-};
-
-struct io_uring_cqe {
-	__u64 user_data;
-	__s32 res;
-};
-
-struct io_ring_ctx;
-
-struct io_kiocb {
-	struct file *file;
-	struct io_cmd_data cmd;
-	__u8 opcode;
-	struct io_cqe cqe;
-	struct io_ring_ctx *ctx;
-};
-
 struct filename {
 	const char *name;
 };
@@ -353,57 +351,6 @@ struct open_how {
 	__u64 flags;
 	__u64 mode;
 	__u64 resolve;
-};
-
-struct io_open {
-	int dfd;
-	__u32 file_slot;
-	struct filename *filename;
-	struct open_how how;
-};
-
-struct io_unlink {
-	int dfd;
-	int flags;
-	struct filename *filename;
-};
-
-struct io_mkdir {
-	int dfd;
-	__u16 mode;
-	struct filename *filename;
-};
-
-struct io_rename {
-	int old_dfd;
-	int new_dfd;
-	struct filename *oldpath;
-	struct filename *newpath;
-	int flags;
-};
-
-struct io_link {
-	int old_dfd;
-	int new_dfd;
-	struct filename *oldpath;
-	struct filename *newpath;
-	int flags;
-};
-
-struct io_connect {
-	void *addr;
-	int addr_len;
-};
-
-struct io_accept {
-	int iou_flags;
-	__u32 file_slot;
-};
-
-struct io_ring_ctx {
-	unsigned int flags;
-	unsigned int sq_entries;
-	unsigned int cq_entries;
 };
 
 struct perf_event_attr___kernel {

@@ -11,6 +11,7 @@
 #define KERNEL_PROT_GROWSDOWN 0x01000000
 #define KERNEL_PROT_GROWSUP 0x02000000
 #define KERNEL_MAP_ANONYMOUS 0x20
+#define KERNEL_SHM_EXEC 0100000
 #define MEMFD_PREFIX_LENGTH 6 /* "memfd:", which the kernel puts in front of the name */
 
 static __always_inline __u32 portable_protection(__u64 protection)
@@ -96,6 +97,33 @@ int BPF_PROG(handle_mprotect, struct pt_regs *regs, long result)
 	record->length = SYSCALL_ARGUMENT_2(regs);
 	record->prot = portable_protection(SYSCALL_ARGUMENT_3(regs));
 	send_record(scratch, sizeof(*record), INDEX_MPROTECT);
+	return 0;
+}
+
+/* The kernel's flags of shmat() (linux/shm.h) in the order of their bits. */
+static __always_inline __u32 portable_attach_flags(__u64 flags)
+{
+	return (flags >> 12) &
+	       (SHMAT_FLAG_SHM_RDONLY | SHMAT_FLAG_SHM_RND | SHMAT_FLAG_SHM_REMAP | SHMAT_FLAG_SHM_EXEC);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_shmat, struct pt_regs *regs, long result)
+{
+	struct record_attach_memory *record;
+	struct scratch *scratch;
+
+	if (!(SYSCALL_ARGUMENT_3(regs) & KERNEL_SHM_EXEC))
+		return 0;
+	scratch = begin_record(NAMED(SHMAT));
+	if (!scratch)
+		return 0;
+	record = (struct record_attach_memory *)scratch->record;
+	record->res = result;
+	record->shmid = (int)SYSCALL_ARGUMENT_1(regs);
+	record->addr = SYSCALL_ARGUMENT_2(regs);
+	record->flags = portable_attach_flags(SYSCALL_ARGUMENT_3(regs));
+	send_record(scratch, sizeof(*record), INDEX_SHMAT);
 	return 0;
 }
 

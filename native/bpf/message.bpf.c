@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Data that sockets send and receive, when the call has ended: the peer, and messages of the domain name system. */
-#include "dns.h"
-#include "ruled_out_peer.h"
+#include "report_message.h"
 
 #define MESSAGES_MAXIMUM 1024 /* of one call: the kernel's own limit (UIO_MAXIOV) */
 #define MESSAGES_BASIC 4      /* in the basic tier; that there were more is counted */
@@ -12,49 +11,6 @@ struct batch {
 	__u16 type;
 	enum event_index index;
 };
-
-static __always_inline void send_message(struct task_struct *task, struct sock *sock, const struct message *message,
-					 __u16 type, enum event_index index)
-{
-	struct scratch *scratch = get_scratch();
-	struct record_message *record;
-	__u64 begun = begin_fingerprint();
-	__u32 length;
-
-	if (!scratch)
-		return;
-	record = (struct record_message *)scratch->record;
-	fill_header(&record->header, task, type);
-	record->res = message->result;
-	record->fd = message->fd;
-	record->size = message->size;
-	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
-	record->connected = is_connected(sock);
-	record->tuple_length = append_ends(refer_to(message), (__u64)sock, sizeof(*record));
-	length = reread(&record->tuple_length);
-	record->fingerprint = 0; /* of a failed call */
-	if (message->result >= 0)
-		record->fingerprint = fingerprint_peer(begun, scratch, task, sizeof(*record), length,
-						       record->connected << 8 | record->l4proto);
-	if (!is_left_out(record->fingerprint, index))
-		send_record(scratch, sizeof(*record) + length, index);
-}
-
-/* One call can be two events: that data was sent, and what it asked a name server. */
-static __always_inline void report_message(struct task_struct *task, struct sock *sock, const struct message *message,
-					   __u16 type, enum event_index index)
-{
-	if (is_wanted(index))
-		send_message(task, sock, message, type, index);
-	if (has_dns_size(message->result) && is_wanted(INDEX_DNS) && is_dns(sock, message))
-		report_dns(task, sock, message);
-}
-
-/* A call that waited for nothing, as those of programs that wait by other means are. */
-static __always_inline int is_worth_a_look(enum event_index index, long result)
-{
-	return result != -EAGAIN && (is_wanted(index) || has_dns_size(result));
-}
 
 /* sendto and recvfrom */
 static __always_inline int report_buffer(struct pt_regs *regs, long result, __u16 type, enum event_index index)
@@ -78,16 +34,6 @@ static __always_inline int report_buffer(struct pt_regs *regs, long result, __u1
 		message.peer.length = message.peer.address ? UNIX_NAME_OFFSET + UNIX_NAME_MAXIMUM : 0;
 	report_message(task, sock, &message, type, index);
 	return 0;
-}
-
-static __always_inline void take_header(struct message *message, const struct user_message *user)
-{
-	message->vectors = user->vectors;
-	message->vector_count = user->vector_count;
-	message->peer.address = user->name_length ? user->name : NULL;
-	message->peer.length = user->name_length;
-	if (!user->vectors)
-		message->single.length = 0;
 }
 
 /* sendmsg and recvmsg */
@@ -126,6 +72,24 @@ STEP int report_one_of_batch(__u32 number, struct batch *batch)
 	return 0;
 }
 
+/* In the full tier with a stack of its own: the messages of a batch need nearly all that a program has. */
+#ifdef BASIC_TIER
+#define APART static __always_inline
+#else
+#define APART static __noinline
+#endif
+
+APART int report_failed_batch(const struct batch *batch, long result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct message message = {.fd = batch->fd, .result = result};
+	struct sock *sock = sock_of_descriptor(task, batch->fd);
+
+	if (sock)
+		report_message(task, sock, &message, batch->type, batch->index);
+	return 0;
+}
+
 /* sendmmsg and recvmmsg: an event for each message, or one for a call that failed */
 static __always_inline int report_batch(struct pt_regs *regs, long result, __u16 type, enum event_index index)
 {
@@ -136,8 +100,6 @@ static __always_inline int report_batch(struct pt_regs *regs, long result, __u16
 		.type = type,
 		.index = index,
 	};
-	struct message message = {.fd = batch.fd, .result = result};
-	struct sock *sock;
 
 	if (result == -EAGAIN || is_own_process(task, index))
 		return 0;
@@ -148,10 +110,7 @@ static __always_inline int report_batch(struct pt_regs *regs, long result, __u16
 			count_drop(index, DROP_BASIC_TIER);
 		return 0;
 	}
-	sock = sock_of_descriptor(task, batch.fd);
-	if (sock)
-		report_message(task, sock, &message, type, index);
-	return 0;
+	return report_failed_batch(&batch, result);
 }
 
 /* Some programs read and write their sockets like files: only questions and answers are looked for in those. */

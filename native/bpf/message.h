@@ -4,6 +4,18 @@
 
 #include "socket.h"
 
+/*
+ * What is only so for requests of io_uring (OF_IO_URING, socket.h) is left out of the calls' programs at all: the verifier
+ * would follow it. Functions that are not static have one name in each family.
+ */
+#ifdef OF_IO_URING
+#define HOW_MADE RECORD_IO_URING
+#define append_ends append_ends_of_request
+#define append_bytes append_bytes_of_request
+#else
+#define HOW_MADE 0
+#endif
+
 #define SOCK_STREAM 1
 #define VECTORS_MAXIMUM 4 /* pieces of a message that are looked at */
 

@@ -6,7 +6,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_connect, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct request request = {(void *)SYSCALL_ARGUMENT_2(regs), SYSCALL_ARGUMENT_3(regs)};
+	struct request request = {.address = (void *)SYSCALL_ARGUMENT_2(regs), .length = SYSCALL_ARGUMENT_3(regs)};
 	long fd = (int)SYSCALL_ARGUMENT_1(regs);
 	struct sock *sock = sock_of_descriptor(task, fd);
 	struct scratch *scratch = get_scratch();

@@ -24,8 +24,8 @@
 static __always_inline __u32 append_arguments(struct scratch *scratch, __u32 position, struct task_struct *task)
 {
 	struct record_header *header = (struct record_header *)scratch->record;
-	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
-	unsigned long length = BPF_CORE_READ(task, mm, arg_end) - start;
+	unsigned long start = READ(task, mm, arg_start);
+	unsigned long length = READ(task, mm, arg_end) - start;
 
 	if (length > VALUE_MAXIMUM - 1) {
 		length = VALUE_MAXIMUM - 1;
@@ -52,6 +52,12 @@ struct {
 	__type(value, __u8);
 } execveat_calls SEC(".maps");
 
+/* Whether a thread is among them, no more after this. To look costs a fraction of deleting what is not there. */
+static __always_inline int was_noted(__u64 *key)
+{
+	return bpf_map_lookup_elem(&execveat_calls, key) && bpf_map_delete_elem(&execveat_calls, key) == 0;
+}
+
 /* x86 overwrites the number of the system call before the exec is done: here it is still there. Since 6.10. */
 SEC("tp_btf/sched_prepare_exec")
 int BPF_PROG(note_execveat, struct task_struct *leader, struct linux_binprm *program)
@@ -63,7 +69,7 @@ int BPF_PROG(note_execveat, struct task_struct *leader, struct linux_binprm *pro
 	if (system_call_of(task) == NUMBER_EXECVEAT)
 		bpf_map_update_elem(&execveat_calls, &key, &noted, BPF_ANY);
 	else
-		bpf_map_delete_elem(&execveat_calls, &key); /* of an exec that ended half-way */
+		was_noted(&key); /* for an exec that ended half-way */
 	return 0;
 }
 
@@ -75,8 +81,7 @@ static __always_inline int was_execveat(struct task_struct *task, struct linux_b
 {
 	__u64 key = (__u64)task;
 
-	return system_call_of(task) == NUMBER_EXECVEAT || BPF_CORE_READ(program, fdpath) ||
-	       bpf_map_delete_elem(&execveat_calls, &key) == 0;
+	return system_call_of(task) == NUMBER_EXECVEAT || BPF_CORE_READ(program, fdpath) || was_noted(&key);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -116,6 +121,7 @@ int BPF_PROG(handle_fork, struct task_struct *parent, struct task_struct *child)
 	long number = system_call_of(task);
 	struct scratch *scratch = get_scratch();
 	struct record_new_process *record;
+	__u32 position = sizeof(*record);
 	__u16 type = EVENT_CLONE;
 	enum event_index index = INDEX_CLONE;
 
@@ -140,7 +146,9 @@ int BPF_PROG(handle_fork, struct task_struct *parent, struct task_struct *child)
 	record->vpid = number_of(child, PIDTYPE_TGID, 1);
 	record->comm_length =
 		append_kernel_string(scratch, sizeof(*record), (void *)__builtin_preserve_access_index(&child->comm));
-	send_record(scratch, sizeof(*record) + record->comm_length, index);
+	position += reread(&record->comm_length);
+	record->namespaces_length = lives_elsewhere(child, task) ? append_namespaces(scratch, position, child) : 0;
+	send_record(scratch, position + reread(&record->namespaces_length), index);
 	return 0;
 }
 
@@ -157,12 +165,17 @@ struct {
 	__type(value, __u8);
 } ended_processes SEC(".maps");
 
-/* Two threads that end at once may both see that no other lives: the first of them reports the end. */
+/*
+ * Two threads that end at once may both see that no other lives: the first of them reports the end. Where the thread is
+ * the last one that the process still has, another that came here before it has noted so, for it was not the last one.
+ */
 static __always_inline int is_first_to_end(struct task_struct *task)
 {
-	struct process_key key = {.start = BPF_CORE_READ(task, group_leader, start_boottime), .pid = READ(task, tgid)};
+	struct process_key key = {.start = READ(task, group_leader, start_boottime), .pid = READ(task, tgid)};
 	__u8 noted = 1;
 
+	if (READ(task, signal, nr_threads) == 1)
+		return !bpf_map_lookup_elem(&ended_processes, &key);
 	/* Any other error is no reason to keep silent. */
 	return bpf_map_update_elem(&ended_processes, &key, &noted, BPF_NOEXIST) != -EEXIST;
 }
@@ -175,12 +188,12 @@ int BPF_PROG(handle_exit, struct task_struct *ending)
 	struct record_process_end *record;
 	int status;
 
-	if (BPF_CORE_READ(task, signal, live.counter) != 0) /* other threads go on */
+	if (READ(task, signal, live.counter) != 0) /* other threads go on */
 		return 0;
 	if (!scratch || !is_first_to_end(task) || is_own_process(task, INDEX_PROCEXIT))
 		return 0;
-	status = BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT ? BPF_CORE_READ(task, signal, group_exit_code)
-									: BPF_CORE_READ(task, group_leader, exit_code);
+	status = READ(task, signal, flags) & SIGNAL_GROUP_EXIT ? READ(task, signal, group_exit_code)
+							       : READ(task, group_leader, exit_code);
 	record = (struct record_process_end *)scratch->record;
 	fill_header(&record->header, task, EVENT_PROCEXIT);
 	record->status = status;

@@ -15,3 +15,10 @@ static __always_inline void note_change(long result, int of_another)
 	if (result >= 0 && (of_another || READ(bpf_get_current_task_btf(), signal, nr_threads) > 1))
 		begin_generation();
 }
+
+/* Namespaces are in no fingerprint: they change so seldom that it would cost each call more than it costs to begin anew. */
+static __always_inline void note_move(long result)
+{
+	if (result >= 0)
+		begin_generation();
+}

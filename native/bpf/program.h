@@ -4,12 +4,12 @@
 
 #include "capabilities.h"
 #include "inode_times.h"
+#include "namespaces.h"
 #include "path.h"
 #include "ruled_out.h"
 #include "writable.h"
 
 #define ANCESTOR_MAXIMUM 8
-#define PIDTYPE_TGID 1 /* enum pid_type of the kernel */
 #define NOT_SET 0xffffffffu
 
 /* One entry of the parameter `ancestors`. */
@@ -71,18 +71,32 @@ static __always_inline void fill_credentials(struct record_program *record, cons
 	record->cap_effective = CAPABILITIES(cred, cap_effective);
 }
 
+static __always_inline void fill_namespaces(struct record_program *record, struct task_struct *task)
+{
+	struct namespaces found = namespaces_of(task);
+
+	record->pid_ns = found.pid;
+	record->mnt_ns = found.mnt;
+	record->net_ns = found.net;
+	record->user_ns = found.user;
+	record->ipc_ns = found.ipc;
+	record->uts_ns = found.uts;
+	record->cgroup_ns = found.cgroup;
+}
+
 static __always_inline void fill_identity(struct record_program *record, struct task_struct *task)
 {
-	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
-	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+	struct task_struct *parent = READ(task, real_parent);
+	struct tty_struct *tty = READ(task, signal, tty);
 
-	record->ptid = BPF_CORE_READ(parent, tgid);
-	record->parent_start = BPF_CORE_READ(parent, group_leader, start_boottime);
+	record->ptid = READ(parent, tgid);
+	record->parent_start = READ(parent, group_leader, start_boottime);
 	record->pgid = number_of(task, PIDTYPE_PGID, 0);
 	record->sid = number_of(task, PIDTYPE_SID, 0);
 	record->vpid = number_of(task, PIDTYPE_TGID, 1);
-	fill_credentials(record, BPF_CORE_READ(task, cred));
-	record->loginuid = bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : NOT_SET;
+	fill_credentials(record, READ(task, cred));
+	record->loginuid = bpf_core_field_exists(task->loginuid) ? READ(task, loginuid.val) : NOT_SET;
+	fill_namespaces(record, task);
 	record->tty = 0;
 	if (tty)
 		record->tty = encode_device(BPF_CORE_READ(tty, driver, major),
@@ -98,11 +112,11 @@ static __always_inline __u32 append_ancestors(struct scratch *scratch, __u32 pos
 	for (int i = 0; i < ANCESTOR_MAXIMUM; i++) {
 		struct ancestor entry;
 
-		ancestor = BPF_CORE_READ(ancestor, real_parent);
-		entry.pid = BPF_CORE_READ(ancestor, tgid);
-		entry.start = BPF_CORE_READ(ancestor, group_leader, start_boottime);
+		ancestor = READ(ancestor, real_parent);
+		entry.pid = READ(ancestor, tgid);
 		if (entry.pid == 0)
 			break;
+		entry.start = READ(ancestor, group_leader, start_boottime);
 		append_kernel(scratch, position + length, &entry, sizeof(entry));
 		length += sizeof(entry);
 	}
@@ -113,7 +127,7 @@ static __always_inline __u32 append_ancestors(struct scratch *scratch, __u32 pos
 static __always_inline __u32 append_places(struct scratch *scratch, __u32 position, struct task_struct *task)
 {
 	struct record_program *record = (struct record_program *)scratch->record;
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct fs_struct *fs = READ(task, fs);
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
 	struct settings *settings = get_settings();
 
@@ -131,6 +145,6 @@ static __always_inline __u32 append_places(struct scratch *scratch, __u32 positi
 	record->trusted_exepath_length =
 		file ? append_path(scratch, position, __builtin_preserve_access_index(&file->f_path), task) : 0;
 	position += reread(&record->trusted_exepath_length);
-	fill_executable(record, file, BPF_CORE_READ(task, cred));
+	fill_executable(record, file, READ(task, cred));
 	return position;
 }

@@ -2,11 +2,6 @@
 /* The life of a socket beside its connections: socket, socketpair, bind, listen and shutdown, when the call has ended. */
 #include "socket.h"
 
-#define KERNEL_SOCK_NONBLOCK KERNEL_O_NONBLOCK
-#define KERNEL_SOCK_CLOEXEC KERNEL_O_CLOEXEC
-#define SHUT_BOTH 2 /* the highest value of shutdown() that means something */
-#define SHUT_OTHER 255
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_socket, struct pt_regs *regs, long result)
 {
@@ -23,8 +18,7 @@ int BPF_PROG(handle_socket, struct pt_regs *regs, long result)
 	record->domain = SYSCALL_ARGUMENT_1(regs);
 	record->type = type;
 	record->proto = SYSCALL_ARGUMENT_3(regs);
-	record->flags = type & KERNEL_SOCK_NONBLOCK ? FILE_O_NONBLOCK : 0;
-	record->flags |= type & KERNEL_SOCK_CLOEXEC ? FILE_O_CLOEXEC : 0;
+	record->flags = portable_socket_flags(type);
 	send_record(scratch, sizeof(*record), INDEX_SOCKET);
 	return 0;
 }
@@ -59,7 +53,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_bind, struct pt_regs *regs, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct request request = {(void *)SYSCALL_ARGUMENT_2(regs), SYSCALL_ARGUMENT_3(regs)};
+	struct request request = {.address = (void *)SYSCALL_ARGUMENT_2(regs), .length = SYSCALL_ARGUMENT_3(regs)};
 	long fd = (int)SYSCALL_ARGUMENT_1(regs);
 	struct sock *sock = sock_of_descriptor(task, fd);
 	struct scratch *scratch = get_scratch();
@@ -112,7 +106,6 @@ int BPF_PROG(handle_shutdown, struct pt_regs *regs, long result)
 	struct sock *sock = sock_of_descriptor(task, fd);
 	struct scratch *scratch = get_scratch();
 	struct record_shut_down *record;
-	__u32 how = SYSCALL_ARGUMENT_2(regs);
 
 	if (!scratch || !sock || is_own_process(task, INDEX_SHUTDOWN))
 		return 0;
@@ -120,7 +113,7 @@ int BPF_PROG(handle_shutdown, struct pt_regs *regs, long result)
 	fill_header(&record->header, task, EVENT_SHUTDOWN);
 	record->res = result;
 	record->fd = fd;
-	record->how = how <= SHUT_BOTH ? how : SHUT_OTHER;
+	record->how = shutdown_way(SYSCALL_ARGUMENT_2(regs));
 	record->l4proto = BPF_CORE_READ(sock, sk_protocol);
 	record->tuple_length = append_tuple(scratch, sizeof(*record), sock, named_end(sock), LOCAL_FIRST, task);
 	send_record(scratch, sizeof(*record) + reread(&record->tuple_length), INDEX_SHUTDOWN);

@@ -23,7 +23,11 @@
 #define FILE_TYPE_SOCKET 0140000
 #define UNIX_NAME_MAXIMUM 108 /* of a unix socket's name in an address */
 #define UNIX_NAME_OFFSET 2    /* of the name in struct sockaddr_un */
-#define ABSTRACT_MARK '@'     /* stands for the zero byte that a name in no file system begins with */
+#define KERNEL_SOCK_NONBLOCK KERNEL_O_NONBLOCK
+#define KERNEL_SOCK_CLOEXEC KERNEL_O_CLOEXEC
+#define SHUT_BOTH 2 /* the highest value of shutdown() that means something */
+#define SHUT_OTHER 255
+#define ABSTRACT_MARK '@' /* stands for the zero byte that a name in no file system begins with */
 
 struct end_ipv4 {
 	__u8 address[4];
@@ -67,10 +71,24 @@ struct user_address {
 	__be16 port;
 };
 
-/* An address in the caller's memory; `length` is what the caller says that it has. */
+/*
+ * Requests of io_uring have addresses that were noted when they were made: their files say `#define OF_IO_URING` before
+ * they include anything. The programs of calls have no byte of it, for their stacks are nearly full. In the basic tier
+ * there are no such requests.
+ */
+#ifdef OF_IO_URING
+#define IS_NOTED(request) FOR_TIER((request)->is_noted, 0)
+#else
+#define IS_NOTED(request) 0
+#endif
+
+/* An address in the caller's memory, or as it was noted of it; `length` is what the caller says that it has. */
 struct request {
 	const void *address;
 	__u32 length;
+#ifdef OF_IO_URING
+	__u32 is_noted;
+#endif
 };
 
 /* Which end of the socket is the tuple's source. */
@@ -114,6 +132,17 @@ static __always_inline struct sock *named_end(struct sock *sock)
 		return sock;
 	peer = unix_peer(sock);
 	return peer && BPF_CORE_READ((struct unix_sock *)peer, addr) ? peer : sock;
+}
+
+/* The flags that a caller adds to the type of a new socket. */
+static __always_inline __u32 portable_socket_flags(__u32 type)
+{
+	return (type & KERNEL_SOCK_NONBLOCK ? FILE_O_NONBLOCK : 0) | (type & KERNEL_SOCK_CLOEXEC ? FILE_O_CLOEXEC : 0);
+}
+
+static __always_inline __u8 shutdown_way(__u32 how)
+{
+	return how <= SHUT_BOTH ? how : SHUT_OTHER;
 }
 
 /* Whether the kernel's socket says where a call to connect() went. After a failure it has the end of an earlier one. */
@@ -274,15 +303,29 @@ static __always_inline __u32 append_local_address(struct scratch *scratch, __u32
 
 /* ---- from the caller's memory ---- */
 
+static __always_inline long read_requested(void *to, __u32 size, const struct request *request, __u32 offset)
+{
+	const void *from = request->address + offset;
+
+	return IS_NOTED(request) ? bpf_probe_read_kernel(to, size, from) : bpf_probe_read_user(to, size, from);
+}
+
+static __always_inline long read_requested_string(void *to, __u32 size, const struct request *request, __u32 offset)
+{
+	const void *from = request->address + offset;
+
+	return IS_NOTED(request) ? bpf_probe_read_kernel_str(to, size, from) : bpf_probe_read_user_str(to, size, from);
+}
+
 static __always_inline void read_user_ipv4(struct end_ipv4 *end, const struct request *request, __be16 port)
 {
-	bpf_probe_read_user(end->address, sizeof(end->address), request->address + 4);
+	read_requested(end->address, sizeof(end->address), request, 4);
 	end->port = bpf_ntohs(port);
 }
 
 static __always_inline void read_user_ipv6(struct end_ipv6 *end, const struct request *request, __be16 port)
 {
-	bpf_probe_read_user(end->address, sizeof(end->address), request->address + 8);
+	read_requested(end->address, sizeof(end->address), request, 8);
 	end->port = bpf_ntohs(port);
 }
 
@@ -308,7 +351,7 @@ static __always_inline __u32 append_user_unix_name(struct scratch *scratch, __u3
 
 	if (request->length <= UNIX_NAME_OFFSET || size > UNIX_NAME_MAXIMUM)
 		return 0;
-	bpf_probe_read_user(&first, sizeof(first), request->address + UNIX_NAME_OFFSET);
+	read_requested(&first, sizeof(first), request, UNIX_NAME_OFFSET);
 	if (first != '/' && first != 0)
 		before = append_working_directory(scratch, position, task);
 	position = (position + before) & (SCRATCH_BYTES - 1);
@@ -317,12 +360,12 @@ static __always_inline __u32 append_user_unix_name(struct scratch *scratch, __u3
 	barrier_var(size);
 	size &= 127;
 	if (first == 0) {
-		if (bpf_probe_read_user(&scratch->record[position], size, request->address + UNIX_NAME_OFFSET))
+		if (read_requested(&scratch->record[position], size, request, UNIX_NAME_OFFSET))
 			return 0;
 		scratch->record[position] = ABSTRACT_MARK;
 		return size;
 	}
-	length = bpf_probe_read_user_str(&scratch->record[position], size + 1, request->address + UNIX_NAME_OFFSET);
+	length = read_requested_string(&scratch->record[position], size + 1, request, UNIX_NAME_OFFSET);
 	return length > 0 ? before + length - 1 : 0;
 }
 
@@ -337,7 +380,7 @@ static __always_inline __u32 append_requested_tuple(struct scratch *scratch, __u
 	struct user_address user = {};
 	__u32 length;
 
-	bpf_probe_read_user(&user, sizeof(user), request->address);
+	read_requested(&user, sizeof(user), request, 0);
 	/* Sending takes an address without a family for IPv4. */
 	if (user.family == FAMILY_IPV4 || (user.family == FAMILY_ANY && local && family_of(local) == FAMILY_IPV4)) {
 		struct tuple_ipv4 tuple = {.family = FAMILY_IPV4};
@@ -370,7 +413,7 @@ static __always_inline __u32 append_requested_address(struct scratch *scratch, _
 	struct address_ipv4 ipv4 = {.family = FAMILY_IPV4};
 	struct address_ipv6 ipv6 = {.family = FAMILY_IPV6};
 
-	if (bpf_probe_read_user(&user, sizeof(user), request->address))
+	if (read_requested(&user, sizeof(user), request, 0))
 		return 0;
 	if (user.family == FAMILY_IPV4) {
 		read_user_ipv4(&ipv4.end, request, user.port);

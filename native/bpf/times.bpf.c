@@ -135,6 +135,42 @@ int BPF_PROG(handle_lsetxattr, struct pt_regs *regs, long result)
 	return report_attribute(EVENT_LSETXATTR, INDEX_LSETXATTR, regs, result);
 }
 
+/* What setxattrat() takes beside the file and the attribute: struct xattr_args of linux/xattr.h. */
+struct user_attribute {
+	__u64 value;
+	__u32 size;
+	__u32 flags;
+};
+
+/* The same as setxattr(), or lsetxattr() if it follows no links, from a directory that the caller names. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(handle_setxattrat, struct pt_regs *regs, long result)
+{
+	int follows = !(SYSCALL_ARGUMENT_3(regs) & KERNEL_AT_SYMLINK_NOFOLLOW);
+	enum event_index index = follows ? INDEX_SETXATTR : INDEX_LSETXATTR;
+	struct scratch *scratch =
+		is_wanted(index) ? begin_record(follows ? EVENT_SETXATTR : EVENT_LSETXATTR, index) : NULL;
+	__u32 position = sizeof(struct record_setxattr);
+	struct record_setxattr *record;
+	struct user_attribute asked = {};
+
+	if (!scratch)
+		return 0;
+	bpf_probe_read_user(&asked, sizeof(asked), (void *)SYSCALL_ARGUMENT_5(regs));
+	record = (struct record_setxattr *)scratch->record;
+	record->res = result;
+	record->size = asked.size;
+	record->flags = asked.flags;
+	position = append_resolved(scratch, position, result, 0,
+				   GIVEN((int)SYSCALL_ARGUMENT_1(regs), SYSCALL_ARGUMENT_2(regs)), &record->path_length,
+				   &record->nameraw_length);
+	record->attribute_length = append_user_string(scratch, position, (void *)SYSCALL_ARGUMENT_4(regs));
+	position += reread(&record->attribute_length);
+	append_kernel(scratch, position, scratch->names[0], reread(&record->nameraw_length));
+	send_record(scratch, position + reread(&record->nameraw_length), index);
+	return 0;
+}
+
 /* The attribute's name is the caller's, the file is the kernel's. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(handle_fsetxattr, struct pt_regs *regs, long result)

@@ -6,6 +6,8 @@
 #include "classifier.h"
 #include "contexts.h"
 #include "siphash.h"
+#include "starts.h"
+#include "texts.h"
 #include "words.h"
 
 #define NUMBERS 4096	     /* of event types: larger ones are not known */
@@ -29,6 +31,7 @@ struct hw_classifier {
 	uint32_t kind_count;
 	struct words *words; /* by kind and slot */
 	struct contexts contexts;
+	struct starts starts;
 	struct cache values;
 	struct cache signatures;
 	struct cache dead;
@@ -37,14 +40,6 @@ struct hw_classifier {
 	uint32_t ruled_out_count;
 	uint64_t told[HW_TOLD]; /* by the lowest bits of the fingerprint: it is long in coming back */
 };
-
-static uint16_t read_u16(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
 
 static uint32_t read_u32(const uint8_t *at)
 {
@@ -68,7 +63,8 @@ struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, c
 	made->counts = calloc(type_count ? type_count : 1, sizeof(*made->counts));
 	made->kinds = calloc(kind_count ? kind_count : 1, sizeof(*kinds));
 	made->words = calloc((kind_count ? kind_count : 1) * HW_STRINGS, sizeof(*made->words));
-	if (contexts_make(&made->contexts, kind_count, made->key) || cache_make(&made->values, VALUES) ||
+	if (contexts_make(&made->contexts, kind_count, made->key) ||
+	    starts_make(&made->starts, kind_count, made->key) || cache_make(&made->values, VALUES) ||
 	    cache_make(&made->signatures, SIGNATURES) || cache_make(&made->dead, DEAD) || !made->types ||
 	    !made->counts || !made->kinds || !made->words) {
 		hw_free(made);
@@ -89,6 +85,7 @@ void hw_free(struct hw_classifier *classifier)
 	for (uint32_t one = 0; classifier->words && one < classifier->kind_count * HW_STRINGS; one++)
 		words_free(&classifier->words[one]);
 	contexts_free(&classifier->contexts);
+	starts_free(&classifier->starts);
 	free(classifier->values.entries);
 	free(classifier->signatures.entries);
 	free(classifier->dead.entries);
@@ -146,48 +143,6 @@ static uint64_t scalars_key(const struct hw_classifier *classifier, uint32_t num
 	siphash_begin(&hash, classifier->key, space_of(number, SPACE_SCALARS));
 	siphash_add(&hash, values, size);
 	return siphash_end(&hash);
-}
-
-struct text {
-	const uint8_t *bytes; /* NULL when it would lie outside of the record */
-	uint64_t size;
-};
-
-/* The record reaches to `fixed_end` at least. */
-static struct text find_text(const struct hw_kind *kind, const struct hw_string *string, const uint8_t *record,
-			     uint64_t length)
-{
-	const uint8_t *lengths = record + kind->lengths;
-	uint64_t begin = kind->fixed_end;
-	uint64_t size;
-
-	for (uint32_t one = 0; one < string->variable; one++)
-		begin += read_u16(lengths + 2 * one);
-	size = read_u16(lengths + 2 * string->variable);
-	if (begin + size > length)
-		return (struct text){0};
-	return (struct text){.bytes = record + begin, .size = size};
-}
-
-/* Of an address pair the client's port is left out: it is another one every time. */
-static uint64_t peer_key(struct siphash *hash, struct text text, uint8_t protocol)
-{
-	uint8_t values[40] = {0};
-	uint64_t address = !text.size ? 0 : text.bytes[0] == 2 ? 4 : text.bytes[0] == 10 ? 16 : 0;
-	uint64_t size = 1 + address;
-
-	if (!address || text.size != 2 * address + 5) {
-		values[0] = 0xff; /* no family: an address pair of another form, as a whole */
-		values[1] = protocol;
-		siphash_add(hash, values, 8);
-		siphash_add(hash, text.bytes, text.size);
-		return siphash_end(hash);
-	}
-	memcpy(values, text.bytes, size);
-	memcpy(values + size, text.bytes + size + 2, address + 2);
-	values[size + address + 2] = protocol;
-	siphash_add(hash, values, size + address + 3);
-	return siphash_end(hash);
 }
 
 static uint64_t string_key(const struct hw_classifier *classifier, uint32_t number, uint32_t slot,
@@ -287,12 +242,15 @@ static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const
 	       is_dead(classifier, number, one, one->strings[0], one->strings[1]);
 }
 
+static int is_failed(const struct hw_type *type, const uint8_t *record, uint64_t length)
+{
+	return type->sign && length >= type->shortest && record[type->sign] & 0x80;
+}
+
 /* The kind of a record; -1 when no condition can hold for it. */
 static int32_t kind_of(const struct hw_type *type, const uint8_t *record, uint64_t length)
 {
-	if (type->sign && length >= type->shortest && record[type->sign] & 0x80)
-		return type->failed;
-	return type->succeeded;
+	return is_failed(type, record, length) ? type->failed : type->succeeded;
 }
 
 /* Keep the fingerprint of a record that was ruled out, to be told to the sensor. */
@@ -314,9 +272,18 @@ static int is_nothing(struct hw_classifier *classifier, const struct hw_type *ty
 
 	if (kind >= 0 && !is_ruled_out(classifier, (uint32_t)kind, record, length, one))
 		return 0;
-	if (type->fingerprint && length >= type->shortest && (kind < 0 || classifier->kinds[kind].is_told))
+	if (type->fingerprint && length >= type->shortest && (kind < 0 || classifier->kinds[kind].is_told) &&
+	    !(type->flags && read_u32(record + type->flags) & type->spared))
 		keep_fingerprint(classifier, read_u64(record + type->fingerprint));
 	return 1;
+}
+
+/* The caller has to see the record, in its turn, though no condition can hold for it. */
+static void say_noted(struct hw_survivor *one, uint32_t noted)
+{
+	one->kind = HW_NOTED;
+	one->process = one->scalars = one->strings[0] = one->strings[1] = UNUSED;
+	one->noted = noted;
 }
 
 /* Look at a record that the caller has to see in its turn. */
@@ -329,10 +296,11 @@ static void note(struct hw_classifier *classifier, const struct hw_type *type, c
 		say_unread(one, HW_BROKEN);
 		return;
 	}
-	one->noted = 1;
+	one->noted = HW_NOTED_PLAIN;
 	if (is_nothing(classifier, type, record, length, one)) {
-		one->kind = HW_NOTED;
-		one->process = one->scalars = one->strings[0] = one->strings[1] = UNUSED;
+		say_noted(one, HW_NOTED_PLAIN);
+		if (type->state == HW_NOTE && starts_child(&classifier->starts, &classifier->contexts, record, length))
+			one->noted = HW_NOTED_KNOWN;
 	}
 	if (type->state == HW_NOTE_END) {
 		memcpy(&key, record + CONTEXT_OFFSET, sizeof(key));
@@ -344,14 +312,20 @@ static void note(struct hw_classifier *classifier, const struct hw_type *type, c
 static int is_done(struct hw_classifier *classifier, const struct hw_type *type, const uint8_t *record, uint64_t length,
 		   struct hw_survivor *one)
 {
-	one->noted = 0;
-	if (!type || type->state == HW_STOP) {
-		say_unread(one, HW_STATE);
-		return 0;
-	}
-	if (type->state == HW_PLAIN)
+	uint32_t state = type ? type->state : HW_STOP;
+
+	one->noted = HW_NOTED_NOT;
+	if (state >= HW_STOP_UNLESS_FAILED && is_failed(type, record, length))
+		state = HW_PLAIN;
+	if (state == HW_PLAIN)
 		return is_nothing(classifier, type, record, length, one);
-	note(classifier, type, record, length, one);
+	if (state == HW_NOTE || state == HW_NOTE_END)
+		note(classifier, type, record, length, one);
+	else if (state == HW_STOP_UNLESS_KNOWN &&
+		 starts_program(&classifier->starts, &classifier->contexts, record, length))
+		say_noted(one, HW_NOTED_KNOWN);
+	else
+		say_unread(one, HW_STATE);
 	return 0;
 }
 
@@ -393,16 +367,43 @@ void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, struct 
 	call->events = events;
 }
 
-void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, uint32_t container,
-		      const uint16_t *classes, uint32_t alone)
+void hw_set_starts(struct hw_classifier *classifier, const struct hw_starts *where)
 {
-	struct context_key key;
+	classifier->starts.where = *where;
+}
 
-	if (alone) {
-		memcpy(&key, context, sizeof(key));
-		contexts_forget_process(&classifier->contexts, key.start, key.pid);
-	}
-	contexts_learn(&classifier->contexts, context, container, classes);
+void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, uint32_t container,
+		      const uint16_t *classes, uint32_t alone, uint32_t ancestry, uint32_t above)
+{
+	struct context known = {.container = container, .ancestry = ancestry, .above = above};
+
+	memcpy(&known.key, context, sizeof(known.key));
+	if (alone)
+		contexts_forget_process(&classifier->contexts, known.key.start, known.key.pid);
+	contexts_learn(&classifier->contexts, &known, classes);
+}
+
+void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset)
+{
+	uint64_t length = record_length(batch, size, offset);
+	const uint8_t *record = batch + offset;
+	uint32_t number, position;
+
+	if (!length)
+		return;
+	number = read_u16(record + TYPE_OFFSET);
+	position = number < NUMBERS ? classifier->type_of[number] : 0;
+	if (!position)
+		return;
+	if (classifier->types[position - 1].state == HW_NOTE)
+		starts_learn_child(&classifier->starts, &classifier->contexts, record, length);
+	else if (classifier->types[position - 1].state == HW_STOP_UNLESS_KNOWN)
+		starts_learn_program(&classifier->starts, &classifier->contexts, record, length);
+}
+
+void hw_forget_starts(struct hw_classifier *classifier)
+{
+	starts_forget(&classifier->starts);
 }
 
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
@@ -446,16 +447,19 @@ void hw_forget_process(struct hw_classifier *classifier, uint64_t start, uint32_
 void hw_forget_container(struct hw_classifier *classifier, uint32_t container)
 {
 	contexts_forget_container(&classifier->contexts, container);
+	starts_forget(&classifier->starts);
 }
 
 void hw_forget_cgroup(struct hw_classifier *classifier, uint64_t id, uint32_t hierarchy)
 {
 	contexts_forget_cgroup(&classifier->contexts, id, hierarchy);
+	starts_forget(&classifier->starts);
 }
 
 void hw_forget_processes(struct hw_classifier *classifier)
 {
 	contexts_forget_all(&classifier->contexts);
+	starts_forget(&classifier->starts);
 }
 
 uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerprints)

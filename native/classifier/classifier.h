@@ -16,8 +16,9 @@
 #define HW_SCALARS 6	     /* small values of a record that are looked at */
 #define HW_CLASSES (1 << 14) /* classes of a domain, 0 (unknown) among them */
 #define HW_KINDS 255
-#define HW_SURVIVORS 256 /* of one call */
-#define HW_TOLD 4096	 /* fingerprints between two calls of hw_take_ruled_out; a power of two */
+#define HW_START_SCALARS 12 /* small values of a program's record that processes are the same by */
+#define HW_SURVIVORS 256    /* of one call */
+#define HW_TOLD 4096	    /* fingerprints between two calls of hw_take_ruled_out; a power of two */
 
 /*
  * Stand for the kind of a survivor: a record that the caller has to see before the next one is looked at; one that
@@ -25,8 +26,14 @@
  */
 enum { HW_STATE = -1, HW_BROKEN = -2, HW_NOTED = -3 };
 
-/* What a type of records is to the caller's state: nothing; something that does not change what is known; all else. */
-enum { HW_PLAIN, HW_NOTE, HW_NOTE_END, HW_STOP };
+/*
+ * What a type of records is to the caller's state: nothing; something that does not change what is known; all else, the
+ * last two unless the call failed, and the last one, which is of a program, unless such a process is known already.
+ */
+enum { HW_PLAIN, HW_NOTE, HW_NOTE_END, HW_STOP, HW_STOP_UNLESS_FAILED, HW_STOP_UNLESS_KNOWN };
+
+/* What `noted` of a survivor says; HW_NOTED_KNOWN: all is known that there is to know of the process that begins. */
+enum { HW_NOTED_NOT, HW_NOTED_PLAIN, HW_NOTED_KNOWN };
 
 struct hw_piece {
 	uint32_t offset; /* from the record's first byte */
@@ -59,6 +66,23 @@ struct hw_type {
 	int32_t succeeded; /* kind of calls that succeeded, or of all; -1: no condition can hold */
 	int32_t failed;
 	uint32_t fingerprint; /* offset of what the sensor can remember a successful call by; 0: nothing */
+	uint32_t flags;	      /* offset of flags; 0: none are looked at */
+	uint32_t spared;      /* calls with one of these flags are not told, though they are ruled out */
+};
+
+/* Where records of children (HW_NOTE) and of programs (HW_STOP_UNLESS_KNOWN) have what processes are the same by. */
+struct hw_starts {
+	uint32_t child_end; /* offset of the first value of variable size, the name; 0: nothing is known by others */
+	uint32_t child_pid; /* offsets; of 8 bytes each */
+	uint32_t child_start;
+	uint32_t child_vpid;
+	uint32_t child_lengths;
+	uint32_t program_end;
+	uint32_t vpid;
+	uint32_t lengths;
+	uint32_t variables; /* the last one is not looked at */
+	uint32_t scalar_count;
+	struct hw_piece scalars[HW_START_SCALARS]; /* of 8 bytes at most */
 };
 
 struct hw_survivor {
@@ -68,7 +92,7 @@ struct hw_survivor {
 	uint32_t process; /* classes; 0 = unknown */
 	uint32_t scalars;
 	uint32_t strings[HW_STRINGS];
-	uint32_t noted; /* of a type that the caller has to see, ruled out or not */
+	uint32_t noted; /* of a type that the caller has to see, ruled out or not: HW_NOTED_... */
 };
 
 struct hw_call {
@@ -106,9 +130,23 @@ int hw_set_words(struct hw_classifier *classifier, uint32_t kind, uint32_t slot,
  */
 void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, struct hw_call *call);
 
-/* `classes` has one for each kind; `container` is a number of the caller's, not 0. `alone`: it has no other context. */
+/* Says where the records that processes begin with have what they are the same by. */
+void hw_set_starts(struct hw_classifier *classifier, const struct hw_starts *where);
+
+/*
+ * `classes` has one for each kind; `container` is a number of the caller's, not 0. `alone`: it has no other context.
+ * `ancestry` stands for all that the classes follow from, but for container and user, and `above` is its parent's; 0
+ * when that is not known, or not all.
+ */
 void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, uint32_t container,
-		      const uint16_t *classes, uint32_t alone);
+		      const uint16_t *classes, uint32_t alone, uint32_t ancestry, uint32_t above);
+
+/*
+ * What was learnt of the process that begins with a record, a child or one that runs a program, holds for all that
+ * begin alike: from now on their records need not be judged. Until a container or a control group is forgotten.
+ */
+void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset);
+void hw_forget_starts(struct hw_classifier *classifier);
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
 		      uint64_t offset, uint32_t judged);
 void hw_learn_string(struct hw_classifier *classifier, uint32_t kind, uint32_t slot, const uint8_t *batch,

@@ -40,7 +40,7 @@ static int is_known(const struct context *entry, const struct context_key *key)
 	return entry->container && !memcmp(&entry->key, key, sizeof(*key));
 }
 
-const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *context)
+const struct context *contexts_entry(const struct contexts *contexts, const uint8_t *context)
 {
 	struct context_key key;
 	uint64_t first;
@@ -49,8 +49,20 @@ const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *co
 	first = first_of_set(contexts, key.start, key.pid);
 	for (uint64_t one = first; one < first + WAYS; one++)
 		if (is_known(&contexts->entries[one], &key))
-			return contexts->classes + one * contexts->kind_count;
+			return &contexts->entries[one];
 	return NULL;
+}
+
+const uint16_t *contexts_classes(const struct contexts *contexts, const struct context *entry)
+{
+	return contexts->classes + (uint64_t)(entry - contexts->entries) * contexts->kind_count;
+}
+
+const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *context)
+{
+	const struct context *entry = contexts_entry(contexts, context);
+
+	return entry ? contexts_classes(contexts, entry) : NULL;
 }
 
 static uint64_t place_for(struct contexts *contexts, const struct context_key *key)
@@ -66,15 +78,11 @@ static uint64_t place_for(struct contexts *contexts, const struct context_key *k
 	return found != UINT64_MAX ? found : first + contexts->replaced++ % WAYS;
 }
 
-void contexts_learn(struct contexts *contexts, const uint8_t *context, uint32_t container, const uint16_t *classes)
+void contexts_learn(struct contexts *contexts, const struct context *known, const uint16_t *classes)
 {
-	struct context_key key;
-	uint64_t place;
+	uint64_t place = place_for(contexts, &known->key);
 
-	memcpy(&key, context, sizeof(key));
-	place = place_for(contexts, &key);
-	contexts->entries[place].key = key;
-	contexts->entries[place].container = container;
+	contexts->entries[place] = *known;
 	memcpy(contexts->classes + place * contexts->kind_count, classes, contexts->kind_count * sizeof(*classes));
 }
 

@@ -19,6 +19,8 @@ struct context_key {
 struct context {
 	struct context_key key;
 	uint32_t container; /* the caller's number; 0 = free */
+	uint32_t ancestry;  /* the caller's number for what it runs below what; 0 = not known */
+	uint32_t above;	    /* that of its parent; 0 = not known */
 };
 
 struct contexts {
@@ -34,7 +36,10 @@ void contexts_free(struct contexts *contexts);
 
 /* The classes by kind; NULL when the context is not known. */
 const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *context);
-void contexts_learn(struct contexts *contexts, const uint8_t *context, uint32_t container, const uint16_t *classes);
+/* The same with all that is known besides. */
+const struct context *contexts_entry(const struct contexts *contexts, const uint8_t *context);
+const uint16_t *contexts_classes(const struct contexts *contexts, const struct context *entry);
+void contexts_learn(struct contexts *contexts, const struct context *known, const uint16_t *classes);
 void contexts_forget_process(struct contexts *contexts, uint64_t start, uint32_t pid);
 void contexts_forget_container(struct contexts *contexts, uint32_t container);
 void contexts_forget_cgroup(struct contexts *contexts, uint64_t id, uint32_t hierarchy);

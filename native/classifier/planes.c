@@ -29,10 +29,57 @@ static int64_t count_records(const uint8_t *records, uint64_t size)
 	return count <= UINT32_MAX ? count : -1;
 }
 
+/* The bytes of eight words are a table of eight rows: its columns become rows. */
+static inline void turn(uint64_t rows[8])
+{
+	static const uint64_t low[] = {0x00ff00ff00ff00ff, 0x0000ffff0000ffff, 0x00000000ffffffff};
+
+	for (int step = 2; step >= 0; step--) {
+		int distance = 1 << step, bits = 8 << step;
+
+		for (int row = 0; row < 8; row++) {
+			uint64_t upper = rows[row], lower = rows[row | distance];
+
+			if (row & distance)
+				continue;
+			rows[row] = (upper & low[step]) | (lower & low[step]) << bits;
+			rows[row | distance] = (upper >> bits & low[step]) | (lower & ~low[step]);
+		}
+	}
+}
+
+/* Eight records at once: eight bytes of the header of each are eight bytes of eight planes. */
+static void planes_of_eight(const uint8_t *const records[8], uint8_t *planes, uint64_t number)
+{
+	uint64_t rows[8];
+
+	for (uint64_t at = 0; at < HW_PLANE; at += 8) {
+		for (int one = 0; one < 8; one++)
+			memcpy(&rows[one], records[one] + at, 8);
+		turn(rows);
+		for (int plane = 0; plane < 8; plane++)
+			memcpy(planes + (at + (uint64_t)plane) * number, &rows[plane], 8);
+	}
+}
+
+static void heads_of_eight(const uint8_t *planes, uint64_t number, uint8_t heads[8][HW_PLANE])
+{
+	uint64_t rows[8];
+
+	for (uint64_t at = 0; at < HW_PLANE; at += 8) {
+		for (int plane = 0; plane < 8; plane++)
+			memcpy(&rows[plane], planes + (at + (uint64_t)plane) * number, 8);
+		turn(rows);
+		for (int one = 0; one < 8; one++)
+			memcpy(heads[one] + at, &rows[one], 8);
+	}
+}
+
 int64_t hw_planes(const uint8_t *records, uint64_t size, uint8_t *planes)
 {
 	int64_t count = count_records(records, size);
-	uint64_t number = (uint64_t)count, offset = 0;
+	uint64_t number = (uint64_t)count;
+	const uint8_t *eight[8], *record = records;
 	uint8_t *heads = planes + COUNT_SIZE;
 	uint8_t *rest = heads + number * HW_PLANE;
 	uint32_t said = (uint32_t)number;
@@ -41,14 +88,18 @@ int64_t hw_planes(const uint8_t *records, uint64_t size, uint8_t *planes)
 		return -1;
 	memcpy(planes, &said, sizeof(said));
 	for (uint64_t one = 0; one < number; one++) {
-		uint64_t length = length_at(records + offset);
+		uint64_t length = length_at(record);
 
-		for (uint64_t plane = 0; plane < HW_PLANE; plane++)
-			heads[plane * number + one] = records[offset + plane];
-		memcpy(rest, records + offset + HW_PLANE, length - HW_PLANE);
+		eight[one % 8] = record;
+		if (one % 8 == 7)
+			planes_of_eight(eight, heads + one - 7, number);
+		memcpy(rest, record + HW_PLANE, length - HW_PLANE);
 		rest += length - HW_PLANE;
-		offset += length;
+		record += length;
 	}
+	for (uint64_t one = number - number % 8; one < number; one++) /* those that make no eight */
+		for (uint64_t plane = 0; plane < HW_PLANE; plane++)
+			heads[plane * number + one] = eight[one % 8][plane];
 	return (int64_t)(size + COUNT_SIZE);
 }
 
@@ -56,6 +107,7 @@ int64_t hw_whole(const uint8_t *planes, uint64_t size, uint8_t *records)
 {
 	const uint8_t *heads = planes + COUNT_SIZE;
 	const uint8_t *rest, *end = planes + size;
+	uint8_t eight[8][HW_PLANE];
 	uint8_t *record = records;
 	uint64_t number;
 
@@ -66,13 +118,18 @@ int64_t hw_whole(const uint8_t *planes, uint64_t size, uint8_t *records)
 		return -1;
 	rest = heads + number * HW_PLANE;
 	for (uint64_t one = 0; one < number; one++) {
+		uint8_t *head = eight[one % 8];
 		uint64_t length;
 
-		for (uint64_t plane = 0; plane < HW_PLANE; plane++)
-			record[plane] = heads[plane * number + one];
-		length = length_at(record);
+		if (one % 8 == 0 && number - one >= 8)
+			heads_of_eight(heads + one, number, eight);
+		else if (one >= number - number % 8)
+			for (uint64_t plane = 0; plane < HW_PLANE; plane++)
+				head[plane] = heads[plane * number + one];
+		length = length_at(head);
 		if (length < HW_PLANE || length - HW_PLANE > (uint64_t)(end - rest))
 			return -1;
+		memcpy(record, head, HW_PLANE);
 		memcpy(record + HW_PLANE, rest, length - HW_PLANE);
 		rest += length - HW_PLANE;
 		record += length;

@@ -12,8 +12,10 @@
 #define NUMBER_PIDFD_SEND_SIGNAL 424
 #define NUMBER_OPEN_TREE 428
 #define NUMBER_MOVE_MOUNT 429
+#define NUMBER_CLOSE_RANGE 436
 #define NUMBER_MOUNT_SETATTR 442
 #define NUMBER_FCHMODAT2 452
+#define NUMBER_SETXATTRAT 463
 
 /* clang-format off: a line for each call */
 static const struct handler {
@@ -74,6 +76,8 @@ static const struct handler {
 	{SYS_lsetxattr, EVENT_LSETXATTR, "handle_lsetxattr"},
 	{SYS_fsetxattr, EVENT_FSETXATTR, "handle_fsetxattr"},
 	{NUMBER_FCHMODAT2, EVENT_FCHMODAT2, "handle_fchmodat2"},
+	{NUMBER_SETXATTRAT, EVENT_SETXATTR, "handle_setxattrat"},
+	{NUMBER_SETXATTRAT, EVENT_LSETXATTR, "handle_setxattrat"},
 
 	/* ---- processes and the kernel ---- */
 	{SYS_execve, EVENT_EXECVE, "handle_failed_execve"},
@@ -110,6 +114,7 @@ static const struct handler {
 	{SYS_mmap, EVENT_MAPPED_LIBRARY, "handle_mmap"},
 	{SYS_mprotect, EVENT_MPROTECT, "handle_mprotect"},
 	{SYS_pkey_mprotect, EVENT_MPROTECT, "handle_mprotect"},
+	{SYS_shmat, EVENT_SHMAT, "handle_shmat"},
 	{SYS_init_module, EVENT_INIT_MODULE, "handle_init_module"},
 	{SYS_finit_module, EVENT_FINIT_MODULE, "handle_finit_module"},
 	{SYS_delete_module, EVENT_DELETE_MODULE, "handle_delete_module"},
@@ -154,6 +159,7 @@ static const struct handler {
 /* Calls that are looked at when they begin: what they work on is gone when they have ended. */
 static const struct handler enter_handlers[] = {
 	{SYS_close, EVENT_CLOSE, "handle_close"},
+	{NUMBER_CLOSE_RANGE, EVENT_CLOSE, "handle_close_range"},
 };
 
 /* Requests of io_uring, looked at when they have completed. The first column is the operation. */
@@ -167,6 +173,27 @@ static const struct handler io_uring_handlers[] = {
 	{OPERATION_SYMLINKAT, EVENT_SYMLINKAT, "handle_io_uring_symlinkat"},
 	{OPERATION_CONNECT, EVENT_CONNECT, "handle_io_uring_connect"},
 	{OPERATION_ACCEPT, EVENT_ACCEPT4, "handle_io_uring_accept"},
-	{OPERATION_ONE_OF_MANY, EVENT_ACCEPT4, "handle_io_uring_accept_more"},
+	{OPERATION_SOCKET, EVENT_SOCKET, "handle_io_uring_socket"},
+	{OPERATION_BIND, EVENT_BIND, "handle_io_uring_bind"},
+	{OPERATION_LISTEN, EVENT_LISTEN, "handle_io_uring_listen"},
+	{OPERATION_SHUTDOWN, EVENT_SHUTDOWN, "handle_io_uring_shutdown"},
+	{OPERATION_SEND, EVENT_SENDTO, "handle_io_uring_send"},
+	{OPERATION_SEND, EVENT_DNS, "handle_io_uring_send"},
+	{OPERATION_SEND_ZC, EVENT_SENDTO, "handle_io_uring_send"},
+	{OPERATION_SEND_ZC, EVENT_DNS, "handle_io_uring_send"},
+	{OPERATION_SENDMSG, EVENT_SENDMSG, "handle_io_uring_sendmsg"},
+	{OPERATION_SENDMSG, EVENT_DNS, "handle_io_uring_sendmsg"},
+	{OPERATION_SENDMSG_ZC, EVENT_SENDMSG, "handle_io_uring_sendmsg"},
+	{OPERATION_SENDMSG_ZC, EVENT_DNS, "handle_io_uring_sendmsg"},
+	{OPERATION_RECV, EVENT_RECVFROM, "handle_io_uring_recv"},
+	{OPERATION_RECV, EVENT_DNS, "handle_io_uring_recv"},
+	{OPERATION_RECVMSG, EVENT_RECVMSG, "handle_io_uring_recvmsg"},
+	{OPERATION_RECVMSG, EVENT_DNS, "handle_io_uring_recvmsg"},
+	{OPERATION_FTRUNCATE, EVENT_FTRUNCATE, "handle_io_uring_ftruncate"},
+	{OPERATION_SETXATTR, EVENT_SETXATTR, "handle_io_uring_setxattr"},
+	{OPERATION_FSETXATTR, EVENT_FSETXATTR, "handle_io_uring_fsetxattr"},
+	{OPERATION_ONE_OF_MANY, EVENT_ACCEPT4, "handle_io_uring_one_of_many"},
+	{OPERATION_ONE_OF_MANY, EVENT_RECVFROM, "handle_io_uring_one_of_many"},
+	{OPERATION_ONE_OF_MANY, EVENT_RECVMSG, "handle_io_uring_one_of_many"},
 };
 /* clang-format on */

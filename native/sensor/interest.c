@@ -136,6 +136,15 @@ static bool is_io_uring_wanted(const struct interest *interest)
 	return false;
 }
 
+/* Whether one of the events that an operation can be is wanted. */
+static bool is_operation_wanted(const struct interest *interest, int operation)
+{
+	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
+		if (io_uring_handlers[i].syscall == operation && is_wanted(interest, io_uring_handlers[i].event))
+			return true;
+	return false;
+}
+
 static bool is_needed(const struct interest *interest, const char *program)
 {
 	for (size_t i = 0; i < HANDLER_COUNT; i++)
@@ -373,7 +382,8 @@ void interest_apply(struct programs *programs)
 	switch_hook(programs, &programs->enter, ENTER_HOOK, is_enter_wanted(interest));
 	for (size_t i = 0; i < IO_URING_HANDLER_COUNT; i++)
 		dispatch_to(programs, &programs->written.io_uring, io_uring_handlers[i].syscall,
-			    is_wanted(interest, io_uring_handlers[i].event) ? io_uring_handlers[i].program : NULL);
+			    is_operation_wanted(interest, io_uring_handlers[i].syscall) ? io_uring_handlers[i].program
+											: NULL);
 	switch_hook(programs, &programs->io_uring, IO_URING_HOOK, is_io_uring_wanted(interest));
 }
 

@@ -55,6 +55,13 @@ void process_counts_leave_out_tables(struct bpf_object *object)
 	bpf_map__set_autocreate(bpf_object__find_map_by_name(object, CALLS_TABLE), false);
 }
 
+static void attach(struct programs *programs)
+{
+	for (size_t i = 0; i < sizeof(programs_that_count) / sizeof(*programs_that_count); i++)
+		programs_attach_one(programs,
+				    bpf_object__find_program_by_name(programs->counting, programs_that_count[i]));
+}
+
 static void begin(struct programs *programs)
 {
 	struct bpf_object *object = programs_open(programs);
@@ -73,9 +80,38 @@ static void begin(struct programs *programs)
 	for (size_t i = 0; i < sizeof(counted_calls) / sizeof(*counted_calls); i++)
 		if (bpf_map_update_elem(calls, &counted_calls[i].syscall, &counted_calls[i].counted, BPF_ANY))
 			fail("what is to be counted can not be written into the kernel: %s", strerror(errno));
-	for (size_t i = 0; i < sizeof(programs_that_count) / sizeof(*programs_that_count); i++)
-		programs_attach_one(programs, bpf_object__find_program_by_name(object, programs_that_count[i]));
 	programs->counting = object;
+	if (!programs->counting_paused)
+		attach(programs);
+}
+
+static void detach(struct programs *programs)
+{
+	int kept = 0;
+
+	for (int i = 0; i < programs->attached_count; i++) {
+		struct attached *attached = &programs->attached[i];
+
+		if (process_counts_has_program(bpf_program__name(attached->program)))
+			bpf_link__destroy(attached->link);
+		else
+			programs->attached[kept++] = *attached;
+	}
+	programs->attached_count = kept;
+}
+
+/* To save time: a hook costs each call that passes it something. What was counted until then is kept. */
+void programs_pause_counting(struct programs *programs, bool paused)
+{
+	if (paused == programs->counting_paused)
+		return;
+	programs->counting_paused = paused;
+	if (!programs->counting)
+		return;
+	if (paused)
+		detach(programs);
+	else
+		attach(programs);
 }
 
 static void push(struct queue *queue, const struct process_key *key, const struct process_counts *counts)

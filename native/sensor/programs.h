@@ -92,6 +92,7 @@ struct programs {
 	struct ring_buffer *rings;
 	struct bpf_link *snapshot;
 	struct bpf_object *counting; /* what processes do; NULL until it is asked for */
+	bool counting_paused;	     /* its programs are not attached meanwhile */
 	struct bpf_link *enter;	     /* the hook on the beginning of system calls; NULL while nothing needs it */
 	struct bpf_link *io_uring;   /* the hook on completed requests; the same */
 	struct attached attached[ATTACHED_MAXIMUM];

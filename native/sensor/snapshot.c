@@ -80,6 +80,22 @@ static bool push(struct programs *programs, struct queue *queue, const struct re
 	return queue_push(queue, header, header->length);
 }
 
+/* Where the first process that can be seen lives is the host, to us. It stands before all others in the list. */
+static void push_host(struct queue *queue, const struct record_program *first)
+{
+	struct {
+		struct record_host record;
+		__u32 namespaces[8]; /* with room to fill up the record's last eight bytes */
+	} host = {
+		.record.header = {.length = sizeof(host), .type = EVENT_HOST, .time = first->header.time},
+		.record.namespaces_length = 7 * sizeof(__u32),
+		.namespaces = {first->pid_ns, first->mnt_ns, first->net_ns, first->user_ns, first->ipc_ns,
+			       first->uts_ns, first->cgroup_ns},
+	};
+
+	queue_push(queue, &host, sizeof(host));
+}
+
 /* List the running processes into the queue; when it is full, some of it has to be sent before there can be more. */
 void programs_snapshot(struct programs *programs, struct queue *queue, void (*make_room)(void *), void *context)
 {
@@ -104,6 +120,8 @@ void programs_snapshot(struct programs *programs, struct queue *queue, void (*ma
 
 			if (header->length > length - position)
 				break;
+			if (end.processes == 0)
+				push_host(queue, (const void *)header);
 			if (!push(programs, queue, header))
 				make_room(context);
 			position += header->length;

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
-import selectors
+import select
 import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.captures.recording import EVERYTHING, begin_recording
-from hullwatch.captures.writer import CaptureWriter, WriteError
+from hullwatch.captures.flight import FlightRecorder
+from hullwatch.captures.masking import RecordMask
+from hullwatch.captures.recording import Recording, begin_recording
+from hullwatch.captures.writer import WriteError
 from hullwatch.counters import Counters
 from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
+from hullwatch.detect.kept_events import widened
 from hullwatch.detect.plan import Plan
 from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
@@ -36,21 +41,23 @@ from hullwatch.formats.kernel_support import describe, is_blind, weakened
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, say, say_lines
+from hullwatch.rules.loader import RuleSet
 from hullwatch.rules.reload import Reload, Reloader, cache_of
 from hullwatch.sources.docker_connection import tls_settings
 from hullwatch.sources.engine_search import EngineAddress
 from hullwatch.sources.interest import Interest
+from hullwatch.sources.podman import PodmanFiles
 from hullwatch.sources.sensor import Sensor, SensorLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from hullwatch.captures.savings import Telling
     from hullwatch.channel import Supervisor
     from hullwatch.config.settings import Settings
     from hullwatch.drift.asking import Asked
     from hullwatch.enrich.container import Container
-    from hullwatch.rules.loader import RuleSet
 
 TICK = 1.0  # seconds between looks at what is due
 START_TICK = 0.02  # the same until everything is ready
@@ -62,6 +69,9 @@ INBOX_MAXIMUM = 10_000  # answers of container engines that were not looked at y
 DRIFT_PATIENCE = 1.0  # seconds at the end for files that are being compared
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
+Deliver = Callable[["Settings", Counters], Delivery]
+"""Makes what takes the matches of a run."""
+
 
 class Watch:
     """One run of the pipeline: kernel and container engine in, alerts out.
@@ -72,17 +82,24 @@ class Watch:
         supervisor: to ask for the sensor and the container engine's socket.
         state: the directory for what lasts.
         crashes: how often the engine's process has crashed before.
+        deliver: makes what takes the matches.
     """
 
     def __init__(
-        self, settings: Settings, rules: RuleSet, supervisor: Supervisor, state: Path, crashes: int = 0
+        self,
+        settings: Settings,
+        rules: RuleSet,
+        supervisor: Supervisor,
+        state: Path,
+        crashes: int = 0,
+        deliver: Deliver = Delivery,
     ) -> None:
         """Wire the stages, the last first, for each is given where it hands its results."""
         self._settings = settings
         self._state = state
         self._rules = rules
         self.counters = Counters()
-        self._delivery = Delivery(settings, self.counters)
+        self._delivery = deliver(settings, self.counters)
         self._supervisor = supervisor
         self._containers = ContainerEngines(self._take_container)
         self._find_engines()
@@ -92,10 +109,19 @@ class Watch:
         self._stream = Stream(
             rules, self.counters, self._containers.request, settings.hold.events, every=every, ask_drift=self._ask_drift
         )
-        self._recording = begin_recording(settings.record, supervisor.open_capture, self._stream.assembler)
+        mask = RecordMask(self._delivery.masker) if settings.record.mask else None
+        self._flight = FlightRecorder(
+            settings.flight_recorder, supervisor.open_flight_capture, self._stream.assembler, self.counters, mask=mask
+        )
+        self._flight.use(rules)
+        self._stream.keep(self._flight.events)
+        self._delivery.capture = self._flight.capture
+        self._recording = begin_recording(
+            settings, supervisor.open_capture, self._stream.assembler, self._containers.request, mask
+        )
         pushdown = settings.sensor.pushdown and not self._recording
         self._sensor = Sensor(supervisor, *self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
-        self._shedding = Shedding(settings.sensor.cpu_budget)
+        self._shedding = Shedding(settings.sensor.cpu_budget, counts=settings.sensor.counts)
         self._next_sample = 0.0
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
@@ -162,9 +188,11 @@ class Watch:
     def _feed(self, batch: bytes) -> None:
         """Record and judge a batch of records: the one place where the stream goes through the pipeline."""
         self._record(lambda recording: recording.take(batch))
+        self._flight.take(batch)
         self._delivery.matches(self._stream.feed(batch))
         for notice in self._stream.assembler.take_notices():
             self._delivery.notice(notice)
+        self._tell(self._flight.settle())
         self._push_down()
 
     def _push_down(self) -> None:
@@ -174,7 +202,7 @@ class Watch:
         if voided or fingerprints or answers:
             self._sensor.rule_out(fingerprints, answers, voided=voided)
 
-    def _record(self, do: Callable[[CaptureWriter], None]) -> None:
+    def _record(self, do: Callable[[Recording], None]) -> None:
         """Do something with the recording, if there is one; when the disk is full it ends, and the watch goes on."""
         if self._recording is None:
             return
@@ -185,31 +213,40 @@ class Watch:
             self._unrecorded = str(error)
             self._delivery.internal("Recording ended", "Error", str(error))
 
+    def _tell(self, notices: Iterable[Telling]) -> None:
+        for rule, message, fields in notices:
+            self._delivery.internal(rule, "Error", message, **fields)
+
     def _wanted(self) -> tuple[Interest, tuple[str, ...]]:
         """Return what the sensor is to send, and the variables of the environment."""
-        configured, whole = self._settings.process.environment, self._recording is not None
-        variables, left_out = variables_to_send(self._rules, configured, whole=whole)
+        configured, recording = self._settings.process.environment, self._recording
+        rules = self._rules if recording is None else RuleSet([*self._rules.rules, *recording.rules.rules])
+        variables, left_out = variables_to_send(rules, configured, whole=recording is not None)
         for name in left_out:
             say(f"Warning: the variable {name[:80]!r} of the environment is not looked for: {WHICH_VARIABLES}.")
-        return Interest(EVERYTHING) if whole else interest(self._rules, self._stream.plan), variables
+        wanted = interest(self._rules, self._stream.plan)
+        if recording is not None:
+            return Interest(recording.wanted.union(wanted.wanted or ())), variables
+        return widened(wanted, self._flight.events), variables
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
         self._feed(encode(kind, {"time": boot_time()}, **values))
 
-    def _wait(self, lifeline: int, end: float) -> list[object]:
-        """Wait until something has come or is due; return what has come."""
+    def _wait(self, lifeline: int, end: float) -> list[int]:
+        """Wait until something has come or is due; return the descriptors that something has come from."""
         now = time.monotonic()
         patience = min(TICK if self._ready else START_TICK, end - now, self._sensor.patience(now))
+        patience = min(patience, self._flight.patience())
         deadline = self._stream.assembler.gate.next_deadline(self._hold_timeout)
         if deadline is not None:
             patience = min(patience, (deadline - boot_time()) / 1e9)
-        with selectors.DefaultSelector() as selector:
-            selector.register(lifeline, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
-            if self._sensor.source is not None:
-                selector.register(self._sensor.source, selectors.EVENT_READ)
-            return [key.fileobj for key, _ in selector.select(max(0.0, patience))]
+        waited = select.poll()  # made anew, for the sensor may be another one: no system call is needed for that
+        waited.register(lifeline, select.POLLIN)
+        waited.register(self._wake_read, select.POLLIN)
+        if self._sensor.source is not None:
+            waited.register(self._sensor.source, select.POLLIN)
+        return [descriptor for descriptor, _ in waited.poll(math.ceil(max(0.0, patience) * 1000))]
 
     def _read_sensor(self) -> None:
         try:
@@ -249,7 +286,10 @@ class Watch:
         """Watch the container engines that are there by now."""
         for number, found in enumerate(self._supervisor.container_engines()):
             address = EngineAddress(*found)
-            if address.socket:
+            if address.folder:
+                opens = (self._supervisor.open_engine_state, self._supervisor.open_engine_images)
+                self._containers.add_files(address, PodmanFiles(*(partial(open_file, number) for open_file in opens)))
+            elif address.socket:
                 self._containers.add(address, partial(self._supervisor.open_container_engine, number), None)
             else:
                 self._containers.add(address, None, tls_settings(os.environ))
@@ -308,6 +348,8 @@ class Watch:
         self._stream.replace(rules, plan)
         self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
+        self._flight.use(rules)
+        self._stream.keep(self._flight.events)
         self._push_down()  # first: what was ruled out by the rules of before is sent again
         self._sensor.want(*self._wanted())
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
@@ -326,11 +368,13 @@ class Watch:
             self._ready = True
             number = len(self._rules.rules)
             into = f" and recording it to {self._settings.record.file}" if self._recording else ""
-            say(f"Watching this host with {number} rule{'s' * (number != 1)}{into}; Ctrl-C ends it.")
+            does = self._delivery.does or f"Watching this host with {number} rule{'s' * (number != 1)}"
+            say(f"{does}{into}; Ctrl-C ends it.")
         self._tell_support()
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
-        self._record(CaptureWriter.tick)
+        self._record(Recording.tick)
+        self._tell(self._flight.tick())
         if now >= self._next_sample:
             self._next_sample = now + TICK
             self._stay_within_budget(now)
@@ -347,7 +391,7 @@ class Watch:
         change = self._shedding.sample(now, time.process_time() + pulse[1] / 1e9, lost)
         if change is None:
             return
-        self._sensor.shed(self._shedding.types, reads=self._shedding.reads)
+        self._sensor.shed(self._shedding.types, reads=self._shedding.reads, counts=self._shedding.counts)
         self.counters.left_out = self._shedding.words
         rule, priority, text = shedding_message(change, self._settings.sensor.cpu_budget)
         self._delivery.internal(rule, priority, text, used=round(change.used, 2), left_out=self._shedding.words)
@@ -382,7 +426,10 @@ class Watch:
         self._drift.finish(DRIFT_PATIENCE)
         self._read_drift()
         self._give_up_waiting("Hullwatch ends", 0)
-        self._record(CaptureWriter.close)
+        self._record(Recording.close)
+        if self._recording is not None and self._recording.words:
+            say(self._recording.words)
+        self._tell(self._flight.close())
         self._ended.set()
         self._containers.stop()
         self._reloader.stop()

@@ -25,10 +25,12 @@ RequestName = Literal[
     "wake_sensor",
     "container_engines",
     "open_container_engine",
+    "open_engine_images",
     "changed_rules",
     "rules_taken",
     "rules_refused",
     "open_capture",
+    "open_flight_capture",
     "drift_comparer",
 ]
 
@@ -37,11 +39,13 @@ REQUESTS: dict[RequestName, str] = {
     "sensor_end": "tell how the sensor ended",
     "wake_sensor": "let a sensor that was stopped go on, and tell what held it",
     "container_engines": "list the container engines that are configured or found",
-    "open_container_engine": "return a connection to the socket of a container engine of that list",
+    "open_container_engine": "return a connection to a container engine of that list, or the file that podman writes",
+    "open_engine_images": "return the list of images beside such a file",
     "changed_rules": "return the rules files when they have changed, in a sealed memory file",
     "rules_taken": "know that the changed rules judge now, also after a crash",
     "rules_refused": "know that the changed rules have a mistake",
     "open_capture": "make the next file of the recording that was asked for, and return it",
+    "open_flight_capture": "make a file for a capture of the flight recorder, and return it with its path",
     "drift_comparer": "return a connection to the process that compares files with the image of their container",
 }
 
@@ -53,7 +57,11 @@ _CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the engine asks for; ``number`` is that of a container engine in the supervisor's list, or of a capture."""
+    """What the engine asks for.
+
+    ``number`` is that of a container engine in the supervisor's list, or of a file of the recording; for a capture of
+    the flight recorder, the first 12 digits of the container's id.
+    """
 
     name: RequestName
     number: int = 0
@@ -197,6 +205,20 @@ class Supervisor:
         except CannotError as error:
             raise ConnectionRefusedError(str(error)) from error
 
+    def open_engine_state(self, number: int) -> int:
+        """Return a descriptor of the file in which a podman keeps its containers; see ``open_container_engine``."""
+        return self._ask_for_file("open_container_engine", number)
+
+    def open_engine_images(self, number: int) -> int:
+        """Return a descriptor of the list of images beside it."""
+        return self._ask_for_file("open_engine_images", number)
+
+    def _ask_for_file(self, name: RequestName, number: int) -> int:
+        answer, descriptor = self._ask(name, number)
+        if not answer.granted or descriptor is None:
+            raise CannotError(answer.text)
+        return descriptor
+
     def _ask_for_socket(self, name: RequestName, number: int = 0) -> socket.socket:
         answer, descriptor = self._ask(name, number)
         if not answer.granted or descriptor is None:
@@ -249,10 +271,22 @@ class Supervisor:
         Raises:
             CannotError: with the reason.
         """
-        answer, descriptor = self._ask("open_capture", number)
+        return self._ask_for_file("open_capture", number)
+
+    def open_flight_capture(self, container: int) -> tuple[str, int, int]:
+        """Return path and descriptor of a new file for a capture of the flight recorder, and how many were removed.
+
+        Args:
+            container: the first 12 digits of its id as a number; 0 for the host.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        answer, descriptor = self._ask("open_flight_capture", container)
         if not answer.granted or descriptor is None:
             raise CannotError(answer.text)
-        return descriptor
+        path, removed = msgspec.json.decode(answer.text, type=tuple[str, int])
+        return path, descriptor, removed
 
     def sensor_end(self) -> Answer:
         """Tell how the last sensor ended."""

@@ -62,6 +62,12 @@ class Counters(msgspec.Struct, kw_only=True):
         drift_unknown: those of which it could not be found out, by reason.
         drift_not_asked: those that found no room among the questions.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
+        captures_saved: captures that the flight recorder has begun to write.
+        captures_not_saved: alerts for which there is none though they ask for one.
+        captures_cut_short: captures that ended before their time.
+        captures_short: captures whose time before the alert is shorter than set, for want of memory.
+        captures_removed: older captures that were removed for newer ones.
+        flight_kept: bytes that the flight recorder keeps now.
         tier: the set of kernel programs that the sensor could load; empty before it has said so.
         lacks: what the kernel keeps from being seen or done, by the names of the event table.
         unseen: types of events that rules ask for and the kernel refused the programs of.
@@ -94,6 +100,12 @@ class Counters(msgspec.Struct, kw_only=True):
     drift_unknown: dict[str, int] = {}
     drift_not_asked: int = 0
     forgotten: int = 0
+    captures_saved: int = 0
+    captures_not_saved: int = 0
+    captures_cut_short: int = 0
+    captures_short: int = 0
+    captures_removed: int = 0
+    flight_kept: int = 0
     tier: str = ""
     lacks: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
@@ -175,6 +187,14 @@ class Counters(msgspec.Struct, kw_only=True):
                 "compared": dict(sorted(self.drift.items())),
                 "unknown": dict(sorted(self.drift_unknown.items())),
                 "not_asked": self.drift_not_asked,
+            },
+            "flight_recorder": {
+                "kept": self.flight_kept,
+                "saved": self.captures_saved,
+                "not_saved": self.captures_not_saved,
+                "cut_short": self.captures_cut_short,
+                "short_of_memory": self.captures_short,
+                "removed": self.captures_removed,
             },
             "tier": self.tier,
             "lacks": list(self.lacks),

@@ -28,6 +28,7 @@ from hullwatch.rules.reload import cache_of, load_rules
 if TYPE_CHECKING:
     import socket
 
+    from hullwatch.app import Deliver
     from hullwatch.config.settings import Settings
     from hullwatch.rules.loader import RulesFile
 
@@ -77,7 +78,7 @@ def preload() -> None:
     Stream(loader.load([loader.RulesFile(name="preload", text=_RULE)]), Counters(), lambda _: None, 0)
 
 
-def be_engine(
+def be_engine(  # noqa: PLR0913 - what a supervisor hands over
     settings: Settings,
     files: list[RulesFile],
     channel: socket.socket,
@@ -86,6 +87,7 @@ def be_engine(
     state: Path,
     user: tuple[int, int],
     crashes: int,
+    deliver: Deliver,
 ) -> NoReturn:
     """Be the engine, in the process that was forked for it: give up power first, and never return.
 
@@ -97,6 +99,7 @@ def be_engine(
         state: the directory for what lasts.
         user: uid and gid to become.
         crashes: how often the engine has crashed before.
+        deliver: makes what takes the matches.
     """
     try:
         signal.set_wakeup_fd(-1)
@@ -109,7 +112,7 @@ def be_engine(
         rules = load_rules(files, settings.rules, cache_of(state))
         for remark in () if crashes else rules.selection.remarks:
             say(f"Warning: {remark}")
-        watch = Watch(settings, rules, Supervisor(channel), state, crashes)
+        watch = Watch(settings, rules, Supervisor(channel), state, crashes, deliver)
         signal.signal(signal.SIGTERM, watch.stop)
         code = watch.run(lifeline)
     except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape

@@ -31,22 +31,26 @@ from hullwatch.channel import (
     send_answer,
 )
 from hullwatch.config.capture_files import CaptureFiles
+from hullwatch.config.flight_files import FlightFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
-from hullwatch.config.rules_files import FilesWatch
+from hullwatch.config.rules_files import FilesWatch, FixedRules
 from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
 from hullwatch.engine_process import be_engine, preload, read_rules
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import say
 from hullwatch.rules.reload import load_rules
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
 from hullwatch.sources.host import types_problem
+from hullwatch.sources.podman_files import StorageSearch, open_images, open_state
 from hullwatch.sources.silence import why_silent
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from hullwatch.app import Deliver
     from hullwatch.config.settings import Settings
     from hullwatch.rules.loader import RulesFile
     from hullwatch.sources.engine_search import EngineAddress
@@ -61,22 +65,27 @@ RESTARTS_MAXIMUM = 5  # crashes of the engine ...
 RESTARTS_PERIOD = 60.0  # ... within this many seconds, then we give up
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, files: list[RulesFile] | None = None, deliver: Deliver = Delivery) -> int:
     """Watch this host until Ctrl-C or the end of the duration; return the exit code.
+
+    Args:
+        settings: of the run.
+        files: the rules; None for the files that the settings name, or the built-in ones.
+        deliver: makes what takes the matches, in the engine's process.
 
     Raises:
         UsageError: for a rules file that cannot be read or is wrong.
         CannotError: when something is missing: root, BTF, the sensor; or another instance runs.
     """
-    watch = FilesWatch(settings.rules.files)
-    files = read_rules(settings)
+    watch = FilesWatch(settings.rules.files) if files is None else FixedRules()
+    files = read_rules(settings) if files is None else files
     if os.geteuid() != 0:
         load_rules(files, settings.rules)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
         preload()
-        return _Supervision(settings, files, watch).serve()
+        return _Supervision(settings, files, watch, deliver).serve()
     finally:
         os.close(lock)
 
@@ -157,8 +166,9 @@ def engine_user(configured: str) -> tuple[int, int]:
 class _Supervision:
     """One run: the processes and the loop that waits for them."""
 
-    def __init__(self, settings: Settings, files: list[RulesFile], watch: FilesWatch) -> None:
+    def __init__(self, settings: Settings, files: list[RulesFile], watch: FilesWatch, deliver: Deliver) -> None:
         self._settings = settings
+        self._deliver = deliver
         self._files = files
         self._offered = files  # what the engine was given last, good or not
         self._watch = watch
@@ -172,11 +182,13 @@ class _Supervision:
         self._comparing = Comparing((self._uid, self._gid), limits)
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
+        self._storages = StorageSearch()
         self._channel: socket.socket | None = None
         self._lifeline = -1  # while this end of a pipe is open, the engine knows that we live
         self._stopping: float | None = None
         self._asked = False  # the engine that runs has come so far as to ask for something
         self._captures = CaptureFiles(settings.record)
+        self._flight = FlightFiles(settings.flight_recorder, self._state)
         self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
 
     def _make_state_directory(self) -> Path:
@@ -250,6 +262,7 @@ class _Supervision:
                 state=self._state,
                 user=(self._uid, self._gid),
                 crashes=crashes,
+                deliver=self._deliver,
             )
         theirs.close()
         os.close(lifeline_read)
@@ -328,10 +341,10 @@ class _Supervision:
                 return self._wake_sensor(), None
             case "container_engines":
                 return Answer(granted=True, text=self._container_engines()), None
-            case "open_container_engine":
-                return Answer(granted=True), self._open_container_engine(request.number)
-            case "open_capture":
-                return Answer(granted=True), self._captures.open(request.number)
+            case "open_container_engine" | "open_engine_images":
+                return Answer(granted=True), self._open_container_engine(request)
+            case "open_capture" | "open_flight_capture":
+                return self._make_capture(request)
             case "changed_rules":
                 return Answer(granted=True), self._changed_rules()
             case "drift_comparer":
@@ -340,6 +353,12 @@ class _Supervision:
                 self._watch.settle()
                 self._files = self._offered if request.name == "rules_taken" else self._files
                 return Answer(granted=True), None
+
+    def _make_capture(self, request: Request) -> tuple[Answer, BinaryIO]:
+        if request.name == "open_capture":
+            return Answer(granted=True), self._captures.open(request.number)
+        stream, *said = self._flight.open(request.number)
+        return Answer(granted=True, text=msgspec.json.encode(said).decode()), stream
 
     def _changed_rules(self) -> BinaryIO | None:
         if not self._watch.changed():
@@ -405,17 +424,24 @@ class _Supervision:
         """Return the list of engines as JSON; one that was in it stays at its place."""
         settings = self._settings
         found = find_engines(
-            settings.docker.host, settings.containers.engines, os.environ, search=settings.containers.search
+            settings.docker.host,
+            settings.containers.engines,
+            os.environ,
+            search=settings.containers.search,
+            storages=self._storages.find() if settings.containers.search else (),
         )
         known = {address.url for address in self._engines}
         self._engines += [address for address in found if address.url not in known]
         del self._engines[MAXIMUM_ENGINES:]
         return msgspec.json.encode(self._engines).decode()
 
-    def _open_container_engine(self, number: int) -> socket.socket:
-        if not 0 <= number < len(self._engines):
-            raise CannotError(f"There is no container engine number {number}.")
-        address = self._engines[number]
+    def _open_container_engine(self, request: Request) -> socket.socket | BinaryIO:
+        if not 0 <= request.number < len(self._engines):
+            raise CannotError(f"There is no container engine number {request.number}.")
+        address = self._engines[request.number]
+        if address.folder:
+            open_file = open_state if request.name == "open_container_engine" else open_images
+            return os.fdopen(open_file(address.folder, address.user), "rb", buffering=0)
         if not address.socket:
             raise CannotError(f"{address.url} is not a local socket: the engine opens it itself.")
         try:

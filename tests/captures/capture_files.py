@@ -34,9 +34,9 @@ def rules() -> RuleSet:
     return load_text(RULES)
 
 
-def clock() -> bytes:
-    """Return the record that begins every stream."""
-    return encode("clock", {"time": 1000}, realtime=OFFSET + 1000)
+def clock(later: int = 0) -> bytes:
+    """Return the record that begins every stream, of a machine that was started so much later."""
+    return encode("clock", {"time": 1000}, realtime=OFFSET + later + 1000)
 
 
 def runs(pid: int, comm: str, time: int, *, inside: bool = False) -> bytes:
@@ -58,6 +58,11 @@ def opens(pid: int, time: int, name: str = "/etc/secret", *, inside: bool = Fals
     """Return a record of an open."""
     header = {"time": time, "pid": pid, "tid": pid, "process_start": pid, "cgroup_id": 7 if inside else 1}
     return encode("openat", header, fd=3, name=name, flags=1, inode_mode=0o100644)
+
+
+def exits(pid: int, time: int) -> bytes:
+    """Return a record of a process's end."""
+    return encode("procexit", {"time": time, "pid": pid, "tid": pid, "process_start": pid, "cgroup_id": 1})
 
 
 def no_answer(time: int) -> bytes:

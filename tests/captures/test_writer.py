@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hullwatch.captures.reader import Chunk
+    from hullwatch.rules.loader import RuleSet
 
 
 def history() -> list[bytes]:
@@ -55,9 +56,9 @@ def chunks(path: Path) -> list[Chunk]:
         return read
 
 
-def judged(read: list[Chunk]) -> list[tuple[str, int, int]]:
+def judged(read: list[Chunk], by: RuleSet | None = None) -> list[tuple[str, int, int]]:
     """Judge chunks of which the first is one of state."""
-    stream = Stream(rules(), Counters(), no_container, 100)
+    stream = Stream(by or rules(), Counters(), no_container, 100)
     stream.assembler.restore(saved_state.decode(read[0].data))
     return [one for chunk in read if chunk.head.kind == RECORDS for one in found(stream.feed(chunk.data))]
 

@@ -101,7 +101,7 @@ def test_a_capture_that_is_cut_off_is_judged_up_to_there_with_a_warning(files: t
         (["--to", "2026-13-01"], "is not a time"),
         (["--speed", "fast"], "write max, 1x or 2.5x"),
         (["--speed", "0x"], "write max, 1x or 2.5x"),
-        (["--source", "scapp"], "--source is auto, fields or hwcap"),
+        (["--source", "scapp"], "--source is auto, fields, hwcap or scap"),
     ],
 )
 def test_a_wrong_part_is_a_sentence(files: tuple[str, str], arguments: list[str], sentence: str) -> None:
@@ -119,6 +119,24 @@ def test_what_is_in_a_capture_is_told_as_text_and_as_json(files: tuple[str, str]
     assert (told["events"], told["types"]["openat"], told["types"]["execve"]) == (10, 4, 4)
     assert told["problem"] == ""
     assert hullwatch("capture", "info", files[1])[0] == 2
+
+
+def test_a_copy_without_secrets_can_be_made_and_says_so(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    program = encode("execve", {"time": 5000, "pid": 9}, argv=b"app\0--password=hunter2\0", comm="app", vpid=9)
+    recorded.feed([*history(), program])
+    recorded.writer.close()
+    copy = tmp_path / "copy.hwcap"
+    assert any("not masked" in line for line in hullwatch("capture", "info", str(recorded.path()))[1])
+    code, lines, _ = hullwatch("capture", "mask", str(recorded.path()), "-w", str(copy))
+    assert (code, lines) == (0, [f"1 value masked in {copy}"])
+    told = json.loads(hullwatch("capture", "info", "-o", "json", str(copy))[1][0])
+    assert (told["is_masked"], told["masked_values"], told["problem"]) == (True, 1, "")
+    _, lines, _ = hullwatch("events", str(copy), "proc.name = app", "-p", "%proc.cmdline")
+    assert lines == ["app --password=***"]
+    code, _, said = hullwatch("capture", "mask", str(recorded.path()), "-w", str(copy))
+    assert code == 2
+    assert "is there already" in said
 
 
 def test_events_are_printed_as_the_format_says_those_that_the_condition_holds_for(files: tuple[str, str]) -> None:
@@ -140,7 +158,7 @@ def test_events_are_printed_as_the_format_says_those_that_the_condition_holds_fo
     [
         (["proc.nam = x"], "There is no field 'proc.nam'"),
         (["evt.type = execve", "-p", "%proc.nam"], "There is no field 'proc.nam'"),
-        (["evt.type ="], "The condition or the format is wrong"),
+        (["evt.type ="], "The condition is wrong at character 10"),
         (["evt.type = execve", "--from", "noon"], "is not a time"),
     ],
 )

@@ -207,7 +207,7 @@ def test_what_is_no_event_is_a_usage_error_with_its_place(rules: str, tmp_path: 
 
 
 def test_an_event_that_is_not_there_is_a_usage_error(rules: str) -> None:
-    with pytest.raises(UsageError, match=r"The event /nowhere\.yaml cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"The file /nowhere\.yaml cannot be read: No such file"):
         explain("Shell", "/nowhere.yaml", [rules])
 
 

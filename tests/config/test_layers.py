@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,18 @@ def test_an_entry_that_means_nothing_is_told_with_its_line(tmp_path: Path, entry
     path.write_text(f"[rules]\nselection = [{entry}]\n")
     with pytest.raises(UsageError, match=f"c.toml:2: rules.selection has a wrong value: .*{sentence}"):
         load({}, str(path), {}, [])
+
+
+@pytest.mark.parametrize(("text", "value"), [("none", "none"), ("INFO", "Informational"), ("critical", "Critical")])
+def test_the_flight_recorders_priority_is_one_or_none(text: str, value: str) -> None:
+    loaded = load({}, None, {"HULLWATCH_FLIGHT_RECORDER_PRIORITY": text}, [])
+    assert loaded.settings.flight_recorder.priority == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [("PRIORITY", "sever", '"sever" is not a priority'), ("AFTER", "soon", '"soon" is not a duration')],
+)
+def test_wrong_settings_of_the_flight_recorder_are_told(name: str, text: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        load({}, None, {f"HULLWATCH_FLIGHT_RECORDER_{name}": text}, [])

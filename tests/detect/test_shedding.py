@@ -8,13 +8,14 @@ from hullwatch.detect.shedding import CALM, STEPS, Change, Shedding, message
 from hullwatch.events.table import BY_NAME, EVENTS
 
 BUDGET = 0.5
+WITHOUT_COUNTS = STEPS[1:]
 
 
 class Run:
     """Hullwatch's use of the CPUs, second by second."""
 
-    def __init__(self, budget: float = BUDGET) -> None:
-        self.shedding = Shedding(budget)
+    def __init__(self, budget: float = BUDGET, *, counts: bool = False) -> None:
+        self.shedding = Shedding(budget, counts=counts)
         self.now = self.cpu = 0.0
         self.lost = 0
 
@@ -51,14 +52,25 @@ def test_a_moment_above_it_is_borne(run: Run) -> None:
 def test_what_lasts_is_answered_step_by_step_in_the_stated_order(run: Run) -> None:
     run.seconds(60, 0.1)
     changes = run.seconds(300, 2.0)
-    assert [change.step for change in changes] == [*STEPS, None]
+    assert [change.step for change in changes] == [*WITHOUT_COUNTS, None]
     assert all(change.more for change in changes)
-    assert run.shedding.steps == len(STEPS)
+    assert run.shedding.steps == len(WITHOUT_COUNTS)
+
+
+def test_counts_of_processes_go_before_any_event_where_they_are_made() -> None:
+    run = Run(counts=True)
+    run.until_a_change(2.0)
+    assert (run.shedding.counts, run.shedding.reads, run.shedding.types) == (True, False, frozenset())
+    assert [change.step for change in run.seconds(300, 2.0)] == [*WITHOUT_COUNTS, None]
+    assert run.shedding.counts
+    back = [change.step for change in run.seconds(5000, 0.0)]
+    assert back == [*reversed(STEPS)]
+    assert not run.shedding.counts
 
 
 def test_each_step_is_given_the_time_to_show(run: Run) -> None:
     steps: list[float] = []
-    for _ in STEPS:
+    for _ in WITHOUT_COUNTS:
         run.until_a_change(2.0)
         steps.append(run.now)
     assert all(later - earlier >= 10 for earlier, later in itertools.pairwise(steps))
@@ -78,7 +90,7 @@ def test_a_step_is_taken_back_after_a_calm_minute_and_not_between(run: Run) -> N
     run.until_a_change(2.0)
     assert run.seconds(300, BUDGET * 0.9) == []  # enough to stay as it is
     (change,) = run.seconds(int(CALM) + 15, 0.1)
-    assert (change.more, change.step) == (False, STEPS[0])
+    assert (change.more, change.step) == (False, WITHOUT_COUNTS[0])
     assert not run.shedding.reads
 
 
@@ -99,7 +111,7 @@ def test_ring_buffers_that_go_on_overflowing_are_a_reason_too(run: Run) -> None:
     assert run.seconds(3, 0.1, lost=5) == []
     (change,) = run.seconds(8, 0.1, lost=5)
     assert change.losing
-    assert change.step is STEPS[0]
+    assert change.step is WITHOUT_COUNTS[0]
     assert "ring buffers overflow" in message(change, BUDGET)[2]
 
 

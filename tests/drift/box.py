@@ -25,7 +25,10 @@ def mount(source, target, kind, flags=0, options=None):
 os.chdir(sys.argv[1])
 must(libc.unshare(0x20000))
 mount(b"none", b"/", None, 0x44000)
-mount(b"overlay", b"merged", b"overlay", 0, sys.argv[2].encode())
+if sys.argv[2].startswith("/"):
+    mount(sys.argv[2].encode(), b"merged", None, 4096)
+else:
+    mount(b"overlay", b"merged", b"overlay", 0, sys.argv[2].encode())
 mount(b"tmpfs", b"merged/memory", b"tmpfs")
 mount(b"volume", b"merged/volume", None, 4096)
 must(libc.syscall(155, b"merged", b"merged/old"))
@@ -57,10 +60,11 @@ class Box:
 
     Args:
         folder: an empty directory.
-        options: of the overlay; empty for absolute paths.
+        options: of the overlay; empty for absolute paths. A directory's path for one that is the root as it is.
     """
 
     def __init__(self, folder: Path, program: bytes, options: str = "") -> None:
+        """Make the layers, and start the process."""
         for name in ("upper", "work", "merged", "volume", "lower/bin", "lower/etc", "lower/memory", "lower/volume"):
             (folder / name).mkdir(parents=True)
         for name in ("lower/old", "lower/opt", "base/lib"):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.watch import Alert, Watch
     from tests.lab import Engine, LabContainer
+    from tests.lab_containerd import Containerd
 
 pytestmark = [pytest.mark.kernel, pytest.mark.engine, pytest.mark.timeout(180)]
 
@@ -149,6 +150,36 @@ def test_what_the_image_does_not_bring_alerts_and_what_it_brings_does_not(
     said = "\n".join(watching.said)
     assert "files of containers compared with their image" in said
     assert "could not be compared" not in said
+
+
+COMPARED = """
+- rule: Compared
+  desc: what was found out about a file
+  condition: evt.type = drift and drift.kind = program
+  output: Compared (file=%drift.path verdict=%drift.verdict place=%drift.place id=%container.full_id)
+  priority: INFO
+"""
+
+
+def test_what_containers_of_the_native_snapshotter_run_is_compared_with_the_snapshot_they_were_copied_from(
+    containerd: Containerd, watch: Callable[..., Watch], tmp_path: Path
+) -> None:
+    rules = tmp_path / "compared.yaml"
+    rules.write_text(COMPARED)
+    containerd.ctr("i", "import", "--snapshotter", "native", str(containerd.folder / "bb.tar"))
+    watching = watch("-r", str(rules), "--match", "all")
+    full_id = containerd.run(options=("--snapshotter", "native"))
+    act = "cp /bin/bash /same && /same -c true; cp /bin/bash /other && echo >> /other && /other -c true"
+    containerd.ctr("task", "exec", "--exec-id", "act", full_id, "sh", "-c", act)
+
+    def found() -> set[tuple[str, str, str]]:
+        fields = [alert["output_fields"] for alert in watching.alerts]
+        mine = [one for one in fields if one.get("container.full_id") == full_id]
+        return {(one["drift.path"], one["drift.verdict"], one["drift.place"]) for one in mine}
+
+    expected = {("/same", "image", "upper_layer"), ("/other", "drift", "upper_layer")}
+    assert watching.wait(lambda: found() >= expected, 15), (found(), watching.describe())
+    containerd.remove(full_id)
 
 
 def check(alert: Alert, box: LabContainer) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 START_TIMEOUT = 60.0
-END_TIMEOUT = 20.0
+END_TIMEOUT = 60.0
 READY = "Watching this host"
 
 Alert = dict[str, Any]
@@ -89,7 +89,7 @@ class Watch:
                         return condition()
         return True
 
-    def alert(self, rules: Collection[str], container: str = "", timeout: float = 10.0) -> Alert:
+    def alert(self, rules: Collection[str], container: str = "", timeout: float = 30.0) -> Alert:
         """Return the first alert of one of the rules (in a container), waiting for it."""
 
         def found() -> list[Alert]:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hullwatch.counters import Counters
-from hullwatch.enrich.assembler import CGROUPS_KEPT, Assembler
+from hullwatch.enrich.assembler import Assembler
 from hullwatch.enrich.container import Container
 from hullwatch.enrich.container import encode as encode_container
+from hullwatch.enrich.known_cgroups import CGROUPS_KEPT
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.events.table import BY_NAME, EVENTS, FLAGS, HEADER
 from hullwatch.formats.summary import summary

@@ -26,6 +26,8 @@ A, B = "0123456789abcdef" * 4, "f" * 64
         (f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{A}.scope", "podman"),
         (f"/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{A}.scope", "docker"),
         (f"/machine.slice/libpod-{A}.scope/container", "podman"),
+        (f"/system.slice/web.service/libpod-payload-{A}", "podman"),
+        (f"/user.slice/user-1000.slice/user@1000.service/app.slice/web.service/libpod-payload-{A}/child", "podman"),
         (f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{A}.scope/container", "podman"),
         (f"/system.slice/docker-{A}.scope/docker/{B}", "docker"),
         (f"/docker/{A}/kubelet.slice/kubelet-kubepods-pod1.slice/cri-containerd-{B}.scope", "docker"),

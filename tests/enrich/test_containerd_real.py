@@ -100,6 +100,14 @@ def test_a_privileged_container_of_containerd_is_told_as_such(containerd: Contai
     containerd.remove(full_id)
 
 
+def test_how_often_containerd_s_monitor_started_a_container_again_is_known(
+    containerd: Containerd, plain: Following
+) -> None:
+    full_id = containerd.run(options=("--label", "containerd.io/restart.count=3"))
+    assert plain.next(full_id).restart_count == 3
+    containerd.remove(full_id)
+
+
 def test_a_container_that_ran_before_is_listed_and_one_that_is_unknown_is_answered(containerd: Containerd) -> None:
     full_id = containerd.run()
     following = Following(containerd, ContainerdSource)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hullwatch.enrich.bounded import nanoseconds
+from hullwatch.enrich.capabilities import ALL, USUAL
 from hullwatch.enrich.container import Container, Mount, Port
 from hullwatch.enrich.docker_metadata import container_from
 from hullwatch.enrich.metadata import ContainerMetadata, docker_source
@@ -17,7 +18,7 @@ from tests import lab
 from tests.fake_engine import IMAGE, IMAGE_ID, inspected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.lab import Engine
 
@@ -75,6 +76,7 @@ def test_every_part_of_an_answer_is_in_the_container() -> None:
         host_network=True,
         host_pid=True,
         host_ipc=True,
+        capabilities=tuple(sorted(ALL)),
     )
 
 
@@ -86,7 +88,27 @@ def test_what_is_null_or_absent_is_empty() -> None:
         Config={"Labels": None, "Cmd": None, "Entrypoint": None, "User": None, "Healthcheck": None},
         HostConfig={"Binds": None, "Privileged": None},
     )
-    assert container == Container(id=A[:12], full_id=A, name="name-of-aaaa", type="docker")
+    usual = tuple(sorted(USUAL))
+    assert container == Container(id=A[:12], full_id=A, name="name-of-aaaa", type="docker", capabilities=usual)
+
+
+@pytest.mark.parametrize(
+    ("asked", "has", "lacks"),
+    [
+        ({}, {"CAP_CHOWN"}, {"CAP_SYS_ADMIN"}),
+        ({"CapAdd": ["NET_ADMIN", "CAP_SYS_TIME", "x" * 9999]}, {"CAP_NET_ADMIN", "CAP_SYS_TIME"}, {"CAP_SYS_ADMIN"}),
+        ({"CapDrop": ["chown"]}, {"CAP_KILL"}, {"CAP_CHOWN"}),
+        ({"CapAdd": ["ALL"], "CapDrop": ["SYS_ADMIN"]}, {"CAP_BPF"}, {"CAP_SYS_ADMIN"}),
+        ({"CapAdd": ["KILL"], "CapDrop": ["ALL"]}, {"CAP_KILL"}, {"CAP_CHOWN"}),
+        ({"Privileged": True, "CapDrop": ["KILL"]}, ALL, {"CAP_X"}),
+    ],
+)
+def test_docker_s_capabilities_follow_from_what_was_asked_for(
+    asked: dict[str, Any], has: set[str], lacks: set[str]
+) -> None:
+    found = set(told(HostConfig=asked).capabilities)
+    assert has <= found <= ALL
+    assert not lacks & found
 
 
 def test_binds_are_taken_where_the_mounts_do_not_have_them() -> None:
@@ -307,9 +329,15 @@ class Emitted:
         self.source.start()
 
     def running(self, full_id: str) -> Container:
+        return self._next(full_id, lambda one: one.running)
+
+    def ended(self, full_id: str, restarts: int) -> Container:
+        return self._next(full_id, lambda one: one.exit_code is not None and one.restart_count == restarts)
+
+    def _next(self, full_id: str, condition: Callable[[Container], bool]) -> Container:
         while True:
             container = self.containers.get(timeout=SOON)
-            if container.full_id == full_id and container.running:
+            if container.full_id == full_id and condition(container):
                 return container
 
 
@@ -348,6 +376,24 @@ def test_all_that_a_real_engine_was_told_is_in_the_container(real_engine: Engine
     assert (container.host_pid, container.host_network, container.host_ipc) == (True, False, False)
     assert container.pid > 0
     assert 0 < container.created < container.started
+
+
+@pytest.mark.engine
+def test_of_a_real_engine_s_container_capabilities_restarts_and_the_exit_code_are_known(real_engine: Engine) -> None:
+    emitted = Emitted(real_engine)
+    again = {"Name": "on-failure", "MaximumRetryCount": 2}
+    command = ("sh", "-c", "grep CapBnd /proc/self/status; exit 7")
+    started = real_engine.run(*command, name="known-by-all", cap_add=["NET_ADMIN"], restart_policy=again)
+    container = emitted.ended(started.id, restarts=2)
+    emitted.source.stop()
+    assert (container.exit_code, container.restart_count, container.running) == (7, 2, False)
+    assert 0 < container.started <= container.finished
+    logs: bytes = real_engine.client.api.logs(started.id)
+    kernels = int(logs.split()[1], 16)
+    # The engines of the lab cannot give CAP_SYS_RESOURCE, which these containers have not anyway.
+    assert {f"CAP_{name}" for name in ("NET_ADMIN", "CHOWN", "KILL")} <= set(container.capabilities)
+    assert kernels.bit_count() == len(container.capabilities)
+    real_engine.remove(started)
 
 
 @pytest.mark.engine

@@ -80,7 +80,7 @@ def test_a_program_of_the_upper_layer_or_of_no_overlay_is_asked_about(watched: W
     watched.feed(encode("clock", {"time": 0}, realtime=77), runs("/tmp/\udcffx", flags))
     (question,) = watched.questions
     assert question == Question(
-        1000, "program", ONE, 10, 100, b"/tmp/\xffx", upper=flags == UPPER, ino=7, ctime=8, mtime=9
+        1000, "program", ONE, 10, 100, b"/tmp/\xffx", upper=flags == UPPER, ino=7, ctime=8, mtime=9, moment=1077
     )
     assert watched.asked[0].header == {
         "process_start": 100, "cgroup_id": 1, "cgroup_hierarchy": 0, "uid": 5, "pid": 10, "tid": 10, "cpu": 0
@@ -125,7 +125,7 @@ def test_a_library_is_asked_about(watched: Watched) -> None:
     upper = FLAGS["file_flags"]["FD_UPPER_LAYER"]
     watched.feed(runs("/bin/ls", LOWER), encode("mapped_library", header(1500), file_flags=upper, **values))
     assert watched.questions[1] == Question(
-        1500, "library", ONE, 10, 100, b"/lib/x.so", upper=True, ino=1, ctime=2, mtime=3, address=1 << 20
+        1500, "library", ONE, 10, 100, b"/lib/x.so", upper=True, ino=1, ctime=2, mtime=3, address=1 << 20, moment=1500
     )
 
 

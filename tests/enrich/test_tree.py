@@ -70,6 +70,7 @@ def test_an_exec_tells_everything_about_the_program() -> None:
         "cwd": "/", "tty": 34816, "uid": 33, "gid": 5, "loginuid": 1000, "pgid": 7, "sid": 6, "flags": 2,
         "exe_ino": 11, "exe_ino_ctime": 12, "exe_ino_mtime": 13, "time": 900,
         "cap_inheritable": 1 << 40, "cap_permitted": 1 << 63, "cap_effective": 3, "env": ("A=1", "B="),
+        "namespaces": (), "host_namespaces": (),
     }  # fmt: skip
 
 

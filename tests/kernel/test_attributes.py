@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CHMOD, FCHMOD, FCHMODAT, FCHMODAT2 = 90, 91, 268, 452
 CHOWN, FCHOWN, LCHOWN, FCHOWNAT = 92, 93, 94, 260
 TRUNCATE, FTRUNCATE, UTIME, UTIMES, FUTIMESAT, UTIMENSAT = 76, 77, 132, 235, 261, 280
-SETXATTR, LSETXATTR, FSETXATTR = 188, 189, 190
+SETXATTR, LSETXATTR, FSETXATTR, SETXATTRAT = 188, 189, 190, 463
 UNCHANGED, NOW = (1 << 64) - 1, (1 << 64) - 2
 NO_FOLLOW, EMPTY_PATH = 0x100, 0x1000
 LEFT = 0xFFFFFFFF
@@ -176,6 +176,22 @@ def test_setxattr_has_path_attribute_and_size(sensor: Sensor, call: Call, here: 
     record = report(sensor, call, name, number, b"gone", b"user.x", b"", 0, 2)
     assert (record.number("res"), record.text("path")) == (-errno.ENOENT, str(here / "gone"))
     assert record.number("flags") == FLAGS["setxattr_flags"]["XATTR_REPLACE"]
+
+
+@pytest.mark.parametrize(("name", "flags"), [("setxattr", EMPTY_PATH), ("lsetxattr", NO_FOLLOW)])
+def test_setxattrat_is_told_of_as_what_it_means(
+    sensor: Sensor, call: Call, here: Path, descriptor: int, name: str, flags: int
+) -> None:
+    given = b"12345"
+    value = ctypes.create_string_buffer(given, len(given))
+    arguments = struct.pack("<QII", ctypes.addressof(value), len(given), 1)
+    place, path = (descriptor, b"") if flags == EMPTY_PATH else (WORKING_DIRECTORY, b"./file")
+    record = report(sensor, call, name, SETXATTRAT, place, path, flags, b"trusted.at", arguments, len(arguments))
+    if record.number("res") == -errno.ENOSYS:
+        pytest.skip(f"this kernel ({os.uname().release}) has no setxattrat()")
+    assert (record.number("res"), record.text("path")) == (0, str(here / "file"))
+    assert (record.text("attribute"), record.number("size")) == ("trusted.at", 5)
+    assert record.number("flags") == FLAGS["setxattr_flags"]["XATTR_CREATE"]
 
 
 def test_fsetxattr_names_the_file_by_the_kernels_objects(

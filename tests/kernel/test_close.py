@@ -57,6 +57,25 @@ def test_a_file_that_was_deleted_meanwhile_keeps_the_name_that_it_had(sensor: Se
     assert record.text("name") == str(here / "file")
 
 
+def test_a_range_of_descriptors_is_closed_one_by_one(sensor: Sensor, child: Child, here: Path) -> None:
+    script = """
+names, fds = [sys.argv[1] + str(number) for number in range(3)], []
+for name, access in zip(names, (os.O_WRONLY, os.O_RDONLY, os.O_RDWR)):
+    fds.append(os.open(name, access | os.O_CREAT))
+call(436, fds[0], fds[-1], 4)  # on the next exec
+call(436, fds[0], 0xFFFFFFFF, 0)
+say(fds=fds)
+"""
+    said: list[dict[str, Any]] = []
+    seen = sensor.during(lambda: said.append(child(script, str(here / "made"))))
+    fds = said[0]["fds"]
+    closed = [one for one in seen.of("close", pid=said[0]["pid"]) if one.text("name").startswith(str(here))]
+    assert [(one.number("fd"), one.text("name")) for one in closed] == [
+        (fds[0], str(here / "made0")),
+        (fds[2], str(here / "made2")),
+    ]
+
+
 def test_a_close_that_nobody_asked_for_is_not_sent_until_it_is(here: Path) -> None:
     def act() -> None:
         os.close(os.open(here / "file", os.O_WRONLY))

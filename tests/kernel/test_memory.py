@@ -82,6 +82,22 @@ def test_memory_that_is_made_executable_under_a_key_is_no_other(sensor: Sensor, 
     assert (record.number("res") < 0) == (said["result"] < 0)
 
 
+def test_shared_memory_that_can_be_executed_is_reported_and_other_is_not(sensor: Sensor, child: Child) -> None:
+    script = f"""
+shared = call(29, 0, {PAGE}, 0o1700)
+attempt(30, shared, 0, 0)
+say(shared=shared, at=call(30, shared, 0, 0o110000))
+attempt(31, shared, 0, 0)
+attempt(30, -1, {PAGE}, 0o100000)
+"""
+    seen, said = after_mark(sensor, child, script)
+    worked, failed = seen.of("shmat")
+    flags = FLAGS["shmat_flags"]
+    both = flags["SHM_RDONLY"] | flags["SHM_EXEC"]
+    assert worked.values == {"res": said["at"], "shmid": said["shared"], "addr": 0, "flags": both}
+    assert failed.values == {"res": -errno.EINVAL, "shmid": -1, "addr": PAGE, "flags": flags["SHM_EXEC"]}
+
+
 def test_a_mapping_that_fails_is_reported_with_the_error(sensor: Sensor, child: Child) -> None:
     seen, _ = after_mark(sensor, child, f"attempt(9, 0, {PAGE}, 4, 2, 99, 0)")
     record = seen.one("mmap")

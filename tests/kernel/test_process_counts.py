@@ -50,6 +50,24 @@ def test_opens_are_counted_and_failed_ones_are_not(counting: Sensor, here: Path)
     assert change(counting, act)["opens"] == 50
 
 
+def test_nothing_is_counted_while_that_is_left_out_to_save_time_and_what_was_is_kept(
+    counting: Sensor, here: Path
+) -> None:
+    def act() -> None:
+        for _ in range(20):
+            os.close(os.open(here / "file", os.O_RDONLY))
+
+    assert change(counting, act)["opens"] >= 20
+    counting.shed([], reads=False, counts=True)
+    try:
+        before = ours(counting)
+        act()
+        assert ours(counting) == before
+    finally:
+        counting.shed([], reads=False)
+    assert change(counting, act)["opens"] == 20
+
+
 def test_connections_are_counted_also_those_that_are_on_their_way(counting: Sensor) -> None:
     def act() -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:

@@ -44,6 +44,9 @@ static void layout(void)
 	PLACE(hw_kind, string_count);
 	PLACE(hw_kind, strings);
 	PLACE(hw_kind, is_told);
+	SIZE(hw_starts);
+	PLACE(hw_starts, program_end);
+	PLACE(hw_starts, scalars);
 	SIZE(hw_piece);
 	SIZE(hw_string);
 	SIZE(hw_survivor);
@@ -74,6 +77,10 @@ static void layout(void)
 	NUMBER(HW_NOTE);
 	NUMBER(HW_NOTE_END);
 	NUMBER(HW_STOP);
+	NUMBER(HW_STOP_UNLESS_FAILED);
+	NUMBER(HW_STOP_UNLESS_KNOWN);
+	NUMBER(HW_NOTED_PLAIN);
+	NUMBER(HW_NOTED_KNOWN);
 	NUMBER(UNUSED);
 	NUMBER(NUMBERS);
 	NUMBER(HEADER_SIZE);
@@ -132,10 +139,13 @@ static struct hw_classifier *read_all(void)
 	uint32_t kind_count = read_number();
 	struct hw_kind *kinds = read_exactly(kind_count * sizeof(*kinds));
 	uint8_t *key = read_exactly(16);
+	struct hw_starts *starts = read_exactly(sizeof(*starts));
 	struct hw_classifier *made = hw_new(types, type_count, kinds, kind_count, key);
 
 	if (!made)
 		fail("there is no memory for a classifier");
+	hw_set_starts(made, starts);
+	free(starts);
 	free(types);
 	free(kinds);
 	free(key);
@@ -279,7 +289,19 @@ static uint32_t some_class(void)
 	return below(20) ? 1 + (uint32_t)below(5) : HW_CLASSES - 1;
 }
 
-static void learn(struct hw_classifier *classifier, const uint8_t *bytes, const struct hw_survivor *one)
+/* Of a child, of a program, or of any other record, which teaches nothing. */
+static void learn_start(struct hw_classifier *classifier, const uint8_t *bytes, uint64_t size, uint64_t offset)
+{
+	uint16_t classes[HW_KINDS];
+
+	for (uint32_t each = 0; each < classifier->kind_count; each++)
+		classes[each] = (uint16_t)some_class();
+	hw_learn_process(classifier, bytes + offset + CONTEXT_OFFSET, 1 + (uint32_t)below(3), classes, 1, 3,
+			 (uint32_t)below(3));
+	hw_learn_start(classifier, bytes, (uint32_t)size, (uint32_t)offset);
+}
+
+static void learn(struct hw_classifier *classifier, const uint8_t *bytes, uint64_t size, const struct hw_survivor *one)
 {
 	uint32_t kind = (uint32_t)one->kind;
 
@@ -289,6 +311,8 @@ static void learn(struct hw_classifier *classifier, const uint8_t *bytes, const 
 	if (one->kind < 0) {
 		if (!below(4))
 			hw_forget_process(classifier, key.start, key.pid);
+		if (!below(2))
+			learn_start(classifier, bytes, size, one->offset);
 		if (!below(200))
 			hw_forget_container(classifier, 1 + (uint32_t)below(3));
 		if (!below(200))
@@ -301,7 +325,7 @@ static void learn(struct hw_classifier *classifier, const uint8_t *bytes, const 
 		for (uint32_t each = 0; each < classifier->kind_count; each++)
 			classes[each] = (uint16_t)some_class();
 		hw_learn_process(classifier, bytes + one->offset + CONTEXT_OFFSET, 1 + (uint32_t)below(3), classes,
-				 !below(3));
+				 !below(3), (uint32_t)below(4), (uint32_t)below(4));
 	}
 	if (!one->scalars)
 		hw_learn_scalars(classifier, kind, bytes, size, one->offset, some_class());
@@ -379,7 +403,7 @@ static uint64_t classify_all(struct hw_classifier *classifier, const uint8_t *by
 		offset = call.offset;
 		events += call.events;
 		for (uint32_t one = 0; one < call.survivors; one++)
-			learn(classifier, bytes, &call.list[one]);
+			learn(classifier, bytes, call.size, &call.list[one]);
 		if (!call.broken && offset < size && offset == before)
 			fail("it does not go on at %lu", (unsigned long)offset);
 		if (call.survivors > 1 && !below(20)) { /* once more, from behind a survivor */

@@ -58,7 +58,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes], s
 def classifier_driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """Run the classifier's driver: takes its arguments and, by name, its input."""
     program = tmp_path_factory.mktemp("classifier") / "classifier_driver"
-    parts = ["classifier/contexts.c", "classifier/words.c"]
+    parts = ["classifier/contexts.c", "classifier/starts.c", "classifier/words.c"]
     compile_driver(program, "classifier_driver.c", parts, [ROOT / "native/classifier"])
 
     def run(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -86,7 +86,7 @@ def driver_input() -> bytes:
                 tables = (table.next.tobytes(), table.output_ends.tobytes(), table.outputs.tobytes())
                 words.append(struct.pack("<5I", *numbers) + table.columns + b"".join(tables))
     records = [struct.pack("<I", len(record)) + record for record in make_records()]
-    return counted(types) + counted(kinds) + bytes(range(16)) + counted(words) + counted(records)
+    return counted(types) + counted(kinds) + bytes(range(16)) + native.starts() + counted(words) + counted(records)
 
 
 def test_the_kinds_that_are_fuzzed_are_of_every_sort() -> None:
@@ -109,8 +109,8 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
     assert header.size == HEADER.size
     before_type = struct.calcsize("<" + "".join({"u32": "I"}[kind] for _, kind in HEADER_FIELDS[:1]))
     assert told == {
-        "hw_type": native.TYPE.size, "hw_type.sign": 16, "hw_type.failed": native.TYPE.size - 8,
-        "hw_type.fingerprint": native.TYPE.size - 4,
+        "hw_type": native.TYPE.size, "hw_type.sign": 16, "hw_type.failed": native.TYPE.size - 16,
+        "hw_type.fingerprint": native.TYPE.size - 12,
         "hw_kind": native.KIND.size, "hw_kind.scalar_count": 12, "hw_kind.scalars": 16,
         "hw_kind.string_count": 16 + 8 * plan.MAXIMUM_SCALARS, "hw_kind.strings": 20 + 8 * plan.MAXIMUM_SCALARS,
         "hw_kind.is_told": native.KIND.size - 4,
@@ -128,6 +128,9 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
         "HW_BROKEN": classifier.BROKEN, "HW_NOTED": classifier.NOTED,
         "HW_PLAIN": recipe.StateChange.NONE, "HW_NOTE": recipe.StateChange.CHILD,
         "HW_NOTE_END": recipe.StateChange.END, "HW_STOP": recipe.StateChange.ANY,
+        "HW_STOP_UNLESS_FAILED": recipe.StateChange.UNLESS_FAILED, "HW_STOP_UNLESS_KNOWN": recipe.StateChange.PROGRAM,
+        "HW_NOTED_PLAIN": classifier.PLAIN, "HW_NOTED_KNOWN": classifier.KNOWN,
+        "hw_starts": native.STARTS.size, "hw_starts.program_end": 20, "hw_starts.scalars": 40,
         "UNUSED": classifier.UNUSED, "NUMBERS": 4096, "HEADER_SIZE": HEADER.size,
         "TYPE_OFFSET": before_type, "CONTEXT_OFFSET": recipe.CONTEXT_BEGIN,
     }  # fmt: skip

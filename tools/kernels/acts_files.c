@@ -59,6 +59,15 @@ ACT(close)
 	return CALL(close, make(FOLDER "/close"));
 }
 
+/* Of all that is open from there on: the one that was written is told of. */
+ACT(close_range)
+{
+	int first = open(FOLDER, O_RDONLY);
+
+	make(FOLDER "/close_range");
+	return CALL(close_range, first, ~0u, 0);
+}
+
 ACT(unlinkat)
 {
 	make(FOLDER "/unlinkat");

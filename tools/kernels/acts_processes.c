@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -261,6 +262,14 @@ ACT(mprotect)
 	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return CALL(mprotect, memory, 4096, PROT_READ | PROT_EXEC);
+}
+
+ACT(shmat)
+{
+	int shared = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0700);
+
+	CALL(shmat, shared, NULL, SHM_EXEC);
+	return result_of(shmctl(shared, IPC_RMID, NULL));
 }
 
 ACT(init_module)

@@ -56,6 +56,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
         metadata: whether the container's metadata was complete when the rule was judged.
         notes: what the sensor could not tell for sure, as ``evt.notes`` has it; empty as a rule.
         evidence: the earlier events that a rule with state alerts for, oldest first, secrets masked.
+        capture: path of the capture that it is saved in; empty for none.
         reused: the same object in alerts that differ in nothing but their time; None if nothing says so.
     """
 
@@ -75,6 +76,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
     metadata: Metadata = "complete"
     notes: str = ""
     evidence: tuple[Earlier, ...] = ()
+    capture: str = ""
     reused: Reused | None = None
 
 

@@ -28,7 +28,7 @@ _PRIORITIES = {priority: str(priority) for priority in Priority}
 class _Draft:
     """An alert in the making; ``alert`` is None until its texts were looked at for secrets."""
 
-    __slots__ = ("alert", "event", "fields", "lines", "message", "reused", "rule")
+    __slots__ = ("alert", "capture", "event", "fields", "lines", "message", "reused", "rule")
 
     def __init__(self, rule: Rule, event: Event, message: str, fields: dict[str, object], lines: str | None) -> None:
         self.rule = rule
@@ -36,6 +36,7 @@ class _Draft:
         self.message = message
         self.fields = fields
         self.lines = lines  # None when each text has to be looked at alone
+        self.capture = ""
         self.reused: Reused | None = None
         self.alert: Alert | None = None
 
@@ -58,16 +59,23 @@ class AlertMaker:
         self._seen: set[int] = set()
         self._taken: list[tuple[int, _Draft | Alert]] = []
 
-    def take(self, match: Match) -> bool:
+    def take(self, match: Match, capture: str = "") -> bool:
         """Take a match, with what is true of its event now; return whether ``made`` is to be called.
 
         Where the output cannot be made for the event, the alert is one that says so: no match is lost.
+
+        Args:
+            match: of a rule.
+            capture: path of the capture that it is saved in.
         """
         time = match.event.time
         try:
-            self._taken.append((time, self._draft(match)))
+            made = self._draft(match, capture)
         except Exception as error:  # noqa: BLE001 - whatever an event provokes; told in the alert
-            self._taken.append((time, self._failed(match.rule, match.event, error)))
+            made = self._failed(match.rule, match.event, error)
+        if capture and isinstance(made, Alert):
+            force_setattr(made, "capture", capture)
+        self._taken.append((time, made))
         return len(self._taken) >= MOST_TOGETHER
 
     def made(self) -> list[Alert]:
@@ -84,7 +92,7 @@ class AlertMaker:
         self._known.clear()
         self._seen.clear()
 
-    def _draft(self, match: Match) -> _Draft | Alert:
+    def _draft(self, match: Match, capture: str) -> _Draft | Alert:
         rule, event, evidence = match
         output = rule.output
         values = output.values(event)
@@ -92,14 +100,16 @@ class AlertMaker:
             return self._whole(rule, output.write(event, values), event, evidence)
         container, program = event.container, event.program
         # Rule and container are alive as long as the draft is remembered: no other has their number.
-        key = (id(rule), id(container), program.comm if program is not None else "", event.held, event.flags, values)
+        comm = program.comm if program is not None else ""
+        key = (id(rule), id(container), comm, event.held, event.flags, values, capture)
         known = self._known.get(key) if output.recurs else None
         if known is not None:
             return known
         message, written = output.write(event, values)
         fields = fields_of(container, written)
-        lines = self._masker.lines(message, fields, key[2])
+        lines = self._masker.lines(message, fields, comm)
         draft = _Draft(rule, event, message, fields, lines)
+        draft.capture = capture
         if lines is not None and len(lines) <= _LONGEST_REMEMBERED and output.recurs:
             self._remember(key, draft)
         return draft
@@ -130,10 +140,13 @@ class AlertMaker:
                 draft.alert = self._of(draft, *self._masker.alert(draft.message, draft.fields, program))
             except Exception as error:  # noqa: BLE001 - as in take
                 draft.alert = self._failed(draft.rule, draft.event, error)
+                force_setattr(draft.alert, "capture", draft.capture)
 
     def _of(self, draft: _Draft, message: str, fields: dict[str, object]) -> Alert:
         rule = draft.rule
         alert = of_event(rule, _PRIORITIES[rule.priority], message, fields, draft.event, self._hostname, self._labels)
+        if draft.capture:
+            force_setattr(alert, "capture", draft.capture)
         if draft.reused is not None:
             force_setattr(alert, "reused", draft.reused)
         return alert

@@ -4,14 +4,15 @@ All numbers are little-endian::
 
     head   "HWCAP\r\n\x1a", u16 version, u16 0, u32 size of the description,
            the description (JSON, ``Description``), u32 CRC-32 of all before
-    chunk  "HWCh", u16 kind, u16 0, u32 stored bytes, u32 bytes before compression, u32 size of the summary,
+    chunk  "HWCh", u16 kind, u16 flags, u32 stored bytes, u32 bytes before compression, u32 size of the summary,
            u32 number of events, u64 time of the first and of the last record (ns since the epoch),
            u32 CRC-32 of the stored bytes, the summary (msgpack, ``Summary``), u32 CRC-32 of the chunk's head
            and summary, the stored bytes (a zstd frame that says its size)
 
 A chunk of records (kind 1) holds the bytes that the engine was fed; one of state (kind 2) all that the engine had
-learnt by then, so that reading can begin behind it. The heads are the index: a reader steps from one to the next
-without looking at what is stored. Everything is checked before it is used, and sizes are limited: a file may come
+learnt by then, so that reading can begin behind it. With the flag 1 (``ANEW``) of a state, what was learnt before is
+void: another recording begins there, or a part was left out. The heads are the index: a reader steps from one to the
+next without looking at what is stored. Everything is checked before it is used, and sizes are limited: a file may come
 from anybody.
 """
 
@@ -30,6 +31,7 @@ MAGIC = b"HWCAP\r\n\x1a"
 VERSION = 1
 CHUNK_MAGIC = b"HWCh"
 RECORDS, STATE = 1, 2
+ANEW = 1
 LEVEL = 7  # of zstd: a fifth smaller than 3 for twice its time; higher ones gain nothing more
 MOST_STORED = 64 << 20  # bytes of a chunk, compressed or not; the writer makes chunks of about 1 MiB
 LONGEST_SUMMARY = 1 << 20
@@ -50,6 +52,9 @@ class Description(msgspec.Struct, frozen=True):
         kernel: release of its kernel.
         begun: ns since the epoch.
         number: of the file among those that one recording made, from 0.
+        is_masked: whether secrets were hidden before anything was written.
+        left_out: what is not in it of what happened, as the end of a sentence; empty for nothing.
+        why: what the flight recorder saved it for; empty for a recording.
     """
 
     hullwatch: str
@@ -58,13 +63,20 @@ class Description(msgspec.Struct, frozen=True):
     kernel: str = ""
     begun: int = 0
     number: int = 0
+    is_masked: bool = False
+    left_out: str = ""
+    why: str = ""
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What is in a chunk of records: numbers of event types with how often, and 64-digit ids of containers."""
+    """What is in a chunk of records: numbers of event types with how often, and 64-digit ids of containers.
+
+    ``masked`` is how many secrets were hidden in it.
+    """
 
     types: dict[int, int] = {}
     containers: tuple[str, ...] = ()
+    masked: int = 0
 
 
 class ChunkHead(msgspec.Struct, frozen=True):
@@ -80,6 +92,7 @@ class ChunkHead(msgspec.Struct, frozen=True):
     summary: Summary
     begin: int
     position: int
+    anew: bool = False
 
     @property
     def end(self) -> int:
@@ -94,7 +107,7 @@ def make_head(description: Description) -> bytes:
     return head + CRC.pack(zlib.crc32(head))
 
 
-def make_chunk(kind: int, data: bytes, first: int, last: int, summary: Summary) -> bytes:
+def make_chunk(kind: int, data: bytes, first: int, last: int, summary: Summary, *, anew: bool = False) -> bytes:
     """Return a chunk.
 
     Args:
@@ -103,12 +116,13 @@ def make_chunk(kind: int, data: bytes, first: int, last: int, summary: Summary) 
         first: time of the first record, ns since the epoch.
         last: of the last one.
         summary: of what is in it.
+        anew: for a state, whether what was learnt before is void.
     """
     packed = planes(data) if kind == RECORDS else data
     stored = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True).compress(packed)
     about = msgspec.msgpack.encode(summary)
     head = CHUNK.pack(
-        CHUNK_MAGIC, kind, 0, len(stored), len(packed), len(about),
+        CHUNK_MAGIC, kind, ANEW if anew else 0, len(stored), len(packed), len(about),
         sum(summary.types.values()), first, last, zlib.crc32(stored),
     ) + about  # fmt: skip
     return head + CRC.pack(zlib.crc32(head)) + stored

@@ -11,6 +11,10 @@ from hullwatch.detect.native import library
 PLANE = 56  # bytes of a record's header
 _LENGTH = struct.Struct("<I")
 
+# Makes bytes that nobody has filled yet, nor seen.
+_new_bytes = ctypes.pythonapi.PyBytes_FromStringAndSize
+_new_bytes.restype, _new_bytes.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_ssize_t]
+
 
 class DamagedError(Exception):
     """The bytes are not what was written; the text says what is wrong, as the rest of a sentence."""
@@ -39,16 +43,19 @@ def whole(data: bytes) -> bytes:
     """
     native = library()
     if native is not None:
-        return _called(native.hw_whole, data, 0)
+        if len(data) < _LENGTH.size:
+            raise DamagedError("its records contradict themselves")
+        return _called(native.hw_whole, data, -_LENGTH.size)
     return whole_in_python(data)
 
 
 def _called(function: Any, data: bytes, more: int) -> bytes:
-    made = ctypes.create_string_buffer(len(data) + more)
+    """Have the library fill new bytes: to copy them from a buffer would take as long as it takes to fill them."""
+    made: bytes = _new_bytes(None, max(0, len(data) + more))
     size = function(data, len(data), made)
-    if size < 0:
+    if size != len(made):
         raise DamagedError("its records contradict themselves")
-    return ctypes.string_at(made, size)
+    return made
 
 
 def planes_in_python(records: bytes) -> bytes:

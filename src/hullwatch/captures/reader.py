@@ -6,6 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from hullwatch.captures.chunk import (
+    ANEW,
     CHUNK,
     CHUNK_MAGIC,
     CRC,
@@ -45,6 +46,8 @@ class CaptureReader:
     """Reads one file.
 
     Attributes:
+        stream: that is read.
+        name: of the file, for sentences.
         description: what the file says of itself.
         problem: what is wrong with its end, as a sentence; empty while nothing is, or nothing is known of it yet.
         damaged: whether that is more than an end that is missing, as after a crash.
@@ -60,8 +63,8 @@ class CaptureReader:
         Raises:
             UsageError: when it is no capture that this version can read.
         """
-        self._stream = stream
-        self._name = name
+        self.stream = stream
+        self.name = name
         self.problem, self.damaged = "", False
         try:
             self._size = stream.seek(0, 2)
@@ -77,25 +80,25 @@ class CaptureReader:
         """Refuse records whose layouts are other ones."""
         if self.description.table != TABLE_VERSION:
             raise UsageError(
-                f"The capture {self._name} was written by Hullwatch {self.description.hullwatch} with version "
+                f"The capture {self.name} was written by Hullwatch {self.description.hullwatch} with version "
                 f"{self.description.table} of the event table, and this one reads version {TABLE_VERSION}: judge it "
                 "with the version that wrote it."
             )
 
     def _read_head(self) -> Description:
-        self._stream.seek(0)
-        data = self._stream.read(HEAD.size)
+        self.stream.seek(0)
+        data = self.stream.read(HEAD.size)
         if not data.startswith(MAGIC) or len(data) < HEAD.size:
-            raise UsageError(f"The file {self._name} is no capture of Hullwatch: it does not begin as one (.hwcap).")
+            raise UsageError(f"The file {self.name} is no capture of Hullwatch: it does not begin as one (.hwcap).")
         _, version, _, size = HEAD.unpack(data)
         if version > VERSION:
             raise UsageError(
-                f"The capture {self._name} has format {version}, and this Hullwatch reads up to format {VERSION}: "
+                f"The capture {self.name} has format {version}, and this Hullwatch reads up to format {VERSION}: "
                 "read it with the version that wrote it, or a newer one."
             )
         if size > LONGEST_DESCRIPTION:
             raise DamagedError("its description is longer than any is")
-        text = self._stream.read(size + CRC.size)
+        text = self.stream.read(size + CRC.size)
         if len(text) < size + CRC.size:
             raise DamagedError("it ends within its head")
         if CRC.unpack(text[size:]) != (zlib.crc32(data + text[:size]),):
@@ -119,17 +122,32 @@ class CaptureReader:
             yield head
             position = head.end
 
+    def position_before(self, begin: int) -> int:
+        """Return where to read from, to know all that was known at a time: the last state before it.
+
+        Args:
+            begin: ns since the epoch; 0 for the beginning.
+        """
+        position = 0
+        if begin:
+            for head in self.heads():
+                if head.first > begin:
+                    break
+                if head.kind == STATE:
+                    position = head.begin
+        return position
+
     def _chunk_head(self, position: int) -> ChunkHead:
-        self._stream.seek(position)
-        data = self._stream.read(CHUNK.size)
+        self.stream.seek(position)
+        data = self.stream.read(CHUNK.size)
         if len(data) < CHUNK.size:
             raise DamagedError(_TORN)
-        magic, kind, _, stored, size, about, events, first, last, crc = CHUNK.unpack(data)
+        magic, kind, flags, stored, size, about, events, first, last, crc = CHUNK.unpack(data)
         if magic != CHUNK_MAGIC:
             raise DamagedError("no chunk begins there")
         if kind not in {RECORDS, STATE} or max(stored, size) > MOST_STORED or about > LONGEST_SUMMARY:
             raise DamagedError("a chunk has a kind or a size that no chunk has")
-        summary = self._stream.read(about + CRC.size)
+        summary = self.stream.read(about + CRC.size)
         if len(summary) < about + CRC.size:
             raise DamagedError(_TORN)
         if CRC.unpack(summary[about:]) != (zlib.crc32(data + summary[:about]),):
@@ -137,17 +155,27 @@ class CaptureReader:
         begin = position + CHUNK.size + about + CRC.size
         if begin + stored > self._size:
             raise DamagedError(_TORN)
-        return ChunkHead(kind, stored, size, events, first, last, crc, decode_summary(summary[:about]), position, begin)
+        told, anew = decode_summary(summary[:about]), bool(flags & ANEW)
+        return ChunkHead(kind, stored, size, events, first, last, crc, told, position, begin, anew)
 
     def read(self, head: ChunkHead) -> Chunk | None:
         """Return a chunk; None when what it holds is damaged, which ``problem`` tells."""
-        self._stream.seek(head.position)
-        stored = self._stream.read(head.stored)
+        self.stream.seek(head.position)
+        stored = self.stream.read(head.stored)
         try:
             return Chunk(head, read_data(head, stored))
         except DamagedError as error:
             self._stop(head.position, f"a chunk there is damaged ({error})")
             return None
+
+    def stored(self, head: ChunkHead) -> bytes | None:
+        """Return all bytes of a chunk as they are in the file; None when they are damaged, which ``problem`` tells."""
+        self.stream.seek(head.begin)
+        data = self.stream.read(head.end - head.begin)
+        if zlib.crc32(memoryview(data)[head.position - head.begin :]) == head.crc:
+            return data
+        self._stop(head.position, "a chunk there is damaged (its checksum is wrong)")
+        return None
 
     def chunks(self, position: int = 0) -> Iterator[Chunk]:
         """Yield all whole chunks; those behind a damaged one are not given, for what they mean depends on it."""
@@ -161,13 +189,13 @@ class CaptureReader:
         left = self._size - position
         self.damaged = why != _TORN
         self.problem = (
-            f"The capture {self._name} can be read up to byte {position}: {why}. The last {left} bytes are left out."
+            f"The capture {self.name} can be read up to byte {position}: {why}. The last {left} bytes are left out."
         )
 
     @property
     def position(self) -> int:
         """How far it was read, bytes."""
-        return self._stream.tell()
+        return self.stream.tell()
 
     @property
     def size(self) -> int:

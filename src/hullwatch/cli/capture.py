@@ -1,4 +1,4 @@
-"""``hullwatch capture``: look at captures."""
+"""``hullwatch capture``: look at captures, and make others of them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.capture_bundle import bundle
+from hullwatch.cli.capture_cut import cut
+from hullwatch.cli.capture_export import export
+from hullwatch.cli.capture_mask import mask
+from hullwatch.cli.capture_merge import merge
 
 if TYPE_CHECKING:
     from hullwatch.captures.reader import CaptureReader
 
-capture = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at captures.")
+capture = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at captures, and make others of them.")
 
 SHOWN_TYPES = 12
-
-
-@capture.callback()
-def _group() -> None:
-    """Keep ``capture`` a group of verbs while it has only one."""
+capture.command("cut")(cut)
+capture.command("merge")(merge)
+capture.command("export")(export)
+capture.command("mask")(mask)
+capture.command("bundle")(bundle)
 
 
 @capture.command("info")
@@ -65,7 +70,7 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
 
     types: dict[str, int] = {}
     containers: dict[str, None] = {}
-    first = last = events = chunks = unpacked = 0
+    first = last = events = chunks = unpacked = masked = 0
     for chunk in reader.chunks():
         head = chunk.head
         chunks += 1
@@ -73,6 +78,7 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
             continue
         first, last = first or head.first, head.last
         unpacked += len(chunk.data)
+        masked += head.summary.masked
         containers |= dict.fromkeys(head.summary.containers)
         for number, count in head.summary.types.items():
             kind = BY_NUMBER.get(number)
@@ -85,7 +91,9 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
         "host": about.host,
         "kernel": about.kernel,
         "hullwatch": about.hullwatch,
+        "why": about.why,
         "number": about.number,
+        "left_out": about.left_out,
         "begun": about.begun,
         "first": first,
         "last": last,
@@ -97,6 +105,8 @@ def _look(reader: CaptureReader, file: str) -> dict[str, Any]:
         "chunks": chunks,
         "size": reader.size,
         "unpacked": unpacked,
+        "is_masked": about.is_masked,
+        "masked_values": masked,
         "problem": reader.problem,
     }
 
@@ -118,10 +128,13 @@ def _print(found: dict[str, Any], *, first: bool) -> None:
             ("file", found["file"]),
             ("host", f"{found['host']}, kernel {found['kernel']}"),
             ("written by", f"Hullwatch {found['hullwatch']}"),
+            *([("saved for", found["why"])] if found["why"] else []),
             ("from", _time(found["first"])),
             ("to", end),
             ("events", f"{found['events']:,}"),
+            *([("left out", found["left_out"])] if found["left_out"] else []),
             ("size", f"{found['size']:,} bytes in {found['chunks']} chunks{each}"),
+            ("secrets", _masked(found)),
             ("containers", ", ".join(full_id[:12] for full_id in found["containers"]) or "none"),
         ]
     )
@@ -133,6 +146,13 @@ def _print(found: dict[str, Any], *, first: bool) -> None:
     write_rows([("RECORDS", "TYPE"), *((f"{count:>9,}", name) for name, count in types[:SHOWN_TYPES])])
     if len(types) > SHOWN_TYPES:
         write_line(f"and {len(types) - SHOWN_TYPES} more types; -o json has all")
+
+
+def _masked(found: dict[str, Any]) -> str:
+    values = found["masked_values"]
+    if found["is_masked"]:
+        return f"{values:,} value{'s' * (values != 1)} masked"
+    return "not masked: the file has what was in arguments and variables"
 
 
 def _time(nanoseconds: int) -> str:

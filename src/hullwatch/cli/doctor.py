@@ -50,6 +50,7 @@ def doctor(
 
 def _checks(config_file: str | None) -> Iterator[Check]:
     """Make all checks, one after the other."""
+    from hullwatch.cli.checks.captures import captures
     from hullwatch.cli.checks.check import Check
     from hullwatch.cli.checks.classifier import classifier
     from hullwatch.cli.checks.engines import engines
@@ -71,6 +72,7 @@ def _checks(config_file: str | None) -> Iterator[Check]:
         ("classifier", classifier),
         ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
         ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
+        ("captures", lambda: captures(settings.flight_recorder, state_directory(settings.directories.state))),
         ("instance", lambda: instance(state_directory(settings.directories.state))),
     ]
     for name, check in checks:

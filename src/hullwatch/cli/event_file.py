@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ def read_event_file(name: str) -> Event:
     Raises:
         UsageError: when it cannot be read, is too large, or is no event; with the place.
     """
+    from hullwatch.cli.input_file import open_input, unreadable
     from hullwatch.errors import UsageError
     from hullwatch.rules.case_events import read_event
     from hullwatch.rules.document import read_documents
@@ -31,10 +31,10 @@ def read_event_file(name: str) -> Event:
         if name == "-":
             data = sys.stdin.buffer.read(LARGEST_EVENT + 1)
         else:
-            with _opened(name) as stream:
+            with open_input(name) as stream:
                 data = stream.read(LARGEST_EVENT + 1)
     except OSError as error:
-        raise UsageError(f"The event {name} cannot be read: {error.strerror}.") from error
+        raise unreadable(name, error) from error
     if len(data) > LARGEST_EVENT:
         raise UsageError(f"The event {name} has more than {LARGEST_EVENT >> 20} MiB.")
     shown = "standard input" if name == "-" else name
@@ -58,6 +58,7 @@ def read_field_values(name: str, number: int | None = None) -> Event:
     Raises:
         UsageError: when it cannot be read, has no such line, several events and no number, or a line that is no event.
     """
+    from hullwatch.cli.input_file import open_input
     from hullwatch.errors import UsageError
     from hullwatch.outputs.stdout import say
     from hullwatch.rules.value_events import ValueEvents, WrongValueError
@@ -66,7 +67,7 @@ def read_field_values(name: str, number: int | None = None) -> Event:
     if name == "-":
         line = _one_line(sys.stdin.buffer, shown, number)
     else:
-        with _opened(name) as stream:
+        with open_input(name) as stream:
             line = _one_line(stream, shown, number)
     events = ValueEvents()
     mistake = line.mistake
@@ -80,15 +81,6 @@ def read_field_values(name: str, number: int | None = None) -> Event:
                 say(f"Warning: {shown} has values of {unknown[:80]!r}, and there is no such field{near}.")
             return event
     raise UsageError(f"{shown}, line {line.number}, is no event: {mistake}.")
-
-
-def _opened(name: str) -> BinaryIO:
-    from hullwatch.errors import UsageError
-
-    try:
-        return Path(name).open("rb")
-    except OSError as error:
-        raise UsageError(f"The event {name} cannot be read: {error.strerror}.") from error
 
 
 def _one_line(stream: BinaryIO, shown: str, number: int | None) -> Line:

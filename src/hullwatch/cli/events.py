@@ -1,4 +1,4 @@
-"""``hullwatch events``: print the events of a capture, those that a condition holds for."""
+"""``hullwatch events``: print the events of a capture or of this host, those that a condition holds for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hullwatch.cli.watch_options import ConfigFlag, FromFlag, OutputFlag, ToFlag
+from hullwatch.cli.watch_options import EVERY, ConfigFlag, FromFlag, OutputFlag, ToFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from hullwatch.config.settings import Settings
     from hullwatch.detect.engine import Match
     from hullwatch.enrich.notice import Notice
-    from hullwatch.rules.loader import RuleSet
-    from hullwatch.rules.terms import Lookup
 
 FORMAT = "%evt.num %evt.time %evt.cpu %container.name %proc.name (%proc.pid) %evt.type %evt.args"
-EVERY = "evt.num exists"
 LINES_TOGETHER = 500
+NO_LIMIT = 1 << 62
 
 
 def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A capture (.hwcap, .scap).")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|live", help="A capture (.hwcap, .scap); live is this host, as it happens.")
+    ],
     condition: Annotated[
         str, typer.Argument(metavar="[CONDITION]", help="As in a rule; without one all events are printed.")
     ] = EVERY,
@@ -34,21 +34,32 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         bool, typer.Option("--raw", help="Of a .scap file also what rules do not see: the beginnings of calls.")
     ] = False,
     output: OutputFlag = None,
+    limit: Annotated[
+        int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="End after so many events.")
+    ] = None,
+    duration: Annotated[
+        str | None, typer.Option("--duration", metavar="TIME", help="Of live, end after this time: 10s, 5m.")
+    ] = None,
     begin: FromFlag = None,
     end: ToFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """Print the events of a capture.
+    """Print the events of a capture, or those of this host as they happen.
 
     \b
     Examples:
       hullwatch events today.hwcap
       hullwatch events today.hwcap 'container.name = web and evt.type = execve' -p '%evt.time %proc.cmdline'
       hullwatch events today.hwcap 'fd.name startswith /etc' -o json | jq '."fd.name"'
+      sudo hullwatch events live 'evt.type = connect and container.id != host' -p '%container.name %proc.name %fd.name'
+      hullwatch events today.hwcap 'container.id = 5a3cd53cdfc6' -n 20 --from 2026-11-28T10:30
 
-    The condition and the format are those of rules ("docs/reference/fields.md" lists the fields). With -o json an
+    The condition and the format are those of rules ("docs/reference/fields.md" lists the fields). Live, the kernel
+    sends what the condition needs; Ctrl-C ends it, with a summary of what was lost on standard error. With -o json an
     event is an object of the fields that the format names. Secrets are hidden as in alerts.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.captures.passing import Passes
+    from hullwatch.captures.reader import CaptureReader
     from hullwatch.captures.scap.blocks import is_scap
     from hullwatch.captures.scap.lookup import from_scap
     from hullwatch.cli.input_file import open_input
@@ -58,49 +69,30 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     from hullwatch.cli.settings import load_settings
     from hullwatch.counters import Counters
     from hullwatch.errors import UsageError
+    from hullwatch.rules.condition import condition_rules
 
     part = part_of(begin, end, "max")
-    settings = load_settings({"output.format": ("--output", output)}, config).settings
+    flags = {"output.format": ("--output", output), "run.duration": ("--duration", duration)}
+    settings = load_settings(flags, config).settings
+    if file == "live":
+        from hullwatch.cli.events_live import live
+
+        if any(part) or raw:
+            raise UsageError("--from, --to and --raw are for captures: what happens live is printed as it happens.")
+        return live(settings, condition, form, limit or NO_LIMIT)
+    if duration is not None:
+        raise UsageError("--duration is for what happens live; of a capture, give --to.")
     with open_input(file) as stream:
-        printer = EventPrinter(settings)
+        printer = EventPrinter(settings, limit or NO_LIMIT)
         if is_scap(stream.peek(1)):
-            scap_rules = _rules(condition, form, from_scap)
+            scap_rules = condition_rules(condition, form, from_scap)
             ScapReplay(settings, scap_rules, part, printer, Counters(), raw=raw).run(stream, file)
         elif raw:
             raise UsageError(f"--raw is for .scap files, and {file} is none.")
         else:
-            CaptureReplay(settings, _rules(condition, form), part, printer, Counters()).run(stream, file)
+            rules = condition_rules(condition, form)
+            CaptureReplay(settings, rules, part, printer, Counters(), Passes(rules)).run(CaptureReader(stream, file))
     return 0
-
-
-def _rules(condition: str, form: str, lookup: Lookup | None = None) -> RuleSet:
-    """Return the one rule that has the condition and the format.
-
-    Raises:
-        UsageError: when one of them is wrong.
-    """
-    import msgspec
-
-    from hullwatch.errors import UsageError
-    from hullwatch.rules.loader import RulesFile, load
-    from hullwatch.rules.problem import RulesError
-    from hullwatch.rules.terms import from_event
-
-    rule = {
-        "rule": "event", "desc": "what was asked for", "condition": condition, "output": form, "priority": "debug",
-        "warn_evttypes": False,
-    }  # fmt: skip
-    try:
-        return load([RulesFile("arguments", msgspec.json.encode([rule]))], lookup=lookup or from_event)
-    except (RulesError, UnicodeEncodeError) as error:
-        raise UsageError(f"The condition or the format is wrong: {_without_place(str(error))}") from error
-
-
-def _without_place(text: str) -> str:
-    """Return the sentences of an error without the places in a file that nobody wrote."""
-    import re
-
-    return " ".join(re.sub(r"^arguments(:\d+)*: (error: )?", "", line) for line in text.splitlines())
 
 
 class EventPrinter:
@@ -110,11 +102,12 @@ class EventPrinter:
         gone: whether nobody reads any more.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Take the format and the secrets from the settings."""
+    def __init__(self, settings: Settings, limit: int = NO_LIMIT) -> None:
+        """Take the format and the secrets from the settings; after so many events ``gone`` is set."""
         from hullwatch.alerts.mask import Masker
 
         self.gone = False
+        self._left = limit
         self._json = settings.output.format == "json"
         self._masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
 
@@ -124,11 +117,15 @@ class EventPrinter:
 
         lines: list[str] = []
         for match in matches:
+            if not self._left:
+                break
+            self._left -= 1
             lines.append(f"{self._line(match)}\n")
             if len(lines) == LINES_TOGETHER:
                 write_safe("".join(lines))
                 lines.clear()
         write_safe("".join(lines))
+        self.gone = not self._left
 
     def _line(self, match: Match) -> str:
         import msgspec

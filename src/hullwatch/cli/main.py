@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from hullwatch.cli.backtest import backtest
 from hullwatch.cli.capture import capture
 from hullwatch.cli.config import config
 from hullwatch.cli.doctor import doctor
@@ -28,6 +29,7 @@ Examples:
   hullwatch rules validate my_rules.yaml    check rules before they are used
   sudo hullwatch record -w today.hwcap      write all that happens to a capture
   hullwatch replay today.hwcap -r my_rules.yaml   judge what was recorded
+  hullwatch backtest -r new.yaml captures/  what changed rules would have raised
   hullwatch doctor                          what is missing on this machine, and how to fix it
 
 Hullwatch watches containers: it sees their processes, files and connections through the kernel, and
@@ -50,6 +52,7 @@ app.command("run", cls=SelectingCommand)(run)
 app.command("replay", cls=SelectingCommand)(replay)
 app.command("record", cls=SelectingCommand)(record)
 app.command("events")(events)
+app.command("backtest", cls=SelectingCommand)(backtest)
 app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
 app.command("doctor")(doctor)

@@ -153,17 +153,6 @@ def _replay_fields(settings: Settings, stream: BinaryIO, name: str, part: Part) 
 
 
 def _rules(settings: Settings, *lookup: Lookup) -> RuleSet:
-    from pathlib import Path
+    from hullwatch.cli.rule_set import load_named
 
-    from hullwatch.cli.rule_set import rules_files
-    from hullwatch.cli.selection import say_remarks
-    from hullwatch.errors import UsageError
-    from hullwatch.rules.problem import RulesError
-    from hullwatch.rules.reload import load_rules
-
-    try:
-        rules = load_rules(rules_files(settings.rules.files), settings.rules, Path(settings.directories.cache), *lookup)
-    except RulesError as error:
-        raise UsageError(str(error)) from error
-    say_remarks(rules.selection.remarks)
-    return rules
+    return load_named(settings, None, *lookup)

@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from hullwatch.captures.chunk import RECORDS
+from hullwatch.captures.cut import ANSWERS
+from hullwatch.captures.passing import wanted_chunks
 from hullwatch.captures.reader import CaptureReader
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
@@ -21,6 +23,7 @@ from hullwatch.outputs.stdout import has_colours, say, say_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hullwatch.captures.passing import Passes
     from hullwatch.captures.reader import Chunk
     from hullwatch.config.settings import Settings
     from hullwatch.detect.engine import Match
@@ -68,10 +71,11 @@ def replay_capture(settings: Settings, rules: RuleSet, part: Part, stream: Binar
     Raises:
         UsageError: when the file is no capture; or it is damaged, after all before that was judged.
     """
+    reader = CaptureReader(stream, name)
     counters = Counters()
     delivery = Delivery(settings, counters)
     try:
-        CaptureReplay(settings, rules, part, delivery, counters).run(stream, name)
+        CaptureReplay(settings, rules, part, delivery, counters).run(reader)
     finally:
         delivery.close()
         say_lines(summary(counters, colour=has_colours(2), did="Judged in"))
@@ -81,24 +85,41 @@ def replay_capture(settings: Settings, rules: RuleSet, part: Part, stream: Binar
 class CaptureReplay:
     """One replay of one capture."""
 
-    def __init__(self, settings: Settings, rules: RuleSet, part: Part, taker: Taker, counters: Counters) -> None:
-        """Wire the stages."""
+    def __init__(
+        self,
+        settings: Settings,
+        rules: RuleSet,
+        part: Part,
+        taker: Taker,
+        counters: Counters,
+        passes: Passes | None = None,
+    ) -> None:
+        """Wire the stages.
+
+        Args:
+            settings: of the replay.
+            rules: that judge.
+            part: of the capture.
+            taker: of the matches.
+            counters: of the replay; what is passed over is not counted.
+            passes: tells which chunks can be passed over; None: none.
+        """
+        self._passes = passes
         self._counters = counters
         every = settings.rules.match == "all"
         self._stream = Stream(rules, counters, lambda _: None, settings.hold.events, every=every)
         self._taker = taker
         self._part = part
 
-    def run(self, stream: BinaryIO, name: str) -> None:
+    def run(self, reader: CaptureReader) -> None:
         """Judge the capture.
 
         Raises:
-            UsageError: when the file is no capture; or it is damaged, after all before that was judged.
+            UsageError: when it is damaged, after all before that was judged.
         """
-        reader = CaptureReader(stream, name)
-        progress = Progress(stream, "events")
+        progress = Progress(reader.stream, "events")
         try:
-            self._judge(reader, name, progress)
+            self._judge(reader, progress)
         finally:
             progress.clear()
         if reader.damaged:
@@ -106,28 +127,40 @@ class CaptureReplay:
         if reader.problem:
             say(f"Warning: {reader.problem}")
 
-    def _judge(self, reader: CaptureReader, name: str, progress: Progress) -> None:
+    def _judge(self, reader: CaptureReader, progress: Progress) -> None:
         begun = False
         started = 0.0
         first = 0
-        for chunk in reader.chunks(self._position(reader)):
+        for chunk, jumped in self._chunks(reader):
             if chunk.head.kind != RECORDS:
-                if not begun:
-                    self._restore(chunk, name)
-            elif self._part.end and chunk.head.first > self._part.end:
+                if not begun or jumped or chunk.head.anew:
+                    self._restore(chunk, reader.name)
+            elif self._is_over(chunk):
                 break
             else:
                 if self._part.speed and chunk.head.first >= self._part.begin:
                     started, first = started or time.monotonic(), first or chunk.head.first
                     self._wait(started + (chunk.head.first - first) / _SECOND / self._part.speed)
-                self._feed(chunk, name)
+                progress.clear()
+                self._feed(chunk, reader.name)
                 progress.show(self._counters.events_total)
                 self._taker.tick()
             begun = True
             if self._taker.gone:
-                break
-        else:
-            self._end_waiting()
+                return
+        self._end_waiting()
+
+    def _chunks(self, reader: CaptureReader) -> Iterator[tuple[Chunk, bool]]:
+        """Yield the chunks, and before which of them some were passed over in which nothing is that was asked for."""
+        begin = reader.position_before(self._part.begin)
+        if self._passes is None:
+            return ((chunk, False) for chunk in reader.chunks(begin))
+        return wanted_chunks(reader, begin, self._passes, lambda: not self._stream.assembler.gate.waiting())
+
+    def _is_over(self, chunk: Chunk) -> bool:
+        """Whether nothing comes any more that was asked for; what waits for a container's metadata may be."""
+        after = chunk.head.first - self._part.end if self._part.end else 0
+        return after > 0 and (after > ANSWERS or not self._stream.assembler.gate.waiting())
 
     def _wait(self, until: float) -> None:
         """Wait for a time of the monotonic clock; nothing comes meanwhile that an event could tell of."""
@@ -158,18 +191,11 @@ class CaptureReplay:
         return self._part.begin <= time_of <= (self._part.end or time_of)
 
     def _restore(self, chunk: Chunk, name: str) -> None:
+        self._end_waiting()
+        assembler = self._stream.assembler
+        number = assembler.number
         try:
-            self._stream.assembler.restore(saved_state.decode(chunk.data))
+            assembler.restore(saved_state.decode(chunk.data))
         except ValueError as error:
             raise UsageError(f"The capture {name} is damaged: {error}.") from error
-
-    def _position(self, reader: CaptureReader) -> int:
-        """Return where to begin: the last state before the part that was asked for."""
-        position = 0
-        if self._part.begin:
-            for head in reader.heads():
-                if head.first > self._part.begin:
-                    break
-                if head.kind != RECORDS:
-                    position = head.begin
-        return position
+        assembler.number = max(assembler.number, number)  # none is given twice

@@ -9,8 +9,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hullwatch.config.settings import Settings
     from hullwatch.rules.describe import RuleBook
-    from hullwatch.rules.loader import RulesFile
+    from hullwatch.rules.loader import RuleSet, RulesFile
     from hullwatch.rules.rule_item import RuleDefinition
     from hullwatch.rules.terms import Lookup
 
@@ -66,6 +67,33 @@ def read_book(
     book = RuleBook(rules_files(settings.rules.files), settings.rules.selection, lookup or from_event)
     say_remarks(book.rule_set.selection.remarks)
     return book
+
+
+def load_named(settings: Settings, files: tuple[str, ...] | None = None, *lookup: Lookup) -> RuleSet:
+    """Return the rules that judge captures and events that were recorded.
+
+    Args:
+        settings: of the run.
+        files: that are read instead of those of the settings; none of them: the built-in rules.
+        lookup: gives the function of each field; the fields' own functions if nothing is said.
+
+    Raises:
+        UsageError: for a file that cannot be read or has a mistake.
+    """
+    from pathlib import Path
+
+    from hullwatch.cli.selection import say_remarks
+    from hullwatch.errors import UsageError
+    from hullwatch.rules.problem import RulesError
+    from hullwatch.rules.reload import load_rules
+
+    read = rules_files(settings.rules.files if files is None else files)
+    try:
+        rules = load_rules(read, settings.rules, Path(settings.directories.cache), *lookup)
+    except RulesError as error:
+        raise UsageError(str(error)) from error
+    say_remarks(rules.selection.remarks)
+    return rules
 
 
 def definitions_to_complete(context: typer.Context) -> list[RuleDefinition]:

@@ -11,26 +11,15 @@ from hullwatch.cli.rules_coverage import coverage
 from hullwatch.cli.rules_describe import describe
 from hullwatch.cli.rules_explain import explain
 from hullwatch.cli.rules_list import list_rules
+from hullwatch.cli.rules_test import run_tests
 from hullwatch.cli.selection import NO_FLAGS, SelectingCommand, say_remarks, switches
-from hullwatch.cli.watch_options import MATCHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from hullwatch.config.rule_switch import RuleSwitch
     from hullwatch.rules.loader import RulesFile
     from hullwatch.rules.problem import Problem
-
-MatchOption = Annotated[
-    str,
-    typer.Option(
-        "--match",
-        metavar="first|all",
-        help="Judge with the first rule that matches an event, or with all that do.",
-        autocompletion=lambda: MATCHING,
-    ),
-]
 
 rules = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Check, test and explain rules.")
 
@@ -109,81 +98,7 @@ def _verdict(errors: int, warnings: int) -> str:
     return f"valid, {warnings} warning{'s' if warnings > 1 else ''}" if warnings else "valid"
 
 
-@rules.command("test", cls=SelectingCommand)
-def run_tests(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="Files of test cases, or directories; none: those of the built-in rules."
-        ),
-    ] = None,
-    output: OutputOption = "text",
-    match: MatchOption = "first",
-    context: typer.Context = NO_FLAGS,
-) -> int:
-    """Run test cases: events in, alerts out.
-
-    \b
-    Examples:
-      hullwatch rules test
-      hullwatch rules test my_cases.yaml
-      hullwatch rules test my_cases.yaml --match all
-
-    A file of cases, or a case in it, may say "match: first" or "match: all" itself; that counts more than the
-    flag, for what it expects was written for it. Exit code 1 when a case fails.
-    """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    from hullwatch.cli.answer import wants_json, write_json, write_line
-    from hullwatch.detect.case_judge import judging
-    from hullwatch.errors import UsageError
-    from hullwatch.rules.cases import case_files, read_cases, run_case
-
-    as_json = wants_json(output)
-    if match not in MATCHING:
-        raise UsageError(f'--match is first or all, not "{match}".')
-    chosen = switches(context)
-    passed = failed = 0
-    searched = _case_paths(paths or [])
-    for path in case_files(searched):
-        for case in read_cases(path, chosen):
-            result = run_case(case, judging, every=match == "all")
-            passed, failed = passed + result.passed, failed + (not result.passed)
-            if as_json:
-                write_json(result)
-            elif result.passed:
-                write_line(f"pass  {path.name}: {result.name}")
-            else:
-                write_line(f"FAIL  {result.file}:{result.line}: {result.name}: {result.sentence}")
-    if not passed and not failed:
-        raise UsageError(f"There are no test cases in {' '.join(map(str, searched))}.")
-    if not as_json:
-        write_line(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
-def _case_paths(names: list[str]) -> list[Path]:
-    """Return the files and folders of cases that are meant, or those that came with Hullwatch.
-
-    Raises:
-        UsageError: when none is there.
-    """
-    from pathlib import Path
-
-    import hullwatch
-    from hullwatch.errors import UsageError
-
-    for name in names:
-        if not Path(name).exists():
-            raise UsageError(f"There is no file or directory {name}.")
-    if names:
-        return [Path(name) for name in names]
-    package = Path(hullwatch.__file__).parent
-    # In the wheel; in a checkout.
-    for folder in (package / "packs" / "cases", package.parent.parent / "tests" / "rules" / "cases"):
-        if folder.is_dir():
-            return [folder]
-    raise UsageError("There are no test cases of the built-in rules here; name a file of cases.")
-
-
+rules.command("test", cls=SelectingCommand)(run_tests)
 rules.command("list", cls=SelectingCommand)(list_rules)
 rules.command("describe", cls=SelectingCommand)(describe)
 rules.command("explain", cls=SelectingCommand)(explain)

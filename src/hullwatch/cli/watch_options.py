@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from hullwatch.config import Settings
 
+EVERY = "evt.num exists"  # the condition that all events fulfil
 OUTPUTS = ["text", "json"]
 MATCHING = ["first", "all"]
 PRIORITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"]
@@ -73,6 +74,7 @@ _FLAGS = {
     "duration": ("run.duration", "--duration"),
     "labels": ("output.labels", "--label"),
     "pushdown": ("sensor.pushdown", "--pushdown"),
+    "record_mask": ("record.mask", "--mask"),
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from hullwatch.config.paths import cache_directory, configuration_files, run_directory, state_directory, untrusted
-from hullwatch.config.settings import Leaf, Settings, leaves
+from hullwatch.config.settings import NO_PRIORITY, Leaf, Settings, leaves
 from hullwatch.config.values import nearest, parse_duration, parse_labels, parse_priority
 from hullwatch.errors import UsageError
 
@@ -22,7 +22,10 @@ LARGEST_FILE = 1 << 20  # bytes; settings are a page
 # Variables with our prefix that are not settings.
 OTHER_VARIABLES = frozenset({"HULLWATCH_CONFIG", "HULLWATCH_DEBUG"})
 _PRIORITY_PATHS = frozenset({"rules.priority", "run.fail_on"})
-_DIRECTORY_PATHS = frozenset({"directories.state", "directories.cache", "directories.run", "engine.sensor"})
+_PRIORITY_OR_NONE = "flight_recorder.priority"
+_DIRECTORY_PATHS = frozenset(
+    {"directories.state", "directories.cache", "directories.run", "engine.sensor", "flight_recorder.directory"}
+)
 
 _WORDS = {
     "str": "text",
@@ -239,6 +242,8 @@ def _convert(leaf: Leaf, value: object, where: str, base: Path | None = None, *,
         result: Any = msgspec.convert(value, leaf.type, strict=not from_text)
         if leaf.path in _PRIORITY_PATHS and result is not None:
             result = parse_priority(result)
+        if leaf.path == _PRIORITY_OR_NONE:
+            result = result if result == NO_PRIORITY else parse_priority(str(result))
         if leaf.path == "output.labels":
             labels = cast("dict[str, str]", result)
             result = parse_labels(f"{key}={text}" for key, text in labels.items())

@@ -10,9 +10,10 @@ from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
+NO_PRIORITY = "none"
 MOST_VARIABLES = 16
 VARIABLE_NAME = r"^[!-<>-~]{1,63}$"
-ENGINE_URL = r"^((unix|containerd|cri):///|(tcp|https?)://)."
+ENGINE_URL = r"^((unix|containerd|cri|podman):///|(tcp|https?)://)."
 
 # A description on each value is what `hullwatch config show` and the schema say about it.
 Duration = Annotated[float, msgspec.Meta(gt=0, extra_json_schema={"format": "duration"})]
@@ -78,7 +79,8 @@ class ContainersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
                 str,
                 _form(
                     "an engine is a URL: containerd:///PATH, cri:///PATH or unix:///PATH with the path of its socket, "
-                    "or tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT",
+                    "podman:///PATH with the directory of its storage, or tcp://HOST:PORT, http://HOST:PORT or "
+                    "https://HOST:PORT",
                     pattern=ENGINE_URL,
                     max_length=1024,
                 ),
@@ -88,7 +90,7 @@ class ContainersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         msgspec.Meta(max_length=MOST_ENGINES),
         _help(
             "More engines: containerd:///PATH, cri:///PATH (CRI-O and other runtimes of a kubelet), unix:///PATH "
-            "(what speaks Docker's API)."
+            "(what speaks Docker's API), podman:///PATH (the storage of root's podman, without its service)."
         ),
     ] = ()
     search: Annotated[
@@ -183,10 +185,56 @@ class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Recording what the sensor sees."""
 
     file: Annotated[str, _help("Write a capture to this file, of every event; empty: none.")] = ""
+    filter: Annotated[
+        str, _help("Record only events that this condition holds for, and what changes processes and containers.")
+    ] = ""
     rotate_size: Annotated[int, msgspec.Meta(ge=0), _help("Begin another file after this many bytes; 0: never.")] = 0
     rotate_files: Annotated[
         int, msgspec.Meta(ge=1, le=100_000), _help("How many files are kept when others are begun.")
     ] = 10
+    mask: Annotated[
+        bool, _help("Hide secrets in arguments and variables, as in alerts, before a capture is written.")
+    ] = True
+
+
+class FlightRecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The last minutes of each container, saved when an alert asks for it."""
+
+    enabled: Annotated[bool, _help("Keep the last minutes while rules are loaded that may ask for them.")] = True
+    priority: Annotated[
+        str,
+        _help(
+            "Save a capture for alerts at least this severe, beside those of rules with 'capture: true'; none: for "
+            "these alone."
+        ),
+    ] = "Critical"
+    before: Annotated[Duration, _help("How much of the time before an alert is kept.")] = 300.0
+    memory: Annotated[
+        int,
+        msgspec.Meta(ge=1 << 20, le=1 << 40),
+        _help("Bytes that it may take; when they are full, the oldest of the container that has most goes."),
+    ] = 64 << 20
+    after: Annotated[
+        Duration, _help("How long a capture goes on after the last alert, unless the rule says it (capture_duration).")
+    ] = 60.0
+    longest: Annotated[Duration, _help("How long it goes on at most after its first alert.")] = 600.0
+    events: Annotated[
+        Literal["rules", "changes"],
+        _help(
+            "What is kept: rules: what rules may look at; changes: also all connections and changes of files, which "
+            "the kernel leaves out else."
+        ),
+    ] = "rules"
+    directory: Annotated[
+        str, _help("Where captures are written to; empty: captures in the directory of what lasts.")
+    ] = ""
+    files: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=100_000),
+        _help("How many captures are kept; when more come, the oldest of the container that has most goes."),
+    ] = 100
+    size: Annotated[int, msgspec.Meta(ge=1 << 20), _help("Bytes that all of them may take together.")] = 1 << 30
+    file_size: Annotated[int, msgspec.Meta(ge=1 << 16), _help("Bytes that one of them may take.")] = 128 << 20
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -205,6 +253,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     directories: DirectorySettings = DirectorySettings()
     run: RunSettings = RunSettings()
     record: RecordSettings = RecordSettings()
+    flight_recorder: FlightRecorderSettings = FlightRecorderSettings()
 
 
 class Leaf(msgspec.Struct, frozen=True):

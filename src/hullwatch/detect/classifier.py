@@ -13,7 +13,9 @@ STATE = -1  # stands for the kind of a record that the assembler has to see befo
 BROKEN = -2  # of a record that contradicts itself
 NOTED = -3  # of a record that no condition can hold for, but that the assembler has to see in its turn
 UNUSED = 1  # the class of a value that no condition asks for
+PLAIN, KNOWN = 1, 2  # what ``Survivor.noted`` says
 MAXIMUM_CLASSES = (1 << 14) - 1  # of a domain, of one kind
+NO_LINEAGE = 0, 0
 
 
 class Survivor(NamedTuple):
@@ -23,7 +25,8 @@ class Survivor(NamedTuple):
         offset: in the batch.
         number: which event it is, counted from 1 at the beginning of the call.
         kind: its number in ``Plan.all``, ``STATE``, ``BROKEN`` or ``NOTED``.
-        noted: whether the assembler has to see it, ruled out or not; what is remembered of processes stays true.
+        noted: not 0 if the assembler has to see it, ruled out or not, while what is remembered of processes stays
+            true; ``KNOWN`` when, besides, all is known of the process that begins with the record.
     """
 
     offset: int
@@ -42,7 +45,13 @@ class Survivor(NamedTuple):
 
 
 class Classifier(Protocol):
-    """Judges records by what is known of their values."""
+    """Judges records by what is known of their values.
+
+    Attributes:
+        knows_starts: whether ``learn_start`` does something.
+    """
+
+    knows_starts: bool
 
     def classify(self, batch: bytes, offset: int, counted: int = 0) -> tuple[int, int, list[Survivor]]:
         """Look at records from an offset on; those before ``counted`` were counted by an earlier call.
@@ -66,14 +75,30 @@ class Classifier(Protocol):
         """Return fingerprints of calls that were ruled out since the last call, as u64 numbers behind each other."""
         ...
 
-    def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
+    def learn_process(
+        self,
+        context: bytes,
+        container: int,
+        classes: tuple[int, ...],
+        lineage: tuple[int, int] = NO_LINEAGE,
+        *,
+        alone: bool = False,
+    ) -> None:
         """Remember the classes of a process context, one for each kind.
 
         Args:
             context: of the records' headers.
             container: a number for its container, from 1.
             classes: one for each kind.
+            lineage: what ``Ancestries`` gives for it, if the classes follow from that, and for its parent; or 0.
             alone: whether what was remembered of the process before is void.
+        """
+        ...
+
+    def learn_start(self, batch: bytes, offset: int) -> None:
+        """Remember that what was learnt of the process that begins with a record holds for all that begin alike.
+
+        A process begins as a child or with a program.
         """
         ...
 
@@ -99,6 +124,10 @@ class Classifier(Protocol):
 
     def forget_cgroup(self, number: int, hierarchy: int) -> None:
         """Forget all processes of a control group."""
+        ...
+
+    def forget_starts(self) -> None:
+        """Forget what ``learn_start`` was told."""
         ...
 
     def forget_processes(self) -> None:

@@ -30,6 +30,9 @@ class Correlator:
         rules: those without state are left out.
         rule_size: bytes that a rule may remember, about.
         total_size: bytes that all rules may.
+
+    Attributes:
+        began: set when a rule that remembered nothing remembers something; whoever looks at it clears it.
     """
 
     def __init__(
@@ -42,6 +45,11 @@ class Correlator:
         self._texts = {rule.name: rule.stateful.text for rule in rules if rule.stateful is not None}
         self._states = {rule.name: _state(rule.stateful) for rule in rules if rule.stateful is not None}
         self.size = 0
+        self.began = False
+
+    def is_idle(self, rule: Rule) -> bool:
+        """Tell whether a rule has no sequence that waits for a later step: then such a step is nothing to it."""
+        return not len(self._states[rule.name].memory)
 
     def observe(self, rule: Rule, step: int, event: Event) -> tuple[Event, ...] | None:
         """Take an event for which a condition of a rule holds.
@@ -63,6 +71,7 @@ class Correlator:
         if state.memory.size > self._rule_size:
             self._counters.forgotten += state.memory.shrink(self._rule_size)
         self.size += state.memory.size - before
+        self.began |= not before and state.memory.size > 0
         if self.size > self._total_size:
             self._make_room()
         return earlier

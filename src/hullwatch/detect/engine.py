@@ -87,6 +87,15 @@ class Engine:
         mask = mask >> kind.process_shift & kind.every
         return self.judge(event, kind.entries_of(mask)) if mask else []
 
+    def is_nothing_now(self, entries: Sequence[Entry]) -> bool:
+        """Tell whether no event can do anything to these conditions: all are later steps that nothing waits for."""
+        return all(entry.step and self._correlator.is_idle(entry.rule) for entry in entries)
+
+    def has_begun(self) -> bool:
+        """Tell whether something waits since the last call, so that ``is_nothing_now`` may be otherwise."""
+        began, self._correlator.began = self._correlator.began, False
+        return began
+
     def judge(self, event: Event, entries: Sequence[Entry]) -> list[Match]:
         """Return the matches of an event that count, asking only these conditions.
 

@@ -10,21 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.detect.automaton import make_automaton
-from hullwatch.detect.classifier import Classifier, Survivor
-from hullwatch.detect.recipe import fingerprint_offset, is_told, recipe, result_offset, state_of
+from hullwatch.detect.classifier import NO_LINEAGE, Classifier, Survivor
+from hullwatch.detect.kept_events import spared
+from hullwatch.detect.recipe import fingerprint_offset, is_told, recipe, result_offset, start_places, state_of
 from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hullwatch.detect.plan import Kind, Plan
 
 LIBRARY = "libhullwatch-classifier.so"
 MAXIMUM_KINDS = 255
 
 # As in native/classifier/classifier.h; tests/native/test_classifier.py compares them.
-TYPE = struct.Struct("<IIIIIiiI")
+TYPE = struct.Struct("<IIIIIiiIII")
 KIND = struct.Struct("<IIII12II6II")
 CALL = struct.Struct("<QQQQII")
+STARTS = struct.Struct("<10I24I")
 _ASKED = struct.Struct("<QQQ")
 _ANSWERED = struct.Struct("<16xQQII")
 SURVIVOR = struct.Struct("<QQiIIIII")
@@ -32,6 +36,7 @@ SURVIVORS = 256
 TOLD = 4096
 _NONE = -1
 _PACKED = 4096
+_LAST_NUMBER = (1 << 31) - 1
 
 
 @functools.cache
@@ -44,7 +49,7 @@ def library() -> Any:
     text, number, size, pointer = ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p
     # Those that are called most are not described: it takes longer than what they do. They are given pointers as
     # c_void_p or bytes, and numbers of 32 bits at most.
-    for name in ("hw_classify", "hw_learn_process"):
+    for name in ("hw_classify", "hw_learn_process", "hw_learn_start"):
         getattr(loaded, name).restype = None
     signatures = {
         "hw_new": (pointer, [text, number, text, number, text]),
@@ -54,6 +59,8 @@ def library() -> Any:
         "hw_learn_string": (None, [pointer, number, number, text, size, size, number]),
         "hw_learn_dead": (None, [pointer, *[number] * 5]),
         "hw_forget_process": (None, [pointer, size, number]),
+        "hw_set_starts": (None, [pointer, text]),
+        "hw_forget_starts": (None, [pointer]),
         "hw_forget_container": (None, [pointer, number]),
         "hw_forget_cgroup": (None, [pointer, size, number]),
         "hw_forget_processes": (None, [pointer]),
@@ -65,6 +72,9 @@ def library() -> Any:
         "hw_scap_skip": (size, [pointer, text, size, size]),
         "hw_scap_know": (None, [pointer, ctypes.c_int64, number]),
         "hw_whole": (ctypes.c_int64, [text, size, pointer]),
+        "hw_groups": (ctypes.c_int64, [text, size, pointer, pointer]),
+        "hw_split": (None, [text, size, *[pointer] * 4]),
+        "hw_merge": (ctypes.c_int64, [pointer, number, pointer]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(loaded, name)
@@ -77,15 +87,17 @@ class NativeClassifier(Classifier):
 
     Args:
         plan: has at most ``MAXIMUM_KINDS`` kinds.
+        kept: names of event types that are kept though no rule can match them (``kept_events.py``).
 
     Raises:
         MemoryError: when there is none.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, kept: Collection[str] = ()) -> None:
         """Describe the kinds to the library."""
+        self.knows_starts = True
         self._library = library()
-        types, kinds = describe(plan)
+        types, kinds = describe(plan, kept)
         self._handle = self._library.hw_new(b"".join(types), len(types), b"".join(kinds), len(kinds), os.urandom(16))
         if not self._handle:
             raise MemoryError("there is no memory for the classifier's tables")
@@ -96,6 +108,8 @@ class NativeClassifier(Classifier):
         self._ruled_out = ctypes.create_string_buffer(8 * TOLD)
         self._classify = self._library.hw_classify
         self._learn_process = self._library.hw_learn_process
+        self._learn_start = self._library.hw_learn_start
+        self._library.hw_set_starts(self._handle, starts())
         self._packed: dict[tuple[int, ...], bytes] = {}  # classes of processes
         for place, kind in enumerate(plan.all):
             self._set_words(place, kind)
@@ -145,14 +159,25 @@ class NativeClassifier(Classifier):
         count = self._library.hw_take_ruled_out(self._handle, self._ruled_out)
         return self._ruled_out.raw[: 8 * count] if count else b""
 
-    def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
+    def learn_process(
+        self,
+        context: bytes,
+        container: int,
+        classes: tuple[int, ...],
+        lineage: tuple[int, int] = NO_LINEAGE,
+        *,
+        alone: bool = False,
+    ) -> None:
         """Remember the classes of a process context; see ``Classifier.learn_process``."""
         packed = self._packed.get(classes)
         if packed is None:
             if len(self._packed) >= _PACKED:
                 self._packed.clear()
             packed = self._packed[classes] = struct.pack(f"<{len(classes)}H", *classes)
-        self._learn_process(self._pointer, context, container, packed, alone)
+        ancestry, above = lineage
+        if ancestry > _LAST_NUMBER:  # of more processes than any host starts
+            ancestry = above = 0
+        self._learn_process(self._pointer, context, container, packed, alone, ancestry, above)
 
     def learn_scalars(self, kind: int, batch: bytes, offset: int, judged: int) -> None:
         """Remember the class of the small values of a record."""
@@ -178,26 +203,36 @@ class NativeClassifier(Classifier):
         """Forget all processes of a control group."""
         self._library.hw_forget_cgroup(self._handle, number, hierarchy)
 
+    def learn_start(self, batch: bytes, offset: int) -> None:
+        """Remember that others begin as the process of a record does; see ``Classifier.learn_start``."""
+        self._learn_start(self._pointer, batch, len(batch), offset)
+
+    def forget_starts(self) -> None:
+        """Forget what ``learn_start`` was told."""
+        self._library.hw_forget_starts(self._handle)
+
     def forget_processes(self) -> None:
         """Forget all process contexts."""
         self._library.hw_forget_processes(self._handle)
 
 
-def describe(plan: Plan) -> tuple[list[bytes], list[bytes]]:
+def describe(plan: Plan, kept: Collection[str] = ()) -> tuple[list[bytes], list[bytes]]:
     """Return the types and the kinds as the library takes them."""
     places = {id(kind): place for place, kind in enumerate(plan.all)}
-    return [_type(kind.name, plan, places) for kind in EVENTS], [_kind(kind) for kind in plan.all]
+    return [_type(kind.name, plan, places, kept) for kind in EVENTS], [_kind(kind) for kind in plan.all]
 
 
-def _type(name: str, plan: Plan, places: dict[int, int]) -> bytes:
+def _type(name: str, plan: Plan, places: dict[int, int], kept: Collection[str]) -> bytes:
     kind = next(one for one in EVENTS if one.name == name)
     both = plan.kinds.get(name, (None, None))
     is_sensor_event = kind.is_event and kind.origin == "sensor"
     result = result_offset(kind.layout)
     succeeded, failed = (_NONE if one is None else places[id(one)] for one in both)
+    flags = spared(name, kept)
     return TYPE.pack(
         kind.number, is_sensor_event, state_of(kind), HEADER.size + kind.layout.fixed.size,
-        result + 7 if result else 0, succeeded, failed, fingerprint_offset(kind.layout),
+        result + 7 if result else 0, succeeded, failed, 0 if flags is None else fingerprint_offset(kind.layout),
+        *(flags or (0, 0)),
     )  # fmt: skip
 
 
@@ -213,3 +248,10 @@ def _kind(kind: Kind) -> bytes:
         where.fixed_end, where.lengths, kind.scalars.decides, len(where.scalars),
         *scalars, *[0] * (12 - len(scalars)), len(where.strings), *strings, *[0] * (6 - len(strings)), is_told(kind),
     )  # fmt: skip
+
+
+def starts() -> bytes:
+    """Return where processes begin as the library takes it."""
+    where = start_places()
+    scalars = [value for piece in where.scalars for value in piece]
+    return STARTS.pack(*where.child, *where.program, len(where.scalars), *scalars, *[0] * (24 - len(scalars)))

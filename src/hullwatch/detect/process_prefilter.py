@@ -59,6 +59,9 @@ class ProcessMasks:
     Args:
         prefilter: that is asked.
         ancestries: of the processes; always the same for a process tree, whose processes keep the numbers.
+
+    Attributes:
+        is_shared: whether what ``mask`` gave last holds for all of the same ancestry, container and user.
     """
 
     def __init__(self, prefilter: ProcessPrefilter, ancestries: Ancestries) -> None:
@@ -66,6 +69,7 @@ class ProcessMasks:
         self._shared, self._own = prefilter.shared, prefilter.own
         self._number = ancestries.number
         self._known: dict[tuple[int, str, int], int] = {}
+        self.is_shared = False
 
     def mask(self, process: Process, container: Container, uid: int, make_event: Callable[[], Event]) -> int:
         """Return the bits of the conditions that an event of a process can still fulfil.
@@ -83,7 +87,8 @@ class ProcessMasks:
             if len(self._known) >= _KEPT:
                 self._known.clear()
             self._known[key] = left
-        return left & self._own.mask(make_event()) if left & self._own.asked else left
+        self.is_shared = not left & self._own.asked
+        return left if self.is_shared else left & self._own.mask(make_event())
 
     def forget(self) -> None:
         """Forget everything: something else is known of a container now."""

@@ -6,7 +6,7 @@ import functools
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.detect.classifier import BROKEN, NOTED, STATE, UNKNOWN, UNUSED, Classifier, Survivor
+from hullwatch.detect.classifier import BROKEN, NO_LINEAGE, NOTED, STATE, UNKNOWN, UNUSED, Classifier, Survivor
 from hullwatch.detect.known_values import (
     ANY_STRING,
     CAREFULLY,
@@ -18,7 +18,7 @@ from hullwatch.detect.known_values import (
     Quick,
     keep,
 )
-from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END, StateChange, result_offset, state_of
+from hullwatch.detect.recipe import CONTEXT, CONTEXT_BEGIN, CONTEXT_END, StateChange, result_offset, state_of
 from hullwatch.events.codec import check_record
 from hullwatch.events.table import BY_NUMBER, EVENTS, HEADER
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from hullwatch.detect.plan import Plan
     from hullwatch.events.table import EventType
 
-_CONTEXT = struct.Struct("<QQIII")  # start, control group and hierarchy, user, id, as in the header
 _HEAD = struct.Struct(  # length, type, process context
     f"<IH{CONTEXT_BEGIN - 6}x{CONTEXT_END - CONTEXT_BEGIN}s{HEADER.size - CONTEXT_END}x"
 )
@@ -46,8 +45,15 @@ class _Type(NamedTuple):
 
     def kind(self, batch: bytes, offset: int, length: int) -> KnownKind | None:
         """Return the kind of a record; None when no condition can hold for it."""
-        is_failed = self.sign and length >= self.shortest and batch[offset + self.sign] > _NEGATIVE
-        return self.failed if is_failed else self.succeeded
+        return self.failed if self.is_failed(batch, offset, length) else self.succeeded
+
+    def is_failed(self, batch: bytes, offset: int, length: int) -> bool:
+        """Tell whether a record is of a call that failed."""
+        return bool(self.sign) and length >= self.shortest and batch[offset + self.sign] > _NEGATIVE
+
+    def is_noted(self) -> bool:
+        """Tell whether the assembler has to see each record, though what is known stays true."""
+        return self.state in {StateChange.CHILD, StateChange.END}
 
 
 # By length, whether records of a type can have it; where the result's sign is; how to look at what succeeded and what
@@ -60,6 +66,7 @@ class PythonClassifier(Classifier):
 
     def __init__(self, plan: Plan) -> None:
         """Start with no value known."""
+        self.knows_starts = False  # to hash what they have in common takes as long as judging them
         self._kinds = [KnownKind(number, kind) for number, kind in enumerate(plan.all)]
         self._contexts = KnownContexts(self._kinds)
         known = {id(kind): state for kind, state in zip(plan.all, self._kinds, strict=True)}
@@ -185,7 +192,9 @@ class PythonClassifier(Classifier):
         row = self._types.get(type_number)
         if row is None or row.state == StateChange.ANY:
             return Survivor(offset, number, STATE)
-        noted = int(row.state != StateChange.NONE)
+        if row.state >= StateChange.UNLESS_FAILED and not row.is_failed(batch, offset, length):
+            return Survivor(offset, number, STATE)
+        noted = int(row.is_noted())
         if noted and length < row.shortest:
             return Survivor(offset, number, BROKEN)
         kind = row.kind(batch, offset, length)
@@ -237,11 +246,26 @@ class PythonClassifier(Classifier):
         """Return nothing: to find the fingerprints would cost every record more than it saves."""
         return b""
 
-    def learn_process(self, context: bytes, container: int, classes: tuple[int, ...], *, alone: bool = False) -> None:
+    def learn_process(
+        self,
+        context: bytes,
+        container: int,
+        classes: tuple[int, ...],
+        lineage: tuple[int, int] = NO_LINEAGE,
+        *,
+        alone: bool = False,
+    ) -> None:
         """Remember the classes of a process context; see ``Classifier.learn_process``."""
         if alone:
             self._contexts.forget_process(context)
+        del lineage
         self._contexts.learn(context, container, classes)
+
+    def learn_start(self, batch: bytes, offset: int) -> None:
+        """Remember nothing."""
+
+    def forget_starts(self) -> None:
+        """Forget nothing."""
 
     def learn_scalars(self, kind: int, batch: bytes, offset: int, judged: int) -> None:
         """Remember the class of the small values of a record."""
@@ -262,7 +286,7 @@ class PythonClassifier(Classifier):
 
     def forget_process(self, start: int, pid: int) -> None:
         """Forget a process."""
-        self._contexts.forget_process(_CONTEXT.pack(start, 0, 0, 0, pid))
+        self._contexts.forget_process(CONTEXT.pack(start, 0, 0, 0, pid))
 
     def forget_container(self, container: int) -> None:
         """Forget all processes of a container, by its number."""
@@ -270,7 +294,7 @@ class PythonClassifier(Classifier):
 
     def forget_cgroup(self, number: int, hierarchy: int) -> None:
         """Forget all processes of a control group."""
-        self._contexts.forget_where(lambda context: _CONTEXT.unpack(context)[1:3] == (number, hierarchy))
+        self._contexts.forget_where(lambda context: CONTEXT.unpack(context)[1:3] == (number, hierarchy))
 
     def forget_processes(self) -> None:
         """Forget all process contexts."""

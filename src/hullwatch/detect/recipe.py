@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.events.table import HEADER, HEADER_FIELDS, TYPES
+from hullwatch.enrich.namespaces import NAMESPACES
+from hullwatch.events.table import HEADER, HEADER_FIELDS, LAYOUTS, TYPES
 from hullwatch.fields.inputs import PEER, RESULT, result_parameter
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def _header_offset(name: str) -> int:
 # The process's start, control group and hierarchy, effective user and process id: what makes a process context.
 CONTEXT_BEGIN = _header_offset("process_start")
 CONTEXT_END = _header_offset("pid") + 4
+CONTEXT = struct.Struct("<QQIII")
 
 
 class StateChange(enum.IntEnum):
@@ -41,16 +44,27 @@ class StateChange(enum.IntEnum):
     """A process is gone, and has no more records of its own."""
     ANY = 3
     """Whatever is known."""
+    UNLESS_FAILED = 4
+    """Whatever is known; nothing when the call failed."""
+    PROGRAM = 5
+    """The same, of a process that runs a program: nothing, either, when all is known by others that did so."""
 
 
-_CHANGES = {"new_process": StateChange.CHILD, "process_end": StateChange.END}
+_CHANGES = {
+    "new_process": StateChange.CHILD,
+    "process_end": StateChange.END,
+    "program": StateChange.PROGRAM,
+}
 
 
 def state_of(kind: EventType) -> StateChange:
     """Return what records of a type change."""
     if not kind.is_event or kind.origin != "sensor":
         return StateChange.ANY
-    return _CHANGES.get(kind.layout.name, StateChange.ANY) if kind.state else StateChange.NONE
+    if not kind.state:
+        return StateChange.NONE
+    other = StateChange.ANY if result_parameter(kind.layout) is None else StateChange.UNLESS_FAILED
+    return _CHANGES.get(kind.layout.name, other)
 
 
 class StringPlace(NamedTuple):
@@ -148,15 +162,18 @@ def recipe(kind: Kind) -> Recipe:
     scalars = [
         (result_offset(layout), 8) if name == RESULT else scalar_offset(layout, name) for name in kind.scalar_names
     ]
-    last = scalar_offset(layout, layout.scalars[-1]) if layout.scalars else (HEADER.size, 0)
-    lengths = sum(last) + sum(last) % 2
     return Recipe(
         fixed_end=HEADER.size + layout.fixed.size,
-        lengths=lengths,
+        lengths=_lengths_offset(layout),
         variables=len(layout.variables),
         scalars=tuple(sorted(scalars)),
         strings=tuple(_place(layout, string.name) for string in kind.strings),
     )
+
+
+def _lengths_offset(layout: Layout) -> int:
+    last = scalar_offset(layout, layout.scalars[-1]) if layout.scalars else (HEADER.size, 0)
+    return sum(last) + sum(last) % 2
 
 
 def _place(layout: Layout, name: str) -> StringPlace:
@@ -164,4 +181,43 @@ def _place(layout: Layout, name: str) -> StringPlace:
         return StringPlace(layout.variables.index(name))
     return StringPlace(
         layout.variables.index(_PEER_TUPLE), peer=True, protocol=scalar_offset(layout, _PEER_PROTOCOL)[0]
+    )
+
+
+# What processes that run a program are the same by, besides its texts, whether they are the first of their pid
+# namespace, and what stands in the header: the same as of ``Program.content``.
+_SAME_BY = ("res", "tty", "gid", "loginuid", "flags", *(f"{kind}_ns" for kind in NAMESPACES))
+
+
+class StartPlaces(NamedTuple):
+    """Where the records that processes begin with have what they are the same by; offsets from the first byte.
+
+    Attributes:
+        child: of a child's record: where its name begins, its id, start and own id, and its name's length.
+        program: of a program's: where its texts begin, its own id, the lengths of the texts, how many there are.
+        scalars: offset and size of each small value of a program's.
+    """
+
+    child: tuple[int, ...]
+    program: tuple[int, ...]
+    scalars: tuple[tuple[int, int], ...]
+
+
+def start_places() -> StartPlaces:
+    """Return where those values lie."""
+    child, program = LAYOUTS["new_process"], LAYOUTS["program"]
+    assert program.variables[-1] == "ancestors"
+    return StartPlaces(
+        (
+            HEADER.size + child.fixed.size,
+            *(scalar_offset(child, name)[0] for name in ("res", "child_start", "vpid")),
+            _lengths_offset(child),
+        ),
+        (
+            HEADER.size + program.fixed.size,
+            scalar_offset(program, "vpid")[0],
+            _lengths_offset(program),
+            len(program.variables),
+        ),
+        tuple(scalar_offset(program, name) for name in _SAME_BY),
     )

@@ -1,8 +1,9 @@
 """What is left out when Hullwatch takes too much of the host's time, in a stated order, and when it comes back.
 
-The order is that of what a missed call costs: opens that only read first, then closes and messages, then what
-changes files. Programs that start, fork and end, changes of users and namespaces, connections and calls for more of
-the kernel are never left out. What is left out is counted in the kernel, by type, as ``shed``.
+The order is that of what a missed call costs: the counts of what each process does first, where they are made, then
+opens that only read, then closes and messages, then what changes files. Programs that start, fork and end, changes of
+users and namespaces, connections and calls for more of the kernel are never left out. What is left out is counted in
+the kernel, by type, as ``shed``.
 """
 
 from __future__ import annotations
@@ -26,14 +27,17 @@ class Step(NamedTuple):
         words: for people.
         types: of events.
         reads: opens that only read, of every open family call.
+        counts: what each process does is not counted.
     """
 
     words: str
     types: frozenset[str]
     reads: bool = False
+    counts: bool = False
 
 
 STEPS = (
+    Step("counts of what each process does", frozenset(), counts=True),
     Step("opens of files that only read", frozenset(), reads=True),
     Step(
         "closes, and sockets made and messages sent and received",
@@ -88,11 +92,13 @@ class Shedding:
 
     Args:
         budget: cores that the sensor and the engine may use together; 0: as many as they need.
+        counts: whether what each process does is counted (``sensor.counts``): else there is no such step.
     """
 
-    def __init__(self, budget: float) -> None:
+    def __init__(self, budget: float, *, counts: bool = False) -> None:
         """Leave nothing out."""
         self.steps = 0
+        self._steps = STEPS if counts else tuple(step for step in STEPS if not step.counts)
         self._budget = budget
         self._samples: deque[_Sample] = deque()
         self._calm_needed = CALM
@@ -104,17 +110,26 @@ class Shedding:
     @property
     def types(self) -> frozenset[str]:
         """The types of events that are left out."""
-        return frozenset[str]().union(*(step.types for step in STEPS[: self.steps]))
+        return frozenset[str]().union(*(step.types for step in self._taken))
 
     @property
     def reads(self) -> bool:
         """Whether opens that only read are left out."""
-        return any(step.reads for step in STEPS[: self.steps])
+        return any(step.reads for step in self._taken)
+
+    @property
+    def counts(self) -> bool:
+        """Whether what each process does is not counted."""
+        return any(step.counts for step in self._taken)
+
+    @property
+    def _taken(self) -> tuple[Step, ...]:
+        return self._steps[: self.steps]
 
     @property
     def words(self) -> str:
         """What is left out, for people; empty for nothing."""
-        return "; ".join(step.words for step in STEPS[: self.steps])
+        return "; ".join(step.words for step in self._taken)
 
     def sample(self, now: float, cpu: float, lost: int) -> Change | None:
         """Take what was used until now; return the step that follows from it, if one does.
@@ -147,7 +162,7 @@ class Shedding:
         return None
 
     def _more(self, now: float, used: float, *, losing: bool) -> Change | None:
-        if self.steps == len(STEPS):
+        if self.steps == len(self._steps):
             if self._at_the_end:
                 return None
             self._at_the_end = True
@@ -156,13 +171,13 @@ class Shedding:
         self._calm_needed = min(CALM_MOST, self._calm_needed * 2) if again else CALM
         self.steps += 1
         self._changed = now
-        return Change(used, losing, more=True, step=STEPS[self.steps - 1])
+        return Change(used, losing, more=True, step=self._steps[self.steps - 1])
 
     def _less(self, now: float, used: float) -> Change:
         self.steps -= 1
         self._changed = self._taken_back = now
         self._at_the_end = False
-        return Change(used, losing=False, more=False, step=STEPS[self.steps])
+        return Change(used, losing=False, more=False, step=self._steps[self.steps])
 
 
 def message(change: Change, budget: float) -> tuple[str, str, str]:

@@ -9,26 +9,26 @@ by what was true before them.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.detect.classifier import BROKEN, MAXIMUM_CLASSES, NOTED, UNKNOWN
+from hullwatch.detect.classifier import BROKEN, KNOWN, MAXIMUM_CLASSES, NO_LINEAGE, NOTED, STATE, UNKNOWN
 from hullwatch.detect.engine import Engine
 from hullwatch.detect.narrowing import Narrowing
 from hullwatch.detect.native import MAXIMUM_KINDS, NativeClassifier, library
 from hullwatch.detect.process_prefilter import ProcessMasks
 from hullwatch.detect.python_classifier import PythonClassifier
-from hullwatch.detect.recipe import CONTEXT_BEGIN, CONTEXT_END
+from hullwatch.detect.recipe import CONTEXT, CONTEXT_BEGIN, CONTEXT_END
 from hullwatch.enrich.ancestry import Ancestries
 from hullwatch.enrich.assembler import Assembler
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.drift import Drift
 from hullwatch.enrich.gate import CONTAINERS_KEPT
 from hullwatch.events.codec import BrokenStreamError, decode
-from hullwatch.events.table import BY_NAME, BY_NUMBER, EVENTS
+from hullwatch.events.table import BY_NAME, BY_NUMBER, EVENTS, HEADER
 from hullwatch.sources.interest import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from hullwatch.counters import Counters
     from hullwatch.detect.classifier import Classifier, Survivor
@@ -37,14 +37,25 @@ if TYPE_CHECKING:
     from hullwatch.detect.prefilter import Prefilter
     from hullwatch.drift.asking import Asked
     from hullwatch.enrich.container import Container
-    from hullwatch.enrich.process import Process
+    from hullwatch.enrich.process import Process, Program
     from hullwatch.events.event import Event
     from hullwatch.rules.loader import RuleSet
 
 _PROGRAMS = frozenset(kind.number for kind in EVENTS if kind.layout.name == "program")
 _HEAD = struct.Struct("<IH")  # length and type of a record
+_END = BY_NAME["procexit"].number
 _QUESTION = BY_NAME["process_question"]
 _ANSWERS_KEPT = 1024  # until they are taken; a question without answer is asked again
+
+
+class _Child(NamedTuple):
+    """A child that others can be known by, its parent, what both run, and where the record is that told of it."""
+
+    parent: Process
+    parents: Program
+    child: Process
+    childs: Program
+    offset: int
 
 
 class Stream:
@@ -72,14 +83,16 @@ class Stream:
         ask_drift: Callable[[Asked], None] | None = None,
     ) -> None:
         """Start with nothing known."""
-        drift = Drift(ask_drift)
         self._native = native
+        self._kept: Collection[str] = ()
         self._counters = counters
         self.engine = Engine(rules, counters, every=every)
         self._contexts = _Remembered()
+        drift = Drift(ask_drift, self._contexts.forget_starts)
         self._ancestries = Ancestries()
         self.assembler = Assembler(counters, request_container, hold_events, self.engine.wanted, self._contexts, drift)
         self._answers: list[Answer] = []
+        self._children: list[_Child] = []  # of the present call of the classifier
         self._decide()
 
     @property
@@ -101,11 +114,17 @@ class Stream:
         self._process_classes: dict[int, tuple[int, ...]] = {}  # by what Plan.process gives
         self._crowded = False  # some value got no class, because there are too many
         is_native = self._native and library() is not None and len(plan.all) <= MAXIMUM_KINDS
-        self.classifier: Classifier = NativeClassifier(plan) if is_native else PythonClassifier(plan)
+        self.classifier: Classifier = NativeClassifier(plan, self._kept) if is_native else PythonClassifier(plan)
         self._masks = ProcessMasks(plan.process, self._ancestries)
         self._narrowing = Narrowing(plan)
         self._answers.clear()
         self._contexts.use(self.classifier, self._masks)
+
+    def keep(self, kept: Collection[str]) -> None:
+        """Have these types of events sent again though no rule can match them (``kept_events.py``)."""
+        if set(kept) != set(self._kept):
+            self._kept = kept
+            self._decide()
 
     def replace(self, rules: RuleSet, plan: Plan | None = None) -> None:
         """Judge by other rules from now on; everything that is known around processes stays.
@@ -140,7 +159,9 @@ class Stream:
             BrokenStreamError: when the batch is not a sequence of records.
         """
         offset, counted, size = 0, 0, len(batch)
+        self._children.clear()
         assembler, contexts = self.assembler, self._contexts
+        keep, knows = assembler.kept.take, self.classifier.knows_starts
         try:
             while offset < size:
                 offset, events, survivors = self.classifier.classify(batch, offset, counted)
@@ -148,32 +169,56 @@ class Stream:
                 before, made = assembler.number, 0  # the assembler makes events of its own, which have numbers too
                 contexts.forgot = False
                 for survivor in survivors:
+                    if survivor.kind == NOTED and knows and keep(batch, survivor.offset, known=survivor.noted == KNOWN):
+                        continue
+                    if survivor.kind == STATE and self._children:  # the last one: it may let them run a program
+                        self._learn_children(batch)
                     assembler.number = before + made + survivor.number
                     matches = self._take(survivor, batch)
                     if matches:
                         yield from matches
                     made = assembler.number - before - survivor.number
-                    if contexts.forgot and survivor.noted:
+                    begun = knows and self.engine.has_begun()
+                    if begun:
+                        self.classifier.forget_starts()
+                    if (contexts.forgot and survivor.noted) or (begun and _are_known(survivors, survivor.number)):
                         # What stands behind it was judged by what is no longer true.
                         offset, events = survivor.offset + _HEAD.unpack_from(batch, survivor.offset)[0], survivor.number
+                        self._unlearn(survivors, events, batch)
                         break
                 assembler.number = before + made + events
+                if self._children:
+                    self._learn_children(batch)
                 if self._crowded:
                     self._count()
                     self._decide()
         finally:
             self._count()
 
+    def _unlearn(self, survivors: list[Survivor], number: int, batch: bytes) -> None:
+        """Forget what is known by records behind an event, which are yet to come again."""
+        for one in survivors:
+            if one.number > number and one.noted == KNOWN:
+                header = HEADER.unpack_from(batch, one.offset)
+                self.classifier.forget_process(header[4], header[8])
+
     def _take(self, survivor: Survivor, batch: bytes) -> Sequence[Match]:
         """Do what is to be done for a record; return its matches. Most have none."""
         kind, offset = survivor.kind, survivor.offset
         if survivor.noted:
+            if survivor.noted == KNOWN and _HEAD.unpack_from(batch, offset)[1] in _PROGRAMS:
+                self.assembler.started(batch, offset)
+                return ()
             noted = self.assembler.note(batch, offset)
             if noted is None:
                 return ()
             if self._contexts.forgot or kind == BROKEN:  # perhaps that process was forgotten
                 return self._matches(self.assembler.record(batch, offset, noted))
-            return () if kind == NOTED else self._judge(survivor, batch, noted)
+            if kind == NOTED:
+                if self.classifier.knows_starts and _HEAD.unpack_from(batch, offset)[1] != _END:
+                    self._note_child(noted, batch, offset)
+                return ()
+            return self._judge(survivor, batch, noted)
         if kind >= 0:
             return self._judge(survivor, batch)
         number = _HEAD.unpack_from(batch, offset)[1]
@@ -213,7 +258,7 @@ class Stream:
         started = assembler.started(batch, offset)
         if started is None:
             return ()
-        header, process, full_id, result = started
+        header, process, full_id, _, asked = started
         kind = BY_NUMBER[header[1]]
         container = assembler.gate.settled(full_id)
         if container is None or not kind.is_event:
@@ -221,25 +266,59 @@ class Stream:
             self._contexts.voided |= not kind.is_event  # an exec makes other fingerprints by itself
             return self._matches(assembler.program_event(started, batch, offset) if kind.is_event else [])
         mask = self._masks.mask(process, container, header[7], lambda: assembler.around(header, process, container))
-        self._learn_process(batch, offset, mask, container, alone=True)
-        judged = self._plan.kinds[kind.name][result < 0]
-        if judged is None or not mask >> judged.process_shift & judged.every:
+        context = batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END]
+        self._learn_process(context, mask, container, process, alone=True)
+        judged = self._plan.kinds[kind.name][0]  # one that failed is a call like any other
+        left = 0 if judged is None else mask >> judged.process_shift & judged.every
+        entries = judged.entries_of(left) if judged is not None and left else ()
+        if not entries or self.engine.is_nothing_now(entries):
+            if not asked and self._masks.is_shared and process.parent is not None:
+                self.classifier.learn_start(batch, offset)
             return ()
         (event,) = assembler.program_event(started, batch, offset)
-        return self.engine.matches_of(event, judged, mask)
+        return self.engine.judge(event, entries)
+
+    def _note_child(self, parent: Process, batch: bytes, offset: int) -> None:
+        """Note that others are to be known by a child, once all that the classifier has looked at is done."""
+        child = self.assembler.kept.child(batch, offset)
+        if child is not None and child.parent is parent:
+            self._children.append(_Child(parent, parent.program, child, child.program, offset))
+
+    def _learn_children(self, batch: bytes) -> None:
+        """Judge children that have done nothing yet, and their parents: others that such parents have are known by it.
+
+        The classifier may be ahead of the record of a child: what it knows of processes is to be overwritten only
+        when both are at the same place.
+        """
+        for parent, parents, child, childs, offset in self._children:
+            if parent.program is not parents or child.program is not childs or not (parent.alive and child.alive):
+                continue
+            container = self.assembler.gate.settled(child.container_id)
+            if container is None:
+                continue
+            header = HEADER.unpack_from(batch, offset)
+            for process in (parent, child):
+                around = self.assembler.around(header, process, container)
+                mask = self._masks.mask(process, container, header[7], lambda around=around: around)
+                context = CONTEXT.pack(process.key.start, *header[5:8], process.key.pid)
+                self._learn_process(context, mask, container, process)
+            self.classifier.learn_start(batch, offset)
+        self._children.clear()
 
     def _learn_process(
-        self, batch: bytes, offset: int, mask: int, container: Container, *, alone: bool = False
+        self, context: bytes, mask: int, container: Container, process: Process, *, alone: bool = False
     ) -> tuple[int, ...]:
-        """Remember the classes of a record's process, one for each kind."""
+        """Remember the classes of a process, one for each kind."""
         classes = self._process_classes.get(mask)
         if classes is None:
             if len(self._process_classes) >= MAXIMUM_CLASSES:
                 self._process_classes.clear()
             classes = tuple([kind.process_class(mask) for kind in self._kinds])
             self._process_classes[mask] = classes
-        context = batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END]
-        self.classifier.learn_process(context, self._contexts.number(container.full_id), classes, alone=alone)
+        lineage = NO_LINEAGE
+        if self._masks.is_shared and self.classifier.knows_starts:
+            lineage = process.ancestry, 0 if process.parent is None else process.parent.ancestry
+        self.classifier.learn_process(context, self._contexts.number(container.full_id), classes, lineage, alone=alone)
         return classes
 
     def _judge(self, survivor: Survivor, batch: bytes, noted: Process | None = None) -> Sequence[Match]:
@@ -252,7 +331,8 @@ class Stream:
                 return self._matches(self.assembler.record(batch, offset, noted))
             assert around.process is not None
             mask = self._masks.mask(around.process, around.container, around.uid, lambda: around)
-            process = self._learn_process(batch, offset, mask, around.container)[survivor.kind]
+            context = batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END]
+            process = self._learn_process(context, mask, around.container, around.process)[survivor.kind]
         events: list[Event] = []
         scalars, first, second = survivor.scalars, survivor.first, survivor.second
         if UNKNOWN in {scalars, first, second}:
@@ -282,6 +362,11 @@ class Stream:
                 strings[slot] = domain.judge(event)
                 self.classifier.learn_string(number, slot, batch, offset, strings[slot])
         return scalars, strings[0], strings[1]
+
+
+def _are_known(survivors: list[Survivor], number: int) -> bool:
+    """Tell whether behind an event there are processes that were known by others."""
+    return any(one.number > number and one.noted == KNOWN for one in survivors)
 
 
 class _DomainClasses:
@@ -362,6 +447,17 @@ class _Remembered(Contexts):
             number = self._containers[full_id] = self._next
             self._next += 1
         return number
+
+    def forget_key(self, pid: int, start: int) -> None:
+        """Forget a process that the classifier took for another one than it is."""
+        self._forgot = True
+        if self._classifier is not None:
+            self._classifier.forget_process(start, pid)
+
+    def forget_starts(self) -> None:
+        """Forget that processes are known by how others started."""
+        if self._classifier is not None:
+            self._classifier.forget_starts()
 
     def forget_process(self, process: Process) -> None:
         """Forget a process: its program or its ancestors are other ones now."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from hullwatch.drift.content import Recent
-from hullwatch.drift.question import NO_ANSWER, NO_LAYERS, TOO_LARGE, TOO_MANY, Answer, Question
+from hullwatch.drift.question import NO_ANSWER, NO_COPY, NO_LAYERS, NO_STORAGE, TOO_LARGE, TOO_MANY, Answer, Question
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import encode
 
@@ -31,7 +31,7 @@ RETRY = 1.0  # seconds at least between the processes that are asked for
 _MAXIMUM_MESSAGE = 1 << 16
 _KEEPS = frozenset({"program", "library"})  # of which the kernel names the inode's state
 
-_REMAINS = frozenset({NO_LAYERS, TOO_LARGE, TOO_MANY})  # reasons that are the same next time
+_REMAINS = frozenset({NO_LAYERS, NO_COPY, NO_STORAGE, TOO_LARGE, TOO_MANY})  # reasons that are the same next time
 
 
 class Asked(NamedTuple):

@@ -75,7 +75,7 @@ class Comparer:
         if place is None:  # of a script, in a layer of the image
             return Answer(question.number)
         if place == "":
-            reason = words.OUTSIDE if found.mount is None else words.NO_LAYERS
+            reason = words.OUTSIDE if found.mount is None else container.reason
             return Answer(question.number, "unknown", reason=reason, size=found.state.size)
         key = found.state, container.layers if place == "upper_layer" else place
         compared = self._compared.get(key)
@@ -95,7 +95,7 @@ class Comparer:
             sha256 = "" if is_too_large else self.hashes.of(found.descriptor, found.state, deadline)
             return _Compared("drift", sha256, words.TOO_LARGE if is_too_large else "")
         if container.layers is None:
-            return _Compared("unknown", "", words.NO_LAYERS)
+            return _Compared("unknown", "", container.reason)
         lowers = container.layers.lowers
         if is_too_large:
             # Without another file of its size there is nothing that it could be equal to.

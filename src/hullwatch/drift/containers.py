@@ -8,8 +8,10 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from hullwatch.drift.content import Recent
-from hullwatch.drift.mounts import MOUNTINFO_MAXIMUM, layers_of, parse, root_of
+from hullwatch.drift.mounts import MOUNTINFO_MAXIMUM, parse, root_of
 from hullwatch.drift.opening import open_process, read_file
+from hullwatch.drift.question import NO_LAYERS
+from hullwatch.drift.storage import find_layers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -36,25 +38,39 @@ class KnownContainer:
     Attributes:
         root: the mount of its root directory; None until one was seen.
         layers: of that root; None when it has none that can be reached.
+        reason: why, as an answer has it.
     """
 
     def __init__(self) -> None:
         """Know nothing."""
         self.root: Mount | None = None
         self.layers: Layers | None = None
+        self.reason = NO_LAYERS
         self._first: tuple[int, int] | None = None
         self._others: deque[tuple[int, int]] = deque(maxlen=PROCESSES_KEPT)
 
     def note(self, pid: int, start: int, process: SeenProcess) -> None:
-        """Take a process that was seen in it; what the first one had for its root is the container's."""
+        """Take a process that was seen in it; what the first one had for its root is the container's.
+
+        Raises:
+            OutsideError: when it has the host's root, as a runtime has on its way into the container.
+        """
         if self.root is None:
-            self.root = root_of(process.mounts)
-            if self.root is not None and self.root.is_overlay:
-                self.layers = layers_of(self.root, host_mounts())
+            root, host = root_of(process.mounts), host_mounts()
+            if root is not None:
+                if _is_same(root, root_of(host)):
+                    raise OutsideError
+                self.layers, self.reason = find_layers(root, process.directory, host)
+            self.root = root
         if self._first is None:
             self._first = pid, start
         elif (pid, start) != self._first and (pid, start) not in self._others:
             self._others.append((pid, start))
+
+    @property
+    def has_metadata_only(self) -> bool:
+        """Whether the upper layer may have files without their content."""
+        return self.root is not None and self.root.is_overlay and b"metacopy=on" in self.root.options.split(b",")
 
     def processes(self) -> list[tuple[int, int]]:
         """Return the processes that may still run, the youngest first, the container's first one last."""
@@ -117,7 +133,11 @@ class Containers:
 
 
 class OutsideError(Exception):
-    """A process is in the host's mounts."""
+    """A process is in the host's mounts, or has the host's root."""
+
+
+def _is_same(root: Mount, other: Mount | None) -> bool:
+    return other is not None and (root.device, root.root) == (other.device, other.root)
 
 
 def host_mounts() -> list[Mount]:

@@ -11,9 +11,10 @@ from hullwatch.drift.containers import OutsideError
 from hullwatch.drift.content import state_of
 from hullwatch.drift.mounts import by_number, device_of
 from hullwatch.drift.opening import mount_id, open_below, open_in_root, read_file, regular
+from hullwatch.drift.storage import is_hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from hullwatch.drift.containers import Containers, KnownContainer, SeenProcess
     from hullwatch.drift.content import State
@@ -51,11 +52,21 @@ class FoundFile(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """An open file that may be the one; ``process`` is the one through which it was opened, None for a layer."""
+    """An open file that may be the one.
+
+    Attributes:
+        descriptor: of the file.
+        process: through which it was opened; None for a layer.
+        executed: it is what the process executes, so nobody may write to it now.
+        lower: it lies in a layer of the image.
+        mended: it lies in the upper layer of those that a program puts together, which sets its times.
+    """
 
     descriptor: int
     process: SeenProcess | None
-    executed: bool = False  # it is what the process executes, so nobody may write to it now
+    executed: bool = False
+    lower: bool = False
+    mended: bool = False
 
 
 class Finder:
@@ -137,18 +148,29 @@ class _Search:
                         yield from self._by_path(process)
 
     def by_layer(self) -> Iterator[_Candidate]:
-        """Follow the path in the host's directory that is the overlay's upper layer; no symbolic links."""
-        layers = self.container.layers
-        if layers is not None and (self._question.upper or self._question.kind == "script"):
-            with contextlib.suppress(OSError):
-                yield from self._below(os.open(layers.upper, _DIRECTORY), None)
+        """Follow the path in the directories of the host that the root is made of; no symbolic links."""
+        layers, path = self.container.layers, self._question.path
+        if layers is None:
+            return
+        if layers.form == "overlay" and not self._question.upper and self._question.kind != "script":
+            return
+        with contextlib.suppress(OSError):
+            for descriptor in self._below(os.open(layers.upper, _DIRECTORY), open_below):
+                # Of permissions that were changed an overlay may keep no more than that: the content lies below.
+                if not (self.container.has_metadata_only and os.fstat(descriptor).st_blocks == 0):
+                    yield _Candidate(descriptor, None, mended=layers.form == "fuse")
+        if layers.form == "fuse" and not is_hidden(layers.upper, path):
+            for lower in layers.lowers:
+                with contextlib.suppress(OSError):
+                    for descriptor in self._below(os.open(lower, _DIRECTORY), open_below):
+                        yield _Candidate(descriptor, None, lower=True)
 
     def _by_path(self, process: SeenProcess) -> Iterator[_Candidate]:
         with contextlib.suppress(OSError):
-            yield from self._below(os.open("root", _DIRECTORY, dir_fd=process.directory), process)
+            for descriptor in self._below(os.open("root", _DIRECTORY, dir_fd=process.directory), open_in_root):
+                yield _Candidate(descriptor, process)
 
-    def _below(self, directory: int, process: SeenProcess | None) -> Iterator[_Candidate]:
-        follow = open_below if process is None else open_in_root
+    def _below(self, directory: int, follow: Callable[[int, bytes], int]) -> Iterator[int]:
         try:
             descriptor = follow(directory, self._question.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -156,7 +178,7 @@ class _Search:
             return
         finally:
             os.close(directory)
-        yield _Candidate(descriptor, process)
+        yield descriptor
 
 
 def _opened(name: str, process: SeenProcess, *, executed: bool = False) -> Iterator[_Candidate]:
@@ -179,7 +201,9 @@ def _mapped(address: int, process: SeenProcess) -> Iterator[_Candidate]:
 
 def is_same_file(question: Question, found: os.stat_result, candidate: _Candidate) -> bool:
     """Tell whether an open file is the one of a question, with the content of that moment."""
-    if question.kind == "script":  # the kernel named no inode: it may be any that has not changed since
+    if question.kind == "script" or candidate.mended:
+        # Of scripts the kernel named no inode, and of files that a program keeps for it, times that may be some ms from
+        # the true ones: it may be any file that has not changed since.
         return found.st_ctime_ns <= question.moment + CLOCK_SLACK
     # The upper layer's own inode has another number where it is the copy of a lower one.
     if found.st_mtime_ns != question.mtime or (candidate.process is not None and found.st_ino != question.ino):
@@ -189,31 +213,53 @@ def is_same_file(question: Question, found: os.stat_result, candidate: _Candidat
 
 def _placed(question: Question, container: KnownContainer, candidate: _Candidate, found: os.stat_result) -> FoundFile:
     """Return the file with where it lies."""
-    descriptor, process, _ = candidate
+    descriptor, process = candidate.descriptor, candidate.process
     root, state = container.root, state_of(found)
     mount = root if process is None else by_number(process.mounts, mount_id(descriptor))
-    if mount is None and root is not None and root.device == device_of(found):
+    if mount is None and root is not None and root.is_overlay and root.device == device_of(found):
         mount = root  # it is taken down with the container
-    doubtful = question.kind == "program" and found.st_ctime_ns != question.ctime
+    doubtful = question.kind == "program" and not candidate.mended and found.st_ctime_ns != question.ctime
     if mount is None or root is None:
         return FoundFile(descriptor, state, mount, None, "", doubtful)
-    if mount.is_overlay and mount.device == root.device:
-        inner = question.path if process is None else _inner(descriptor, mount)
-        is_upper = question.kind != "script" or _is_in_upper(container, inner)
-        return FoundFile(descriptor, state, mount, inner, "upper_layer" if is_upper else None, doubtful)
-    if mount.is_memory:
-        return FoundFile(descriptor, state, mount, None, "memory", doubtful)
-    is_root = mount.device == root.device and mount.root == root.root
-    return FoundFile(descriptor, state, mount, None, "" if is_root else "volume", doubtful)
+    if is_of_root(mount, container):
+        inner = question.path if process is None else _inner(descriptor, mount, container)
+        place = _place_in_root(question, container, candidate, inner)
+        return FoundFile(descriptor, state, mount, inner, place, doubtful)
+    if mount.device == root.device and mount.root == root.root:
+        return FoundFile(descriptor, state, mount, None, "", doubtful)
+    return FoundFile(descriptor, state, mount, None, "memory" if mount.is_memory else "volume", doubtful)
 
 
-def _inner(descriptor: int, mount: Mount) -> bytes | None:
-    """Return the path within an overlay that is mounted anywhere."""
+def is_of_root(mount: Mount, container: KnownContainer) -> bool:
+    """Tell whether what a mount shows is made of the container's layers."""
+    root, layers = container.root, container.layers
+    if root is None or mount.device != root.device:
+        return False
+    if mount.is_overlay or layers is None or layers.form != "copy":
+        return mount.is_overlay or layers is not None
+    return (mount.root + b"/").startswith(root.root.rstrip(b"/") + b"/")  # else it is another directory of the host's
+
+
+def _place_in_root(
+    question: Question, container: KnownContainer, candidate: _Candidate, inner: bytes | None
+) -> Place | None:
+    layers = container.layers
+    if candidate.lower:
+        return None
+    if question.kind == "script" and (layers is None or layers.form == "overlay"):  # the kernel says it of the others
+        return "upper_layer" if _is_in_upper(container, inner) else None
+    return "upper_layer"
+
+
+def _inner(descriptor: int, mount: Mount, container: KnownContainer) -> bytes | None:
+    """Return the path below the container's root, or within the overlay, that is mounted anywhere."""
     path = os.readlink(b"/proc/self/fd/%d" % descriptor)  # noqa: PTH115 - bytes
     point = mount.point.rstrip(b"/")
     if not path.startswith(point + b"/"):
         return None
-    return mount.root.rstrip(b"/") + path[len(point) :]
+    inner = mount.root.rstrip(b"/") + path[len(point) :]
+    is_copy = container.layers is not None and container.layers.form == "copy" and container.root is not None
+    return inner.removeprefix(container.root.root.rstrip(b"/")) if is_copy and container.root is not None else inner
 
 
 def _is_in_upper(container: KnownContainer, inner: bytes | None) -> bool:

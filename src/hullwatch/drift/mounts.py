@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,10 +50,19 @@ class Mount(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """The directories of the host that an overlay is made of; ``lowers`` from the top down."""
+    """The directories of the host that a container's root is made of; ``lowers`` from the top down.
+
+    Attributes:
+        upper: what the container has of its own.
+        lowers: the image's.
+        form: ``overlay`` when the kernel puts them together, and says of each file where it lies; ``fuse`` when a
+            program does, which nobody but the container's user may ask for files; ``copy`` when ``upper`` began as a
+            copy of the only lower one, so that all files are the container's own.
+    """
 
     upper: bytes
     lowers: tuple[bytes, ...]
+    form: Literal["overlay", "fuse", "copy"] = "overlay"
 
 
 def parse(text: bytes) -> list[Mount]:

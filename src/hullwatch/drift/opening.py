@@ -86,6 +86,18 @@ def open_process(pid: int, start: int) -> int | None:
     return None
 
 
+def parent_of(directory: int) -> int:
+    """Return the parent of the process of a directory in /proc.
+
+    Raises:
+        OSError: when it has ended.
+    """
+    fields = read_file(directory, "stat", 4096).rpartition(b")")[2].split()
+    if len(fields) < 2:
+        raise ProcessLookupError
+    return int(fields[1])
+
+
 def read_file(directory: int, name: str, maximum: int) -> bytes:
     """Return the beginning of a file of /proc."""
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)

@@ -15,6 +15,8 @@ CHANGED = "the file was changed or replaced since"
 GONE = "nothing is left through which the file could be reached"
 NO_FILE = "it is no regular file"
 NO_LAYERS = "the container's root is no overlay whose layers can be read"
+NO_COPY = "the image that the container's root is a copy of was not found"
+NO_STORAGE = "the image's files are not looked for in the storage of btrfs, zfs and the like"
 REMOVED = "the file was removed since"
 OUTSIDE = "it is not in the container's mounts"
 TOO_LARGE = "the file is larger than drift.largest_file"
@@ -40,7 +42,7 @@ class Question(msgspec.Struct, frozen=True, array_like=True):
         ctime: when the inode was changed, ns since the epoch; the same.
         mtime: when the content was changed; the same.
         address: where a library is mapped.
-        moment: when it was started, ns since the epoch.
+        moment: when it was started or mapped, ns since the epoch.
     """
 
     number: int

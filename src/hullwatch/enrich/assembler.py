@@ -15,10 +15,14 @@ from hullwatch.enrich.container import HOST, Container, InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
 from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.drift import Drift
+from hullwatch.enrich.drop_counts import DropCounts
 from hullwatch.enrich.gate import ContainerGate
+from hullwatch.enrich.kept_records import KeptRecords, read_child
+from hullwatch.enrich.known_cgroups import KnownCgroups
 from hullwatch.enrich.losses import Losses
+from hullwatch.enrich.namespaces import read_namespaces
 from hullwatch.enrich.process_change import CHANGING
-from hullwatch.enrich.program_record import LazyParameters, ProgramRecords
+from hullwatch.enrich.program_record import LazyParameters, ProgramRecords, has_failed
 from hullwatch.enrich.saved_state import SavedState, restore_processes, save_processes
 from hullwatch.enrich.tampering import Tampering
 from hullwatch.enrich.tree import ProcessTree
@@ -36,16 +40,8 @@ if TYPE_CHECKING:
     from hullwatch.events.codec import Value
     from hullwatch.events.table import EventType
 
-CGROUPS_KEPT = 65_536
 UNANNOUNCED_KEPT = 65_536  # between two lists of all processes; more are not counted
 
-_DROP = struct.Struct("<HHIQ")
-_REASONS = {number: name.lower() for name, number in FLAGS["drop_reasons"].items()}
-_OWN_PROCESS = FLAGS["drop_reasons"]["OWN_PROCESS"]
-_RULED_OUT = FLAGS["drop_reasons"]["RULED_OUT"]
-_RING_FULL = FLAGS["drop_reasons"]["RING_FULL"]
-_TOO_LATE = FLAGS["drop_reasons"]["TOO_LATE"]
-_SHED = FLAGS["drop_reasons"]["SHED"]
 _TIERS = {number: name for name, number in FLAGS["tiers"].items()}
 _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "clone3"))
 _EXIT = BY_NAME["procexit"].number
@@ -54,12 +50,16 @@ _QUESTION = BY_NAME["process_question"].number
 
 
 class Started(NamedTuple):
-    """A process that runs a program, as a record told, or tried to; ``full_id`` is its container's."""
+    """A process that runs a program, as a record told; ``full_id`` is its container's.
+
+    ``asked`` tells whether something was asked about the file, as it has to be for each such process.
+    """
 
     header: tuple[int, ...]
     process: Process
     full_id: str
     result: int
+    asked: bool
 
 
 class Assembler:
@@ -86,7 +86,11 @@ class Assembler:
         """Start with nothing known."""
         self.counters = counters
         self._contexts = forget or Contexts()
-        self.tree = ProcessTree(self._contexts.forget_process, self._contexts.forget_changed)
+        self._cgroups = KnownCgroups()
+        self.tree = ProcessTree(
+            self._contexts.forget_process, self._contexts.forget_changed, read_child, self._run_program
+        )
+        self.kept = KeptRecords(self.tree, self._contexts, self._cgroups.get)
         self.gate = ContainerGate(request_container, counters, hold_events, self._contexts.forget_container)
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
@@ -100,8 +104,7 @@ class Assembler:
         self._notices: list[Notice] = []
         self._losses = Losses(counters)
         self._tampering = Tampering()
-        self._cgroups: dict[tuple[int, int], str] = {}
-        self._drops: dict[tuple[int, int], int] = {}
+        self._drops = DropCounts(counters, self._losses)
         self._about_drift = {
             BY_NAME["mapped_library"].number: self._library_mapped,
             BY_NAME["drift"].number: self._drift_found,
@@ -111,6 +114,7 @@ class Assembler:
             BY_NAME["cgroup_mkdir"].number: self._cgroup_made,
             BY_NAME["cgroup_rmdir"].number: self._cgroup_removed,
             BY_NAME["drops"].number: self._count_drops,
+            BY_NAME["host"].number: self._host_known,
             BY_NAME["snapshot_end"].number: self._snapshot_ended,
             BY_NAME["kernel_support"].number: self._note_support,
             BY_NAME["container"].number: self._container_known,
@@ -162,7 +166,7 @@ class Assembler:
             about_drift = self._about_drift.get(header[1])
             if about_drift is not None:
                 return about_drift(header, decode(kind, batch, offset))
-            if kind.layout.name == "program":
+            if kind.layout.name == "program" and not (kind.is_event and has_failed(batch, offset)):
                 started = self._program_started(kind, header, batch, offset)
                 self._contexts.forget_process(started.process)
                 return self.program_event(started, batch, offset) if kind.is_event else []
@@ -193,12 +197,12 @@ class Assembler:
         except BrokenStreamError:
             self.counters.unreadable_records += 1
             return None
-        full_id = self._cgroups.get((header[6], header[5]))
+        full_id = self._cgroups.get(header[6], header[5])
         self.tree.forked(process, values, process.container_id if full_id is None else full_id)
         return process
 
     def started(self, batch: bytes, offset: int) -> Started | None:
-        """Take a record of the layout ``program``; None when it cannot be read, which is counted.
+        """Take a record of a program that runs; None when it cannot be read, which is counted.
 
         What is remembered of the process itself is void now; that of its descendants was forgotten.
         """
@@ -218,7 +222,7 @@ class Assembler:
         process = process or self.tree.find(header[8], header[4])
         if process is None:
             return None
-        full_id = self._cgroups.get((header[6], header[5]))
+        full_id = self._cgroups.get(header[6], header[5])
         container = self.gate.settled(process.container_id if full_id is None else full_id)
         if container is None:
             return None
@@ -242,24 +246,23 @@ class Assembler:
         _, _, _, time, start, cgroup_id, hierarchy, uid, pid, _, _, _, _ = header
         record = self._programs.read(kind, batch, offset)
         full_id = record.texts.container_id
-        if record.result < 0 and kind.is_event:  # nothing has changed: the caller goes on with its own program
-            return Started(header, self._known_process(pid, start), full_id, record.result)
         self._remember_cgroup(hierarchy, cgroup_id, record.texts.container)
         if not kind.is_event and (pid, start) in self._unannounced:
             self._unannounced.remove((pid, start))
             self.counters.repaired += 1
-        program = record.program(uid, time if kind.is_event else 0)
+        program = record.program(uid, time if kind.is_event else 0, self.tree.host_namespaces)
         process = self.tree.ran_program(pid, start, program, record, listed=not kind.is_event)
-        if full_id:
-            self.drift.started(header, process, record, self.clock_offset, listed=not kind.is_event)
-        return Started(header, process, full_id, record.result)
+        asked = bool(full_id) and self.drift.started(
+            header, process, record, self.clock_offset, listed=not kind.is_event
+        )
+        return Started(header, process, full_id, record.result, asked)
 
     def _process_record(
         self, kind: EventType, header: tuple[int, ...], values: dict[str, Any], noted: Process | None
     ) -> list[Event]:
         """Handle what a process did: keep the tree, then make the event if rules look at it."""
         _, number, _, _, start, cgroup_id, hierarchy, _, pid, tid, _, _, _ = header
-        full_id = self._cgroups.get((hierarchy, cgroup_id))
+        full_id = self._cgroups.get(hierarchy, cgroup_id)
         process = noted or self._known_process(pid, start)
         if full_id is None:
             full_id = process.container_id
@@ -294,9 +297,23 @@ class Assembler:
         )
         return self._numbered(self.gate.admit(event, full_id, time, size))
 
+    def _run_program(self, record: bytes) -> None:
+        """Let its process run what a record tells that was kept: nothing else follows from it."""
+        header = HEADER.unpack_from(record)
+        read = self._programs.read(BY_NUMBER[header[1]], record, 0)
+        self.tree.ran_program(header[8], header[4], read.program(header[7], header[3], self.tree.host_namespaces), read)
+
     def container_of(self, cgroup_id: int, hierarchy: int) -> str:
-        """Return the 64-digit id of the container that a control group belongs to; empty for none."""
-        return self._cgroups.get((hierarchy, cgroup_id), "")
+        """Return the 64-digit id of the container that a control group belongs to, or did until lately; else empty."""
+        return self._cgroups.was(hierarchy, cgroup_id)
+
+    def container_id(self, header: tuple[int, ...]) -> str:
+        """Return the 64-digit id of the container that a call was made in; empty for the host."""
+        full_id = self._cgroups.get(header[6], header[5])
+        if full_id is not None:
+            return full_id
+        process = self.tree.find(header[8], header[4])
+        return "" if process is None else process.container_id
 
     def saved(self) -> SavedState:
         """Return all that was learnt from the records until now."""
@@ -307,8 +324,9 @@ class Assembler:
             processes=processes,
             programs=programs,
             gate=self.gate.saved(),
-            cgroups=tuple((*group, full_id) for group, full_id in self._cgroups.items()),
-            drops=tuple((*what, count) for what, count in self._drops.items()),
+            cgroups=tuple(self._cgroups.saved()),
+            drops=tuple(self._drops.saved()),
+            host_namespaces=self.tree.host_namespaces,
         )
 
     def restore(self, state: SavedState) -> None:
@@ -319,16 +337,18 @@ class Assembler:
         """
         self._contexts.forget_all()
         self.tree.restore(restore_processes(state))
+        self.tree.host_namespaces = tuple(state.host_namespaces)
         self.gate.restore(state.gate)
         self.number, self.clock_offset = state.number, state.clock_offset
-        self._cgroups = {(hierarchy, number): full_id for hierarchy, number, full_id in state.cgroups[-CGROUPS_KEPT:]}
-        self._drops = {(kind, reason): count for kind, reason, count in state.drops}
+        self._cgroups.restore(state.cgroups)
+        self._drops.restore(state.drops)
 
     def _library_mapped(self, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
         """Have a library compared with the image."""
         process = self._known_process(header[8], header[4])
-        full_id = self._cgroups.get((header[6], header[5]))
-        self.drift.mapped(header, process, process.container_id if full_id is None else full_id, values)
+        full_id = self._cgroups.get(header[6], header[5])
+        full_id = process.container_id if full_id is None else full_id
+        self.drift.mapped(header, process, full_id, values, self.clock_offset)
         return []
 
     def _drift_found(self, header: tuple[int, ...], values: dict[str, Any]) -> list[Event]:
@@ -370,16 +390,14 @@ class Assembler:
 
     def _remember_cgroup(self, hierarchy: int, cgroup_id: int, container: CgroupContainer | None) -> None:
         full_id = container.id if container is not None else ""
-        if self._cgroups.get((hierarchy, cgroup_id)) == full_id:
+        if self._cgroups.get(hierarchy, cgroup_id) == full_id:
             return
         if container is not None:
             self.gate.named(container)
         self._contexts.forget_cgroup(hierarchy, cgroup_id)
-        if len(self._cgroups) >= CGROUPS_KEPT:
-            oldest = next(iter(self._cgroups))
-            del self._cgroups[oldest]
-            self._contexts.forget_cgroup(*oldest)
-        self._cgroups[hierarchy, cgroup_id] = full_id
+        forgotten = self._cgroups.put((hierarchy, cgroup_id), full_id)
+        if forgotten is not None:
+            self._contexts.forget_cgroup(*forgotten)
 
     def _clock(self, time: int, values: dict[str, Any]) -> list[Event]:
         self.clock_offset = values["realtime"] - time
@@ -414,31 +432,17 @@ class Assembler:
 
     def _cgroup_removed(self, _time: int, values: dict[str, Any]) -> list[Event]:
         group = values["hierarchy"], values["id"]
-        self._cgroups.pop(group, None)
+        self._cgroups.removed(group)
         self._contexts.forget_cgroup(*group)
         return []
 
     def _count_drops(self, time: int, values: dict[str, Any]) -> list[Event]:
-        counts = values["counts"]
-        for number, reason, _, count in _DROP.iter_unpack(counts[: len(counts) // _DROP.size * _DROP.size]):
-            more = count - self._drops.get((number, reason), 0)
-            self._drops[number, reason] = count
-            if more <= 0:
-                continue
-            kind = BY_NUMBER[number].name if number in BY_NUMBER else "*"
-            if reason == _OWN_PROCESS:
-                self.counters.excluded[kind] = self.counters.excluded.get(kind, 0) + more
-            elif reason == _RULED_OUT:
-                self.counters.ruled_out[kind] = self.counters.ruled_out.get(kind, 0) + more
-            elif reason == _TOO_LATE:
-                self.counters.out_of_order += more
-            elif reason == _SHED:
-                self.counters.shed[kind] = self.counters.shed.get(kind, 0) + more
-            else:
-                self.counters.drop(kind, _REASONS.get(reason, str(reason)), more)
-                self._losses.lose(kind, _REASONS.get(reason, str(reason)), more)
-                self.gaps += reason == _RING_FULL
+        self.gaps += self._drops.take(values["counts"])
         self._look_at_losses(time)
+        return []
+
+    def _host_known(self, _time: int, values: dict[str, Any]) -> list[Event]:
+        self.tree.host_namespaces = read_namespaces(values["namespaces"])
         return []
 
     def _snapshot_ended(self, _time: int, values: dict[str, Any]) -> list[Event]:
@@ -467,7 +471,7 @@ class Assembler:
 
     def _sensor_lost(self, _time: int, _values: dict[str, Any]) -> list[Event]:
         self.tree.snapshot_lost()
-        self._drops.clear()  # the next sensor counts from zero
+        self._drops.clear()
         self.sensor_pulse = None
         self._cgroups.clear()
         self._contexts.forget_all()

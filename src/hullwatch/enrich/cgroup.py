@@ -6,6 +6,7 @@ Engines name a container's cgroup by its id, each in its own way:
 |---|---|---|
 | Docker | ``/docker/ID`` | ``/system.slice/docker-ID.scope`` |
 | Podman | ``/libpod_parent/libpod-ID`` | ``/machine.slice/libpod-ID.scope`` |
+| Podman in a unit (quadlet), ``--cgroups=split`` | ``/system.slice/UNIT.service/libpod-payload-ID`` | the same |
 | Podman, in a pod | ``/libpod_parent/PODID/libpod-ID`` | ``/machine.slice/machine-libpod_pod_PODID.slice/...`` |
 | rootless ones | | ``/user.slice/user-UID.slice/user@UID.service/user.slice/docker-ID.scope`` |
 | containerd's CRI | ``/kubepods/besteffort/podUID/ID`` | ``/kubepods.slice/.../cri-containerd-ID.scope`` |
@@ -28,7 +29,7 @@ ID_DIGITS = 64
 # The third form is containerd's when it was told another driver than the kubelet. What lies right below
 # libpod_parent without a prefix is a pod of Podman's.
 _CONTAINER = re.compile(
-    r"(?:^|/)(?:(?P<engine>docker|libpod|cri-containerd|crio)-|[^/]*:(?P<unit>docker|cri-containerd|crio):"
+    r"(?:^|/)(?:(?P<engine>docker|libpod(?:-payload)?|cri-containerd|crio)-|[^/]*:(?P<unit>docker|cri-containerd|crio):"
     r"|(?<!/libpod_parent/))(?P<id>[0-9a-f]{64})(?:\.scope)?(?=/|\Z)"
 )
 _KINDS = {"docker": "docker", "libpod": "podman", "cri-containerd": "containerd", "crio": "cri-o"}
@@ -69,7 +70,7 @@ def _find_container(path: str) -> CgroupContainer | None:
     found = _CONTAINER.search(path)
     if found is None:
         return None
-    kind = _KINDS.get(found["engine"] or found["unit"] or "", "")
+    kind = _KINDS.get((found["engine"] or found["unit"] or "").removesuffix("-payload"), "")
     above = path[: found.start("id")]
     if not kind and above.rstrip("/").rpartition("/")[2] == "docker":
         kind = "docker"

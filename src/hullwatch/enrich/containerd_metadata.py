@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hullwatch.sources.engine import Inspection
 
 _NAME_LABELS = ("nerdctl/name", "io.kubernetes.container.name")
+_RESTARTS = "containerd.io/restart.count"  # of containerd's own monitor, which nerdctl's --restart uses
 _RUNNING, _STOPPED, _PAUSED, _PAUSING = 2, 3, 4, 5  # task.Status
 
 
@@ -66,6 +67,7 @@ def _container(inspection: Inspection) -> Container:
         started=found.nanoseconds(8) if task.number(3) else 0,  # containerd keeps no time of the start
         finished=task.nanoseconds(10),
         exit_code=task.number(9) if status == _STOPPED else None,
+        restart_count=_restarts(labels.get(_RESTARTS, "")),
         running=running,
         reason="; ".join(left_out),
         **{
@@ -74,3 +76,7 @@ def _container(inspection: Inspection) -> Container:
             **pod_of(inspection.pod, labels.get("io.kubernetes.container.name", ""), left_out),
         },
     )
+
+
+def _restarts(label: str) -> int:
+    return int(label) if label.isdecimal() and len(label) < SHORT_ID else 0

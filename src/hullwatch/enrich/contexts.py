@@ -23,5 +23,11 @@ class Contexts:
     def forget_cgroup(self, hierarchy: int, cgroup_id: int) -> None:
         """Forget all processes of a control group: it belongs to another container than it was thought to."""
 
+    def forget_key(self, pid: int, start: int) -> None:
+        """Forget a process that was taken for another one than it is."""
+
+    def forget_starts(self) -> None:
+        """Forget that processes are known by how others started."""
+
     def forget_all(self) -> None:
         """Forget everything."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.enrich.bounded import bounded, first, nanoseconds, words
+from hullwatch.enrich.capabilities import of_docker
 from hullwatch.enrich.container import SHORT_ID, Container, Mount, Port, unknown
 from hullwatch.enrich.image import named
 
@@ -66,6 +67,8 @@ class _HostConfig(msgspec.Struct, rename="pascal"):
     ipc_mode: Text = ""
     binds: list[str] | None = None
     port_bindings: _Ports = None
+    cap_add: list[str] | None = None
+    cap_drop: list[str] | None = None
 
 
 class _Network(msgspec.Struct, rename="pascal"):
@@ -107,6 +110,12 @@ class _Inspected(msgspec.Struct, rename="pascal"):
     restart_count: int | None = 0
 
 
+class _InspectedByPodman(msgspec.Struct, rename="pascal"):
+    """What podman says in its own language."""
+
+    bounding_caps: list[str] | None = None
+
+
 class _InspectedImage(msgspec.Struct, rename="pascal"):
     repo_tags: list[str] | None = None
     repo_digests: list[str] | None = None
@@ -133,6 +142,7 @@ def _container(found: _Inspected, inspection: Inspection) -> Container:
     name, repository, tag, digest = _image(config.image or "", inspection.image)
     network = found.network_settings
     labels = sorted((config.labels or {}).items())
+    test = (config.healthcheck and config.healthcheck.test) or []
     return Container(
         id=inspection.full_id[:SHORT_ID],
         full_id=inspection.full_id,
@@ -151,7 +161,7 @@ def _container(found: _Inspected, inspection: Inspection) -> Container:
         hostname=bounded(config.hostname or ""),
         entrypoint=words(config.entrypoint, "arguments of the entry point", left_out),
         command=words(config.cmd, "arguments of the command", left_out),
-        healthcheck=_healthcheck(config, inspection.kind, left_out),
+        healthcheck=healthcheck_words(test, config.shell or [], inspection.kind, left_out),
         pid=max(found.state.pid or 0, 0),
         created=nanoseconds(found.created or ""),
         started=nanoseconds(found.state.started_at or ""),
@@ -160,11 +170,23 @@ def _container(found: _Inspected, inspection: Inspection) -> Container:
         restart_count=max(found.restart_count or 0, 0),
         running=bool(found.state.running),
         ip=network.address if network else "",
+        capabilities=_capabilities(host, inspection, left_out),
         host_network=host.network_mode == "host",
         host_pid=host.pid_mode == "host",
         host_ipc=host.ipc_mode == "host",
         reason="; ".join(left_out),
     )
+
+
+def _capabilities(host: _HostConfig, inspection: Inspection, left_out: list[str]) -> tuple[str, ...]:
+    """Return the bounding set: podman tells it, of Docker it follows from what was asked for."""
+    if inspection.kind == "docker":
+        return of_docker(host.cap_add, host.cap_drop, privileged=bool(host.privileged), left_out=left_out)
+    try:
+        told = msgspec.json.decode(inspection.task or b"{}", type=_InspectedByPodman)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ()
+    return tuple(sorted(words(told.bounding_caps, "capabilities", left_out)))
 
 
 def _end(state: _State) -> int:
@@ -214,19 +236,18 @@ def _ports(table: _Ports) -> list[Port]:
     return ports
 
 
-def _healthcheck(config: _Config, kind: str, left_out: list[str]) -> tuple[str, ...]:
+def healthcheck_words(test: list[str], shell: list[str], kind: str, left_out: list[str]) -> tuple[str, ...]:
     """Return the arguments that the engine runs the probe with, empty for none.
 
     A shell probe runs in the container's own SHELL where the engine's answer has one. An image's
     SHELL is not inherited: Docker 20.10 and Podman 4.3, tried, run ``/bin/sh -c`` all the same.
     """
-    test = (config.healthcheck and config.healthcheck.test) or []
     form, arguments = test[:1], test[1:]
     if not arguments or form == ["NONE"]:
         return ()
     if form == ["CMD-SHELL"]:
         script = [" ".join(arguments)] if kind == "podman" else arguments
-        arguments = [*(config.shell or ["/bin/sh", "-c"]), *script]
+        arguments = [*(shell or ["/bin/sh", "-c"]), *script]
     elif form != ["CMD"]:
         arguments = test if kind == "podman" else []
     return words(arguments, "arguments of the health check", left_out)

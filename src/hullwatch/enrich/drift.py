@@ -40,7 +40,7 @@ class Runner(NamedTuple):
     full_id: str
 
 
-def _nobody_asks(_: Asked) -> None:
+def _nothing_follows() -> None:
     pass
 
 
@@ -48,18 +48,23 @@ class Drift:
     """Finds what is to be asked in what programs start and map, and knows again what an answer is about.
 
     Args:
-        ask: called with each question.
+        ask: called with each question; None where nobody can answer.
+        forgot: called when a container is to be announced again.
     """
 
-    def __init__(self, ask: Callable[[Asked], None] | None = None) -> None:
+    def __init__(
+        self, ask: Callable[[Asked], None] | None = None, forgot: Callable[[], None] = _nothing_follows
+    ) -> None:
         """Start with nothing asked."""
-        self._ask = ask or _nobody_asks
+        self._ask = ask
+        self._forgot = forgot
         self._pending: OrderedDict[tuple[int, int, int, str], Runner] = OrderedDict()
         self._scripts: dict[int, str] = {}  # by the number of a record's texts
         self._announced: OrderedDict[str, None] = OrderedDict()
 
     def forget(self, full_id: str = "") -> None:
         """Announce a container again, or each: whoever is asked does not know it."""
+        self._forgot()
         if full_id:
             self._announced.pop(full_id, None)
         else:
@@ -67,8 +72,11 @@ class Drift:
 
     def started(
         self, header: tuple[int, ...], process: Process, record: ProgramRecord, offset: int, *, listed: bool
-    ) -> None:
+    ) -> bool:
         """Look at a program that a container's process runs from now on.
+
+        Returns:
+            Whether something is asked, as it would be of the next one.
 
         Args:
             header: of the record.
@@ -78,28 +86,33 @@ class Drift:
             listed: whether it ran before, and only tells which containers there are.
         """
         program, full_id = process.program, record.texts.container_id
-        if program.flags & _LOWER and full_id not in self._announced:
+        # What is asked about tells of its container too; of storage that is no overlay all programs are.
+        if (program.flags & _LOWER or listed) and full_id not in self._announced:
             self._announce(header, process, full_id)
         if listed:
-            return
+            return False
         if not program.flags & _NOT_ASKED:
             self._question(
                 header, process, full_id, "program", program.exepath,
                 upper=bool(program.flags & _UPPER),
                 ino=program.exe_ino, ctime=program.exe_ino_ctime, mtime=program.exe_ino_mtime,
+                moment=header[3] + offset,
             )  # fmt: skip
         script = self._script(record)
         if script:
             path = _HERE.sub("/", posixpath.join(program.cwd or "/", script))
             self._question(header, process, full_id, "script", path, moment=header[3] + offset)
+        return bool(script) or not program.flags & _NOT_ASKED
 
-    def mapped(self, header: tuple[int, ...], process: Process, full_id: str, values: dict[str, Any]) -> None:
-        """Look at a library that a container's process has mapped."""
+    def mapped(
+        self, header: tuple[int, ...], process: Process, full_id: str, values: dict[str, Any], offset: int = 0
+    ) -> None:
+        """Look at a library that a container's process has mapped; for the arguments see ``started``."""
         if full_id:
             self._question(
                 header, process, full_id, "library", values["name"],
                 upper=bool(values["file_flags"] & _FILE_UPPER), address=values["addr"],
-                ino=values["ino"], ctime=values["ino_ctime"], mtime=values["ino_mtime"],
+                ino=values["ino"], ctime=values["ino_ctime"], mtime=values["ino_mtime"], moment=header[3] + offset,
             )  # fmt: skip
 
     def runner(self, pid: int, start: int, values: dict[str, Any]) -> Runner | None:
@@ -120,6 +133,9 @@ class Drift:
         self._announced[full_id] = None
         if len(self._announced) > CONTAINERS_KEPT:
             self._announced.popitem(last=False)
+            self._forgot()
+        if self._ask is None:
+            return
         question = Question(header[3], "container", full_id, process.key.pid, process.key.start)
         self._ask(Asked(question, header[3], {}))
 
@@ -142,6 +158,8 @@ class Drift:
         self._pending[pid, start, time, kind] = Runner(process, process.program, full_id)
         if len(self._pending) > PENDING_KEPT:
             self._pending.popitem(last=False)
+        if self._ask is None:
+            return
         question = Question(
             time, kind, full_id, pid, start, path.encode("utf-8", "surrogateescape"),
             upper=upper, ino=ino, ctime=ctime, mtime=mtime, address=address, moment=moment,

@@ -7,10 +7,13 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from hullwatch.enrich.container import unknown
 from hullwatch.enrich.metadata import ContainerMetadata, docker_source
 from hullwatch.sources.containerd import ContainerdSource
 from hullwatch.sources.cri import CriSource
+from hullwatch.sources.podman import PodmanSource
 
 if TYPE_CHECKING:
     import socket
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from hullwatch.enrich.container import Container
     from hullwatch.sources.engine import EngineSource, EngineStatus
     from hullwatch.sources.engine_search import EngineAddress
+    from hullwatch.sources.podman import PodmanFiles
 
 MAXIMUM_ASKED = 8192  # containers whose answers are waited for
 MAXIMUM_TOLD = 20_000  # containers that root's engines told of
@@ -64,6 +68,17 @@ class ContainerEngines:
         else:
             kind = ContainerdSource if address.scheme == "containerd" else CriSource
             source = kind(address.url, ContainerMetadata(take).take, connect)
+        self._begin(address, source)
+
+    def add_files(self, address: EngineAddress, files: PodmanFiles) -> None:
+        """Watch podman by its files, as ``add`` does."""
+        with self._lock:
+            if address.url in self._sources:
+                return
+        take = partial(self._take, address.url, address.user)
+        self._begin(address, PodmanSource(address.url, ContainerMetadata(take).take, files))
+
+    def _begin(self, address: EngineAddress, source: EngineSource) -> None:
         with self._lock:
             self._sources[address.url] = source, address.user
             started = self._started
@@ -142,7 +157,8 @@ class ContainerEngines:
         if complete is not None:
             return complete
         missing = [answer for answer in answers.values() if answer is not None]
-        return next((answer for answer in missing if answer.reason == NOT_KNOWN), missing[0])
+        found = next((answer for answer in missing if answer.reason == NOT_KNOWN), missing[0])
+        return msgspec.structs.replace(found, type="")  # it is of another engine than those that were asked
 
     def _note_told(self, full_id: str) -> None:
         self._told[full_id] = None

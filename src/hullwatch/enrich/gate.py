@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from hullwatch.counters import Counters
 
-CONTAINERS_KEPT = 8192  # containers that are remembered, running or not; an evicted one is asked for again
+CONTAINERS_KEPT = (
+    2048  # containers that are remembered, running or not, each some KB; an evicted one is asked for again
+)
 
 HELD_BYTES = 32 << 20  # of the records of all events that wait: of long paths and arguments only so many can
 
@@ -103,6 +105,13 @@ class ContainerGate:
             self._active.add(full_id)
             return [event]
         return [self._announce(container, event.time), event]
+
+    def pod_of(self, full_id: str) -> set[str]:
+        """Return the containers of the pod that a container belongs to, as far as is known: at least itself."""
+        one = self._known.get(full_id)
+        if one is None or not one.pod_uid:
+            return {full_id}
+        return {full_id} | {other.full_id for other in self._known.values() if other.pod_uid == one.pod_uid}
 
     def settled(self, full_id: str) -> Container | None:
         """Return the container if its events are let through, and nothing has to be said of it before; else None."""
@@ -200,6 +209,7 @@ class ContainerGate:
             announced=tuple(self._announced),
             active=tuple(self._active),
             named=tuple((one.id, one.kind, one.pod_uid) for one in self._named.values()),
+            waiting=tuple((full_id, waiting.since) for full_id, waiting in self._waiting.items()),
         )
 
     def restore(self, saved: SavedGate) -> None:
@@ -215,8 +225,12 @@ class ContainerGate:
         named = [CgroupContainer(*one) for one in saved.named[-CONTAINERS_KEPT:]]
         self._named = OrderedDict((one.id, one) for one in named)
         self._expected.clear()
-        self._waiting.clear()
+        self._waiting = {full_id: _Waiting(since, []) for full_id, since in saved.waiting[-CONTAINERS_KEPT:]}
         self._held = self._held_bytes = 0
+
+    def waiting(self) -> list[Event]:
+        """Return the events that wait."""
+        return [event for waiting in self._waiting.values() for event in waiting.events] if self._held else []
 
     def overdue(self, boot_time: int, timeout: int) -> list[str]:
         """Return the containers whose events have waited for ``timeout`` ns and more."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.enrich import containerd_metadata, cri_metadata, docker_metadata
+from hullwatch.enrich import containerd_metadata, cri_metadata, docker_metadata, podman_metadata
 from hullwatch.sources.docker import DockerSource
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ FORMS: dict[str, Callable[[Inspection], Container]] = {
     "docker": docker_metadata.container_from,
     "containerd": containerd_metadata.container_from,
     "cri": cri_metadata.container_from,
+    "podman": podman_metadata.container_from,
 }
 
 

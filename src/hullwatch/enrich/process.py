@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
+    from hullwatch.enrich.namespaces import Numbers
+
 
 class ProcessKey(NamedTuple):
     """What names a process for good: a pid alone is reused."""
@@ -21,7 +23,9 @@ class Program:
     ``comm`` is the kernel's name of at most 15 bytes (``proc.name``), ``exe`` the first argument,
     ``args`` the others, ``exepath`` the executable's path from the kernel. ``content`` is equal where all
     that a record says of a program is, but for ids, times and inodes; empty where that is not known. ``env`` has
-    the variables of the environment that the sensor was asked for, as ``NAME=value``.
+    the variables of the environment that the sensor was asked for, as ``NAME=value``. ``namespaces`` are the numbers of
+    those that it lives in (``enrich/namespaces.py``), ``host_namespaces`` those of the host; either is
+    empty while it is not known.
     """
 
     __slots__ = (
@@ -42,7 +46,9 @@ class Program:
         "filename",
         "flags",
         "gid",
+        "host_namespaces",
         "loginuid",
+        "namespaces",
         "pgid",
         "sid",
         "time",
@@ -73,6 +79,8 @@ class Program:
         cap_effective: int = 0,
         time: int = 0,
         number: int = 0,
+        namespaces: Numbers = (),
+        host_namespaces: Numbers = (),
     ) -> None:
         """Take what an exec tells.
 
@@ -98,6 +106,8 @@ class Program:
             cap_effective: the same.
             time: of the exec, ns since boot; 0 for a process that ran before.
             number: the same for all that are started with the same names and arguments; 0 if that cannot be told.
+            namespaces: that it lives in.
+            host_namespaces: of the host.
         """
         self.comm = comm
         self.command_line = ""  # made when it is first asked for
@@ -121,13 +131,18 @@ class Program:
         self.cap_effective = cap_effective
         self.time = time
         self.env: tuple[str, ...] = ()
+        self.namespaces = namespaces
+        self.host_namespaces = host_namespaces
         self.content: tuple[object, ...] = ()
         if number:
             self.set_content(number)
 
     def set_content(self, number: object) -> None:
         """Make the content of what the fields say of a program, but for ids, times and inodes."""
-        self.content = (number, self.comm, self.cwd, self.tty, self.gid, self.loginuid, self.flags)
+        self.content = (
+            *(number, self.comm, self.cwd, self.tty, self.gid, self.loginuid, self.flags),
+            *(self.namespaces, self.host_namespaces),
+        )
 
 
 _NO_CHILDREN: AbstractSet[Process] = frozenset()  # most processes have none, and a set of their own takes time
@@ -137,10 +152,13 @@ class Process:
     """One process: its identity, its parent, and what it runs now.
 
     ``children`` are those that are still remembered; ``ancestry`` is what ``Ancestries`` gave, 0 when it has to be
-    asked again.
+    asked again; ``unmade`` is how many more children run of which only the records are kept (``unmade.py``).
     """
 
-    __slots__ = ("alive", "ancestry", "children", "container_id", "depth", "entry", "key", "parent", "program", "vpid")
+    __slots__ = (
+        *("alive", "ancestry", "children", "container_id", "depth", "entry", "key", "parent", "program", "unmade"),
+        "vpid",
+    )
 
     def __init__(self, key: ProcessKey, parent: Process | None, program: Program, container_id: str = "") -> None:
         """Enter a process below its parent."""
@@ -154,6 +172,7 @@ class Process:
         self.alive = True
         self.depth = 0
         self.ancestry = 0
+        self.unmade = 0
         self.hang_below(parent)
 
     def hang_below(self, parent: Process | None) -> None:

@@ -1,16 +1,17 @@
-"""What system calls change of a process between two execs: directory, session, group, capabilities."""
+"""What system calls change of a process between two execs: directory, session, group, capabilities, namespaces."""
 
 from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING, Any
 
+from hullwatch.enrich.namespaces import read_namespaces
 from hullwatch.events.table import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hullwatch.enrich.process import Process
+    from hullwatch.enrich.process import Process, Program
 
     Values = Mapping[str, Any]
 
@@ -25,8 +26,8 @@ def change(name: str, process: Process, values: Values, *, by_leader: bool) -> P
         name: of the event.
         process: that made the call.
         values: the event's parameters.
-        by_leader: whether its first thread made it: capabilities and groups belong to a thread, and the first
-            one stands for the process.
+        by_leader: whether its first thread made it: capabilities, groups and namespaces belong to a thread, and the
+            first one stands for the process.
     """
     if values["res"] < 0:
         return None
@@ -42,12 +43,18 @@ def _replace(process: Process, **changed: Any) -> Process | None:
     program = process.program
     if all(getattr(program, name) == value for name, value in changed.items()):
         return None
-    process.program = program = copy.copy(program)
+    process.program = with_changes(program, **changed)
+    return process
+
+
+def with_changes(program: Program, **changed: Any) -> Program:
+    """Return a copy of a program with other values."""
+    program = copy.copy(program)
     for name, value in changed.items():
         setattr(program, name, value)
     if program.content:
         program.set_content(program.content[0])
-    return process
+    return program
 
 
 def _directory(_process: Process, values: Values, _by_leader: bool) -> dict[str, Any]:  # noqa: FBT001 - one of a table
@@ -65,6 +72,11 @@ def _effective_group(_process: Process, values: Values, by_leader: bool) -> dict
 
 def _held(_process: Process, values: Values, by_leader: bool) -> dict[str, Any]:  # noqa: FBT001 - one of a table
     return {name: values[name] for name in _CAPABILITIES} if by_leader else {}
+
+
+def _elsewhere(_process: Process, values: Values, by_leader: bool) -> dict[str, Any]:  # noqa: FBT001 - one of a table
+    namespaces = read_namespaces(values["namespaces"])
+    return {"namespaces": namespaces} if by_leader and namespaces else {}
 
 
 def _target(process: Process, pid: int) -> Process | None:
@@ -90,6 +102,8 @@ _CHANGES: dict[str, Callable[[Process, Values, bool], dict[str, Any]]] = {
     "setregid": _effective_group,
     "setresgid": _effective_group,
     "capset": _held,
+    "setns": _elsewhere,
+    "unshare": _elsewhere,
 }
 
 CHANGING = {event.number: event.name for event in EVENTS if event.changes}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.enrich.cgroup import find_container
+from hullwatch.enrich.namespaces import NAMESPACES, share
 from hullwatch.enrich.process import Program
 from hullwatch.events.codec import BrokenStreamError, Value, decode
 from hullwatch.events.table import HEADER, LAYOUTS
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hullwatch.enrich.cgroup import CgroupContainer
+    from hullwatch.enrich.namespaces import Numbers
     from hullwatch.events.table import EventType
 
 _LAYOUT = LAYOUTS["program"]
@@ -27,8 +29,15 @@ _FIXED_END = HEADER.size + _LAYOUT.fixed.size
 _SCALARS = len(_LAYOUT.scalars)
 _LENGTHS = HEADER.size + struct.calcsize(_LAYOUT.fixed.format.partition("H")[0])  # where the lengths begin
 _PLACE = {name: place for place, name in enumerate((*_LAYOUT.scalars, *_LAYOUT.variables))}
+_SIGN = HEADER.size + 8 * _PLACE["res"] + 7  # the highest byte of the result: values of 8 bytes come first
+_NOT_NEGATIVE = 127
 _TEXTS_KEPT = 1024
 _LONGEST_KEPT = 2048  # bytes; so that hostile arguments cannot fill the memory
+
+
+def has_failed(batch: bytes, offset: int) -> bool:
+    """Tell whether a whole record, of the layout ``program``, is of a call that failed and so changed nothing."""
+    return int.from_bytes(batch[offset : offset + 4], "little") >= _FIXED_END and batch[offset + _SIGN] > _NOT_NEGATIVE
 
 
 class ProgramTexts(NamedTuple):
@@ -103,19 +112,32 @@ class ProgramRecord(NamedTuple):
         """The process id in its own pid namespace."""
         return self.numbers[_PLACE["vpid"]]
 
-    def program(self, uid: int, time: int) -> Program:
-        """Return the program; ``time`` is that of the exec, 0 for a process that ran before."""
+    @property
+    def namespaces(self) -> Numbers:
+        """The numbers of the namespaces that the process lives in."""
+        return share(self.numbers[_NAMESPACES : _NAMESPACES + len(NAMESPACES)])
+
+    def program(self, uid: int, time: int, host_namespaces: Numbers = ()) -> Program:
+        """Return the program.
+
+        Args:
+            uid: effective user.
+            time: of the exec, 0 for a process that ran before.
+            host_namespaces: of the host.
+        """
         numbers = self.numbers
         number, comm, exe, args, exepath, filename, cwd, env, _ = self.texts
         program = Program(
             comm, exe, args, exepath, filename, cwd, numbers[_TTY], uid, numbers[_GID], numbers[_LOGINUID],
             numbers[_PGID], numbers[_SID], numbers[_FLAGS], numbers[_INO], numbers[_CTIME], numbers[_MTIME],
             numbers[_INHERITABLE], numbers[_PERMITTED], numbers[_EFFECTIVE], time, number,
+            self.namespaces, host_namespaces,
         )  # fmt: skip
         program.env = env
         return program
 
 
+_NAMESPACES = _PLACE[f"{NAMESPACES[0]}_ns"]  # they stand behind each other
 _TTY, _GID, _LOGINUID, _PGID, _SID, _FLAGS, _INO, _CTIME, _MTIME, _INHERITABLE, _PERMITTED, _EFFECTIVE = (
     _PLACE[name]
     for name in (

@@ -35,12 +35,16 @@ class SavedProcess(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SavedGate(msgspec.Struct, frozen=True):
-    """What is known of containers: their metadata as in the ``container`` record, and of which rules were told."""
+    """What is known of containers: their metadata as in the ``container`` record, and of which rules were told.
+
+    ``waiting`` are those whose metadata some events waited for, and since when; the events themselves are not saved.
+    """
 
     containers: tuple[str, ...] = ()
     announced: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
     named: tuple[tuple[str, str, str], ...] = ()
+    waiting: tuple[tuple[str, int], ...] = ()
 
 
 class SavedState(msgspec.Struct, frozen=True):
@@ -53,6 +57,7 @@ class SavedState(msgspec.Struct, frozen=True):
     gate: SavedGate
     cgroups: tuple[tuple[int, int, str], ...]
     drops: tuple[tuple[int, int, int], ...]
+    host_namespaces: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
         """Return the bytes."""
@@ -121,6 +126,23 @@ def _program(values: tuple[Any, ...]) -> Program:
             raise SavedStateError(f"a program in it has no right value of {name}")
         setattr(program, name, unpacked)
     return program
+
+
+def program_values(values: tuple[Any, ...], *names: str) -> dict[str, Any]:
+    """Return some of a saved program's values by their names.
+
+    Raises:
+        SavedStateError: when these are not the values of a program.
+    """
+    program = _program(values)
+    return {name: getattr(program, name) for name in names}
+
+
+def with_program_values(values: tuple[Any, ...], **changed: Any) -> tuple[Any, ...]:
+    """Return a saved program with other values; the names are those of ``Program``'s slots."""
+    return tuple(
+        _packed(changed[name]) if name in changed else value for name, value in zip(_PROGRAM, values, strict=True)
+    )
 
 
 def _packed(value: Any) -> Any:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import struct
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from hullwatch.enrich.namespaces import read_namespaces
 from hullwatch.enrich.process import Process, ProcessKey, Program
-from hullwatch.enrich.process_change import change
+from hullwatch.enrich.process_change import change, with_changes
+from hullwatch.enrich.unmade import ALIVE_KEPT, LONGEST, Unmade, UnmadeProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from hullwatch.enrich.namespaces import Numbers
     from hullwatch.enrich.program_record import ProgramRecord
 
 ENDED_KEPT = 4096  # ended processes that late events may still ask for
@@ -28,6 +30,14 @@ def _nobody_asks(_: Process) -> None:
     pass
 
 
+def _no_records(_record: bytes) -> None:
+    pass
+
+
+def _no_values(_record: bytes) -> Mapping[str, Any]:
+    return {}
+
+
 class ProcessTree:
     """All processes that run, and the last few that ended.
 
@@ -36,34 +46,91 @@ class ProcessTree:
 
     Attributes:
         forgotten: processes that were forgotten for want of room.
+        host_namespaces: of the host, once they were told.
 
     Args:
         changed_itself: called with each process of which a call of its own, or of its parent, has changed something.
         changed: called with each process whose line of ancestors has become another one, before anybody is told
             of the event that did it.
+        read_child: reads a record of a child that was kept.
+        run_program: lets its process run what a record tells that was kept.
     """
 
     def __init__(
         self,
         changed: Callable[[Process], None] = _nobody_asks,
         changed_itself: Callable[[Process], None] = _nobody_asks,
+        read_child: Callable[[bytes], Mapping[str, Any]] = _no_values,
+        run_program: Callable[[bytes], None] = _no_records,
     ) -> None:
         """Start empty; a snapshot of the sensor fills it."""
         self._changed = changed
         self._changed_itself = changed_itself
+        self._read_child = read_child
+        self._run_program = run_program
+        self._unmade = UnmadeProcesses()
         self._processes: dict[ProcessKey, Process] = {}
         self._ended: deque[ProcessKey] = deque()
         self._above: dict[ProcessKey, Process] = {}  # ended, and kept because others hang below
         self._listed: set[ProcessKey] = set()
         self.forgotten = 0
+        self.host_namespaces: Numbers = ()
 
     def __len__(self) -> int:
         """Return how many processes are known."""
-        return len(self._processes)
+        return len(self._processes) + len(self._unmade)
 
     def find(self, pid: int, start: int) -> Process | None:
         """Return the process with this id that started then (ns since boot)."""
-        return self._processes.get((pid, start))  # type: ignore[call-overload]  # a tuple equals a NamedTuple
+        process = self._processes.get((pid, start))  # type: ignore[call-overload]  # a tuple equals a NamedTuple
+        return self._make((pid, start)) if process is None and self._unmade.used else process
+
+    def keep_child(self, parent: Process, key: tuple[int, int], container_id: str, record: bytes) -> bool:
+        """Keep the record of a child that nobody may ever ask for; return False when it has to be made at once."""
+        if key in self._processes or key in self._unmade:  # its own exec or the snapshot came first
+            return False
+        if parent.depth >= DEPTH_MAXIMUM or parent.key.start >= key[1] or len(record) > LONGEST:
+            return False
+        if len(self._unmade.alive) >= ALIVE_KEPT:
+            self._make_those_alive()
+        self._unmade.add(key, Unmade(parent, container_id, record))
+        return True
+
+    def keep_program(self, key: tuple[int, int], record: bytes) -> bool:
+        """Keep the record of a program that a kept process runs; return False when there is none."""
+        unmade = self._unmade.alive.get(key)
+        if unmade is None or len(record) > LONGEST:
+            return False
+        unmade.ran = record
+        return True
+
+    def keep_end(self, key: tuple[int, int]) -> bool:
+        """Note the end of a kept process; return False when there is none."""
+        parent = self._unmade.end(key)
+        if parent is None:
+            return False
+        if not parent.unmade and not parent.alive:
+            self._let_go(parent)
+        return True
+
+    def _make(self, key: tuple[int, int]) -> Process | None:
+        """Make a process of its records; None when none are kept."""
+        found = self._unmade.take(key)
+        if found is None:
+            return None
+        unmade, alive = found
+        values = self._read_child(unmade.forked)
+        process = self._enter_child(ProcessKey(*key), unmade.parent, unmade.program, values, unmade.container_id)
+        if unmade.ran:
+            self._run_program(unmade.ran)
+        if not alive:
+            self.ended(process)
+        return process
+
+    def _make_those_alive(self) -> None:
+        """Make those that run: a change above them is to be told to them too."""
+        for key in list(self._unmade.alive):
+            self._make(key)
 
     def find_or_add(self, pid: int, start: int) -> Process:
         """Return the process; one that was never heard of is entered with nothing but its id."""
@@ -99,7 +166,7 @@ class ProcessTree:
         if listed:
             self._listed.add(process.key)
         process.ancestry = 0
-        if process.children:
+        if process.children or process.unmade:
             self._tell_below(process)
         return process
 
@@ -110,6 +177,7 @@ class ProcessTree:
         self._tell_below(process)
 
     def _tell_below(self, process: Process) -> None:
+        self._make_those_alive()
         for one in process.descendants():
             one.ancestry = 0
             self._changed(one)
@@ -121,7 +189,7 @@ class ProcessTree:
             key = ProcessKey(pid, start)
             if start >= child.key.start:  # no ancestor is younger: whatever this is, it must not make a circle
                 return
-            parent = self._processes.get(key)
+            parent = self.find(pid, start)
             known = parent is not None
             if parent is None:
                 parent = self._add(key, None, Program())
@@ -135,27 +203,37 @@ class ProcessTree:
         if parent.depth >= DEPTH_MAXIMUM:
             parent.hang_below(_nearest_alive(parent))
             self._tell(parent)
-        program = parent.program
-        comm = values["comm"]
-        if comm and comm != program.comm:  # the parent has renamed itself
-            program = _renamed(program, comm)
         key = ProcessKey(values["res"], values["child_start"])
         above = parent if parent.key.start < key.start else None  # as in _adopt
-        known = self._processes.get(key)
+        known = self.find(*key)
         if known is not None and known.program.comm:  # its own exec or the snapshot came first, and is newer
             if known.parent is None and above is not None:
                 known.hang_below(above)
                 self._tell(known)
             return known
-        child = self._add(key, above, program)
+        child = self._enter_child(key, above, parent.program, values, container_id)
         if known is not None:
             self._changed(child)
+        return child
+
+    def _enter_child(
+        self, key: ProcessKey, parent: Process | None, program: Program, values: Mapping[str, Any], container_id: str
+    ) -> Process:
+        comm = values["comm"]
+        if comm and comm != program.comm:  # the parent has renamed itself
+            program = _renamed(program, comm)
+        namespaces = read_namespaces(values.get("namespaces"))
+        if namespaces and namespaces != program.namespaces:
+            program = with_changes(program, namespaces=namespaces)
+        child = self._add(key, parent, program)
         child.container_id, child.entry = container_id, None
         child.vpid = values["vpid"]
         return child
 
     def changed(self, process: Process, name: str, values: Mapping[str, Any], *, by_leader: bool) -> None:
         """Note what a call changes of a process or of its child; its children take nothing of it after the fork."""
+        if process.unmade:  # setpgid() may be about one of them
+            self._make_those_alive()
         target = change(name, process, values, by_leader=by_leader)
         if target is not None:
             target.ancestry = 0
@@ -174,6 +252,8 @@ class ProcessTree:
         """Let go of a process that is not asked for any more; those that hang below it keep it, up to a limit."""
         if process is None:
             return
+        if process.unmade:
+            self._make_those_alive()
         if not process.children:
             self._let_go(process)
             return
@@ -185,6 +265,8 @@ class ProcessTree:
     def _let_go(self, process: Process | None) -> None:
         """Take a forgotten process off its parent, once it has no children whose way up leads over it."""
         while process is not None and not process.children and self._processes.get(process.key) is not process:
+            if process.unmade:
+                return
             if self._above.get(process.key) is process:
                 del self._above[process.key]
             parent = process.parent
@@ -203,6 +285,7 @@ class ProcessTree:
 
     def _make_room(self) -> None:
         """Forget a part of the processes, first those that were entered first and that nobody stands below."""
+        self._make_those_alive()
         wanted = max(1, PROCESSES_KEPT // _ROOM)
         ended = set(self._ended)
         victims = [key for key, one in self._processes.items() if not one.children and key not in ended][:wanted]
@@ -219,6 +302,7 @@ class ProcessTree:
 
         Their ends were not seen, because events were lost or the sensor was restarted.
         """
+        self._make_those_alive()
         gone = [
             process
             for key, process in self._processes.items()
@@ -232,11 +316,14 @@ class ProcessTree:
     @property
     def processes(self) -> list[Process]:
         """All that are known, those that ended in the order of their ends."""
+        for key in self._unmade.names():
+            self._make(key)
         alive = [process for process in self._processes.values() if process.alive]
         return [*alive, *(self._processes[key] for key in self._ended)]
 
     def restore(self, processes: Iterable[Process]) -> None:
         """Know these processes and no others."""
+        self._unmade.clear()
         self._processes = {process.key: process for process in processes}
         self._ended = deque(key for key, process in self._processes.items() if not process.alive)
         self._above.clear()
@@ -268,9 +355,4 @@ def _nearest_alive(process: Process) -> Process | None:
 
 
 def _renamed(program: Program, comm: str) -> Program:
-    renamed = copy.copy(program)
-    renamed.comm = comm
-    renamed.command_line = ""
-    if program.content:
-        renamed.set_content(program.content[0])
-    return renamed
+    return with_changes(program, comm=comm, command_line="")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.fields.fd import DESCRIBED, NAMED, OPENING
 from hullwatch.fields.fs import path_parameter, raw_parameter
+from hullwatch.fields.proc_ns import NAMESPACE_FIELDS
 
 if TYPE_CHECKING:
     from hullwatch.events.table import EventType, Layout, Parameter
@@ -30,7 +31,7 @@ OF_ANCESTRY = frozenset(
     [f"proc.{name}" for name in ("name", "exe", "exepath", "args", "cmdline", "exeline", "cmdnargs", "cmdlenargs")]
     + [f"proc.{name}" for name in ("pname", "pexe", "pexepath", "pcmdline", "cwd", "tty")]
     + [f"proc.{name}" for name in ("aname", "aexe", "aexepath", "acmdline", "aargs")]
-    + ["proc.env", "proc.aenv"]
+    + ["proc.env", "proc.aenv", *NAMESPACE_FIELDS]
     + [f"proc.is_exe_{name}" for name in ("writable", "upper_layer", "lower_layer", "from_memfd")]
     + ["proc.is_container_entry", "proc.is_container_healthcheck", "user.uid", "user.loginuid", "group.gid"]
 )

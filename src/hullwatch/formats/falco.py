@@ -26,9 +26,10 @@ def falco(alert: Alert) -> bytes:
     """Return an alert as one line of JSON in UTF-8, without the newline.
 
     The keys are Falco 0.44's, sorted: hostname, output, output_fields, priority, rule, source, tags,
-    time; and two that Falco does not have, only when there are any: ``labels``, and ``evidence``, the
+    time; and three that Falco does not have, only when there are any: ``labels``, ``evidence``, the
     earlier events that a rule with state alerts for, oldest first, each an object of fields as in
-    ``output_fields``. ``time`` is UTC with nine digits and Z. ``output`` is the whole line as Falco prints
+    ``output_fields``, and ``capture``, the path of the capture that the alert is saved in.
+    ``time`` is UTC with nine digits and Z. ``output`` is the whole line as Falco prints
     it: local time, priority, message. ``output_fields`` has ``evt.time`` (ns since the epoch) in any case,
     and ``hullwatch.metadata`` (``late`` or ``missing``) when the container's metadata was not there in time,
     and ``evt.notes`` when the sensor could not tell all: a cut text, a path outside of the process's root, ....
@@ -65,6 +66,8 @@ def _pieces(alert: Alert) -> list[str]:
         document["labels"] = alert.labels
     if alert.evidence:
         document["evidence"] = alert.evidence
+    if alert.capture:
+        document["capture"] = alert.capture
     try:
         return _encoded(document)
     except UnicodeEncodeError:  # a text with half of a surrogate pair, where Falco writes U+FFFD

@@ -23,18 +23,13 @@ LACKS = {
     "EXECVEAT": "execveat() of a plain path is told of as execve()",
     "ENVIRONMENT": "variables of the environment are not read",
 }
-_IO_URING_EVENTS = frozenset(
-    [
-        "openat",
-        "openat2",
-        "unlinkat",
-        "mkdirat",
-        "renameat2",
-        "linkat",
-        "symlinkat",
-        "connect",
-        "accept4",
-    ]  # io_uring_handlers in C
+_IO_URING_EVENTS = frozenset(  # io_uring_handlers in C, and close
+    {
+        *("openat", "openat2", "close", "unlinkat", "mkdirat", "renameat2", "linkat", "symlinkat"),
+        *("ftruncate", "setxattr", "fsetxattr"),
+        *("socket", "bind", "listen", "connect", "accept4", "shutdown"),
+        *("sendto", "sendmsg", "recvfrom", "recvmsg", "dns"),
+    }
 )
 _BLIND = frozenset({"IO_URING_EVENTS", "IO_URING_COUNTS", "ENVIRONMENT"})
 

@@ -79,6 +79,11 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.processes_forgotten, "processes forgotten while they ran, for want of room"),
         (sum(counters.drift.values()), "files of containers compared with their image"),
         (counters.drift_not_asked, "not compared, for too many waited"),
+        (counters.captures_saved, "captures saved by the flight recorder"),
+        (counters.captures_not_saved, "alerts whose capture could not be saved"),
+        (counters.captures_cut_short, "captures that ended before their time"),
+        (counters.captures_short, "captures with less of the time before the alert, for want of memory"),
+        (counters.captures_removed, "older captures removed to make room"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]
     return [(number, words) for number, words in rows if number]

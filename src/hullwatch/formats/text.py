@@ -96,7 +96,8 @@ def _line(alert: Alert, said: str, *, colour: bool, short_time: bool) -> str:
     when = _time(alert.time, short=short_time)
     labels = "".join(f" [{escape(key)}={escape(value)}]" for key, value in alert.labels.items())
     notes = "".join(said for note, said in _NOTES.items() if note in alert.notes)
-    ending = _METADATA.get(alert.metadata, "") + notes + labels
+    capture = f" [capture: {escape(alert.capture)}]" if alert.capture else ""
+    ending = _METADATA.get(alert.metadata, "") + notes + labels + capture
     priority, rule, place = escape(alert.priority), escape(alert.rule), container(alert)
     if not colour:
         return f"{when} {priority} {rule} | {place} | {said}{ending}"

@@ -14,11 +14,15 @@ from hullwatch.enrich.notice import Notice
 from hullwatch.outputs.output import OUTPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hullwatch.config.settings import Settings
     from hullwatch.counters import Counters
     from hullwatch.detect.engine import Match
+
+
+def _no_capture(_: Match) -> str:
+    return ""
 
 
 class Delivery:
@@ -26,17 +30,23 @@ class Delivery:
 
     Attributes:
         failed: whether an alert was at least as severe as ``--fail-on``.
+        masker: hides the secrets in alerts.
+        does: what a run does, for people; empty for a watch with rules.
+        capture: returns the path of the capture that a match is saved in; empty for none.
     """
+
+    does = ""
 
     def __init__(self, settings: Settings, counters: Counters) -> None:
         """Open the outputs."""
         self.failed = False
+        self.capture: Callable[[Match], str] = _no_capture
         self._counters = counters
         self._labels = settings.output.labels
         self._fail_on = settings.run.fail_on
         self._hostname = socket.gethostname()
-        masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
-        self._maker = AlertMaker(masker, self._hostname, self._labels)
+        self.masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
+        self._maker = AlertMaker(self.masker, self._hostname, self._labels)
         self._outputs = [OUTPUTS.get("stdout")(settings, counters)]
 
     @property
@@ -55,7 +65,7 @@ class Delivery:
         """
         try:
             for match in matches:
-                if self._maker.take(match):
+                if self._maker.take(match, self.capture(match)):
                     self._send_made()
         finally:
             self._send_made()

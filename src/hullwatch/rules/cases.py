@@ -9,6 +9,8 @@ Example::
           - {type: execve, proc: {name: sh, parent: {name: nginx}}, container: {image: nginx}}
         alerts: [Shell in a container]
 
+A case with ``capture`` instead of ``events`` is judged by a recording; see ``capture_cases``.
+
 With ``match: all``, in the file or in a case, every rule that matches an event is among the alerts, in the order
 in which they are asked. The events happen at the same time, unless ``after: 30s`` says how long after the one
 before, or ``time`` when.
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from hullwatch.events.event import Event
+from hullwatch.rules.capture_cases import capture_path, compare_numbers, expected_numbers
 from hullwatch.rules.case_events import case_error, check_keys, read_event
 from hullwatch.rules.document import Mapping, Scalar, read_documents
 from hullwatch.rules.document import Sequence as SequenceNode
@@ -34,11 +37,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hullwatch.config.rule_switch import RuleSwitch
+    from hullwatch.rules.capture_cases import CaptureJudging
     from hullwatch.rules.document import Node
     from hullwatch.rules.loader import Rule
 
 _FILE_KEYS = frozenset({"rules", "match", "cases"})
-_CASE_KEYS = frozenset({"it", "match", "events", "alerts"})
+_CASE_KEYS = frozenset({"it", "match", "events", "capture", "alerts"})
+MOST_LISTED = 100  # alerts in a sentence
 _MATCHING = {"first": False, "all": True}
 
 
@@ -62,6 +67,8 @@ class Case(msgspec.Struct, frozen=True):
         events: what happens.
         alerts: the rules whose alerts are expected, in order.
         every: whether every rule that matches an event alerts, or only the first; None where the file does not say.
+        capture: path of the file that has the events instead.
+        numbers: how often each rule is expected to alert, in any order, instead of ``alerts``.
     """
 
     name: str
@@ -70,6 +77,8 @@ class Case(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
     alerts: tuple[str, ...]
     every: bool | None = None
+    capture: str = ""
+    numbers: dict[str, int] | None = None
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -103,24 +112,39 @@ def read_cases(path: Path, switches: Sequence[RuleSwitch] = ()) -> list[Case]:
         raise RulesError([error.problem()]) from None
 
 
-def run_case(case: Case, judging: Judging, *, every: bool = False) -> CaseResult:
+def run_case(
+    case: Case, judging: Judging, judging_captures: CaptureJudging | None = None, *, every: bool = False
+) -> CaseResult:
     """Have the events of a case judged, and compare.
 
     Args:
         case: whose rules and events they are; each case begins with nothing remembered.
         judging: the judge stands above the rules, which know nothing of him.
+        judging_captures: the same for captures; without one, a case of a capture fails.
         every: judge with every rule that matches, where neither the case nor its file says which.
     """
     alerts: list[str] = []
     messages: list[str] = []
-    judge = judging(case.rules, every=every if case.every is None else case.every)
-    for event in case.events:
-        for rule in judge(event):
-            alerts.append(rule.name)
-            messages.append(rule.output.render(event)[0])
-    passed = tuple(alerts) == case.alerts
-    sentence = "" if passed else f"Expected {_listed(case.alerts)}, got {_listed(alerts)}."
-    return CaseResult(case.name, case.location.file, case.location.line, passed, sentence, tuple(messages))
+    every = every if case.every is None else case.every
+    if case.capture and judging_captures is not None:
+        alerts += [rule.name for rule in judging_captures(case.capture, case.rules, every=every)]
+    elif not case.capture:
+        judge = judging(case.rules, every=every)
+        for event in case.events:
+            for rule in judge(event):
+                alerts.append(rule.name)
+                messages.append(rule.output.render(event)[0])
+    sentence = _compare(case, alerts, judged=not case.capture or judging_captures is not None)
+    return CaseResult(case.name, case.location.file, case.location.line, not sentence, sentence, tuple(messages))
+
+
+def _compare(case: Case, alerts: list[str], *, judged: bool) -> str:
+    """Return what is wrong with the alerts of a case, as a sentence; empty when nothing is."""
+    if not judged:
+        return "Captures are not judged here."
+    if case.numbers is not None:
+        return compare_numbers(case.numbers, alerts)
+    return "" if tuple(alerts) == case.alerts else f"Expected {_listed(case.alerts)}, got {_listed(alerts)}."
 
 
 def run_cases(paths: Iterable[Path], judging: Judging, *, every: bool = False) -> list[CaseResult]:
@@ -133,7 +157,8 @@ def run_cases(paths: Iterable[Path], judging: Judging, *, every: bool = False) -
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in names) or "no alert"
+    shown = ", ".join(repr(name) for name in names[:MOST_LISTED]) or "no alert"
+    return shown if len(names) <= MOST_LISTED else f"{shown} and {len(names) - MOST_LISTED:,} more"
 
 
 def _read(path: Path, switches: tuple[RuleSwitch, ...]) -> list[Case]:
@@ -147,7 +172,7 @@ def _read(path: Path, switches: tuple[RuleSwitch, ...]) -> list[Case]:
         entries = root.get("cases")
         if not isinstance(entries, SequenceNode):
             raise case_error("'cases' is a list.", entries or root)
-        cases += [_case(entry, rules, every) for entry in entries.items]
+        cases += [_case(entry, path, rules, every) for entry in entries.items]
     return cases
 
 
@@ -186,7 +211,7 @@ def _every(node: Node | None) -> bool | None:
     return _MATCHING[node.text]
 
 
-def _case(node: Node, rules: RuleSet, every: bool | None) -> Case:  # noqa: FBT001 - what the file says, None for nothing
+def _case(node: Node, path: Path, rules: RuleSet, every: bool | None) -> Case:  # noqa: FBT001 - what the file says, None for nothing
     """Return a case; ``every`` counts where it has no ``match`` of its own."""
     if not isinstance(node, Mapping):
         raise case_error("A case is a map with 'it', 'events' and 'alerts'.", node)
@@ -194,18 +219,34 @@ def _case(node: Node, rules: RuleSet, every: bool | None) -> Case:  # noqa: FBT0
     name, events, alerts = node.get("it"), node.get("events"), node.get("alerts")
     if not isinstance(name, Scalar) or not name.text:
         raise case_error("A case needs 'it': a sentence about what it shows.", name or node)
+    own = _every(node.get("match"))
+    every = every if own is None else own
+    known = {rule.name for rule in rules.rules}
+    recorded = node.get("capture")
+    if recorded is not None:
+        if events is not None:
+            raise case_error("A case has 'events' or a 'capture', not both.", events)
+        capture = capture_path(recorded, path)
+        if isinstance(alerts, Mapping):
+            numbers = expected_numbers(alerts, known)
+            return Case(name.text, name.location(), rules, (), (), every, capture, numbers)
+        return Case(name.text, name.location(), rules, (), _expected(alerts or node, known), every, capture)
     if not isinstance(events, SequenceNode) or not events.items:
         raise case_error("A case needs 'events': a list of at least one.", events or node)
+    expected = _expected(alerts or node, known)
+    made: list[Event] = []
+    for number, event in enumerate(events.items, start=1):
+        made.append(read_event(event, number, made[-1].time if made else None))
+    return Case(name.text, name.location(), rules, tuple(made), expected, every)
+
+
+def _expected(alerts: Node, known: set[str]) -> tuple[str, ...]:
+    """Return the rules whose alerts are expected, in order."""
     if not isinstance(alerts, SequenceNode):
-        raise case_error("A case needs 'alerts': the names of the rules that alert, [] for none.", alerts or node)
-    known = {rule.name for rule in rules.rules}
+        raise case_error("A case needs 'alerts': the names of the rules that alert, [] for none.", alerts)
     expected: list[str] = []
     for alert in alerts.items:
         if not isinstance(alert, Scalar) or alert.text not in known:
             raise case_error("'alerts' names a rule that is not loaded.", alert)
         expected.append(alert.text)
-    made: list[Event] = []
-    for number, event in enumerate(events.items, start=1):
-        made.append(read_event(event, number, made[-1].time if made else None))
-    own = _every(node.get("match"))
-    return Case(name.text, name.location(), rules, tuple(made), tuple(expected), every if own is None else own)
+    return tuple(expected)

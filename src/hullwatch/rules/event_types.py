@@ -1,7 +1,8 @@
-"""Which events a condition can be true for, read from its checks of ``evt.type``."""
+"""Which events a condition can be true for, read from its checks of ``evt.type``; the same for other fields."""
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.rules.syntax import And, Check, FieldUse, Not, Text, TextList, fold_in_order
@@ -57,13 +58,25 @@ def event_types(order: Sequence[Expression]) -> frozenset[str] | None:
     Args:
         order: the condition's nodes as ``syntax.in_order`` gives them.
     """
-    possible = fold_in_order(order, _combine).true
+    return possible_values(order, "evt.type")
+
+
+def possible_values(order: Sequence[Expression], field: str) -> frozenset[str] | None:
+    """Return the values of a field that a condition can be true for; None if it names none.
+
+    The result may be larger than it need be, never smaller.
+
+    Args:
+        order: the condition's nodes as ``syntax.in_order`` gives them.
+        field: without an argument, that has one value in each event.
+    """
+    possible = fold_in_order(order, functools.partial(_combine, field)).true
     return None if possible.rest else possible.names
 
 
-def _combine(node: Expression, parts: tuple[Outcome, ...]) -> Outcome:
+def _combine(field: str, node: Expression, parts: tuple[Outcome, ...]) -> Outcome:
     if isinstance(node, Check):
-        return _check(node)
+        return _check(field, node)
     if isinstance(node, Not):
         return Outcome(parts[0].false, parts[0].true) if parts[0] is not _ANY else _ANY
     told = [part for part in parts if part is not _ANY]
@@ -80,8 +93,8 @@ def _combine(node: Expression, parts: tuple[Outcome, ...]) -> Outcome:
     return Outcome(true, false)
 
 
-def _check(check: Check) -> Outcome:
-    if not isinstance(check.left, FieldUse) or check.left.name != "evt.type" or check.modifier:
+def _check(field: str, check: Check) -> Outcome:
+    if not isinstance(check.left, FieldUse) or check.left.name != field or check.modifier:
         return _ANY
     names: TypeSet | None = None
     if isinstance(check.right, Text) and check.operator in {"=", "!="}:

@@ -59,6 +59,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         condition: as it is written, without macros and exceptions in it.
         fields: the fields that its condition uses.
         stateful: what it remembers; None for a rule that judges each event by itself.
+        capture: whether the flight recorder saves what its alerts are about.
+        capture_duration: for how long after the alert, ms; 0 for as long as is set.
     """
 
     name: str
@@ -74,6 +76,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     condition: str
     fields: frozenset[str]
     stateful: Stateful | None = None
+    capture: bool = False
+    capture_duration: int = 0
 
     @property
     def matches(self) -> Callable[[Event], bool]:
@@ -204,6 +208,8 @@ def _rule(
         condition="\n".join(step.text for step in definition.steps),
         fields=grouped.union(*(compiled.fields for compiled in conditions)),
         stateful=stateful,
+        capture=definition.capture,
+        capture_duration=definition.capture_duration,
     )
 
 

@@ -119,7 +119,7 @@ def _compile(parts: Sequence[str | _Token], fields: Sequence[_Token], constants:
         return f"{code}[:{part.width}].ljust({part.width})" if part.width else code
 
     def value(term: Term) -> str:
-        if term.name.startswith(_TIME_PREFIXES):
+        if is_time(term):
             return "e.time"
         if not _is_printable(term):
             return "None"
@@ -145,7 +145,7 @@ def _compile(parts: Sequence[str | _Token], fields: Sequence[_Token], constants:
 def _recurs(tokens: Iterable[_Token]) -> bool:
     """Tell whether an output's values say all of it, and values that are equal look the same (0.0 and -0.0 do not)."""
     return not any(
-        token.term.name.startswith(_TIME_PREFIXES)
+        is_time(token.term)
         or token.term.type is FieldType.DOUBLE
         or (token.term.multiplicity is not Multiplicity.ONE and token.term.type not in TEXT)
         for token in tokens
@@ -167,20 +167,20 @@ def value_text(term: Term, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, bytes):
         return "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in value)
-    if isinstance(value, int) and _is_hexadecimal(term):
+    if isinstance(value, int) and is_hexadecimal(term):
         return f"{value:x}"
     return str(value)
 
 
 def field_value(term: Term, value: Any, event: Event) -> object:
     """Return a field's value as it stands in ``output_fields``."""
-    if term.name.startswith(_TIME_PREFIXES):
+    if is_time(term):
         return event.time
     if value is None or not _is_printable(term):
         return None
     if isinstance(value, tuple) and term.multiplicity is Multiplicity.LIST:
         return [clean(str(item)) for item in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - Any
-    if isinstance(value, bytes | tuple) or _is_hexadecimal(term):
+    if isinstance(value, bytes | tuple) or is_hexadecimal(term):
         return clean(value_text(term, value))
     return clean(value) if isinstance(value, str) else value
 
@@ -190,7 +190,13 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _is_hexadecimal(term: Term) -> bool:
+def is_time(term: Term) -> bool:
+    """Tell whether a field is the event's time, which is a number among the ``output_fields`` however it is printed."""
+    return term.name.startswith(_TIME_PREFIXES)
+
+
+def is_hexadecimal(term: Term) -> bool:
+    """Tell whether a number is printed as its hexadecimal digits."""
     if term.field is None or term.field.name != "evt.rawarg" or term.argument is None:
         return False
     return parameters()[term.argument].format == "hex"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from docker.tls import TLSConfig
 
 MAXIMUM_IMAGES = 512
+PODMAN_API = "v4.0.0"  # of podman's own language: the least that podman 4 and 5 speak
 LOOK_BACK = 2.0  # seconds of earlier events that are asked for, should they cross with the list
 
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
@@ -78,9 +79,10 @@ class DockerSource(EngineSource):
 
 
 class _Images:
-    """The last images that were inspected, for all threads of a source."""
+    """The last images that were inspected, for all threads of a source; and whether it is podman that answers."""
 
     def __init__(self) -> None:
+        self.of_podman = False
         self._lock = threading.Lock()
         self._images: OrderedDict[str, bytes] = OrderedDict()
 
@@ -115,7 +117,8 @@ class _DockerClient:
         self._since = time.time() - LOOK_BACK  # events from before the list: what changes meanwhile is seen twice
         engine = self._connection.negotiate()
         self._images.clear()
-        kind = "podman" if "podman engine" in str(engine.get("Components")).lower() else "docker"
+        self._images.of_podman = "podman engine" in str(engine.get("Components")).lower()
+        kind = "podman" if self._images.of_podman else "docker"
         return EngineVersion(kind, str(engine.get("Version", "")), self._connection.version.removeprefix("v"))
 
     def list(self) -> list[str]:
@@ -141,7 +144,17 @@ class _DockerClient:
         self._connection.version = f"v{api_version}"
         container = self._get(f"/containers/{full_id}/json")
         image, problem = self._image(container)
-        return Answers("docker", container, image, problem=problem)
+        return Answers("docker", container, image, task=self._podman_s_own(full_id), problem=problem)
+
+    def _podman_s_own(self, full_id: str) -> bytes:
+        """Return what podman says of a container in its own language: the capabilities do not stand in Docker's."""
+        if not self._images.of_podman:
+            return b""
+        self._connection.version = PODMAN_API
+        try:
+            return self._get(f"/libpod/containers/{full_id}/json")
+        except EngineError:  # they are not known then
+            return b""
 
     def _image(self, container: bytes) -> tuple[bytes, str]:
         """Return the inspected image of a container; or nothing (its digest is then not known), and why."""

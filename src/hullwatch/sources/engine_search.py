@@ -24,7 +24,7 @@ CONTAINERD_SOCKETS = (
 CRI_SOCKETS = ("/run/crio/crio.sock",)
 USERS = "/run/user"
 SOCKETS_OF_USERS = ("podman/podman.sock", "docker.sock")
-SCHEMES = ("unix", "containerd", "cri", "tcp", "http", "https")
+SCHEMES = ("unix", "containerd", "cri", "podman", "tcp", "http", "https")
 
 
 class EngineAddress(NamedTuple):
@@ -39,13 +39,23 @@ class EngineAddress(NamedTuple):
         return self.url.partition("://")[0]
 
     @property
+    def folder(self) -> str:
+        """The directory of podman's storage; empty for what is spoken with."""
+        return self.url.partition("://")[2] if self.scheme == "podman" else ""
+
+    @property
     def socket(self) -> str:
         """The path of its socket; empty for one that is reached over the network."""
         return self.url.partition("://")[2] if self.scheme in {"unix", "containerd", "cri"} else ""
 
 
 def find_engines(
-    docker_host: str, named: Iterable[str], environment: Mapping[str, str], *, search: bool = True
+    docker_host: str,
+    named: Iterable[str],
+    environment: Mapping[str, str],
+    *,
+    search: bool = True,
+    storages: Iterable[tuple[str, int]] = (),
 ) -> list[EngineAddress]:
     """Return the engines to watch, each once, at most 32.
 
@@ -55,6 +65,8 @@ def find_engines(
         named: the setting ``containers.engines``.
         environment: of the process.
         search: whether to look for sockets at the usual places.
+        storages: directories where podman keeps containers, with their users: those of users whose podman has a
+            socket are not needed.
     """
     found = [EngineAddress(url) for url in named]
     if docker_host or environment.get("DOCKER_HOST", "").strip() or not search:
@@ -65,6 +77,7 @@ def find_engines(
         found += [EngineAddress(f"containerd://{path}") for path in _sockets(CONTAINERD_SOCKETS)]
         found += [EngineAddress(f"cri://{path}") for path in _sockets(CRI_SOCKETS)]
         found += _of_users()
+        found += _without_socket(storages, found, docker_host or environment.get("DOCKER_HOST", "").strip())
     once: dict[str, EngineAddress] = {}
     for address in found:
         once.setdefault(address.socket or address.url, address)
@@ -73,6 +86,16 @@ def find_engines(
 
 def _sockets(paths: Iterable[str]) -> list[str]:
     return [path for path in paths if Path(path).is_socket()]
+
+
+def _without_socket(
+    storages: Iterable[tuple[str, int]], found: Iterable[EngineAddress], docker_host: str
+) -> list[EngineAddress]:
+    """Return the storages of users whose podman nobody can ask."""
+    asked = {address.user for address in found if address.socket.endswith("/podman.sock")}
+    if docker_host or any(address.socket == PODMAN_SOCKET for address in found):
+        asked.add(0)
+    return [EngineAddress(f"podman://{folder}", user) for folder, user in storages if user not in asked]
 
 
 def _of_users() -> list[EngineAddress]:

@@ -93,10 +93,17 @@ class KernelSource:
         lists = [_numbers(interest.wanted), _numbers(interest.narrowed), _numbers(interest.succeeded)]
         self._order(encode("control_interest", types=lists[0], narrowed=lists[1], succeeded=lists[2]))
 
-    def shed(self, names: Collection[str], *, reads: bool) -> None:
-        """Have calls of these types left out and counted, and with ``reads`` opens that only read, until told anew."""
+    def shed(self, names: Collection[str], *, reads: bool, counts: bool = False) -> None:
+        """Have calls of these types left out and counted, with ``reads`` opens that only read too, until told anew.
+
+        Args:
+            names: of the events.
+            reads: whether opens that only read are left out.
+            counts: whether what each process does is not counted meanwhile.
+        """
         types = [event.number for event in EVENTS if event.syscall and event.name in names]
-        self._order(encode("control_shed", types=struct.pack(f"<{len(types)}H", *types), reads=int(reads)))
+        numbers = struct.pack(f"<{len(types)}H", *types)
+        self._order(encode("control_shed", types=numbers, reads=int(reads), counts=int(counts)))
 
     def name_variables(self, names: Collection[str]) -> None:
         """Ask for the values of these variables of the environment, in what is told of a program from now on."""

@@ -63,7 +63,7 @@ class Sensor:
         self._next_snapshot = 0.0
         self._gaps = 0
         self._silence = Silence()
-        self._shed: tuple[frozenset[str], bool] = (frozenset(), False)
+        self._shed: tuple[frozenset[str], bool, bool] = (frozenset(), False, False)
         self.heard = False  # whether the one that runs has sent anything
 
     @property
@@ -89,15 +89,15 @@ class Sensor:
                     self._source.name_variables(variables)
                     self._source.request_snapshot()  # the processes that run were told of without them
 
-    def shed(self, names: frozenset[str], *, reads: bool) -> None:
-        """Have it leave out calls of these types, and opens that only read, to save time; it counts them."""
-        self._shed = names, reads
+    def shed(self, names: frozenset[str], *, reads: bool, counts: bool = False) -> None:
+        """Have it leave out calls of these types, opens that only read, and counts of processes, to save time."""
+        self._shed = names, reads, counts
         self._order_shed()
 
     def _order_shed(self) -> None:
         if self._source is not None:
             with contextlib.suppress(StreamEndedError):  # the next read tells
-                self._source.shed(self._shed[0], reads=self._shed[1])
+                self._source.shed(self._shed[0], reads=self._shed[1], counts=self._shed[2])
 
     def rule_out(self, fingerprints: bytes, answers: Collection[Answer], *, voided: bool) -> None:
         """Have it leave out calls that no rule can match.

@@ -34,15 +34,18 @@ def engines(
     from hullwatch.config.settings import ContainersSettings
     from hullwatch.sources.docker_connection import engine_url
     from hullwatch.sources.engine_search import EngineAddress, find_engines
+    from hullwatch.sources.podman_files import StorageSearch
 
     values = os.environ if environment is None else environment
     named = containers or ContainersSettings()
-    addresses = find_engines(configured, named.engines, values, search=named.search) or [
+    storages = StorageSearch().find() if named.search else []
+    addresses = find_engines(configured, named.engines, values, search=named.search, storages=storages) or [
         EngineAddress(engine_url(values))
     ]
     mask = Masker().text  # a URL, and an error that tells it, may have a password
+    by_scheme = {"containerd": _runtime, "cri": _runtime, "podman": _storage}
     checks = (
-        _runtime(one) if one.scheme in {"containerd", "cri"} else _engine(one.url, values)
+        by_scheme[one.scheme](one) if one.scheme in by_scheme else _engine(one.url, values)
         for one in sorted(addresses, key=lambda one: one.scheme in {"containerd", "cri"})
     )
     return [msgspec.structs.replace(check, sentence=mask(check.sentence)) for check in checks]
@@ -65,6 +68,28 @@ def _runtime(address: EngineAddress) -> Check:
     finally:
         client.close()
     return Check("engine", "ok", f"{version.kind} {version.version[:_LONGEST]} answers at {address.url}.")
+
+
+def _storage(address: EngineAddress) -> Check:
+    """Check podman's files."""
+    from functools import partial
+
+    from hullwatch.sources.engine_errors import EngineError
+    from hullwatch.sources.podman import PodmanClient, PodmanFiles
+    from hullwatch.sources.podman_files import open_images, open_state
+
+    where = address.folder, address.user
+    client = PodmanClient(PodmanFiles(partial(open_state, *where), partial(open_images, *where)))
+    try:
+        form, number = client.open().version, len(client.list())
+    except EngineError as error:
+        sentence = f"Podman's containers in {address.folder} are not named: {str(error).rstrip('.')}."
+        return Check("engine", "warn", sentence, "systemctl start podman.socket")
+    finally:
+        client.close()
+    of_user = f" of user {address.user}" if address.user else ""
+    have = f"{number} container{'s' * (number != 1)}"
+    return Check("engine", "ok", f"podman{of_user} keeps {have} in {address.folder} {form}.")
 
 
 def _engine(url: str, environment: Mapping[str, str]) -> Check:

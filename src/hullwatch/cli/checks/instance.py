@@ -25,6 +25,17 @@ class DriftStatus(msgspec.Struct, frozen=True, kw_only=True):
     not_asked: int = 0
 
 
+class FlightStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the flight recorder keeps, bytes, and what became of captures."""
+
+    kept: int = 0
+    saved: int = 0
+    not_saved: int = 0
+    cut_short: int = 0
+    short_of_memory: int = 0
+    removed: int = 0
+
+
 class InstanceStatus(msgspec.Struct, kw_only=True):
     """What a running instance writes to ``status.json``; times in ns since the epoch."""
 
@@ -42,6 +53,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     tampered: int = 0
     alerts_lost: dict[str, int] = {}
     drift: DriftStatus = DriftStatus()
+    flight_recorder: FlightStatus = FlightStatus()
     unseen: list[str] = []
 
 
@@ -75,7 +87,24 @@ def instance(state: Path, now: int | None = None) -> list[Check]:
                 f"ps -fp {status.pid}   # if it is hullwatch: kill {status.pid}, and start it again",
             )
         ]
-    return [_running(status), *_losses(status), *_drift(status.drift)]
+    return [_running(status), *_losses(status), *_drift(status.drift), *_flight(status.flight_recorder)]
+
+
+def _flight(flight: FlightStatus) -> list[Check]:
+    """Tell what the flight recorder keeps; an instance that keeps nothing has no rule that could ask for it."""
+    if not flight.kept:
+        return []
+    sentence = f"{flight.kept:,} bytes of the last minutes are kept; {flight.saved:,} captures were saved"
+    said = [
+        (flight.not_saved, "alerts got none"),
+        (flight.cut_short, "captures ended before their time"),
+        (flight.short_of_memory, "have less of the time before, for want of flight_recorder.memory"),
+        (flight.removed, "older ones were removed to make room"),
+    ]
+    sentence += "".join(f", {number:,} {words}" for number, words in said if number) + "."
+    failed = flight.not_saved or flight.cut_short
+    fix = 'journalctl -u hullwatch | grep "Capture "   # the alerts that say why' if failed else ""
+    return [Check("flight", "warn" if failed else "ok", sentence, fix)]
 
 
 def _running(status: InstanceStatus) -> Check:

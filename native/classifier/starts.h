@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of processes from the first moment on, because others started like them: the same program, with the
+ * same texts, as the same user, below the same. Of fixed size; what does not fit takes the place of what was there.
+ */
+#ifndef HULLWATCH_STARTS_H
+#define HULLWATCH_STARTS_H
+
+#include <stdint.h>
+
+#include "classifier.h"
+#include "contexts.h"
+
+struct start {
+	uint64_t key;	    /* a hash of all that such processes have in common */
+	uint32_t container; /* the caller's number; 0 = free */
+	uint32_t ancestry;
+};
+
+struct starts {
+	struct hw_starts where;
+	struct start *entries;
+	uint16_t *classes; /* by entry and kind */
+	uint32_t kind_count;
+	uint64_t replaced;
+	uint64_t hash_key[2];
+};
+
+int starts_make(struct starts *starts, uint32_t kind_count, const uint64_t hash_key[2]);
+void starts_free(struct starts *starts);
+
+/* Whether a record of a child, or of a program, tells of a process that is known by others; it is known then. */
+int starts_child(struct starts *starts, struct contexts *contexts, const uint8_t *record, uint64_t length);
+int starts_program(struct starts *starts, struct contexts *contexts, const uint8_t *record, uint64_t length);
+
+/* What is known of the process of a record holds for all that start like it. */
+void starts_learn_child(struct starts *starts, const struct contexts *contexts, const uint8_t *record, uint64_t length);
+void starts_learn_program(struct starts *starts, const struct contexts *contexts, const uint8_t *record,
+			  uint64_t length);
+void starts_forget(struct starts *starts);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Strings of a record: where they lie, and what of an address pair is looked at. */
+#ifndef HULLWATCH_TEXTS_H
+#define HULLWATCH_TEXTS_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "classifier.h"
+#include "siphash.h"
+
+static inline uint16_t read_u16(const uint8_t *at)
+{
+	uint16_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+struct text {
+	const uint8_t *bytes; /* NULL when it would lie outside of the record */
+	uint64_t size;
+};
+
+/* The record reaches to `fixed_end` at least. */
+static inline struct text find_text(const struct hw_kind *kind, const struct hw_string *string, const uint8_t *record,
+				    uint64_t length)
+{
+	const uint8_t *lengths = record + kind->lengths;
+	uint64_t begin = kind->fixed_end;
+	uint64_t size;
+
+	for (uint32_t one = 0; one < string->variable; one++)
+		begin += read_u16(lengths + 2 * one);
+	size = read_u16(lengths + 2 * string->variable);
+	if (begin + size > length)
+		return (struct text){0};
+	return (struct text){.bytes = record + begin, .size = size};
+}
+
+/* Of an address pair the client's port is left out: it is another one every time. */
+static inline uint64_t peer_key(struct siphash *hash, struct text text, uint8_t protocol)
+{
+	uint8_t values[40] = {0};
+	uint64_t address = !text.size ? 0 : text.bytes[0] == 2 ? 4 : text.bytes[0] == 10 ? 16 : 0;
+	uint64_t size = 1 + address;
+
+	if (!address || text.size != 2 * address + 5) {
+		values[0] = 0xff; /* no family: an address pair of another form, as a whole */
+		values[1] = protocol;
+		siphash_add(hash, values, 8);
+		siphash_add(hash, text.bytes, text.size);
+		return siphash_end(hash);
+	}
+	memcpy(values, text.bytes, size);
+	memcpy(values + size, text.bytes + size + 2, address + 2);
+	values[size + address + 2] = protocol;
+	siphash_add(hash, values, size + address + 3);
+	return siphash_end(hash);
+}
+
+#endif

@@ -1,0 +1,116 @@
+"""Events as rows of a Parquet file: a column for each field, with its type; row group by row group."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from hullwatch.errors import CannotError
+from hullwatch.fields.field import FieldType, Multiplicity
+from hullwatch.rules.output import is_hexadecimal, is_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hullwatch.rules.terms import Term
+
+ROWS = 1 << 16  # of a row group
+TEXT = 32 << 20  # characters of a row group, about
+
+_TYPES = {
+    FieldType.BOOL: "bool_", FieldType.INT16: "int16", FieldType.INT32: "int32", FieldType.INT64: "int64",
+    FieldType.UINT32: "uint32", FieldType.UINT64: "uint64", FieldType.PORT: "uint16", FieldType.DOUBLE: "float64",
+    FieldType.RELTIME: "int64",
+}  # fmt: skip
+"""Of fields with one value, by the names of pyarrow's functions; all others are text."""
+
+
+def need_pyarrow() -> None:
+    """Import what writes Parquet.
+
+    Raises:
+        CannotError: when it is not installed.
+    """
+    try:
+        importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise CannotError(
+            "Parquet is written by pyarrow, which is not installed: pip install 'hullwatch[parquet]', or export to a "
+            "file that ends in .ndjson."
+        ) from error
+
+
+class ParquetRows:
+    """Takes rows and writes them.
+
+    Attributes:
+        unfit: values that did not fit their column's type and are absent in the file.
+    """
+
+    def __init__(self, stream: BinaryIO, terms: Sequence[Term], about: Mapping[str, str]) -> None:
+        """Begin the file.
+
+        Args:
+            stream: to write to.
+            terms: the fields, in the order of the columns.
+            about: what the file says of itself.
+
+        Raises:
+            CannotError: when pyarrow is not installed.
+        """
+        need_pyarrow()
+        self._arrow: Any = importlib.import_module("pyarrow")
+        parquet: Any = importlib.import_module("pyarrow.parquet")
+        self._schema = self._arrow.schema([(term.name, self._type(term)) for term in terms], metadata=dict(about))
+        self._writer = parquet.ParquetWriter(stream, self._schema, compression="zstd")
+        self._rows: list[dict[str, object]] = []
+        self._text = 0
+        self.unfit = 0
+
+    def _type(self, term: Term) -> Any:
+        arrow = self._arrow
+        if is_time(term):
+            return arrow.timestamp("ns", tz="UTC")
+        if term.multiplicity is Multiplicity.LIST:
+            return arrow.list_(arrow.string())
+        if term.multiplicity is not Multiplicity.ONE or is_hexadecimal(term):
+            return arrow.string()
+        if term.type is FieldType.ABSTIME:
+            return arrow.timestamp("ns", tz="UTC")
+        return getattr(arrow, _TYPES.get(term.type, "string"))()
+
+    def add(self, row: dict[str, object]) -> None:
+        """Take a row: values by the names of the fields."""
+        self._rows.append(row)
+        self._text += sum(len(value) for value in row.values() if isinstance(value, str))
+        if len(self._rows) >= ROWS or self._text >= TEXT:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        columns = [self._column([row.get(field.name) for row in self._rows], field.type) for field in self._schema]
+        self._writer.write_table(self._arrow.table(columns, schema=self._schema))
+        self._rows.clear()
+        self._text = 0
+
+    def _column(self, values: list[object], kind: Any) -> Any:
+        """Return a column; a value that is none of its type is absent, and counted."""
+        arrow = self._arrow
+        try:
+            return arrow.array(values, kind)
+        except (arrow.ArrowException, OverflowError, TypeError, ValueError):
+            return arrow.array([self._fitting(value, kind) for value in values], kind)
+
+    def _fitting(self, value: object, kind: Any) -> object:
+        try:
+            self._arrow.scalar(value, kind)
+        except (self._arrow.ArrowException, OverflowError, TypeError, ValueError):
+            self.unfit += 1
+            return None
+        return value
+
+    def close(self) -> None:
+        """Write what is left, and the end of the file."""
+        self._flush()
+        self._writer.close()

@@ -1,0 +1,131 @@
+"""The process tree around an alert as a drawing: SVG that any browser shows, without scripts or anything else."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from hullwatch.evidence.tree import commands, span, title
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hullwatch.evidence.tree import Row, Tree
+
+MOST_DRAWN = 400  # processes
+LONGEST_LINE = 130  # characters
+_ROW, _LINE, _INDENT, _MARGIN, _TOP = 46, 15, 30, 24, 84  # pixels
+_WIDE = 7.3  # pixels of a character
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+_STYLE = """
+text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 12px; fill: #1f2933 }
+.head { font-size: 17px; font-weight: bold }
+.name { font-weight: bold }
+.quiet { fill: #616e7c }
+.box { fill: #f5f7fa; stroke: #cbd2d9 }
+.inside { fill: #e6f1fb; stroke: #7fb2e5 }
+.focus { fill: #fdecea; stroke: #c81e1e; stroke-width: 2 }
+.alert { fill: #c81e1e; font-weight: bold }
+.branch { stroke: #9aa5b1; fill: none }
+"""
+
+
+class _Box(NamedTuple):
+    row: Row
+    y: int
+    height: int
+    lines: list[str]
+
+
+def tree_svg(tree: Tree, heading: str, below: str, container: Callable[[str], str]) -> str:
+    """Return the drawing.
+
+    Args:
+        tree: with at most ``MOST_DRAWN`` processes.
+        heading: one line.
+        below: a smaller one below it.
+        container: gives the name of a container that is called by its id.
+    """
+    boxes: list[_Box] = []
+    y = _TOP
+    for row in tree.rows:
+        lines = [_cut(command) for command in commands(row.actor)]
+        height = _ROW - _LINE + _LINE * len(lines)
+        boxes.append(_Box(row, y, height, lines))
+        y += height + 10
+    names = [_name(box.row, container) for box in boxes]
+    width = max((_x(box.row) + _width(box, name) + _MARGIN for box, name in zip(boxes, names, strict=True)), default=0)
+    width = max(width, int(_WIDE * 1.45 * len(_cut(heading))) + 2 * _MARGIN, 480)
+    end = y + (20 if tree.left_out else 0) + _MARGIN
+    parts = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{end}" viewBox="0 0 {width} {end}">',
+        f"<style>{_STYLE}</style>",
+        f'<rect width="{width}" height="{end}" fill="#ffffff"/>',
+        _text(_MARGIN, 34, heading, "head"),
+        _text(_MARGIN, 58, below, "quiet"),
+        *_branches(boxes),
+        *(part for box, name in zip(boxes, names, strict=True) for part in _draw(box, name, tree)),
+    ]
+    if tree.left_out:
+        parts.append(_text(_MARGIN, y + 12, f"{tree.left_out:,} more processes are not shown.", "quiet"))
+    return "\n".join((*parts, "</svg>", ""))
+
+
+def _name(row: Row, container: Callable[[str], str]) -> str:
+    where = f" in {container(row.actor.container)}" if row.actor.container else ""
+    return f"{title(row.actor)}{where}"
+
+
+def _x(row: Row) -> int:
+    return _MARGIN + _INDENT * row.depth
+
+
+def _width(box: _Box, name: str) -> int:
+    longest = max(len(_cut(name)) + len(span(box.row.actor)) + 14, *(len(line) for line in box.lines), 20)
+    return int(longest * _WIDE) + 24
+
+
+def _branches(boxes: list[_Box]) -> list[str]:
+    """Return the lines from each process to those that it started."""
+    drawn: list[str] = []
+    above: list[_Box] = []  # the box of each depth on the way to this one
+    for box in boxes:
+        del above[box.row.depth :]
+        if above:
+            parent = above[-1]
+            x, end = _x(parent.row) + 12, box.y + 16
+            drawn.append(f'<path class="branch" d="M{x} {parent.y + parent.height}V{end}H{_x(box.row)}"/>')
+        above.append(box)
+    return drawn
+
+
+def _draw(box: _Box, name: str, tree: Tree) -> list[str]:
+    x, actor = _x(box.row), box.row.actor
+    is_focus = actor is tree.focus
+    kind = "focus" if is_focus else "inside" if actor.container else "box"
+    width = _width(box, name)
+    parts = [
+        f'<rect class="{kind}" x="{x}" y="{box.y}" width="{width}" height="{box.height}" rx="5"/>',
+        _text(x + 10, box.y + 20, name, "name"),
+        _text(x + 10 + int((len(_cut(name)) + 2) * _WIDE), box.y + 20, span(actor), "quiet"),
+    ]
+    if is_focus:
+        parts.append(_text(x + width - 74, box.y + 20, "the alert", "alert"))
+    parts += [
+        _text(x + 10, box.y + 20 + _LINE * place, line, "quiet" if place > 1 else "")
+        for place, line in enumerate(box.lines, 1)
+    ]
+    return parts
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}..."
+
+
+def _text(x: int, y: int, text: str, kind: str) -> str:
+    """Return a text, which may come from anybody, as an element."""
+    content = html.escape(_NOT_XML.sub("\ufffd", _cut(text)))
+    return f'<text x="{x}" y="{y}" class="{kind}" xml:space="preserve">{content}</text>'

@@ -283,10 +283,11 @@ static int is_nothing(struct hw_scap *scap, const struct event *event)
 	uint8_t action = event->type->actions[event->count], flags = event->type->flags;
 	struct thread *thread = find_thread(scap, event->tid, 0);
 	uint64_t *count = &scap->counts->types[event->type->counted_as[event->count] % HW_SCAP_TYPES];
+	uint64_t *nobody = NULL; /* is told of the beginnings of calls */
 	int is_asked = action & HW_SCAP_NEEDED;
 
 	if (flags & HW_SCAP_GENERIC)
-		is_asked |= is_asked_for(scap, event, &count);
+		is_asked |= is_asked_for(scap, event, flags & HW_SCAP_BEGINS ? &nobody : &count);
 	if (flags & HW_SCAP_BEGINS && !begins_nothing(scap, event, thread, is_asked))
 		return 0;
 	if (event->number % 2 && thread && thread->is_pending) {

@@ -224,3 +224,26 @@ def test_arguments_are_shown_with_their_names() -> None:
     assert last("evt.args", event(129, i64(-1), i64(10), b"\x09")) == "res=-1(EPERM) pid=10(bash) sig=9(SIGKILL)"
     polled = struct.pack("<Hqh", 1, 3, 4)
     assert last("evt.args", opened("/a"), event(81, i64(1), polled, i64(-1))) == "res=1 fds=3:f4 timeout=-1"
+
+
+def test_texts_of_threads_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads_module, "TEXT_KEPT", 100_000)
+    values = [
+        i64(0),
+        b"x\0",
+        bytes(30_000),
+        i64(10),
+        i64(10),
+        i64(1),
+        b"/\0",
+        i64(0),
+        *[b""] * 5,
+        b"x\0",
+        b"",
+        bytes(30_000),
+    ]
+    children = [cloned(10, tid=10, result=100 + number) for number in range(50)]
+    capture = ScapCapture(io.BytesIO(BEGINNING + event(231, *values) + b"".join(children)), "x")
+    assert sum(1 for _ in capture.events()) == 51
+    assert sum(one.weight for one in capture.state.threads) <= 100_000
+    assert capture.state.threads.texts_forgotten > 0

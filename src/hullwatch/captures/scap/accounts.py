@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hullwatch.captures.scap.raw_event import RawEvent
 
 ACCOUNTS_KEPT = 1 << 17
+LONGEST_TEXT = 255  # characters; writers cut them there
 ROOT = Account(is_group=False, number=0, name="root", home="/root")
 ROOT_GROUP = Account(is_group=True, number=0, name="root")
 
@@ -48,6 +49,5 @@ class Accounts:
         if event.kind.name.endswith("deleted"):
             kept.pop((container, number), None)
         elif len(kept) < ACCOUNTS_KEPT:
-            kept[container, number] = Account(
-                is_group, number, event.text_of("name"), event.text_of("home"), event.text_of("shell")
-            )
+            name, home, shell = (event.text_of(one)[:LONGEST_TEXT] for one in ("name", "home", "shell"))
+            kept[container[:LONGEST_TEXT], number] = Account(is_group, number, name, home, shell)

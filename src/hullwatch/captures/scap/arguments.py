@@ -34,6 +34,7 @@ _NOT_SET = 0xFFFFFFFF
 _POLLED = struct.Struct("<qh")
 _MOST_POLLED = 64
 _UNIX_ENDS = 17
+_LONGEST_TUPLE = 37  # bytes of the ends of a connection
 _LETTERS = {"tcp": "t", "udp": "u", "icmp": "i", "raw": "r"}
 
 
@@ -181,7 +182,7 @@ def _string(event: ScapEvent, parameter: Parameter, value: bytes) -> ArgumentTex
 
 
 def _tuple(_: ScapEvent, __: Parameter, value: bytes) -> ArgumentText:
-    ends = read_tuple(value)
+    ends = read_tuple(value[:_LONGEST_TUPLE])
     if ends is not None:
         return ArgumentText(tuple_text(*ends))
     if len(value) < _UNIX_ENDS or value[0] != 1:
@@ -191,7 +192,7 @@ def _tuple(_: ScapEvent, __: Parameter, value: bytes) -> ArgumentText:
 
 
 def _address(_: ScapEvent, __: Parameter, value: bytes) -> ArgumentText:
-    end = read_address(value)
+    end = read_address(value[:_LONGEST_TUPLE])
     return ArgumentText(end_text(end) if end is not None else (read_unix_address(value) or EMPTY).rstrip("\0"))
 
 

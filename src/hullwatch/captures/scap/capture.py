@@ -135,7 +135,7 @@ class ScapCapture:
                 event = read_event(block)
             except DamagedError as error:
                 self.reader.stop(block.position, str(error))
-                return
+                break
             if event is None:
                 self.unknown += 1
             elif event.kind.number <= _LAST_GENERIC:

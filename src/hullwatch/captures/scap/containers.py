@@ -12,6 +12,8 @@ from hullwatch.enrich.cgroup import find_container
 from hullwatch.enrich.container import HOST, SHORT_ID, Container, Mount, unknown
 
 CONTAINERS_KEPT = 1 << 16
+JSON_KEPT = 64 << 20  # bytes of what was told of them
+LONGEST_JSON = 1 << 20  # of one
 _TYPES = {
     0: "docker",
     1: "lxc",
@@ -62,6 +64,7 @@ class Containers:
     def __init__(self) -> None:
         """Start with none."""
         self._known: dict[str, Container] = {}
+        self._size = 0
 
     def __iter__(self) -> Any:
         """Return their ids."""
@@ -85,26 +88,22 @@ class Containers:
         container = read_container(text)
         if container is None:
             return False
-        self._make_room()
+        self._make_room(len(text))
         self._known[container.id] = container
         return True
 
-    def is_known(self, text: bytes) -> bool:
-        """Tell whether an event of a container says of which, and that is known already."""
-        container = read_container(text)
-        if container is None:
-            return False
-        known = self._known.get(container.id)
-        return known is not None and known.complete
-
-    def _make_room(self) -> None:
-        if len(self._known) >= CONTAINERS_KEPT:
+    def _make_room(self, size: int = 0) -> None:
+        if len(self._known) >= CONTAINERS_KEPT or self._size + size > JSON_KEPT:
             self._known.clear()
+            self._size = 0
+        self._size += size
 
 
-@functools.lru_cache(256)
+@functools.lru_cache(16)
 def read_container(text: bytes) -> Container | None:
-    """Return the container of an event's JSON; None when it is no such thing."""
+    """Return the container of an event's JSON; None when it is no such thing, or longer than 1 MiB."""
+    if len(text) > LONGEST_JSON:
+        return None
     try:
         document = msgspec.json.decode(text.rstrip(b"\0"), type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from hullwatch.captures.scap.table import Parameter
 
-MOST_BEGUN = 1 << 17  # calls, of as many threads
+MOST_BEGUN = 1 << 16  # calls, of as many threads
+LONGEST_BEGUN = 1 << 13  # bytes of one
+_GENERIC = 1  # number of the end of a call that has no type of its own
 _DROPPED = Conversion("drop", 0, ())
 _MOST_STEPS = 16  # from the oldest execve to the newest
 
@@ -33,15 +35,22 @@ def convert(event: RawEvent, begun: MutableMapping[int, RawEvent]) -> RawEvent |
         if conversion is _DROPPED:
             return None
         if conversion.action in {"store", "store_and_pass"}:
-            if len(begun) >= MOST_BEGUN:
-                begun.clear()
-            begun[event.tid] = event
+            keep(begun, event)
         if conversion.action == "store":
             return None
         if conversion.action in {"pass", "store_and_pass"}:
             return event
         event = _changed(event, conversion, begun)
     return event
+
+
+def keep(begun: MutableMapping[int, RawEvent], event: RawEvent) -> None:
+    """Keep the beginning of a thread's call in the place of the one before; one that is too long is not kept."""
+    if len(begun) >= MOST_BEGUN:
+        begun.clear()
+    begun.pop(event.tid, None)
+    if sum(map(len, event.values)) <= LONGEST_BEGUN:
+        begun[event.tid] = event
 
 
 @functools.cache
@@ -97,6 +106,8 @@ def _changed(event: RawEvent, conversion: Conversion, begun: MutableMapping[int,
     begin = begun.get(event.tid)
     if begin is not None and begin.kind.number != event.kind.number - 1:
         begin = None
+    if begin is not None and event.kind.number == _GENERIC and begin.bytes(0) != event.bytes(0):
+        begin = None  # of another call
     for source in conversion.fill:
         if len(values) < len(kind.parameters):
             values.append(_value(source, event, begin, kind.parameters[len(values)]))

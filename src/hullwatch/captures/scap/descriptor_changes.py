@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Change = Callable[[RawEvent, Thread], None]
 
+_LONGEST_PATH = 256  # bytes of an address of a unix socket, with what is before the path
 _O_DIRECTORY = 1024
 _OPENED_BITS = ~0x3FFF  # of an open's flags, that the kernel adds: O_F_CREATED and above
 _EINPROGRESS = -115
@@ -31,6 +32,7 @@ _FCNTL = NAMES["fcntl_commands"].numbers
 _COPIES = {_FCNTL["F_DUPFD"]: 0, _FCNTL["F_DUPFD_CLOEXEC"]: O_CLOEXEC}
 _F_SETFD = _FCNTL["F_SETFD"]
 _RANGE_CLOEXEC = NAMES["close_range_flags"].numbers["CLOSE_RANGE_CLOEXEC"]
+_LONGEST_TUPLE = 37  # bytes of the ends of a connection
 _UNIX_ENDS = 17  # bytes of a tuple of unix sockets before the name
 _PLAIN_OBJECTS = {
     "eventfd": "event",
@@ -124,7 +126,7 @@ class DescriptorChanges:
         if event.integer(0, -1) < 0 or descriptor is None:
             return
         address = event.bytes_of("addr")
-        end, name = read_address(address), read_unix_address(address)
+        end, name = read_address(address[:_LONGEST_TUPLE]), read_unix_address(address[:_LONGEST_PATH])
         if end is not None and not end.port:
             self._replace(thread, descriptor._replace(name=end_text(end)))
         elif end is not None:
@@ -150,7 +152,7 @@ class DescriptorChanges:
         """Return a socket with the ends that a connect tells of."""
         both, begin = event.bytes_of("tuple"), self._state.begun(event)
         address = event.bytes_of("addr") or (begin.bytes_of("addr") if begin is not None else b"")
-        ends, end = read_tuple(both), read_address(address)
+        ends, end = read_tuple(both[:_LONGEST_TUPLE]), read_address(address[:_LONGEST_TUPLE])
         if ends is not None:
             return self._ends(descriptor, *ends)
         unix = _unix(both)
@@ -174,7 +176,7 @@ class DescriptorChanges:
         if number < 0:
             return
         both = event.bytes_of("tuple")
-        ends, unix = read_tuple(both), _unix(both)
+        ends, unix = read_tuple(both[:_LONGEST_TUPLE]), _unix(both)
         descriptor = Descriptor("", role="server", connected=True, flags=0)
         if ends is not None:
             descriptor = self._ends(descriptor, *ends)._replace(protocol="tcp")
@@ -190,7 +192,7 @@ class DescriptorChanges:
 
     def _message(self, event: RawEvent, thread: Thread, *, sends: bool) -> None:
         """Learn the ends of a socket that was not connected from a message that says them."""
-        ends = read_tuple(event.bytes_of("tuple"))
+        ends = read_tuple(event.bytes_of("tuple")[:_LONGEST_TUPLE])
         if ends is None or event.integer(0, -1) < 0 or thread.last < 0:
             return
         descriptor = thread.shares.files.get(thread.last)
@@ -283,4 +285,4 @@ def _unix(both: bytes) -> tuple[tuple[int, int], str] | None:
     if len(both) < _UNIX_ENDS or both[0] != 1:
         return None
     ends = int.from_bytes(both[1:9], "little"), int.from_bytes(both[9:17], "little")
-    return ends, both[_UNIX_ENDS:].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    return ends, both[_UNIX_ENDS:_LONGEST_PATH].partition(b"\0")[0].decode("utf-8", "surrogateescape")

@@ -19,6 +19,8 @@ _COUNT = struct.Struct("<I")
 _CPU = struct.Struct("<H")
 _FLAGS = struct.Struct("<I")
 _MOST_VALUES = 64
+LONGEST_LIST = 4096  # bytes of arguments, environment or control groups; writers cut them there
+_LONGEST_TEXT = 4096  # bytes of a text; no path is longer
 _LONGER_BY_3 = frozenset({280, 286})  # whose length some writers have stored wrongly
 _UNKNOWN_THREAD = 0xFFFF_FFFF_FFFF_FFFF
 _INDEXES = {
@@ -26,14 +28,13 @@ _INDEXES = {
     for number, kind in KINDS.items()
 }
 _TEXT = -1
+_SHORT, _LONG = 2, 4  # bytes of the length of a value
 _SIZES = {
     number: tuple(_TEXT if one.type in TEXTS else SIZES.get(one.type, 0) for one in kind.parameters)
     for number, kind in KINDS.items()
 }
-_LENGTHS: dict[int, list[struct.Struct]] = {  # by the size of a length, and how many there are
-    size: [struct.Struct(f"<{count}{letter}") for count in range(_MOST_VALUES + 1)]
-    for size, letter in ((2, "H"), (4, "I"))
-}
+_SHORT_LENGTHS = [struct.Struct(f"<{count}H") for count in range(_MOST_VALUES + 1)]
+_LONG_LENGTHS = [struct.Struct(f"<{count}I") for count in range(_MOST_VALUES + 1)]
 STATE_ONLY = 1  # flag: the event is for the state, and not to be shown
 
 
@@ -96,8 +97,8 @@ class RawEvent(NamedTuple):
 
 
 def text_of(value: bytes) -> str:
-    """Return the text of a value, up to its first NUL."""
-    return value.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    """Return the text of a value, up to its first NUL, and of 4096 bytes at most."""
+    return value[:_LONGEST_TEXT].partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
 def strings_of(value: bytes) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ def read_event(block: Block) -> RawEvent | None:
     if kind is None:
         return None
     end = begin + length
-    size = 4 if LONG_LENGTHS in kind.marks else 2
+    size = _LONG if LONG_LENGTHS in kind.marks else _SHORT
     begin += _HEAD.size
     if block.type in V1_EVENTS:
         lengths = _find_lengths(data, begin, end, kind, size)
@@ -156,7 +157,7 @@ def _lengths(data: bytes, begin: int, end: int, size: int) -> tuple[int, ...]:
     begin += _COUNT.size
     if count > _MOST_VALUES or begin + count * size > end:
         raise DamagedError(f"an event claims {count} values")
-    lengths: tuple[int, ...] = _LENGTHS[size][count].unpack_from(data, begin)
+    lengths = (_SHORT_LENGTHS if size == _SHORT else _LONG_LENGTHS)[count].unpack_from(data, begin)
     if begin + count * size + sum(lengths) != end:
         raise DamagedError("the values of an event do not end where it does")
     return lengths
@@ -167,7 +168,7 @@ def _find_lengths(data: bytes, begin: int, end: int, kind: EventKind, size: int)
     over = 3 if kind.number in _LONGER_BY_3 else 0
     for count in range(len(kind.parameters), -1, -1):
         if begin + count * size <= end:
-            lengths = _LENGTHS[size][count].unpack_from(data, begin)
+            lengths = (_SHORT_LENGTHS if size == _SHORT else _LONG_LENGTHS)[count].unpack_from(data, begin)
             if begin + count * size + sum(lengths) in {end, end - over}:
                 return lengths
     raise DamagedError("the values of an event do not end where it does")

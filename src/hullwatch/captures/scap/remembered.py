@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hullwatch.rules.loader import RuleSet
 
 KEPT = 1 << 16
+_LONGEST_PATH = 4096  # bytes
 _OF_ACCOUNTS = frozenset({"user.name", "user.homedir", "user.shell", "user.loginname", "group.name"})
 _OF_CONTAINER = frozenset({"container", "k8s"})
 _OF_ARGUMENTS = frozenset({"evt.arg", "evt.rawarg"})
@@ -133,6 +134,8 @@ class Remembered:
         if places.is_open:
             return None
         for place in places.paths:
+            if place < count and len(values[place]) > _LONGEST_PATH:
+                return None
             if place < count and not values[place].startswith(b"/") and _has_other_directory(event, place):
                 return None
         descriptor, number = around.descriptor, around.number

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from hullwatch.captures.scap import blocks as kinds
 from hullwatch.captures.scap.accounts import Accounts
 from hullwatch.captures.scap.containers import Containers, container_of, read_container
+from hullwatch.captures.scap.conversion import keep
 from hullwatch.captures.scap.descriptor_changes import DescriptorChanges
 from hullwatch.captures.scap.descriptors import of_listed
 from hullwatch.captures.scap.interfaces import Interfaces
 from hullwatch.captures.scap.lists import Machine, read_accounts, read_descriptors, read_machine, read_threads
 from hullwatch.captures.scap.raw_event import strings_of
 from hullwatch.captures.scap.thread_changes import ThreadChanges
-from hullwatch.captures.scap.threads import THREADS_KEPT, Thread, Threads, describe_content
+from hullwatch.captures.scap.threads import Thread, Threads, describe_content
 from hullwatch.enrich.container import HOST
 from hullwatch.enrich.process import Program
 
@@ -140,9 +141,7 @@ class State:
             thread.last = -1
         before = thread.shares.files.get(thread.last) if kind.descriptor >= 0 else None
         if kind.enters:
-            if len(self._begun) >= THREADS_KEPT:
-                self._begun.clear()
-            self._begun[event.tid] = event
+            keep(self._begun, event)
         elif change is not None:
             change(event, thread)
             thread = self.threads.find(event.tid) or thread

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.captures.scap.containers import container_of
 from hullwatch.captures.scap.paths import AT_FDCWD, join
-from hullwatch.captures.scap.raw_event import strings_of
+from hullwatch.captures.scap.raw_event import LONGEST_LIST, strings_of
 from hullwatch.captures.scap.table import NAMES
 from hullwatch.captures.scap.threads import (
     CHILD_IN_PIDNS,
@@ -112,14 +112,14 @@ class ThreadChanges:
         """Put what an event says of a program into it, and give it to a thread."""
         program.exe = event.text_of("exe") or program.exe
         program.comm = event.text_of("comm") or program.exe
-        program.args = strings_of(event.bytes_of("args"))
+        program.args = strings_of(event.bytes_of("args")[:LONGEST_LIST])
         program.command_line = ""
         program.gid = event.number_of("gid", program.gid)
         describe_content(program)
         thread.program = program
         thread.ancestry = 0
         thread.uid = event.number_of("uid", thread.uid)
-        cgroups = event.bytes_of("cgroups")
+        cgroups = event.bytes_of("cgroups")[:LONGEST_LIST]
         if cgroups:
             thread.cgroups = cgroups
             thread.container_id = container_of(cgroups)
@@ -181,12 +181,13 @@ class ThreadChanges:
                           pgid=old.pgid, sid=old.sid, time=event.time)  # fmt: skip
         program.cap_inheritable, program.cap_permitted = old.cap_inheritable, old.cap_permitted
         program.cap_effective = old.cap_effective
-        program.env = strings_of(event.bytes_of("env"))
+        program.env = strings_of(event.bytes_of("env")[:LONGEST_LIST])
         program.exepath = self._exepath(event, thread)
         program.filename = event.text_of("filename")
         self._describe(event, thread, program)
         _set_newer(event, program)
         describe_content(program)
+        threads.weigh(thread)
         thread.vpgid = event.number_of("vpgid", thread.vpgid)
         thread.flags &= _KEPT_FLAGS
         if thread.vtid < 0:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from hullwatch.captures.scap.descriptors import Descriptor
 
 THREADS_KEPT = 1 << 17
-DESCRIPTORS_KEPT = 1 << 20  # of all processes
+DESCRIPTORS_KEPT = 1 << 18  # of all processes
+TEXT_KEPT = 256 << 20  # bytes of arguments, environments and paths of all threads
+_STRING = 64  # bytes that one takes beside its text
 GENERATIONS = 1024  # that are kept above a thread
 _ROOM = 1024  # when all places are taken, so many are freed at once
 UNKNOWN = "<NA>"  # Falco's name for a thread that nobody has announced
@@ -45,11 +47,12 @@ class Thread(Process):
         last: the descriptor that its last call was about; -1 without.
         is_known: False for a thread that nobody has announced.
         cgroups: ``subsystem=path`` strings, each with a NUL.
+        weight: bytes that its texts take.
     """
 
     __slots__ = (
-        "cgroups", "cpu_time", "files", "flags", "is_known", "last", "leader", "ptid", "tid", "time", "uid", "vpgid",
-        "vtid",
+        "cgroups", "files", "flags", "is_known", "last", "leader", "ptid", "tid", "time", "uid", "vpgid",
+        "vtid", "weight",
     )  # fmt: skip
 
     def __init__(self, tid: int, pid: int, ptid: int, program: Program) -> None:
@@ -68,6 +71,7 @@ class Thread(Process):
         self.last = -1
         self.is_known = True
         self.cgroups = b""
+        self.weight = 0
 
     @property
     def is_leader(self) -> bool:
@@ -109,9 +113,11 @@ class Threads:
         self._processes: dict[int, dict[int, Thread]] = {}  # the threads of each
         self._waiting: dict[int, list[Thread]] = {}  # for a parent that is not known yet
         self._descriptors = 0
+        self._text = 0
         self.leaving: Callable[[int], object] | None = None  # called with each thread that ends
         self.forgotten = 0
         self.descriptors_forgotten = 0
+        self.texts_forgotten = 0
 
     def __iter__(self) -> Iterator[Thread]:
         """Return all threads."""
@@ -137,6 +143,7 @@ class Threads:
                 self.remove(oldest)
                 self.forgotten += 1
         self._threads[thread.tid] = thread
+        self.weigh(thread)
         self._find_leader(thread)
         self._hang(thread)
         for child in self._waiting.pop(thread.tid, ()):
@@ -177,6 +184,20 @@ class Threads:
         if not keeps_files:
             self.drop(len(thread.files))
             thread.files = {}
+            self._text -= thread.weight
+            thread.weight = 0
+
+    def weigh(self, thread: Thread) -> None:
+        """Count what a thread's texts take; when there is no room, it is known by its name alone."""
+        program = thread.program
+        strings = (*program.args, *program.env, program.exe, program.exepath, program.cwd, program.filename)
+        weight = sum(map(len, strings)) + _STRING * len(strings) + len(thread.cgroups)
+        if self._text + weight - thread.weight > TEXT_KEPT:
+            self.texts_forgotten += 1
+            thread.program = Program(program.comm[:_STRING], gid=program.gid, pgid=program.pgid, sid=program.sid)
+            thread.cgroups, weight = b"", 0
+        self._text += weight - thread.weight
+        thread.weight = weight
 
     def take(self, number: int) -> bool:
         """Take places for descriptors; return whether there are as many."""

@@ -39,18 +39,20 @@ int main(void)
 """
 TOOL = "int main(void) { return 0; }\n"
 LIBRARY_SOURCE = "int drifted(void) { return 1; }\n"
-# Each is done by a shell of its own in the same container.
+# Each is done by a shell of its own in the same container, with a file of its own: what is changed after it ran, before
+# it was compared, cannot be told.
 QUIET = """
-chmod 700 /bin/tool && /bin/tool
-touch /bin/tool && /bin/tool
-ln /bin/tool /bin/linked && /bin/linked
+chmod 700 /bin/other-mode && /bin/other-mode
+touch /bin/touched && /bin/touched
+ln /bin/linked-to /bin/linked && /bin/linked
 cp /bin/tool /tmp/copied && /tmp/copied
-cp /bin/tool /tmp/same && mv /tmp/same /bin/tool && /bin/tool
+cp /bin/rewritten /tmp/same && mv /tmp/same /bin/rewritten && /bin/rewritten
 sh /etc/image.sh
-touch /etc/image.sh && sh /etc/image.sh
+touch /etc/touched.sh && sh /etc/touched.sh
 touch /lib/libc.so.6 && /bin/dynamic
 /bin/from-memory
 """
+TOOLS = ("tool", "other-mode", "touched", "linked-to", "rewritten")
 LOUD = {
     PROGRAM: {
         "/tmp/changed": "cp /bin/tool /tmp/changed && echo >> /tmp/changed && /tmp/changed",
@@ -91,10 +93,11 @@ def image(docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("drift")
     files = libraries() | {
         "/bin/dynamic": Path("/bin/true").read_bytes(),
-        "/bin/tool": compiled(folder, "tool", TOOL, "-static"),
+        **dict.fromkeys((f"/bin/{name}" for name in TOOLS), compiled(folder, "tool", TOOL, "-static")),
         "/bin/from-memory": compiled(folder, "from-memory", FROM_MEMORY, "-static"),
         "/etc/hook": compiled(folder, "hook", LIBRARY_SOURCE, "-shared", "-fPIC", "-nostdlib"),
         "/etc/image.sh": b"#!/bin/sh\ntrue\n",
+        "/etc/touched.sh": b"#!/bin/sh\ntrue\n",
         "/opt/empty": b"",
     }
     container = docker_engine.create()

@@ -11,7 +11,7 @@ INSIDE := .venv/bin/
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=DOCKER_HOST)
 
 SOAK := tests/e2e/test_many_containers.py
-FUZZ := tests/native/test_classifier.py tests/detect/test_three_engines.py tests/rules/test_oracle.py
+FUZZ := tests/native/test_classifier.py tests/native/test_scap.py tests/native/test_capture.py tests/detect/test_three_engines.py tests/rules/test_oracle.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak fuzz demo check bench kernels docs build wheel clean

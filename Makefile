@@ -4,14 +4,15 @@
 
 PYTHON ?= python3
 CONTAINERS ?= 10000
-FUZZ_SECONDS ?= 600
+FUZZ_SECONDS ?= 300
 ORACLE_EXAMPLES ?= 5000
 PREPARE := @$(PYTHON) tools/prepare.py
 INSIDE := .venv/bin/
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=DOCKER_HOST)
 
 SOAK := tests/e2e/test_many_containers.py
-FUZZ := tests/native/test_classifier.py tests/native/test_scap.py tests/native/test_capture.py tests/detect/test_three_engines.py tests/rules/test_oracle.py
+FUZZ := tests/native/test_classifier.py tests/native/test_scap.py tests/native/test_capture.py \
+	tests/detect/test_three_engines.py tests/rules/test_oracle.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak fuzz demo check bench kernels docs build wheel clean
@@ -32,7 +33,7 @@ soak: ## Containers that live a moment, 10,000 of them: each is named and nothin
 	$(PREPARE) test
 	@$(AS_ROOT) env CONTAINERS=$(CONTAINERS) $(INSIDE)python -m pytest -s $(SOAK) $(ARGS)
 
-fuzz: ## Hostile batches for the C classifier for 10 minutes, then thousands of made-up rules and streams (20 minutes)
+fuzz: ## Hostile bytes for what reads them in C, 5 minutes each, then thousands of made-up rules and streams (35 minutes)
 	$(PREPARE) test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) ORACLE_EXAMPLES=$(ORACLE_EXAMPLES) $(INSIDE)python -m pytest $(FUZZ) $(ARGS)
 

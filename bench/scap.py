@@ -13,9 +13,9 @@ from bench.benchmark import Run, Sample, Value, benchmark
 from bench.rules import rules_text
 from hullwatch.captures.scap.blocks import EVENTS, BlockReader
 from hullwatch.captures.scap.capture import ScapCapture
+from hullwatch.captures.scap.judged import SCAP_NAMES
 from hullwatch.captures.scap.lookup import from_scap
 from hullwatch.captures.scap.remembered import Remembered
-from hullwatch.cli.replay_scap import SCAP_NAMES
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
 from hullwatch.rules.loader import RulesFile, load

@@ -8,7 +8,8 @@ import pytest
 
 from hullwatch.alerts.mask import Masker
 from hullwatch.captures import writer
-from hullwatch.captures.backtest import Backtest, Judging
+from hullwatch.captures.backtest import Backtest
+from hullwatch.captures.judged import JudgedCapture
 from hullwatch.captures.reader import CaptureReader
 from tests.captures.capture_files import OFFSET, RULES, Recorded
 from tests.captures.test_writer import history
@@ -32,8 +33,9 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def compare(capture: bytes, before: str, after: str, examples: int = 3) -> Backtest:
-    comparison = Backtest(load_text(before), load_text(after), Judging(100, examples=examples), Masker())
-    comparison.run(CaptureReader(io.BytesIO(capture), "x.hwcap"), "x.hwcap", lambda _: None)
+    comparison = Backtest(examples, Masker())
+    reader = CaptureReader(io.BytesIO(capture), "x.hwcap")
+    comparison.run(JudgedCapture(reader, [load_text(before), load_text(after)], 100), lambda _: None)
     return comparison
 
 

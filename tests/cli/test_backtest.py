@@ -83,7 +83,7 @@ def test_a_capture_that_is_cut_off_is_compared_up_to_there_and_a_damaged_one_end
     ("arguments", "sentence"),
     [
         (["nosuch.hwcap"], "There is no file or directory nosuch.hwcap"),
-        ([str(Path(__file__).parent)], "There is no capture (*.hwcap"),
+        ([str(Path(__file__).parent)], "There is no capture (*.hwcap, *.scap)"),
         ([__file__], "is no capture of Hullwatch"),
         (["--examples", "-1", __file__], "--examples"),
         (["--against", "nosuch.yaml", __file__], "nosuch.yaml"),

@@ -7,31 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from hullwatch.captures.judge import Judge, judge_together
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hullwatch.alerts.mask import Masker
-    from hullwatch.captures.reader import CaptureReader
+    from hullwatch.captures.judged import Judged
     from hullwatch.detect.engine import Match
-    from hullwatch.rules.loader import RuleSet
 
 WAITING_KEPT = 10_000  # alerts of one side that the other may raise a chunk later, as when they waited for metadata
-
-
-class Judging(NamedTuple):
-    """How the rules of both sides judge.
-
-    Attributes:
-        hold_events: how many events may wait for the metadata of their container.
-        every: every rule that matches an event alerts, not only the first.
-        examples: how many alerts that only one side raises are shown of each rule.
-    """
-
-    hold_events: int
-    every: bool = False
-    examples: int = 3
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -83,21 +66,21 @@ class _Draft(NamedTuple):
     fields: dict[str, object]
 
 
-_Key = tuple[str, int, int, int]  # rule, time, thread, event type: the number of an event depends on the rules
+_Key = tuple[str, int, int, str]  # rule, time, thread, event type: the number of an event depends on the rules
 
 
 class Backtest:
     """Compares two sets of rules over captures.
 
     Attributes:
+        examples: how many alerts that only one side raises are shown of each rule.
         rules: what came of each rule, by name.
         captures: what came of each capture.
     """
 
-    def __init__(self, before: RuleSet, after: RuleSet, judging: Judging, masker: Masker) -> None:
+    def __init__(self, examples: int, masker: Masker) -> None:
         """Compare nothing yet."""
-        self._before, self._after = before, after
-        self._judging = judging
+        self.examples = examples
         self._masker = masker
         self.rules: dict[str, RuleNumbers] = {}
         self.captures: list[CaptureNumbers] = []
@@ -112,32 +95,25 @@ class Backtest:
             only_after=sum(one.only_after for one in self.captures),
         )
 
-    def run(self, reader: CaptureReader, name: str, tell: Callable[[int], None]) -> CaptureNumbers:
+    def run(self, capture: Judged, tell: Callable[[int], None]) -> CaptureNumbers:
         """Judge a capture by both sets of rules.
 
         Args:
-            reader: of the capture.
-            name: of the file.
+            capture: with two sets of rules: that of before, and the other.
             tell: called with the number of events so far.
 
         Raises:
-            UsageError: when it is damaged in itself; when only its end is, ``problem`` of the reader tells.
+            UsageError: when it is damaged in itself; when only its end is, ``problem`` of the capture tells.
         """
-        made = [Judge(rules, self._judging.hold_events, every=self._judging.every) for rules in self._sides]
-        found = CaptureNumbers(file=name)
+        found = CaptureNumbers(file=capture.name)
         self.captures.append(found)
-        comparing = _Comparing(self, found)
-        for before, after in judge_together(reader, name, made):
+        comparing = _Comparing(self, found, WAITING_KEPT if capture.may_wait else 0)
+        for before, after in capture.matches():
             comparing.take(before, after)
-            found.events = made[1].counters.events_total
-            tell(found.events)
+            tell(capture.events)
         comparing.finish()
-        found.problem = reader.problem
+        found.events, found.problem = capture.events, capture.problem
         return found
-
-    @property
-    def _sides(self) -> tuple[RuleSet, RuleSet]:
-        return self._before, self._after
 
     def count(self, rule: str, found: CaptureNumbers, **more: int) -> RuleNumbers:
         """Add to the numbers of a rule and of a capture."""
@@ -152,40 +128,37 @@ class Backtest:
         event, rule = draft.match.event, draft.match.rule
         program = event.program.comm if event.program is not None else ""
         container = event.container
+        named = ("", container.id)  # when nobody told of another name
         return Example(
             capture=name,
             time=event.time,
-            container=f"{container.name} ({container.id})" if container.name != container.id else container.id,
+            container=f"{container.name} ({container.id})" if container.name not in named else container.id,
             output=f"{rule.priority!s} {self._masker.alert(draft.message, draft.fields, program)[0]}",
         )
-
-    @property
-    def examples(self) -> int:
-        """How many are shown of each rule and side."""
-        return self._judging.examples
 
 
 class _Comparing:
     """Finds the alerts of one capture that only one side raises.
 
-    Chunk by chunk, so that what is the same is forgotten at once. Alerts of events that waited for a container may
-    come a chunk earlier or later by the other rules: some are kept for that.
+    Part by part, so that what is the same is forgotten at once. Alerts of events that waited for a container may
+    come a part earlier or later by the other rules: some are kept for that.
     """
 
-    def __init__(self, whole: Backtest, found: CaptureNumbers) -> None:
+    def __init__(self, whole: Backtest, found: CaptureNumbers, kept: int) -> None:
         self._whole = whole
+        self._kept = kept
         self._found = found
         self._lonely: tuple[OrderedDict[_Key, list[_Draft]], ...] = (OrderedDict(), OrderedDict())
 
     def take(self, before: Iterable[Match], after: Iterable[Match]) -> None:
-        """Take the matches of a chunk."""
+        """Take the matches of a part."""
         for side, matches in enumerate((before, after)):
             counted = ("before", "after")[side]
             mine, others = self._lonely[side], self._lonely[1 - side]
             for match in matches:
                 event, rule = match.event, match.rule.name
                 self._whole.count(rule, self._found, **{counted: 1})
-                key = (rule, event.time, event.tid, event.type.number)
+                key = (rule, event.time, event.tid, event.type.name)
                 same = others.get(key)
                 if same is None:
                     mine.setdefault(key, []).append(_Draft(match, *match.rule.output.render(event)))
@@ -194,7 +167,7 @@ class _Comparing:
                     if not same:
                         del others[key]
         for side, lonely in enumerate(self._lonely):
-            while len(lonely) > WAITING_KEPT:
+            while len(lonely) > self._kept:
                 self._give_up(side, *lonely.popitem(last=False))
 
     def finish(self) -> None:

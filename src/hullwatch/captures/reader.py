@@ -25,6 +25,7 @@ from hullwatch.captures.chunk import (
     read_data,
 )
 from hullwatch.captures.planes import DamagedError
+from hullwatch.captures.scap.blocks import is_scap
 from hullwatch.errors import UsageError
 from hullwatch.events.table import VERSION as TABLE_VERSION
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 
 _TORN = "it ends within a chunk"
+_ENOUGH = 1 << 12  # bytes that tell whether a compressed file is a .scap file
 
 
 class Chunk(NamedTuple):
@@ -89,6 +91,12 @@ class CaptureReader:
         self.stream.seek(0)
         data = self.stream.read(HEAD.size)
         if not data.startswith(MAGIC) or len(data) < HEAD.size:
+            if is_scap(data + self.stream.read(_ENOUGH)):
+                raise UsageError(
+                    f"The file {self.name} is a .scap file (sysdig, Falco, Stratoshark), and this works only on "
+                    "Hullwatch's own captures (.hwcap); replay, events, capture info, backtest and rules test read "
+                    "both."
+                )
             raise UsageError(f"The file {self.name} is no capture of Hullwatch: it does not begin as one (.hwcap).")
         _, version, _, size = HEAD.unpack(data)
         if version > VERSION:

@@ -18,7 +18,10 @@ MOST_EXAMPLES = 1000
 
 def backtest(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Captures, or directories: all *.hwcap below them.")
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Captures (.hwcap, .scap), or directories: all of both kinds below them."
+        ),
     ],
     rules: Annotated[
         list[str],
@@ -61,20 +64,19 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     could be judged is told all the same).
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.alerts.mask import Masker
-    from hullwatch.captures.backtest import Backtest, Judging
+    from hullwatch.captures.backtest import Backtest
     from hullwatch.cli.answer import wants_json
+    from hullwatch.cli.capture_judged import NamedRules, judged_by
     from hullwatch.cli.capture_paths import find_captures
     from hullwatch.cli.capture_run import for_each_capture
 
     as_json = wants_json(output)
     settings = watch_settings(context, rules, config, match=match, priority=priority)
     files = find_captures(paths)
-    judging = Judging(settings.hold.events, settings.rules.match == "all", examples)
-    masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
-    from hullwatch.cli.rule_set import load_named
-
-    comparison = Backtest(load_named(settings, _files(against)), load_named(settings), judging, masker)
-    damaged = for_each_capture(files, comparison.run)
+    comparison = Backtest(examples, Masker(settings.mask.patterns, builtin=settings.mask.builtin))
+    sides = NamedRules(settings, _files(against)), NamedRules(settings)
+    opened = judged_by(sides, settings.hold.events, every=settings.rules.match == "all")
+    damaged = for_each_capture(files, opened, comparison.run)
     if as_json:
         _write_json(comparison)
     else:

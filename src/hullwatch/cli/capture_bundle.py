@@ -57,6 +57,7 @@ def bundle(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     are masked everywhere. Ends with 2 when the capture is damaged; what could be read is in the bundle then.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.alerts.mask import Masker
+    from hullwatch.captures.reader import CaptureReader
     from hullwatch.cli.answer import write_line
     from hullwatch.cli.capture_run import for_each_capture
     from hullwatch.cli.settings import load_settings
@@ -71,7 +72,7 @@ def bundle(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     out = write or f"{subject.name}.tar.gz"
     lines: list[str] = []
 
-    def make(reader: CaptureReader, _: str, tell: Callable[[int], None]) -> None:
+    def make(reader: CaptureReader, tell: Callable[[int], None]) -> None:
         made = make_bundle(subject, reader, around, masker, tell)
         write_bundle(made.files, out, subject.name, subject.time // 1_000_000_000, force=force)
         account = made.account
@@ -82,7 +83,7 @@ def bundle(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         if account.focus is None:
             lines.append("The event of the alert is not in the capture: the process that did it is not known.")
 
-    damaged = for_each_capture([capture], make)
+    damaged = for_each_capture([capture], CaptureReader, make)
     for text in lines:
         write_line(text)
     return 2 if damaged else 0

@@ -32,6 +32,7 @@ def mask(
     from hullwatch.alerts.mask import Masker
     from hullwatch.captures.masking import RecordMask, mask_capture
     from hullwatch.captures.new_file import new_file
+    from hullwatch.captures.reader import CaptureReader
     from hullwatch.cli.answer import write_line
     from hullwatch.cli.capture_run import for_each_capture
     from hullwatch.cli.settings import load_settings
@@ -42,14 +43,14 @@ def mask(
     hider = RecordMask(Masker(settings.mask.patterns, builtin=settings.mask.builtin))
     numbers: list[int] = []
 
-    def copy(reader: CaptureReader, name: str, tell: Callable[[int], None]) -> None:
+    def copy(reader: CaptureReader, tell: Callable[[int], None]) -> None:
         try:
             with new_file(write, force=force) as stream:
                 numbers.append(mask_capture(reader, hider, stream.write, tell))
         except (BrokenStreamError, ValueError) as error:
-            raise UsageError(f"The capture {name} is damaged: {error}.") from error
+            raise UsageError(f"The capture {reader.name} is damaged: {error}.") from error
 
-    damaged = for_each_capture([file], copy)
+    damaged = for_each_capture([file], CaptureReader, copy)
     hidden = sum(numbers)
     write_line(f"{hidden:,} value{'s' * (hidden != 1)} masked in {write}")
     return 2 if damaged else 0

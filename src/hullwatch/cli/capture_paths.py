@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SUFFIXES = (".hwcap",)
+SUFFIXES = (".hwcap", ".scap")
 
 
 def find_captures(names: Iterable[str]) -> list[str]:

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable, Iterable
 
-    from hullwatch.captures.reader import CaptureReader
+
+class Opened(Protocol):
+    """A capture that tells, once it was read, what is wrong with it."""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with its end, as a sentence; empty while nothing is."""
+        ...
+
+    @property
+    def damaged(self) -> bool:
+        """Whether that is more than an end that is missing."""
+        ...
 
 
-def for_each_capture(files: Iterable[str], do: Callable[[CaptureReader, str, Callable[[int], None]], object]) -> bool:
+Kind = TypeVar("Kind", bound=Opened)
+
+
+def for_each_capture(
+    files: Iterable[str],
+    opened: Callable[[io.BufferedReader, str], Kind],
+    do: Callable[[Kind, Callable[[int], None]], object],
+) -> bool:
     """Do something with each capture; return whether one of them is damaged.
 
     Args:
         files: that are read in order.
-        do: takes the reader, the name, and what is to be called with the number of events so far.
+        opened: makes the capture of a file, such as ``CaptureReader``; takes the stream and the name.
+        do: takes the capture, and what is to be called with the number of events so far.
 
     Raises:
         UsageError: when a file is no capture, or contradicts itself.
     """
-    from hullwatch.captures.reader import CaptureReader
     from hullwatch.cli.input_file import open_input
     from hullwatch.cli.replay_loop import Progress
     from hullwatch.outputs.stdout import say
@@ -28,13 +48,13 @@ def for_each_capture(files: Iterable[str], do: Callable[[CaptureReader, str, Cal
     damaged = False
     for file in files:
         with open_input(file) as stream:
-            reader = CaptureReader(stream, file)
+            capture = opened(stream, file)
             progress = Progress(stream, f"events of {file}")
             try:
-                do(reader, file, progress.show)
+                do(capture, progress.show)
             finally:
                 progress.clear()
-        damaged |= reader.damaged
-        if reader.problem:
-            say(f"{'Error' if reader.damaged else 'Warning'}: {reader.problem}")
+        damaged |= capture.damaged
+        if capture.problem:
+            say(f"{'Error' if capture.damaged else 'Warning'}: {capture.problem}")
     return damaged

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, BinaryIO
 
-from hullwatch.captures.scap.calls import CALL_NUMBERS
 from hullwatch.captures.scap.capture import ScapCapture
+from hullwatch.captures.scap.judged import EVENTS_TOGETHER, SCAP_NAMES
 from hullwatch.captures.scap.remembered import Remembered
-from hullwatch.captures.scap.table import KINDS
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from hullwatch.detect.engine import Match
     from hullwatch.rules.loader import RuleSet
 
-SCAP_NAMES = frozenset({kind.name for kind in KINDS.values()} | set(CALL_NUMBERS.values()))
-"""What ``evt.type`` can be."""
-EVENTS_TOGETHER = 1000  # between looks at the clock
 _SECOND = 1_000_000_000
 _WORTH_WAITING = 0.02  # seconds
 

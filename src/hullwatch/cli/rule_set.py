@@ -69,13 +69,16 @@ def read_book(
     return book
 
 
-def load_named(settings: Settings, files: tuple[str, ...] | None = None, *lookup: Lookup) -> RuleSet:
+def load_named(
+    settings: Settings, files: tuple[str, ...] | None = None, *lookup: Lookup, quiet: bool = False
+) -> RuleSet:
     """Return the rules that judge captures and events that were recorded.
 
     Args:
         settings: of the run.
         files: that are read instead of those of the settings; none of them: the built-in rules.
         lookup: gives the function of each field; the fields' own functions if nothing is said.
+        quiet: do not warn of entries of the selection that no rule fits.
 
     Raises:
         UsageError: for a file that cannot be read or has a mistake.
@@ -92,7 +95,8 @@ def load_named(settings: Settings, files: tuple[str, ...] | None = None, *lookup
         rules = load_rules(read, settings.rules, Path(settings.directories.cache), *lookup)
     except RulesError as error:
         raise UsageError(str(error)) from error
-    say_remarks(rules.selection.remarks)
+    if not quiet:
+        say_remarks(rules.selection.remarks)
     return rules
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from hullwatch.captures.reader import CaptureReader
+    from hullwatch.captures.judged import Judged
     from hullwatch.rules.capture_cases import CaptureJudging
     from hullwatch.rules.loader import Rule, RuleSet
 
@@ -44,7 +44,8 @@ def run_tests(
         typer.Option(
             "--capture",
             metavar="FILE",
-            help="Tell what each rule raises on this capture, or on all below a directory; may be repeated.",
+            help="Tell what each rule raises on this capture (.hwcap, .scap), or on all below a directory; "
+            "may be repeated.",
         ),
     ] = None,
     rules: RulesOption = None,
@@ -81,6 +82,7 @@ def run_tests(
 
 def _run_cases(paths: list[str], context: typer.Context, *, every: bool, as_json: bool) -> int:
     from hullwatch.cli.answer import write_json, write_line
+    from hullwatch.cli.capture_judged import lookup_of
     from hullwatch.detect.case_judge import judging
     from hullwatch.errors import UsageError
     from hullwatch.rules.cases import case_files, read_cases, run_case
@@ -90,7 +92,7 @@ def _run_cases(paths: list[str], context: typer.Context, *, every: bool, as_json
     passed = failed = 0
     searched = _case_paths(paths)
     for path in case_files(searched):
-        for case in read_cases(path, chosen):
+        for case in read_cases(path, chosen, lookup_of):
             result = run_case(case, judging, judging_captures, every=every)
             passed, failed = passed + result.passed, failed + (not result.passed)
             if as_json:
@@ -132,21 +134,21 @@ def _case_paths(names: list[str]) -> list[Path]:
 
 def _capture_judging() -> CaptureJudging:
     """Return what judges the captures that cases name."""
-    from hullwatch.captures.judge import Judge, judge_together
+    from hullwatch.cli.capture_judged import judged_by
     from hullwatch.cli.capture_run import for_each_capture
     from hullwatch.config.settings import HoldSettings
     from hullwatch.errors import UsageError
 
     def judged(capture: str, rules: RuleSet, *, every: bool) -> Iterator[Rule]:
-        judge = Judge(rules, HoldSettings().events, every=every)
         found: list[Rule] = []
 
-        def judge_all(reader: CaptureReader, name: str, tell: Callable[[int], None]) -> None:
-            for (matches,) in judge_together(reader, name, [judge]):
+        def judge_all(one: Judged, tell: Callable[[int], None]) -> None:
+            for (matches,) in one.matches():
                 found.extend(match.rule for match in matches)
-                tell(judge.counters.events_total)
+                tell(one.events)
 
-        if for_each_capture([capture], judge_all):
+        opened = judged_by([lambda _: rules], HoldSettings().events, every=every)
+        if for_each_capture([capture], opened, judge_all):
             raise UsageError(f"The capture {capture} is damaged: a case cannot be judged by it.")
         yield from found
 
@@ -157,41 +159,39 @@ def _judge_captures(
     names: list[str], rules: list[str] | None, context: typer.Context, *, every: bool, as_json: bool
 ) -> int:
     """Tell what each rule raises on each capture; return the exit code."""
-    from hullwatch.captures.judge import Judge, judge_together
     from hullwatch.cli.answer import write_json
+    from hullwatch.cli.capture_judged import NamedRules, judged_by
     from hullwatch.cli.capture_paths import find_captures
     from hullwatch.cli.capture_run import for_each_capture
-    from hullwatch.cli.rule_set import load_named
     from hullwatch.cli.watch_options import watch_settings
 
     settings = watch_settings(context, rules, None)
     files = find_captures(names)
-    loaded = load_named(settings)
+    named = NamedRules(settings)
     told: list[dict[str, Any]] = []
 
-    def judge_one(reader: CaptureReader, name: str, tell: Callable[[int], None]) -> None:
-        judge = Judge(loaded, settings.hold.events, every=every)
+    def judge_one(capture: Judged, tell: Callable[[int], None]) -> None:
         alerts = Counter[str]()
-        for (matches,) in judge_together(reader, name, [judge]):
+        for (matches,) in capture.matches():
             alerts.update(match.rule.name for match in matches)
-            tell(judge.counters.events_total)
+            tell(capture.events)
         ordered = dict(sorted(alerts.items()))
         told.append({
-            "type": "capture", "file": name, "events": judge.counters.events_total, "alerts": alerts.total(),
-            "rules": ordered, "problem": reader.problem,
+            "type": "capture", "file": capture.name, "events": capture.events, "alerts": alerts.total(),
+            "rules": ordered, "problem": capture.problem,
         })  # fmt: skip
         if as_json:
             write_json(told[-1])
 
-    damaged = for_each_capture(files, judge_one)
+    damaged = for_each_capture(files, judged_by([named], settings.hold.events, every=every), judge_one)
     if not as_json:
-        _write(told, _silent(loaded, told))
+        _write(told, _silent(named.names, told))
     return 2 if damaged else 0
 
 
-def _silent(loaded: RuleSet, told: list[dict[str, Any]]) -> int:
+def _silent(names: set[str], told: list[dict[str, Any]]) -> int:
     """Return how many rules raise nothing on any capture."""
-    return len({rule.name for rule in loaded.rules} - {name for one in told for name in one["rules"]})
+    return len(names - {name for one in told for name in one["rules"]})
 
 
 def _write(told: list[dict[str, Any]], silent: int) -> None:

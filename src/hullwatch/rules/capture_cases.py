@@ -4,7 +4,7 @@ Example::
 
     cases:
       - it: says nothing on an ordinary day
-        capture: ordinary.hwcap           # beside this file
+        capture: ordinary.hwcap           # beside this file; or a .scap file
         alerts: {}
       - it: sees the attack
         capture: attack.hwcap

@@ -31,6 +31,7 @@ from hullwatch.rules.document import Sequence as SequenceNode
 from hullwatch.rules.loader import RuleSet, RulesFile, load
 from hullwatch.rules.pack import builtin_files
 from hullwatch.rules.problem import Location, ProblemError, RulesError
+from hullwatch.rules.terms import from_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from hullwatch.rules.capture_cases import CaptureJudging
     from hullwatch.rules.document import Node
     from hullwatch.rules.loader import Rule
+    from hullwatch.rules.terms import Lookup
 
 _FILE_KEYS = frozenset({"rules", "match", "cases"})
 _CASE_KEYS = frozenset({"it", "match", "events", "capture", "alerts"})
@@ -100,14 +102,21 @@ def case_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def read_cases(path: Path, switches: Sequence[RuleSwitch] = ()) -> list[Case]:
+def read_cases(
+    path: Path, switches: Sequence[RuleSwitch] = (), lookup_of: Callable[[str], Lookup] = lambda _: from_event
+) -> list[Case]:
     """Return the cases of a file, for its rules as ``switches`` turn them on and off.
+
+    Args:
+        path: of the file.
+        switches: that turn rules on and off.
+        lookup_of: tells what rules are loaded with that judge a capture, by its path.
 
     Raises:
         RulesError: when the file, or a rules file that it names, has an error.
     """
     try:
-        return _read(path, tuple(switches))
+        return _read(path, tuple(switches), lookup_of)
     except ProblemError as error:
         raise RulesError([error.problem()]) from None
 
@@ -161,18 +170,19 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(names) <= MOST_LISTED else f"{shown} and {len(names) - MOST_LISTED:,} more"
 
 
-def _read(path: Path, switches: tuple[RuleSwitch, ...]) -> list[Case]:
+def _read(path: Path, switches: tuple[RuleSwitch, ...], lookup_of: Callable[[str], Lookup]) -> list[Case]:
     cases: list[Case] = []
     for root in read_documents(str(path), _content(path, Location(str(path), 1, 1))):
         if not isinstance(root, Mapping):
             raise case_error("A file of cases is a map with 'rules' and 'cases'.", root)
         check_keys(root, _FILE_KEYS, "A file of cases")
-        rules = _rules(root.get("rules"), path, switches)
+        rules = functools.cache(functools.partial(_rules, root.get("rules"), path, switches))
+        rules(from_event)  # a mistake in them is told, whatever the cases are
         every = _every(root.get("match"))
         entries = root.get("cases")
         if not isinstance(entries, SequenceNode):
             raise case_error("'cases' is a list.", entries or root)
-        cases += [_case(entry, path, rules, every) for entry in entries.items]
+        cases += [_case(entry, path, rules, every, lookup_of) for entry in entries.items]
     return cases
 
 
@@ -184,9 +194,9 @@ def _content(path: Path, location: Location) -> bytes:
         raise ProblemError(f"The file {path} cannot be read: {reason}.", location, "LOAD_ERR_FILE_READ") from None
 
 
-def _rules(node: Node | None, path: Path, switches: tuple[RuleSwitch, ...]) -> RuleSet:
+def _rules(node: Node | None, path: Path, switches: tuple[RuleSwitch, ...], lookup: Lookup) -> RuleSet:
     if node is None:
-        return _pack(switches)
+        return _pack(switches, lookup)
     names = node.items if isinstance(node, SequenceNode) else [node]
     files: list[RulesFile] = []
     for name in names:
@@ -194,12 +204,12 @@ def _rules(node: Node | None, path: Path, switches: tuple[RuleSwitch, ...]) -> R
             raise case_error("'rules' is a file or a list of files, beside this one.", name)
         target = path.parent / name.text
         files.append(RulesFile(str(target), _content(target, name.location())))
-    return load(files, switches=switches)
+    return load(files, lookup=lookup, switches=switches)
 
 
 @functools.cache
-def _pack(switches: tuple[RuleSwitch, ...]) -> RuleSet:
-    return load(builtin_files(), switches=switches)
+def _pack(switches: tuple[RuleSwitch, ...], lookup: Lookup) -> RuleSet:
+    return load(builtin_files(), lookup=lookup, switches=switches)
 
 
 def _every(node: Node | None) -> bool | None:
@@ -211,7 +221,13 @@ def _every(node: Node | None) -> bool | None:
     return _MATCHING[node.text]
 
 
-def _case(node: Node, path: Path, rules: RuleSet, every: bool | None) -> Case:  # noqa: FBT001 - what the file says, None for nothing
+def _case(
+    node: Node,
+    path: Path,
+    rules_for: Callable[[Lookup], RuleSet],
+    every: bool | None,  # noqa: FBT001 - what the file says, None for nothing
+    lookup_of: Callable[[str], Lookup],
+) -> Case:
     """Return a case; ``every`` counts where it has no ``match`` of its own."""
     if not isinstance(node, Mapping):
         raise case_error("A case is a map with 'it', 'events' and 'alerts'.", node)
@@ -221,12 +237,14 @@ def _case(node: Node, path: Path, rules: RuleSet, every: bool | None) -> Case:  
         raise case_error("A case needs 'it': a sentence about what it shows.", name or node)
     own = _every(node.get("match"))
     every = every if own is None else own
+    rules = rules_for(from_event)
     known = {rule.name for rule in rules.rules}
     recorded = node.get("capture")
     if recorded is not None:
         if events is not None:
             raise case_error("A case has 'events' or a 'capture', not both.", events)
         capture = capture_path(recorded, path)
+        rules = rules_for(lookup_of(capture))
         if isinstance(alerts, Mapping):
             numbers = expected_numbers(alerts, known)
             return Case(name.text, name.location(), rules, (), (), every, capture, numbers)

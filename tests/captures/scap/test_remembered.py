@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hullwatch.captures.scap.capture import ScapCapture
+from hullwatch.captures.scap.judged import SCAP_NAMES
 from hullwatch.captures.scap.lookup import from_scap
 from hullwatch.captures.scap.remembered import Remembered
-from hullwatch.cli.replay_scap import SCAP_NAMES
 from hullwatch.cli.rule_set import rules_files
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine

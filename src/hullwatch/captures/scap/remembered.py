@@ -78,10 +78,10 @@ class Remembered:
     """What was judged and matched nothing.
 
     Args:
-        rules: that judge.
+        rules: that judge; of several sets, what none of them matches.
     """
 
-    def __init__(self, rules: RuleSet) -> None:
+    def __init__(self, *rules: RuleSet) -> None:
         """Start with nothing remembered."""
         self._rules = rules
         self._ancestries = Ancestries()
@@ -115,7 +115,8 @@ class Remembered:
 
     def _look_at(self, name: str) -> _Type:
         """Return what the conditions of a type look at."""
-        entries = entries_for(self._rules, name if name in event_names() else "")
+        known = name if name in event_names() else ""
+        entries = [entry for rules in self._rules for entry in entries_for(rules, known)]
         fields = frozenset[str]().union(*(entry.condition.fields for entry in entries))
         arguments: set[str] = set()
         for entry in entries:

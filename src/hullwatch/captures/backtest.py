@@ -49,12 +49,10 @@ class RuleNumbers(Numbers):
 
 
 class CaptureNumbers(Numbers):
-    """The same of one capture; ``first`` and ``last`` are the times of its records, ns since the epoch."""
+    """The same of one capture."""
 
     file: str = ""
     events: int = 0
-    first: int = 0
-    last: int = 0
     problem: str = ""
 
 

@@ -41,19 +41,14 @@ class _Type(NamedTuple):
     sign: int
     succeeded: KnownKind | None
     failed: KnownKind | None
-    state: StateChange
-
-    def kind(self, batch: bytes, offset: int, length: int) -> KnownKind | None:
-        """Return the kind of a record; None when no condition can hold for it."""
-        return self.failed if self.is_failed(batch, offset, length) else self.succeeded
+    noted: bool  # the assembler has to see each record, though what is known stays true
+    ends: bool  # a process
+    stops: bool  # what is known is another after each record that did not fail ...
+    always: bool  # ... or after each one
 
     def is_failed(self, batch: bytes, offset: int, length: int) -> bool:
         """Tell whether a record is of a call that failed."""
         return bool(self.sign) and length >= self.shortest and batch[offset + self.sign] > _NEGATIVE
-
-    def is_noted(self) -> bool:
-        """Tell whether the assembler has to see each record, though what is known stays true."""
-        return self.state in {StateChange.CHILD, StateChange.END}
 
 
 # By length, whether records of a type can have it; where the result's sign is; how to look at what succeeded and what
@@ -82,7 +77,13 @@ class PythonClassifier(Classifier):
     def _enter(self, kind: EventType, succeeded: KnownKind | None, failed: KnownKind | None) -> None:
         result, shortest, state = result_offset(kind.layout), HEADER.size + kind.layout.fixed.size, state_of(kind)
         sign = result + 7 if result else 0
-        self._types[kind.number] = _Type(shortest, sign, succeeded, failed, state)
+        self._types[kind.number] = _Type(
+            *(shortest, sign, succeeded, failed),
+            noted=state in {StateChange.CHILD, StateChange.END},
+            ends=state == StateChange.END,
+            stops=state >= StateChange.ANY,
+            always=state == StateChange.ANY,
+        )
         if state == StateChange.NONE:
             self._rows[kind.number] = (
                 _sound(shortest), sign or _NO_RESULT, succeeded and succeeded.quick, failed and failed.quick
@@ -190,16 +191,17 @@ class PythonClassifier(Classifier):
     def _look(self, type_number: int, batch: bytes, offset: int, length: int, number: int) -> Survivor | None:
         """Return the survivor that a whole record is; None when it is ruled out."""
         row = self._types.get(type_number)
-        if row is None or row.state == StateChange.ANY:
+        if row is None or row.always:
             return Survivor(offset, number, STATE)
-        if row.state >= StateChange.UNLESS_FAILED and not row.is_failed(batch, offset, length):
+        is_failed = row.is_failed(batch, offset, length)
+        if row.stops and not is_failed:
             return Survivor(offset, number, STATE)
-        noted = int(row.is_noted())
+        noted = int(row.noted)
         if noted and length < row.shortest:
             return Survivor(offset, number, BROKEN)
-        kind = row.kind(batch, offset, length)
+        kind = row.failed if is_failed else row.succeeded
         survivor = None if kind is None else self._judge(kind, batch, offset, length, (number, noted))
-        if row.state == StateChange.END:
+        if row.ends:
             self._contexts.forget_process(_HEAD.unpack_from(batch, offset)[2])
         if noted and survivor is None:
             return Survivor(offset, number, NOTED, UNUSED, UNUSED, UNUSED, UNUSED, noted=1)

@@ -34,7 +34,7 @@ _MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
 )
 def agent(run: Run) -> Iterator[Sample]:
     """Start programs on one CPU and open files on the other for a time (--soak SECONDS), then look."""
-    require_sensor(alone=False)  # it is memory that is measured
+    require_sensor()
     near, far = two_cpus()
     with loads() as programs:
         seconds = SECONDS_QUICK

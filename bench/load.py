@@ -117,8 +117,8 @@ def two_cpus() -> tuple[int, int]:
     return usable[0], usable[-1]
 
 
-def require_sensor(*, alone: bool = True) -> None:
-    """Check what every live benchmark needs; that no other sensor runs only where one would be in the number.
+def require_sensor() -> None:
+    """Check what every live benchmark needs.
 
     Raises:
         CannotMeasureError: with what is missing.
@@ -131,7 +131,7 @@ def require_sensor(*, alone: bool = True) -> None:
         check_host(Settings())
     except CannotError as error:
         raise CannotMeasureError(str(error)) from error
-    others = running_sensors() if alone else []
+    others = running_sensors()
     if others:
         raise CannotMeasureError(
             f"another sensor runs (process {others[0]}), whose cost would be in every number: end its Hullwatch first."

@@ -5,38 +5,17 @@
  * capture_driver SEED ROUNDS: reads a u32 with the size of some records and then these, damages copies of them and of
  * what is made of them, and has them read; ends with a sentence when a result makes no sense.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "damaging.h"
 #include "planes.h"
 #include "split.h"
 
 #define PARTS 3
 #define COUNT_SIZE 4
 #define SHORTEST 56 /* bytes of a record */
-
-static uint64_t state;
-
-__attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	printf("\n");
-	exit(1);
-}
-
-static uint64_t below(uint64_t limit)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % limit;
-}
 
 /* Of exactly this size, so that a byte too much is seen. */
 static void *made(uint64_t size)

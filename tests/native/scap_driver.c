@@ -6,31 +6,10 @@
  * scap_driver fuzz SEED ROUNDS: reads the tables and some blocks (test_scap.py writes them), damages copies of the
  * blocks and walks over them; ends with a sentence when a result makes no sense.
  */
-#include <stdarg.h>
 #include <stdio.h>
 
+#include "damaging.h"
 #include "scap.c" /* as a whole: its own numbers are compared too */
-
-static uint64_t state;
-
-__attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	printf("\n");
-	exit(1);
-}
-
-static uint64_t below(uint64_t limit)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % limit;
-}
 
 #define SIZE(type) printf(#type " %zu\n", sizeof(struct type))
 #define NUMBER(name) printf(#name " %ld\n", (long)name)

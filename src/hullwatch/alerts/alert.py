@@ -57,6 +57,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
         notes: what the sensor could not tell for sure, as ``evt.notes`` has it; empty as a rule.
         evidence: the earlier events that a rule with state alerts for, oldest first, secrets masked.
         capture: path of the capture that it is saved in; empty for none.
+        id: stable and unique, given when it is handed to the keeper (the run's own digits and a number); empty before.
         reused: the same object in alerts that differ in nothing but their time; None if nothing says so.
     """
 
@@ -77,6 +78,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
     notes: str = ""
     evidence: tuple[Earlier, ...] = ()
     capture: str = ""
+    id: str = ""
     reused: Reused | None = None
 
 

@@ -5,9 +5,11 @@
 #include "cache.h"
 #include "classifier.h"
 #include "contexts.h"
+#include "records.h"
 #include "siphash.h"
 #include "starts.h"
 #include "texts.h"
+#include "told.h"
 #include "words.h"
 
 #define NUMBERS 4096	     /* of event types: larger ones are not known */
@@ -15,9 +17,7 @@
 #define SIGNATURES (1 << 14) /* sets of words */
 #define DEAD (1 << 15)	     /* combinations of classes */
 #define UNUSED 1	     /* the class of a value that no condition asks for */
-
-/* The header of a record: see events/table.py. */
-enum { HEADER_SIZE = 56, TYPE_OFFSET = 4, CONTEXT_OFFSET = 16 };
+#define ANYONE 0	     /* in a combination: whatever process it is */
 
 /* What a key of the caches is of; a slot is added to STRING and SIGNATURE, and the kind to all. */
 enum { SPACE_SCALARS = 0, SPACE_STRING = 1, SPACE_SIGNATURE = 3, SPACES = 8 };
@@ -36,18 +36,8 @@ struct hw_classifier {
 	struct cache signatures;
 	struct cache dead;
 	uint64_t key[2];
-	uint64_t ruled_out[HW_TOLD]; /* to be told */
-	uint32_t ruled_out_count;
-	uint64_t told[HW_TOLD]; /* by the lowest bits of the fingerprint: it is long in coming back */
+	struct told told;
 };
-
-static uint32_t read_u32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
 
 struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, const struct hw_kind *kinds,
 			     uint32_t kind_count, const uint8_t *key)
@@ -102,25 +92,6 @@ int hw_set_words(struct hw_classifier *classifier, uint32_t kind, uint32_t slot,
 {
 	return words_make(&classifier->words[kind * HW_STRINGS + slot], columns, column_count, next, state_count,
 			  output_ends, outputs);
-}
-
-/* The length of the record at an offset; 0 when there is no whole one. */
-static uint64_t record_length(const uint8_t *batch, uint64_t size, uint64_t offset)
-{
-	uint64_t length;
-
-	if (offset > size || size - offset < HEADER_SIZE)
-		return 0;
-	length = read_u32(batch + offset);
-	return length < HEADER_SIZE || length % 8 || length > size - offset ? 0 : length;
-}
-
-static uint64_t read_u64(const uint8_t *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
 }
 
 static uint64_t space_of(uint32_t kind, uint32_t space)
@@ -206,6 +177,42 @@ static void say_unread(struct hw_survivor *one, int32_t kind)
 	one->process = one->scalars = one->strings[0] = one->strings[1] = 0;
 }
 
+/* What is known of these values with any process at all. */
+enum anyone { ANYONE_UNKNOWN, ANYONE_RULED_OUT, ANYONE_NOT };
+
+static enum anyone with_anyone(const struct hw_classifier *classifier, uint32_t kind, const struct hw_survivor *one)
+{
+	uint64_t key = dead_key(classifier, kind, ANYONE, one->scalars, one->strings[0], one->strings[1]);
+
+	return (enum anyone)cache_get(&classifier->dead, key);
+}
+
+/* Find the classes of a record's strings; 0 when it contradicts itself. */
+static int find_strings(struct hw_classifier *classifier, uint32_t number, const uint8_t *record, uint64_t length,
+			struct hw_survivor *one)
+{
+	const struct hw_kind *kind = &classifier->kinds[number];
+
+	for (uint32_t slot = 0; slot < kind->string_count; slot++) {
+		struct text text;
+
+		if (!kind->strings[slot].decides)
+			continue;
+		text = find_text(kind, &kind->strings[slot], record, length);
+		if (!text.bytes) {
+			say_unread(one, HW_BROKEN);
+			return 0;
+		}
+		one->strings[slot] = string_class(classifier, number, slot, record, text);
+	}
+	return 1;
+}
+
+static int is_known(const struct hw_survivor *one)
+{
+	return one->process && one->scalars && one->strings[0] && one->strings[1];
+}
+
 /* Whether a record is ruled out; if it is not, `one` says what is known of it. */
 static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const uint8_t *record, uint64_t length,
 			struct hw_survivor *one)
@@ -226,19 +233,7 @@ static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const
 		one->scalars = (uint32_t)cache_get(&classifier->values, scalars_key(classifier, number, record));
 	if (one->process && one->scalars && is_dead(classifier, number, one, 0, 0))
 		return 1;
-	for (uint32_t slot = 0; slot < kind->string_count; slot++) {
-		struct text text;
-
-		if (!kind->strings[slot].decides)
-			continue;
-		text = find_text(kind, &kind->strings[slot], record, length);
-		if (!text.bytes) {
-			say_unread(one, HW_BROKEN);
-			return 0;
-		}
-		one->strings[slot] = string_class(classifier, number, slot, record, text);
-	}
-	return one->process && one->scalars && one->strings[0] && one->strings[1] &&
+	return find_strings(classifier, number, record, length, one) && is_known(one) &&
 	       is_dead(classifier, number, one, one->strings[0], one->strings[1]);
 }
 
@@ -253,15 +248,14 @@ static int32_t kind_of(const struct hw_type *type, const uint8_t *record, uint64
 	return is_failed(type, record, length) ? type->failed : type->succeeded;
 }
 
-/* Keep the fingerprint of a record that was ruled out, to be told to the sensor. */
-static void keep_fingerprint(struct hw_classifier *classifier, uint64_t fingerprint)
+/* What the sensor can remember a call by; 0 when it is not to. */
+static uint64_t fingerprint_of(const struct hw_classifier *classifier, const struct hw_type *type, int32_t kind,
+			       const uint8_t *record, uint64_t length)
 {
-	uint64_t *told = &classifier->told[fingerprint & (HW_TOLD - 1)];
-
-	if (!fingerprint || *told == fingerprint || classifier->ruled_out_count == HW_TOLD)
-		return;
-	*told = fingerprint;
-	classifier->ruled_out[classifier->ruled_out_count++] = fingerprint;
+	if (!type->fingerprint || length < type->shortest || (kind >= 0 && !classifier->kinds[kind].is_told) ||
+	    (type->flags && read_u32(record + type->flags) & type->spared))
+		return 0;
+	return read_u64(record + type->fingerprint);
 }
 
 /* Whether a record of a plain type, or one that is noted, is ruled out; see is_ruled_out. */
@@ -269,12 +263,25 @@ static int is_nothing(struct hw_classifier *classifier, const struct hw_type *ty
 		      uint64_t length, struct hw_survivor *one)
 {
 	int32_t kind = kind_of(type, record, length);
+	int ruled_out = kind < 0 || is_ruled_out(classifier, (uint32_t)kind, record, length, one);
+	uint64_t fingerprint = fingerprint_of(classifier, type, kind, record, length);
+	enum anyone anyone;
 
-	if (kind >= 0 && !is_ruled_out(classifier, (uint32_t)kind, record, length, one))
+	if (!ruled_out) {
+		if (fingerprint & HW_OF_FILE && one->kind >= 0 && is_known(one))
+			told_add(&classifier->told, fingerprint | HW_NOT_FOR_ALL);
 		return 0;
-	if (type->fingerprint && length >= type->shortest && (kind < 0 || classifier->kinds[kind].is_told) &&
-	    !(type->flags && read_u32(record + type->flags) & type->spared))
-		keep_fingerprint(classifier, read_u64(record + type->fingerprint));
+	}
+	if (kind >= 0 && fingerprint & HW_OF_FILE) {
+		if (!find_strings(classifier, (uint32_t)kind, record, length, one))
+			return 0;
+		anyone = with_anyone(classifier, (uint32_t)kind, one);
+		if (!is_known(one) || anyone == ANYONE_UNKNOWN)
+			return 0; /* the caller says so */
+		if (anyone == ANYONE_NOT)
+			fingerprint |= HW_NOT_FOR_ALL;
+	}
+	told_add(&classifier->told, fingerprint);
 	return 1;
 }
 
@@ -358,7 +365,7 @@ void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, struct 
 		if (is_done(classifier, type, record, length, one))
 			continue;
 		call->survivors++;
-		if (!one->process || !one->scalars || !one->strings[0] || !one->strings[1]) {
+		if (!is_known(one)) {
 			offset += length;
 			break;
 		}
@@ -439,6 +446,13 @@ void hw_learn_dead(struct hw_classifier *classifier, uint32_t kind, uint32_t pro
 	cache_put(&classifier->dead, dead_key(classifier, kind, process, scalars, first, second), 1);
 }
 
+void hw_learn_anyone(struct hw_classifier *classifier, uint32_t kind, uint32_t scalars, uint32_t first, uint32_t second,
+		     uint32_t dead)
+{
+	cache_put(&classifier->dead, dead_key(classifier, kind, ANYONE, scalars, first, second),
+		  dead ? ANYONE_RULED_OUT : ANYONE_NOT);
+}
+
 void hw_forget_process(struct hw_classifier *classifier, uint64_t start, uint32_t pid)
 {
 	contexts_forget_process(&classifier->contexts, start, pid);
@@ -464,11 +478,7 @@ void hw_forget_processes(struct hw_classifier *classifier)
 
 uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerprints)
 {
-	uint32_t count = classifier->ruled_out_count;
-
-	memcpy(fingerprints, classifier->ruled_out, count * sizeof(*fingerprints));
-	classifier->ruled_out_count = 0;
-	return count;
+	return told_take(&classifier->told, fingerprints);
 }
 
 void hw_take_counts(struct hw_classifier *classifier, uint64_t *counts)

@@ -200,7 +200,7 @@ class Watch:
         voided, fingerprints = self._stream.take_ruled_out()
         answers = self._stream.take_answers()
         if voided or fingerprints or answers:
-            self._sensor.rule_out(fingerprints, answers, voided=voided)
+            self._sensor.rule_out(fingerprints, answers, voided)
 
     def _record(self, do: Callable[[Recording], None]) -> None:
         """Do something with the recording, if there is one; when the disk is full it ends, and the watch goes on."""

@@ -58,6 +58,7 @@ def library() -> Any:
         "hw_learn_scalars": (None, [pointer, number, text, size, size, number]),
         "hw_learn_string": (None, [pointer, number, number, text, size, size, number]),
         "hw_learn_dead": (None, [pointer, *[number] * 5]),
+        "hw_learn_anyone": (None, [pointer, *[number] * 5]),
         "hw_forget_process": (None, [pointer, size, number]),
         "hw_set_starts": (None, [pointer, text]),
         "hw_forget_starts": (None, [pointer]),
@@ -190,6 +191,10 @@ class NativeClassifier(Classifier):
     def learn_dead(self, kind: int, process: int, scalars: int, first: int, second: int) -> None:
         """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
         self._library.hw_learn_dead(self._handle, kind, process, scalars, first, second)
+
+    def learn_anyone(self, kind: int, scalars: int, first: int, second: int, *, dead: bool) -> None:
+        """Remember whether a condition is left for some values with any process at all."""
+        self._library.hw_learn_anyone(self._handle, kind, scalars, first, second, dead)
 
     def forget_process(self, start: int, pid: int) -> None:
         """Forget a process."""

@@ -286,6 +286,9 @@ class PythonClassifier(Classifier):
         """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
         self._kinds[kind].learn_dead(process, scalars, first, second)
 
+    def learn_anyone(self, kind: int, scalars: int, first: int, second: int, *, dead: bool) -> None:
+        """Remember nothing: only the sensor is told of it, and by fingerprints."""
+
     def forget_process(self, start: int, pid: int) -> None:
         """Forget a process."""
         self._contexts.forget_process(CONTEXT.pack(start, 0, 0, 0, pid))

@@ -14,6 +14,7 @@ from hullwatch.cli.capture import capture
 from hullwatch.cli.config import config
 from hullwatch.cli.doctor import doctor
 from hullwatch.cli.errors import run_safely
+from hullwatch.cli.escalation import escalation
 from hullwatch.cli.events import events
 from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
@@ -55,6 +56,7 @@ app.command("events")(events)
 app.command("backtest", cls=SelectingCommand)(backtest)
 app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
+app.add_typer(escalation, name="escalation")
 app.command("doctor")(doctor)
 app.add_typer(config, name="config")
 app.command("version")(version)

@@ -24,7 +24,14 @@ OTHER_VARIABLES = frozenset({"HULLWATCH_CONFIG", "HULLWATCH_DEBUG"})
 _PRIORITY_PATHS = frozenset({"rules.priority", "run.fail_on"})
 _PRIORITY_OR_NONE = "flight_recorder.priority"
 _DIRECTORY_PATHS = frozenset(
-    {"directories.state", "directories.cache", "directories.run", "engine.sensor", "flight_recorder.directory"}
+    {
+        "escalation.file",
+        "directories.state",
+        "directories.cache",
+        "directories.run",
+        "engine.sensor",
+        "flight_recorder.directory",
+    }
 )
 
 _WORDS = {

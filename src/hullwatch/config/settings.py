@@ -237,6 +237,14 @@ class FlightRecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
     file_size: Annotated[int, msgspec.Meta(ge=1 << 16), _help("Bytes that one of them may take.")] = 128 << 20
 
 
+class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is told of incidents."""
+
+    file: Annotated[
+        str, _help("The escalation file (hullwatch escalation example prints one); empty: nobody is told by policies.")
+    ] = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; ``hullwatch config show`` prints them with where each came from."""
 
@@ -254,6 +262,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: RunSettings = RunSettings()
     record: RecordSettings = RecordSettings()
     flight_recorder: FlightRecorderSettings = FlightRecorderSettings()
+    escalation: EscalationSettings = EscalationSettings()
 
 
 class Leaf(msgspec.Struct, frozen=True):

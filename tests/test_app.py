@@ -35,6 +35,10 @@ class NoEngines:
     def open_flight_capture() -> None:
         """Nothing is saved."""
 
+    @staticmethod
+    def respond(_: str) -> str:
+        return "nothing was done"
+
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Watch]:

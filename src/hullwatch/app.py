@@ -41,6 +41,7 @@ from hullwatch.formats.kernel_support import describe, is_blind, weakened
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, say, say_lines
+from hullwatch.respond.responder import Responder, Response, aimless
 from hullwatch.rules.loader import RuleSet
 from hullwatch.rules.reload import Reload, Reloader, cache_of
 from hullwatch.sources.docker_connection import tls_settings
@@ -116,6 +117,11 @@ class Watch:
         self._flight.use(rules)
         self._stream.keep(self._flight.events)
         self._delivery.capture = self._flight.capture
+        self._responses: deque[Response] = deque()
+        self._responder = Responder(settings.respond, supervisor.respond, self._take_response)
+        self._delivery.respond = self._responder.consider
+        for action in aimless(settings.respond, rules.rules):
+            say(f"Warning: the response '{action}' is for no rule that is loaded.")
         self._recording = begin_recording(
             settings, supervisor.open_capture, self._stream.assembler, self._containers.request, mask
         )
@@ -167,6 +173,7 @@ class Watch:
                 self._read_containers()
                 self._read_drift()
                 self._read_reloads()
+                self._read_responses()
                 self._give_up_waiting(f"no metadata within {self._hold_timeout // 1_000_000} ms", self._hold_timeout)
                 self._do_what_is_due(time.monotonic())
         finally:
@@ -321,6 +328,15 @@ class Watch:
         for record in self._drift.take(boot_time):
             self._feed(record)
 
+    def _take_response(self, response: Response) -> None:
+        """Take what came of a response; called in the responder's thread."""
+        self._responses.append(response)
+        self._wake()
+
+    def _read_responses(self) -> None:
+        while self._responses:
+            self._delivery.notice(self._responses.popleft().notice(time.time_ns()))
+
     def _take_reload(self, reload: Reload[Plan]) -> None:
         """Take what came of changed rules files; called in the reloader's thread."""
         self._reloads.append(reload)
@@ -423,6 +439,8 @@ class Watch:
         with contextlib.suppress(BrokenStreamError):
             for frame in self._sensor.finish():
                 self._feed(frame.records)
+        self._responder.close()
+        self._read_responses()
         self._drift.finish(DRIFT_PATIENCE)
         self._read_drift()
         self._give_up_waiting("Hullwatch ends", 0)

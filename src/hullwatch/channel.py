@@ -32,6 +32,7 @@ RequestName = Literal[
     "open_capture",
     "open_flight_capture",
     "drift_comparer",
+    "respond",
 ]
 
 REQUESTS: dict[RequestName, str] = {
@@ -47,6 +48,7 @@ REQUESTS: dict[RequestName, str] = {
     "open_capture": "make the next file of the recording that was asked for, and return it",
     "open_flight_capture": "make a file for a capture of the flight recorder, and return it with its path",
     "drift_comparer": "return a connection to the process that compares files with the image of their container",
+    "respond": "do what is configured about the process of an alert, within limits",
 }
 
 MAXIMUM_MESSAGE = 1 << 16
@@ -60,11 +62,12 @@ class Request(msgspec.Struct, frozen=True):
     """What the engine asks for.
 
     ``number`` is that of a container engine in the supervisor's list, or of a file of the recording; for a capture of
-    the flight recorder, the first 12 digits of the container's id.
+    the flight recorder, the first 12 digits of the container's id. ``about`` is the wish of a response, in JSON.
     """
 
     name: RequestName
     number: int = 0
+    about: str = ""
 
 
 class RulesUnreadableError(Exception):
@@ -149,10 +152,10 @@ class Supervisor:
         self._lock = threading.Lock()
         self._owed = 0  # answers that have not come
 
-    def _ask(self, name: RequestName, number: int = 0) -> tuple[Answer, int | None]:
+    def _ask(self, name: RequestName, number: int = 0, about: str = "") -> tuple[Answer, int | None]:
         with self._lock:
             try:
-                self._end.send(msgspec.json.encode(Request(name, number)))
+                self._end.send(msgspec.json.encode(Request(name, number, about)))
                 self._owed += 1
                 data, descriptor = self._receive()
                 while self._owed:  # an answer that came too late for an earlier request
@@ -287,6 +290,20 @@ class Supervisor:
             raise CannotError(answer.text)
         path, removed = msgspec.json.decode(answer.text, type=tuple[str, int])
         return path, descriptor, removed
+
+    def respond(self, wish: str) -> str:
+        """Have something done about the process of an alert; return what was done.
+
+        Args:
+            wish: as JSON of ``respond.responding.Wish``.
+
+        Raises:
+            CannotError: with the reason why it was not.
+        """
+        answer, _ = self._ask("respond", about=wish)
+        if not answer.granted:
+            raise CannotError(answer.text)
+        return answer.text
 
     def sensor_end(self) -> Answer:
         """Tell how the last sensor ended."""

@@ -40,6 +40,7 @@ from hullwatch.engine_process import be_engine, preload, read_rules
 from hullwatch.errors import CannotError, UsageError
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import say
+from hullwatch.respond.responding import Responding
 from hullwatch.rules.reload import load_rules
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
 from hullwatch.sources.host import types_problem
@@ -189,6 +190,7 @@ class _Supervision:
         self._asked = False  # the engine that runs has come so far as to ask for something
         self._captures = CaptureFiles(settings.record)
         self._flight = FlightFiles(settings.flight_recorder, self._state)
+        self._responding = Responding(settings.respond, self._own_processes)
         self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
 
     def _make_state_directory(self) -> Path:
@@ -335,10 +337,8 @@ class _Supervision:
         match request.name:
             case "start_sensor":
                 return Answer(granted=True), self._start_sensor()
-            case "sensor_end":
-                return self._sensor_end(), None
-            case "wake_sensor":
-                return self._wake_sensor(), None
+            case "sensor_end" | "wake_sensor":
+                return self._sensor_end() if request.name == "sensor_end" else self._wake_sensor(), None
             case "container_engines":
                 return Answer(granted=True, text=self._container_engines()), None
             case "open_container_engine" | "open_engine_images":
@@ -349,6 +349,8 @@ class _Supervision:
                 return Answer(granted=True), self._changed_rules()
             case "drift_comparer":
                 return Answer(granted=True), self._comparing.connection()
+            case "respond":
+                return Answer(granted=True, text=self._responding.ask(request.about)), None
             case "rules_taken" | "rules_refused":
                 self._watch.settle()
                 self._files = self._offered if request.name == "rules_taken" else self._files
@@ -369,13 +371,18 @@ class _Supervision:
             raise CannotError(str(error)[:LONGEST_REASON]) from error
         return sealed_rules([(file.name, file.text) for file in self._offered])
 
+    def _own_processes(self) -> list[int]:
+        """Return the processes of Hullwatch that run; the one that compares is started if it does not."""
+        sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
+        return [pid for pid in (os.getpid(), self._engine, sensor, *self._comparing.pids()) if pid]
+
     def _start_sensor(self) -> socket.socket:
         self._stop_sensor()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         for end in (ours, theirs):
             with contextlib.suppress(OSError):  # a smaller buffer only makes the sensor wait sooner
                 end.setsockopt(socket.SOL_SOCKET, 32, SENSOR_BUFFER)  # 32: SO_SNDBUFFORCE, not in `socket`
-        own = [f"--own={pid}" for pid in (os.getpid(), self._engine, *self._comparing.pids())]
+        own = [f"--own={pid}" for pid in self._own_processes()]
         command = [str(self._sensor_path), f"--socket={theirs.fileno()}", f"--user={self._uid}:{self._gid}", *own]
         environment = {name: os.environ[name] for name in ("HULLWATCH_DEBUG",) if name in os.environ}
         try:

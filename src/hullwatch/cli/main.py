@@ -18,6 +18,7 @@ from hullwatch.cli.escalation import escalation
 from hullwatch.cli.events import events
 from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
+from hullwatch.cli.respond import respond
 from hullwatch.cli.rules import rules
 from hullwatch.cli.run import run
 from hullwatch.cli.selection import SelectingCommand
@@ -57,6 +58,7 @@ app.command("backtest", cls=SelectingCommand)(backtest)
 app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
 app.add_typer(escalation, name="escalation")
+app.add_typer(respond, name="respond")
 app.command("doctor")(doctor)
 app.add_typer(config, name="config")
 app.command("version")(version)

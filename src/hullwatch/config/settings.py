@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from hullwatch.config.response import MOST_ACTIONS, ResponseAction
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.values import format_duration
 
@@ -237,6 +238,29 @@ class FlightRecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
     file_size: Annotated[int, msgspec.Meta(ge=1 << 16), _help("Bytes that one of them may take.")] = 128 << 20
 
 
+class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is done about alerts."""
+
+    enabled: Annotated[bool, _help("Do what respond.actions says; false: nothing is ever touched.")] = False
+    dry_run: Annotated[bool, _help("Only say what would be done.")] = True
+    most_per_minute: Annotated[int, msgspec.Meta(ge=1, le=1000), _help("More responses than this are refused.")] = 5
+    protected: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(max_length=1000),
+        _help(
+            "Names of processes, containers and images that are never touched, in which * stands for any characters."
+        ),
+    ] = ("hullwatch*", "systemd*", "containerd*", "dockerd", "kubelet", "conmon*", "sshd", "k8s_*_kube-system_*")
+    actions: Annotated[
+        tuple[ResponseAction, ...],
+        msgspec.Meta(max_length=MOST_ACTIONS),
+        _help(
+            'What is done: {do = "kill", rule = "Reverse shell*", priority = "Critical"}; do is one of kill, pause, '
+            "stop, disconnect."
+        ),
+    ] = ()
+
+
 class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who is told of incidents."""
 
@@ -263,6 +287,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     record: RecordSettings = RecordSettings()
     flight_recorder: FlightRecorderSettings = FlightRecorderSettings()
     escalation: EscalationSettings = EscalationSettings()
+    respond: RespondSettings = RespondSettings()
 
 
 class Leaf(msgspec.Struct, frozen=True):

@@ -25,6 +25,10 @@ def _no_capture(_: Match) -> str:
     return ""
 
 
+def _no_response(_: Match) -> None:
+    pass
+
+
 class Delivery:
     """Makes alerts and hands them to the outputs.
 
@@ -33,6 +37,7 @@ class Delivery:
         masker: hides the secrets in alerts.
         does: what a run does, for people; empty for a watch with rules.
         capture: returns the path of the capture that a match is saved in; empty for none.
+        respond: is shown each match before its alert is made.
     """
 
     does = ""
@@ -41,6 +46,7 @@ class Delivery:
         """Open the outputs."""
         self.failed = False
         self.capture: Callable[[Match], str] = _no_capture
+        self.respond: Callable[[Match], None] = _no_response
         self._counters = counters
         self._labels = settings.output.labels
         self._fail_on = settings.run.fail_on
@@ -65,6 +71,7 @@ class Delivery:
         """
         try:
             for match in matches:
+                self.respond(match)
                 if self._maker.take(match, self.capture(match)):
                     self._send_made()
         finally:

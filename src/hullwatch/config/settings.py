@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from hullwatch.config.incident_settings import IncidentsSettings
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.values import format_duration
 
@@ -254,6 +255,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: RunSettings = RunSettings()
     record: RecordSettings = RecordSettings()
     flight_recorder: FlightRecorderSettings = FlightRecorderSettings()
+    incidents: IncidentsSettings = IncidentsSettings()
 
 
 class Leaf(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from hullwatch.config.incident_settings import IncidentsSettings
 from hullwatch.config.response import MOST_ACTIONS, ResponseAction
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.values import format_duration
@@ -288,6 +289,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flight_recorder: FlightRecorderSettings = FlightRecorderSettings()
     escalation: EscalationSettings = EscalationSettings()
     respond: RespondSettings = RespondSettings()
+    incidents: IncidentsSettings = IncidentsSettings()
 
 
 class Leaf(msgspec.Struct, frozen=True):

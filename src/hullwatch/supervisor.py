@@ -38,6 +38,8 @@ from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
 from hullwatch.engine_process import be_engine, preload, read_rules
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.keeper_process import KeeperStarter
+from hullwatch.keeper_process import preload as preload_keeper
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import say
 from hullwatch.rules.reload import load_rules
@@ -85,6 +87,7 @@ def run(settings: Settings, files: list[RulesFile] | None = None, deliver: Deliv
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
         preload()
+        preload_keeper(settings)
         return _Supervision(settings, files, watch, deliver).serve()
     finally:
         os.close(lock)
@@ -180,6 +183,7 @@ class _Supervision:
         drift = settings.drift
         limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
         self._comparing = Comparing((self._uid, self._gid), limits)
+        self._keeper = KeeperStarter(settings, (self._uid, self._gid), self._state)
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
         self._storages = StorageSearch()
@@ -347,8 +351,9 @@ class _Supervision:
                 return self._make_capture(request)
             case "changed_rules":
                 return Answer(granted=True), self._changed_rules()
-            case "drift_comparer":
-                return Answer(granted=True), self._comparing.connection()
+            case "drift_comparer" | "keeper":
+                process = self._keeper if request.name == "keeper" else self._comparing
+                return Answer(granted=True), process.connection()
             case "rules_taken" | "rules_refused":
                 self._watch.settle()
                 self._files = self._offered if request.name == "rules_taken" else self._files
@@ -375,7 +380,7 @@ class _Supervision:
         for end in (ours, theirs):
             with contextlib.suppress(OSError):  # a smaller buffer only makes the sensor wait sooner
                 end.setsockopt(socket.SOL_SOCKET, 32, SENSOR_BUFFER)  # 32: SO_SNDBUFFORCE, not in `socket`
-        own = [f"--own={pid}" for pid in (os.getpid(), self._engine, *self._comparing.pids())]
+        own = [f"--own={pid}" for pid in (os.getpid(), self._engine, *self._comparing.pids(), *self._keeper.pids())]
         command = [str(self._sensor_path), f"--socket={theirs.fileno()}", f"--user={self._uid}:{self._gid}", *own]
         environment = {name: os.environ[name] for name in ("HULLWATCH_DEBUG",) if name in os.environ}
         try:
@@ -463,3 +468,4 @@ class _Supervision:
             self._engine = 0
         self._stop_sensor()
         self._comparing.stop()
+        self._keeper.stop()

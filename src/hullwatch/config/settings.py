@@ -288,7 +288,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """One value of the tree: its dotted path, type, default and help, the form of a text, and whether it may be secret."""
+    """One value of the tree: dotted path, type, default and help, the form of a text, and whether it may be secret."""
 
     path: str
     type: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -100,6 +101,13 @@ def _noise(chance: random.Random, place: int, time: int) -> Alert:
     return _alert(container, f"n{place}", time, f"Kind {kind}", priority, ("T1083", "mitre_discovery"), fields, line)
 
 
+@functools.cache
+def _container(number: int) -> tuple[str, str, str, str]:
+    """Return a container's id, name, image and workload."""
+    workload = number % WORKLOADS
+    return f"{number * 7919 + 1:064x}"[::-1], f"w{workload}-{number}", f"shop/w{workload}:1", f"shop/w{workload}"
+
+
 def _alert(  # noqa: PLR0913, PLR0917 - an alert has this many parts
     container: int,
     identifier: str,
@@ -111,23 +119,23 @@ def _alert(  # noqa: PLR0913, PLR0917 - an alert has this many parts
     line: tuple[tuple[int, str], ...],
     session: str = "",
 ) -> Alert:
-    full = f"{container * 7919 + 1:064x}"[::-1]
-    name, process = f"w{container % WORKLOADS}-{container}", line[0][1]
+    full, name, image, workload = _container(container)
+    process = line[0][1]
     return Alert(
         time=time,
         rule=rule,
         priority=priority,
-        message=f"{rule} happened ({fields})",
+        message=rule,
         output_fields={**fields, "proc.exepath": f"/usr/bin/{process}", "container.name": name, "user.name": "root"},
         tags=tags,
         hostname="node1",
         container_id=full[:12],
         container_name=name,
-        container_image=f"shop/w{container % WORKLOADS}:1",
+        container_image=image,
         process=process,
         id=identifier,
         origin=Origin(
-            workload=f"shop/w{container % WORKLOADS}",
+            workload=workload,
             container=full,
             user="root",
             session=session,

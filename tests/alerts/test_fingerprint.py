@@ -33,8 +33,8 @@ def file(path: str, exe: str = "/usr/bin/cat") -> Alert:
     return alert(fd__name=path, proc__exepath=exe, proc__cmdline=f"cat {path}")
 
 
-def command(line: str) -> Alert:
-    return alert(proc__exepath="/usr/bin/x", proc__cmdline=line)
+def command(line: str, exe: str = "/usr/bin/x") -> Alert:
+    return alert(proc__exepath=exe, proc__cmdline=line)
 
 
 SAME = [
@@ -62,6 +62,7 @@ SAME = [
     (file("/etc/passwd", "/usr/bin/python3.11"), file("/etc/passwd", "/usr/local/bin/python3.12")),
     (command("curl -o /tmp/a1b2c3 http://10.0.0.1:8000/x"), command("curl -o /tmp/zz99yy http://192.168.7.9:9/x")),
     (command("kill -9 4711"), command("kill -9 12")),
+    (command("x true", "/tmp/a1b2/x"), command("x true", "/tmp/c3d4/x")),
     (command("nc 10.1.1.1 4444"), command("nc 172.16.0.9 9001")),
     (
         command("job --id=6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
@@ -89,6 +90,8 @@ DIFFERENT = [
     (file("/proc/4711/environ"), file("/proc/4711/mem")),
     (command("curl http://a.example/x"), command("curl http://b.example/x")),
     (command("cat /etc/hosts"), command("cat /etc/group")),
+    (command("sh true", "/tmp/sh"), command("sh true", "/dev/shm/sh")),
+    (file("/etc/shadow", "/usr/bin/base64"), file("/etc/shadow", "/usr/bin/base32")),
     (alert(dns__question="a.one.example"), alert(dns__question="a.two.example")),
     (alert(rule="One", fd__name="/a"), alert(rule="Other", fd__name="/a")),
     (alert(workload="nginx", fd__name="/a"), alert(workload="redis", fd__name="/a")),

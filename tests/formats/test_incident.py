@@ -52,7 +52,7 @@ HOSTILE = "\x1b[2J\x07</text><script>alert(1)</script>\n=cmd|' /C calc'!A0,\u202
 
 def test_the_summary_says_what_happened_where_in_which_order_and_by_which_tactics() -> None:
     assert summary(INCIDENT, ALERTS) == (
-        "4 different things raised 4 alerts within 3m from 2026-11-28 09:31:50 UTC on in the container web-1 "
+        "4 different things raised 4 alerts within 3m (from 2026-11-28 09:31:50 UTC) in the container web-1 "
         f"({INCIDENT.container}) of node1. Somebody entered the container from outside with bash (pid 40) as root. "
         'It began with "Shell in a container" by cat; then came "Program run from a temporary directory" by cat, '
         '"Sensitive file read" by cat and "Shell connects to a public address" by cat. '

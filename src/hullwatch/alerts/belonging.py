@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hullwatch.alerts.incident import Step
+
 if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
+    from hullwatch.alerts.issue import Issue
 
 ITSELF = "hullwatch:itself"  # what Hullwatch says of itself
 # By these an incident that opens takes what came before it: a pod's and a user's other work is not looked back at.
@@ -63,3 +66,21 @@ def why(alert: Alert, key: str, step: int) -> str:
     if kind == "user":
         return f"the same user{since}: {value}"
     return f"Hullwatch itself{since}"
+
+
+def step_of(alert: Alert, issue: Issue, reason: str = "") -> Step:
+    """Return the step that an alert is by itself, and the reason why it belongs to an incident."""
+    return Step(
+        at=alert.time,
+        last=alert.time,
+        count=1,
+        issue=issue.id,
+        alert=alert.id,
+        rule=alert.rule,
+        priority=alert.priority,
+        title=issue.title,
+        process=alert.process,
+        why=reason,
+        techniques=tuple([tag for tag in alert.tags if tag[:1] == "T" and tag[1:2].isdigit()]),
+        tactics=tuple([tag for tag in alert.tags if tag.startswith("mitre_")]),
+    )

@@ -32,6 +32,7 @@ TARGETS = (
     *("proc.env[LD_PRELOAD]", "proc.env[LD_AUDIT]", "evt.arg.request", "evt.arg.domain", "evt.arg.name"),
 )
 _PROGRAM = ("proc.exepath", "proc.exe", "proc.name")  # the first that there is
+_USUAL = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/")  # where programs are: their names say enough
 _SEVERAL = ("busybox", "toybox", "coreutils")  # programs that are many: the process's name says which
 
 _ADDRESS = re.compile(
@@ -48,6 +49,7 @@ _HEXADECIMAL = re.compile(
 )
 _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{32,}(?![0-9a-f])", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
 _LONG_NUMBER = re.compile(r"\d{4,}")
 _MADE = "[bcdfghj-np-tvwxz24-9]"  # letters of the ends of names that Kubernetes makes
 _POD = re.compile(rf"-(?:{_MADE}{{8,10}}-)?(?={_MADE}*\d){_MADE}{{5}}$")
@@ -116,7 +118,7 @@ def evidence(alert: Alert) -> str:
         what = " ".join(dict.fromkeys(targets))
         return f"{name}: {what}" if name else what
     if isinstance(command, str) and command:
-        return normal_command(command)
+        return normal_command(command, "" if program.startswith(_USUAL) else program)
     return name or alert.rule
 
 
@@ -129,10 +131,11 @@ def _print(rule: str, where: str, what: str) -> Print:
 @functools.lru_cache(_REMEMBERED)
 def _program_name(path: str) -> str:
     """Return the name of a program; versions and numbers in it are not what it is."""
-    folder, slash, name = path[:_LONGEST_TEXT].rpartition("/")
-    if slash and _TEMPORARY.match(path):
+    path = path[:_LONGEST_TEXT]
+    if _TEMPORARY.match(path):
         return normal_path(path)
-    return _text(name) if name else _text(folder)
+    name = path.rpartition("/")[2] or path
+    return _LONG_NUMBER.sub("<n>", _ids(_VERSION.sub("<n>", name)))
 
 
 @functools.lru_cache(_REMEMBERED)
@@ -196,10 +199,15 @@ def _temporary_name(part: str) -> str:
 
 
 @functools.lru_cache(_REMEMBERED)
-def normal_command(line: str) -> str:
-    """Return a command line without what only happens once; of many words the first."""
+def normal_command(line: str, program: str = "") -> str:
+    """Return a command line without what only happens once; of many words the first.
+
+    Args:
+        line: the program's name and its arguments.
+        program: its path, where that says more than the name; else empty.
+    """
     words = line[:_LONGEST_TEXT].split()
-    shown = [_program_name(words[0])] if words else []
+    shown = [normal_path(program) if program.startswith("/") else _program_name(words[0])] if words else []
     shown += [_word(word) for word in words[1:_MOST_WORDS]]
     more = " ..." if len(words) > _MOST_WORDS or len(line) > _LONGEST_TEXT else ""
     return " ".join(shown) + more

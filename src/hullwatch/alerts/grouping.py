@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import force_setattr
 
-from hullwatch.alerts.belonging import keys_of, why
+from hullwatch.alerts.belonging import keys_of, step_of, why
 from hullwatch.alerts.fingerprint import Print, fingerprint, of_the_rest, workload
-from hullwatch.alerts.incident import Incident, Placement, Step
+from hullwatch.alerts.incident import Incident, Placement
 from hullwatch.alerts.issue import Issue, Mute
 from hullwatch.alerts.loose import LooseAlerts
 from hullwatch.alerts.mutes import Mutes
@@ -94,16 +94,15 @@ class Grouper:
         if muted:
             return Placement(alert=alert.id, issue=copy(issue), is_new=is_new, regressed=regressed, muted=muted)
         keys = keys_of(alert)
-        step = _step(alert, issue)
         found = self.incidents.find(alert.hostname, keys, alert.time)
         if found is not None:
             opened, key = found
-            return self._join(alert, known, opened, key, keys, step, is_new=is_new, regressed=regressed)
+            return self._join(alert, known, opened, key, keys, is_new=is_new, regressed=regressed)
         if not keys or issue.score < self._minimum or self._is_usual(known, alert.time):
             if keys:
-                self._loose.add(alert.hostname, keys, step, self._window)
+                self._loose.add(alert, issue, keys, self._window)
             return Placement(alert=alert.id, issue=copy(issue), is_new=is_new, regressed=regressed)
-        opened, joined = self._open(alert, known, keys, step)
+        opened, joined = self._open(alert, known, keys)
         return Placement(
             alert=alert.id,
             issue=copy(issue),
@@ -211,20 +210,19 @@ class Grouper:
         known.opened = [one for one in known.opened if one.alone and one.incident.opened >= since]
         return len(known.opened) >= MOST_ALONE
 
-    def _join(  # noqa: PLR0913 - what was found out about the alert
+    def _join(
         self,
         alert: Alert,
         known: _KnownIssue,
         opened: OpenIncident,
         key: str,
         keys: tuple[str, ...],
-        step: Step,
         *,
         is_new: bool,
         regressed: bool,
     ) -> Placement:
         reason = why(alert, key, opened.step_of(key))
-        opened.add(_because(step, reason), keys, known.context, rarity_of(known.issue.parts))
+        opened.add(step_of(alert, known.issue, reason), keys, known.context, rarity_of(known.issue.parts))
         self.incidents.touch(opened, keys)
         return Placement(
             alert=alert.id,
@@ -236,17 +234,16 @@ class Grouper:
             why=reason,
         )
 
-    def _open(
-        self, alert: Alert, known: _KnownIssue, keys: tuple[str, ...], step: Step
-    ) -> tuple[OpenIncident, tuple[str, ...]]:
+    def _open(self, alert: Alert, known: _KnownIssue, keys: tuple[str, ...]) -> tuple[OpenIncident, tuple[str, ...]]:
         """Open an incident, with what came before it in the same place; return it and the ids of that."""
         opened = OpenIncident(_new_incident(alert, known.issue))
         joined: list[str] = []
-        for loose in self._loose.take(alert.hostname, keys, alert.time - self._window):
-            reason = f"before it, {why(alert, loose.key, 0)}"
-            opened.add(_because(loose.step, reason), (loose.key,), frozenset(), None)
+        for loose, key in self._loose.take(alert.hostname, keys, alert.time - self._window):
+            step = loose.step
+            force_setattr(step, "why", f"before it, {why(alert, key, 0)}")
+            opened.add(step, (key,), frozenset(), None)
             joined += loose.alerts
-        opened.add(step, keys, known.context, rarity_of(known.issue.parts))
+        opened.add(step_of(alert, known.issue), keys, known.context, rarity_of(known.issue.parts))
         self.incidents.use(opened)
         known.opened.append(opened)
         return opened, tuple(joined)
@@ -283,29 +280,6 @@ def _new_incident(alert: Alert, issue: Issue) -> Incident:
         container=alert.container_id,
         workload=issue.workload,
     )
-
-
-def _step(alert: Alert, issue: Issue) -> Step:
-    return Step(
-        at=alert.time,
-        last=alert.time,
-        count=1,
-        issue=issue.id,
-        alert=alert.id,
-        rule=alert.rule,
-        priority=alert.priority,
-        title=issue.title,
-        process=alert.process,
-        techniques=tuple([tag for tag in alert.tags if tag[:1] == "T" and tag[1:2].isdigit()]),
-        tactics=tuple([tag for tag in alert.tags if tag.startswith("mitre_")]),
-    )
-
-
-def _because(step: Step, reason: str) -> Step:
-    """Return a step with the reason why it is there."""
-    other = copy(step)
-    force_setattr(other, "why", reason)
-    return other
 
 
 def _decide(decision: Decision, target: Issue | Incident) -> None:

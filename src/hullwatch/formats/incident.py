@@ -119,7 +119,7 @@ def _during(incident: Incident) -> str:
     seconds = (incident.last_seen - incident.opened) / _SECOND
     if seconds < 0.001:
         return f"at {begin} UTC"
-    return f"within {_span(seconds)} from {begin} UTC on"
+    return f"within {_span(seconds)} (from {begin} UTC)"
 
 
 def _span(seconds: float) -> str:
@@ -174,7 +174,7 @@ def _timeline(incident: Incident, alerts: Sequence[Alert], paint: _Paint) -> Ite
     by_id = {alert.id: alert for alert in alerts if alert.id}
     for number, step in enumerate(incident.steps, 1):
         when = paint.quiet(times(step.at)[1][:23].replace("T", " "))
-        priority = paint.priority(step.priority, f"{shown(step.priority, _LONGEST_NAME):<9}")
+        priority = paint.priority(step.priority, f"{shown(step.priority, _LONGEST_NAME):<13}")
         yield f"  {number:>2}. {when}  {priority} {paint.head(shown(step.rule, _LONGEST_NAME))}"
         alert = by_id.get(step.alert)
         yield f"      {shown(alert.message if alert is not None else step.title, _LONGEST_LINE)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from hullwatch.app import Watch
-from hullwatch.config.settings import OutputSettings, SensorSettings, Settings
+from hullwatch.config.settings import OutputSettings, SensorSettings, Settings, StoreSettings
 from hullwatch.events.codec import encode
 from tests.rules.conftest import RULE, load_text
 
@@ -43,7 +43,9 @@ class NoEngines:
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Watch]:
     """A pipeline with a budget of half a core, whose sensor was not started."""
-    settings = Settings(output=OutputSettings(format="json"), sensor=SensorSettings(cpu_budget=0.5))
+    settings = Settings(
+        output=OutputSettings(format="json"), sensor=SensorSettings(cpu_budget=0.5), store=StoreSettings(enabled=False)
+    )
     rules = load_text(RULE.format(condition="evt.type = openat", output="x"))
     watching = Watch(settings, rules, cast("Supervisor", NoEngines()), tmp_path)
     yield watching

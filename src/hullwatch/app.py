@@ -49,6 +49,7 @@ from hullwatch.sources.engine_search import EngineAddress
 from hullwatch.sources.interest import Interest
 from hullwatch.sources.podman import PodmanFiles
 from hullwatch.sources.sensor import Sensor, SensorLostError
+from hullwatch.store.link import KeeperLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,6 +102,9 @@ class Watch:
         self._rules = rules
         self.counters = Counters()
         self._delivery = deliver(settings, self.counters)
+        self._keeper = KeeperLink(supervisor.keeper, self.counters) if settings.store.enabled else None
+        if self._keeper is not None:
+            self._delivery.keep(self._keeper)
         self._supervisor = supervisor
         self._containers = ContainerEngines(self._take_container)
         self._find_engines()
@@ -389,6 +393,8 @@ class Watch:
         self._tell_support()
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
+        for event in self._keeper.take_events() if self._keeper is not None else ():
+            self._delivery.internal(*event)
         self._record(Recording.tick)
         self._tell(self._flight.tick())
         if now >= self._next_sample:

@@ -33,6 +33,7 @@ RequestName = Literal[
     "open_flight_capture",
     "drift_comparer",
     "respond",
+    "keeper",
 ]
 
 REQUESTS: dict[RequestName, str] = {
@@ -49,6 +50,7 @@ REQUESTS: dict[RequestName, str] = {
     "open_flight_capture": "make a file for a capture of the flight recorder, and return it with its path",
     "drift_comparer": "return a connection to the process that compares files with the image of their container",
     "respond": "do what is configured about the process of an alert, within limits",
+    "keeper": "return a connection to the process that keeps alerts",
 }
 
 MAXIMUM_MESSAGE = 1 << 16
@@ -264,6 +266,14 @@ class Supervisor:
             CannotError: with the reason.
         """
         return self._ask_for_socket("drift_comparer")
+
+    def keeper(self) -> socket.socket:
+        """Return a connection to the process that keeps alerts.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        return self._ask_for_socket("keeper")
 
     def open_capture(self, number: int) -> int:
         """Return a descriptor to write a file of the recording to.

@@ -68,6 +68,11 @@ class Counters(msgspec.Struct, kw_only=True):
         captures_short: captures whose time before the alert is shorter than set, for want of memory.
         captures_removed: older captures that were removed for newer ones.
         flight_kept: bytes that the flight recorder keeps now.
+        alerts_kept: alerts that the store has.
+        alerts_waiting: alerts that wait for the keeper now, and the bytes that they take in memory.
+        cut_alerts: alerts whose texts were cut, to be kept.
+        keeper_restarts: how often the keeper ended and was started again.
+        store: what the keeper counted: alerts that came twice, were not grouped, or were removed, by reason.
         tier: the set of kernel programs that the sensor could load; empty before it has said so.
         lacks: what the kernel keeps from being seen or done, by the names of the event table.
         unseen: types of events that rules ask for and the kernel refused the programs of.
@@ -106,6 +111,11 @@ class Counters(msgspec.Struct, kw_only=True):
     captures_short: int = 0
     captures_removed: int = 0
     flight_kept: int = 0
+    alerts_kept: int = 0
+    alerts_waiting: tuple[int, int] = (0, 0)
+    cut_alerts: int = 0
+    keeper_restarts: int = 0
+    store: dict[str, int] = {}
     tier: str = ""
     lacks: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
@@ -195,6 +205,14 @@ class Counters(msgspec.Struct, kw_only=True):
                 "cut_short": self.captures_cut_short,
                 "short_of_memory": self.captures_short,
                 "removed": self.captures_removed,
+            },
+            "store": {
+                "kept": self.alerts_kept,
+                "waiting": self.alerts_waiting[0],
+                "waiting_bytes": self.alerts_waiting[1],
+                "cut": self.cut_alerts,
+                "keeper_restarts": self.keeper_restarts,
+                "counts": dict(sorted(self.store.items())),
             },
             "tier": self.tier,
             "lacks": list(self.lacks),

@@ -108,7 +108,7 @@ def be_engine(  # noqa: PLR0913 - what a supervisor hands over
             signal.signal(number, signal.SIG_DFL)
         with contextlib.suppress(OSError):  # only what `ps` shows
             Path("/proc/self/comm").write_text(NAME, encoding="ascii")
-        _drop_privileges(*user)
+        drop_privileges(*user)
         rules = load_rules(files, settings.rules, cache_of(state))
         for remark in () if crashes else rules.selection.remarks:
             say(f"Warning: {remark}")
@@ -120,12 +120,17 @@ def be_engine(  # noqa: PLR0913 - what a supervisor hands over
     os._exit(code)
 
 
-def _drop_privileges(uid: int, gid: int) -> None:
+def drop_privileges(uid: int, gid: int) -> None:
+    """Become an ordinary user, for good.
+
+    Raises:
+        CannotError: when the kernel refuses.
+    """
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise CannotError(f"The engine cannot give up new privileges: {os.strerror(ctypes.get_errno())}.")
+        raise CannotError(f"New privileges cannot be given up: {os.strerror(ctypes.get_errno())}.")
     os.umask(0o077)
     os.chdir("/")
 

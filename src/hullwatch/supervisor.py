@@ -38,6 +38,8 @@ from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
 from hullwatch.engine_process import be_engine, preload, read_rules
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.keeper_process import KeeperStarter
+from hullwatch.keeper_process import preload as preload_keeper
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import say
 from hullwatch.respond.responding import Responding
@@ -86,6 +88,7 @@ def run(settings: Settings, files: list[RulesFile] | None = None, deliver: Deliv
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
         preload()
+        preload_keeper(settings)
         return _Supervision(settings, files, watch, deliver).serve()
     finally:
         os.close(lock)
@@ -181,6 +184,7 @@ class _Supervision:
         drift = settings.drift
         limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
         self._comparing = Comparing((self._uid, self._gid), limits)
+        self._keeper = KeeperStarter(settings, (self._uid, self._gid), self._state)
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
         self._storages = StorageSearch()
@@ -347,10 +351,11 @@ class _Supervision:
                 return self._make_capture(request)
             case "changed_rules":
                 return Answer(granted=True), self._changed_rules()
-            case "drift_comparer":
-                return Answer(granted=True), self._comparing.connection()
             case "respond":
                 return Answer(granted=True, text=self._responding.ask(request.about)), None
+            case "drift_comparer" | "keeper":
+                process = self._keeper if request.name == "keeper" else self._comparing
+                return Answer(granted=True), process.connection()
             case "rules_taken" | "rules_refused":
                 self._watch.settle()
                 self._files = self._offered if request.name == "rules_taken" else self._files
@@ -372,9 +377,10 @@ class _Supervision:
         return sealed_rules([(file.name, file.text) for file in self._offered])
 
     def _own_processes(self) -> list[int]:
-        """Return the processes of Hullwatch that run; the one that compares is started if it does not."""
+        """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
+        others = (*self._comparing.pids(), *self._keeper.pids())
         sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
-        return [pid for pid in (os.getpid(), self._engine, sensor, *self._comparing.pids()) if pid]
+        return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
 
     def _start_sensor(self) -> socket.socket:
         self._stop_sensor()
@@ -470,3 +476,4 @@ class _Supervision:
             self._engine = 0
         self._stop_sensor()
         self._comparing.stop()
+        self._keeper.stop()

@@ -112,6 +112,7 @@ class Started:
             **os.environ,
             "HULLWATCH_DIRECTORIES_STATE": str(folder / "state"),
             "HULLWATCH_DIRECTORIES_RUN": str(folder / "run"),
+            "HULLWATCH_STORE_ENABLED": "false",
             "DOCKER_HOST": docker_host or f"unix://{folder}/no-engine.sock",
         }
         command = [sys.executable, "-m", "hullwatch", *arguments]

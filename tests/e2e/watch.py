@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +31,17 @@ class Watch:
     Attributes:
         alerts: all that came, each with ``received`` (seconds since the epoch).
         said: the lines on standard error.
+        state: the directory of what lasts.
     """
 
     def __init__(self, folder: Path, *arguments: str, docker_host: str = "", output: str = "json") -> None:
-        # Directories of its own, so that tests disturb nobody who watches this host.
+        # Directories of its own, so that tests disturb nobody who watches this host. Into pytest's, only root may.
+        self.state = Path(tempfile.mkdtemp(prefix="hullwatch-state-"))
+        weakref.finalize(self, shutil.rmtree, self.state, ignore_errors=True)
         self.environment = {
             **os.environ,
             "DOCKER_HOST": docker_host or f"unix://{folder}/no-engine.sock",
-            "HULLWATCH_DIRECTORIES_STATE": str(folder / "state"),
+            "HULLWATCH_DIRECTORIES_STATE": str(self.state),
             "HULLWATCH_DIRECTORIES_RUN": str(folder / "run"),
         }
         self.alerts: list[Alert] = []

@@ -30,6 +30,7 @@ def show(
     from hullwatch.cli.answer import wants_json, write_json, write_rows
     from hullwatch.cli.settings import load_settings
     from hullwatch.config import leaves
+    from hullwatch.config.values import without_password
 
     as_json = wants_json(output)
     loaded = load_settings({}, config_file)
@@ -37,6 +38,8 @@ def show(
     for path, leaf in leaves().items():
         section, _, name = path.partition(".")
         value = getattr(getattr(loaded.settings, section), name)
+        if leaf.secret:
+            value = without_password(value)
         if as_json:
             write_json(
                 {

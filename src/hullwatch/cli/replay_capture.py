@@ -23,6 +23,7 @@ from hullwatch.outputs.stdout import has_colours, say, say_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hullwatch.app import Deliver
     from hullwatch.captures.passing import Passes
     from hullwatch.captures.reader import Chunk
     from hullwatch.config.settings import Settings
@@ -65,7 +66,9 @@ class Taker(Protocol):
         ...
 
 
-def replay_capture(settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str) -> int:
+def replay_capture(
+    settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str, deliver: Deliver = Delivery
+) -> int:
     """Judge a capture, tell what came of it, and return the exit code.
 
     Raises:
@@ -73,7 +76,7 @@ def replay_capture(settings: Settings, rules: RuleSet, part: Part, stream: Binar
     """
     reader = CaptureReader(stream, name)
     counters = Counters()
-    delivery = Delivery(settings, counters)
+    delivery = deliver(settings, counters)
     try:
         CaptureReplay(settings, rules, part, delivery, counters).run(reader)
     finally:

@@ -19,6 +19,7 @@ from hullwatch.outputs.stdout import has_colours, say, say_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hullwatch.app import Deliver
     from hullwatch.captures.scap.event import ScapEvent
     from hullwatch.cli.replay_capture import Part, Taker
     from hullwatch.config.settings import Settings
@@ -29,7 +30,9 @@ _SECOND = 1_000_000_000
 _WORTH_WAITING = 0.02  # seconds
 
 
-def replay_scap(settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str) -> int:
+def replay_scap(
+    settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str, deliver: Deliver = Delivery
+) -> int:
     """Judge a capture, tell what came of it, and return the exit code.
 
     Args:
@@ -38,12 +41,13 @@ def replay_scap(settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO
         part: that is asked for.
         stream: of the file.
         name: of the file.
+        deliver: makes what takes the matches.
 
     Raises:
         UsageError: when the file is no capture; or it is damaged, after all before that was judged.
     """
     counters = Counters()
-    delivery = Delivery(settings, counters)
+    delivery = deliver(settings, counters)
     try:
         ScapReplay(settings, rules, part, delivery, counters).run(stream, name)
     finally:

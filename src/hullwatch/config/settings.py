@@ -25,9 +25,9 @@ def _help(text: str) -> msgspec.Meta:
     return msgspec.Meta(description=text)
 
 
-def _form(sentence: str, **limits: Any) -> msgspec.Meta:
-    """Limit a text; the sentence is what people are told instead of the limits."""
-    return msgspec.Meta(extra={"form": sentence}, **limits)
+def _form(sentence: str, *, secret: bool = False, **limits: Any) -> msgspec.Meta:
+    """Limit a text; the sentence is what people are told instead of the limits; ``secret``: it may have a password."""
+    return msgspec.Meta(extra={"form": sentence, "secret": secret}, **limits)
 
 
 class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -270,6 +270,34 @@ class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     ] = ""
 
 
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where alerts are kept, and for how long."""
+
+    enabled: Annotated[
+        bool, _help("Keep alerts, group them into issues and incidents; false: they are only printed.")
+    ] = True
+    url: Annotated[
+        str,
+        _form(
+            "a store elsewhere is a URL: postgresql://USER@HOST/DATABASE; empty is a file in the directory of what "
+            "lasts",
+            secret=True,
+            pattern=r"^(postgres(ql)?://.+)?$",
+            max_length=1024,
+        ),
+        _help(
+            "A PostgreSQL database, postgresql://USER@HOST/DATABASE, its password in the file that PGPASSFILE names; "
+            "empty: store.db in the directory of what lasts."
+        ),
+    ] = ""
+    keep: Annotated[Duration, _help("How long an alert is kept.")] = 30 * 86_400.0
+    largest: Annotated[
+        int,
+        msgspec.Meta(ge=16 << 20, le=1 << 44),
+        _help("Bytes that the store may take; when they are full, the least severe alerts go first, the oldest first."),
+    ] = 1 << 30
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; ``hullwatch config show`` prints them with where each came from."""
 
@@ -290,10 +318,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     escalation: EscalationSettings = EscalationSettings()
     respond: RespondSettings = RespondSettings()
     incidents: IncidentsSettings = IncidentsSettings()
+    store: StoreSettings = StoreSettings()
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """One value of the tree: its dotted path, type, default and help, and what form a text in it has."""
+    """One value of the tree: dotted path, type, default and help, the form of a text, and whether it may be secret."""
 
     path: str
     type: Any
@@ -301,6 +330,7 @@ class Leaf(msgspec.Struct, frozen=True):
     help: str
     duration: bool = False
     form: str = ""
+    secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -328,6 +358,7 @@ def leaves() -> dict[str, Leaf]:
                 type=value.type,
                 default=getattr(getattr(defaults, section.name), value.name),
                 help=next((item.description for item in meta if item.description), ""),
+                secret=any(item.extra.get("secret", False) for item in meta if item.extra),
                 form=next((item.extra["form"] for item in meta if item.extra), ""),
                 duration=any((item.extra_json_schema or {}).get("format") == "duration" for item in meta),
             )

@@ -44,6 +44,7 @@ def summary(counters: Counters, *, now: int | None = None, colour: bool = False,
     )
     lines += _section("Busiest processes, by what they opened, connected to, ran and started:", _busiest(counters))
     lines += _section("Alerts that did not reach their reader:", _largest_first(counters.alerts_lost))
+    lines += _section("What the keeper left out or removed:", _largest_first(counters.store))
     lines += _section("Files that could not be compared with their image:", _largest_first(counters.drift_unknown))
     lines += _section("Also:", _others(counters))
     return "\n".join(lines) + "\n"
@@ -84,6 +85,9 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.captures_cut_short, "captures that ended before their time"),
         (counters.captures_short, "captures with less of the time before the alert, for want of memory"),
         (counters.captures_removed, "older captures removed to make room"),
+        (counters.alerts_kept, "alerts kept in the store"),
+        (counters.cut_alerts, "of them with texts that were cut, to be kept"),
+        (counters.keeper_restarts, "restarts of the keeper"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]
     return [(number, words) for number, words in rows if number]

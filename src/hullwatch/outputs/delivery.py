@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hullwatch.config.settings import Settings
     from hullwatch.counters import Counters
     from hullwatch.detect.engine import Match
+    from hullwatch.outputs.output import Output
 
 
 def _no_capture(_: Match) -> str:
@@ -54,6 +55,11 @@ class Delivery:
         self.masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
         self._maker = AlertMaker(self.masker, self._hostname, self._labels)
         self._outputs = [OUTPUTS.get("stdout")(settings, counters)]
+
+    def keep(self, keeper: Output) -> None:
+        """Send alerts to what keeps them as well; they then say where they come from."""
+        self._outputs.append(keeper)
+        self._maker = AlertMaker(self.masker, self._hostname, self._labels, with_origin=True)
 
     @property
     def gone(self) -> bool:

@@ -20,7 +20,7 @@ from hullwatch.outputs.router import Router
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ALERTS = 10_000  # in a sample
+ALERTS = 4_000  # in a sample
 ALERTS_QUICK = 500
 FRAME = 100  # alerts that come together
 FULL = 1 << 20  # bytes of the queue that is always full
@@ -105,8 +105,8 @@ def _down(**options: object) -> dict[str, Any]:
         "outputs.take.three", "alerts/CPU-s", "the same with three outputs, one with a condition and one of incidents"
     ),
     Value("outputs.take.full", "alerts/CPU-s", "the same with one output whose queue is full"),
-    runs=5,
-    limit=20,
+    runs=3,
+    limit=6,
 )
 def take(run: Run) -> Iterator[Sample]:
     """Put alerts into queues."""
@@ -127,8 +127,8 @@ def take(run: Run) -> Iterator[Sample]:
 @benchmark(
     Value("outputs.file", "messages/CPU-s", "alerts into a queue, out of it and into a file, as JSON"),
     Value("outputs.syslog", "messages/CPU-s", "the same over TCP to a syslog server on this host"),
-    runs=5,
-    limit=20,
+    runs=3,
+    limit=6,
 )
 def deliver(run: Run) -> Iterator[Sample]:
     """Deliver alerts."""

@@ -13,7 +13,7 @@ import pytest
 from hullwatch.formats.escape import escape
 from hullwatch.outputs.alertmanager import Alertmanager, AlertmanagerOptions
 from hullwatch.outputs.output import Context, Message, RefusedError
-from tests.receivers import WebReceiver, alert, free_port, hostile_alert, placement, wait_until
+from tests.receivers import WebReceiver, alert, free_port, hostile_alert, placement, uncounted, wait_until
 
 PROGRAM = shutil.which("prometheus-alertmanager")
 needs_alertmanager = pytest.mark.skipif(PROGRAM is None, reason="the Debian package prometheus-alertmanager is needed")
@@ -26,7 +26,7 @@ def message(number: int = 1, of: Any = None, issue: int = 0) -> Message:
 
 def output(url: str, **options: Any) -> Alertmanager:
     made = msgspec.convert({"type": "alertmanager", "url": url, "timeout": 5.0, **options}, AlertmanagerOptions)
-    return Alertmanager(made, Context("am", Path("/"), lambda *_: None))
+    return Alertmanager(made, Context("am", Path("/"), uncounted))
 
 
 class Server:

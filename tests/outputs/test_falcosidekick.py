@@ -9,7 +9,7 @@ import pytest
 from hullwatch.errors import UsageError
 from hullwatch.outputs.falcosidekick import Falcosidekick, FalcosidekickOptions
 from hullwatch.outputs.output import Context, Message, UnreachableError
-from tests.receivers import HOSTILE, WebReceiver, alert, hostile_alert, placement
+from tests.receivers import HOSTILE, WebReceiver, alert, hostile_alert, placement, uncounted
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def web() -> Iterator[WebReceiver]:
 
 def output(url: str) -> Falcosidekick:
     made = msgspec.convert({"type": "falcosidekick", "url": url, "timeout": 2.0}, FalcosidekickOptions)
-    return Falcosidekick(made, Context("fs", Path("/"), lambda *_: None))
+    return Falcosidekick(made, Context("fs", Path("/"), uncounted))
 
 
 def message(number: int, of: Any = None) -> Message:

@@ -10,7 +10,7 @@ import pytest
 from hullwatch.outputs import file as file_module
 from hullwatch.outputs.file import File, FileOptions
 from hullwatch.outputs.output import Context, Message, UnreachableError
-from tests.receivers import alert
+from tests.receivers import alert, uncounted
 
 
 def messages(*numbers: int) -> list[Message]:
@@ -24,7 +24,7 @@ def output(tmp_path: Path, **options: Any) -> File:
     own = tmp_path / "own"
     own.mkdir(exist_ok=True)
     made = msgspec.convert({"type": "file", "path": str(tmp_path / "log"), **options}, FileOptions)
-    return File(made, Context("log", own, lambda *_: None))
+    return File(made, Context("log", own, uncounted))
 
 
 def numbers(path: Path) -> list[int]:

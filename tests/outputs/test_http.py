@@ -14,7 +14,7 @@ import pytest
 from hullwatch.errors import UsageError
 from hullwatch.outputs.http import Http, HttpOptions
 from hullwatch.outputs.output import Context, Message, RefusedError, UnreachableError
-from tests.receivers import HOSTILE, WebReceiver, alert, hostile_alert, placement
+from tests.receivers import HOSTILE, WebReceiver, alert, hostile_alert, placement, uncounted
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ _made: list[Http] = []
 
 def output(url: str, **options: Any) -> Http:
     made = msgspec.convert({"type": "http", "url": url, "timeout": 1.0, **options}, HttpOptions)
-    _made.append(Http(made, Context("hook", Path("/"), lambda *_: None)))
+    _made.append(Http(made, Context("hook", Path("/"), uncounted)))
     return _made[-1]
 
 
 @pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction] - pytest finds it
+def _closed() -> Iterator[None]:
     yield
     while _made:
         _made.pop().close()

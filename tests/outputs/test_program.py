@@ -9,7 +9,7 @@ from hullwatch.errors import UsageError
 from hullwatch.outputs import program as program_module
 from hullwatch.outputs.output import Context, Message, RefusedError, UnreachableError
 from hullwatch.outputs.program import Program, ProgramOptions
-from tests.receivers import alert, wait_until
+from tests.receivers import alert, uncounted, wait_until
 
 
 def messages(*numbers: int, body: bytes = b"") -> list[Message]:
@@ -24,7 +24,7 @@ def output(tmp_path: Path, script: str, **options: Any) -> Program:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     made = msgspec.convert({"type": "program", "command": (str(path), "a b", "$(id)"), **options}, ProgramOptions)
-    return Program(made, Context("run", tmp_path, lambda *_: None))
+    return Program(made, Context("run", tmp_path, uncounted))
 
 
 def test_a_program_reads_each_alert_and_gets_its_arguments_without_a_shell(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from hullwatch.counters import Counters
 from hullwatch.errors import CannotError, UsageError
 from hullwatch.outputs import deliverer
 from hullwatch.outputs.dead_letters import NAME, send_again
-from hullwatch.outputs.router import Router
+from hullwatch.outputs.output import OUTPUTS
+from hullwatch.outputs.router import Router, preload
 from hullwatch.outputs.state import OutputStatus, read_status
 from tests.receivers import HOSTILE, WebReceiver, alert, free_port, hostile_alert, placement, wait_until
 
@@ -233,6 +234,20 @@ def test_an_alert_whose_place_nobody_knows_is_told(start: Start, web: WebReceive
     router = start(hook=http(web, when="issue"))
     router.take([alert(1)], [])
     wait_until(lambda: len(web.accepted) == 1)
+
+
+def test_places_are_told_by_their_order_or_by_their_ids(start: Start, web: WebReceiver) -> None:
+    router = start(hook=http(web, body="{{issue.id}}"))
+    alerts = [alert(number) for number in range(3)]
+    router.take(alerts, [placement(alerts[0], 4), None, placement(alerts[2], 6)])
+    router.take(alerts, [placement(alerts[2], 9)])
+    wait_until(lambda: len(web.accepted) == 6)
+    assert [request.body for request in web.accepted] == [b"i4", b"", b"i6", b"", b"", b"i9"]
+
+
+def test_what_is_needed_later_can_be_loaded_before(web: WebReceiver) -> None:
+    preload(Settings(outputs={"hook": http(web, condition="proc.name = x")}))
+    assert "syslog" in OUTPUTS.names()
 
 
 def test_an_alert_without_an_id_gets_the_same_one_each_time(start: Start, web: WebReceiver) -> None:

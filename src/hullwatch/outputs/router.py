@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
 from functools import partial
@@ -14,7 +15,7 @@ from hullwatch.outputs.configured import configured
 from hullwatch.outputs.dead_letters import DeadLetters
 from hullwatch.outputs.deliverer import Deliverer
 from hullwatch.outputs.kept import Encoded
-from hullwatch.outputs.output import Context, FormattedOptions
+from hullwatch.outputs.output import OUTPUTS, Context, FormattedOptions
 from hullwatch.outputs.queue import Queue
 from hullwatch.outputs.state import OutputState, OutputStatus, write_status
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 SYNC_INTERVAL = 1.0  # seconds: what a loss of power can cost
 STATUS_INTERVAL = 2.0  # seconds between writes of the status
 LAST_PATIENCE = 3.0  # seconds for what is left, when it ends
+_LATE_IMPORTS = ("encodings.idna", "http.client", "ssl", "stringprep")  # by libraries, when they connect
 CUT = "larger than largest_message"
 
 
@@ -43,6 +45,16 @@ def read_secrets(settings: Settings) -> dict[str, Secrets]:
         CannotError: a file cannot be read.
     """
     return {one.name: one.read_secrets() for one in configured(settings) if one.options.enabled}
+
+
+def preload(settings: Settings) -> None:
+    """Import and read what outputs need later, while the files can still be read."""
+    OUTPUTS.load()
+    FORMATS.load()
+    for module in _LATE_IMPORTS:
+        importlib.import_module(module)
+    for one in configured(settings):
+        Choice(one.options)
 
 
 class Router:
@@ -79,19 +91,24 @@ class Router:
             output.start()
         self._thread.start()
 
-    def take(self, alerts: Sequence[Alert], placements: Sequence[Placement]) -> None:
+    def take(self, alerts: Sequence[Alert], placements: Sequence[Placement | None]) -> None:
         """Put alerts into the queues of the outputs that want them; they outlive a crash when it returns.
 
         Args:
             alerts: in the order in which they are to be told.
-            placements: where they belong, in the same order; an alert whose place is not known may be missing.
+            placements: where they belong, in the same order, None where nobody knows; or fewer, told by their ids.
         """
         if not self._outputs:
             return
-        places = {placement.alert: placement for placement in placements}
-        encoded = [(alert, place := places.get(alert.id), Encoded(alert, place)) for alert in alerts]
+        if len(placements) != len(alerts):
+            places = {placement.alert: placement for placement in placements if placement is not None}
+            placements = [places.get(alert.id) for alert in alerts]
+        encoded = [(alert, place, Encoded(alert, place)) for alert, place in zip(alerts, placements, strict=True)]
         for output in self._outputs:
             output.take(encoded)
+
+    def tick(self) -> None:
+        """Do nothing: a thread of its own syncs the queues, for a disk may take its time."""
 
     def status(self) -> list[OutputStatus]:
         """Return how it goes with each output."""

@@ -11,7 +11,7 @@ from hullwatch.alerts.maker import AlertMaker
 from hullwatch.alerts.mask import Masker
 from hullwatch.config.values import at_least
 from hullwatch.enrich.notice import Notice
-from hullwatch.outputs.output import OUTPUTS
+from hullwatch.outputs.stdout import stdout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hullwatch.config.settings import Settings
     from hullwatch.counters import Counters
     from hullwatch.detect.engine import Match
-    from hullwatch.outputs.output import Output
+    from hullwatch.outputs.printing import Printer
 
 
 def _no_capture(_: Match) -> str:
@@ -54,9 +54,9 @@ class Delivery:
         self._hostname = socket.gethostname()
         self.masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
         self._maker = AlertMaker(self.masker, self._hostname, self._labels)
-        self._outputs = [OUTPUTS.get("stdout")(settings, counters)]
+        self._outputs: list[Printer] = [stdout(settings, counters)]
 
-    def keep(self, keeper: Output) -> None:
+    def keep(self, keeper: Printer) -> None:
         """Send alerts to what keeps them as well; they then say where they come from."""
         self._outputs.append(keeper)
         self._maker = AlertMaker(self.masker, self._hostname, self._labels, with_origin=True)

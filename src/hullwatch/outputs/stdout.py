@@ -19,7 +19,6 @@ from hullwatch.alerts.collapse import Collapser
 from hullwatch.formats.escape import escape
 from hullwatch.formats.falco import falco
 from hullwatch.formats.text import repeats, text, text_with_evidence
-from hullwatch.outputs.output import OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -162,7 +161,6 @@ def has_colours(descriptor: int) -> bool:
     return is_terminal(descriptor) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-@OUTPUTS.register("stdout")
 def stdout(settings: Settings, counters: Counters) -> StandardOutput:
     """Alerts on standard output, as text or JSON."""
     return StandardOutput(settings.output, counters)

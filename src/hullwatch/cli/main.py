@@ -15,6 +15,7 @@ from hullwatch.cli.config import config
 from hullwatch.cli.doctor import doctor
 from hullwatch.cli.errors import run_safely
 from hullwatch.cli.events import events
+from hullwatch.cli.formats import formats
 from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
 from hullwatch.cli.rules import rules
@@ -55,6 +56,7 @@ app.command("events")(events)
 app.command("backtest", cls=SelectingCommand)(backtest)
 app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
+app.add_typer(formats, name="formats")
 app.command("doctor")(doctor)
 app.add_typer(config, name="config")
 app.command("version")(version)

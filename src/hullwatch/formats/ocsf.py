@@ -31,6 +31,7 @@ _SHA256 = 3  # of fingerprint.algorithm_id
 _RULE = 1  # of analytic.type_id
 _LINUX = 200  # of os.type_id
 _UNKNOWN = 0
+_OF_POD = {"k8s.pod.name": "name", "k8s.pod.uid": "uid", "k8s.ns.name": "namespace"}
 _LONGEST_UNMAPPED = 4096  # characters of a value
 _OBSERVABLES = {1: "Hostname", 2: "IP Address", 4: "User Name", 9: "Process Name", 13: "Command Line", 27: "Container"}
 _OBSERVABLES[45] = "File Path"
@@ -73,6 +74,8 @@ def ocsf(alert: Alert, placement: Placement | None = None) -> bytes:
     observables = _observables(found)
     if observables:
         document["observables"] = observables
+    if "k8s.pod.name" in found and alert.container_id != "host":
+        left = {field: value for field, value in left.items() if field not in _OF_POD}
     unmapped = {clean(field, 128): clean(value, _LONGEST_UNMAPPED) for field, value in left.items()}
     if alert.capture:
         unmapped["capture"] = clean(alert.capture)
@@ -166,13 +169,8 @@ def _resources(alert: Alert, found: Mapping[str, object]) -> list[dict[str, Any]
         container["name"] = clean(alert.container_name, 512)
     resources: list[dict[str, Any]] = [container]
     if "k8s.pod.name" in found:
-        pod = {"type": "Kubernetes Pod", "name": clean(found["k8s.pod.name"], 512)}
-        pod |= {
-            key: clean(found[field], 512)
-            for key, field in (("uid", "k8s.pod.uid"), ("namespace", "k8s.ns.name"))
-            if field in found
-        }
-        resources.append(pod)
+        told_of = {key: clean(found[field], 512) for field, key in _OF_POD.items() if field in found}
+        resources.append({"type": "Kubernetes Pod", **told_of})
     return resources
 
 
@@ -187,9 +185,9 @@ def _evidence(found: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, ob
     if "process" in evidence:
         _finish_process(evidence)
     if "file" in evidence:
-        _finish_file(evidence["file"], found.get("drift.sha"))
+        _finish_file(evidence["file"], found.get("drift.sha256"))
         if evidence["file"].get("hashes"):
-            left.pop("drift.sha", None)
+            left.pop("drift.sha256", None)
     if "connection_info" in evidence:
         evidence["connection_info"]["direction_id"] = _UNKNOWN
     if "query" in evidence and "hostname" not in evidence["query"]:

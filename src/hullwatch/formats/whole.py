@@ -27,6 +27,7 @@ def whole(alert: Alert, placement: Placement | None = None) -> bytes:
     regressed), ``incident`` (id, title, opened, last_seen, count, priority, state, assignee, score, parts, steps, new,
     why) and ``muted``. Times are UTC with nine digits and Z.
     """
+    document = falco(alert)
     more: dict[str, Any] = {}
     if alert.id:
         more["id"] = alert.id
@@ -36,7 +37,6 @@ def whole(alert: Alert, placement: Placement | None = None) -> bytes:
             more["incident"] = _incident(placement, placement.incident)
         if placement.muted:
             more["muted"] = True
-    document = falco(alert)
     if not more:
         return document
     try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from hullwatch.cli.answer import OutputOption
+
+if TYPE_CHECKING:
+    from hullwatch.config import Loaded
 
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Show the settings and where each comes from.")
 
@@ -48,6 +51,7 @@ def show(
                 }
             )
         rows.append([path, "=", _written(value, duration=leaf.duration), f"# {loaded.origins[path]}"])
+    rows += _outputs(loaded, as_json=as_json)
     if not as_json:
         write_rows(rows)
     return 0
@@ -58,9 +62,36 @@ def schema() -> int:
     """Print the JSON schema of the configuration file, for editors."""
     from hullwatch.cli.answer import write_json
     from hullwatch.config import schema as settings_schema
+    from hullwatch.outputs.configured import schema as output_schema
 
-    write_json(settings_schema())
+    whole = settings_schema()
+    own = output_schema()
+    whole["$defs"] |= own.pop("$defs")
+    described = whole["$defs"]["Settings"]["properties"]["outputs"]
+    whole["$defs"]["Settings"]["properties"]["outputs"] = {"description": described["description"], **own}
+    write_json(whole)
     return 0
+
+
+def _outputs(loaded: Loaded, *, as_json: bool) -> list[list[str]]:
+    """Return rows of the options of outputs that are set, or write them; secrets are hidden."""
+    if not loaded.settings.outputs:
+        return []
+    from hullwatch.cli.answer import write_json
+    from hullwatch.outputs.configured import configured
+
+    rows: list[list[str]] = []
+    for one in configured(loaded.settings):
+        for key, value in one.shown.items():
+            path = f"outputs.{one.name}.{key}"
+            leaf = one.leaves.get(key)
+            origin = loaded.origins[path]
+            if as_json:
+                text = leaf.help if leaf is not None else "The kind of output."
+                write_json({"name": path, "value": value, "origin": origin, "variable": None, "help": text})
+            duration = leaf is not None and leaf.duration
+            rows.append([path, "=", _written(value, duration=duration), f"# {origin}"])
+    return rows
 
 
 def _written(value: object, *, duration: bool) -> str:

@@ -16,6 +16,7 @@ from hullwatch.cli.doctor import doctor
 from hullwatch.cli.errors import run_safely
 from hullwatch.cli.events import events
 from hullwatch.cli.formats import formats
+from hullwatch.cli.outputs import outputs
 from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
 from hullwatch.cli.rules import rules
@@ -57,6 +58,7 @@ app.command("backtest", cls=SelectingCommand)(backtest)
 app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
 app.add_typer(formats, name="formats")
+app.add_typer(outputs, name="outputs")
 app.command("doctor")(doctor)
 app.add_typer(config, name="config")
 app.command("version")(version)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hullwatch.config import Loaded
+    from hullwatch.config.settings import Leaf
 
 
 def load_settings(flags: Mapping[str, tuple[str, object]], config_file: str | None) -> Loaded:
@@ -19,7 +20,17 @@ def load_settings(flags: Mapping[str, tuple[str, object]], config_file: str | No
     from hullwatch.config import load
     from hullwatch.outputs.stdout import say
 
-    loaded = load(flags, config_file)
+    loaded = load(flags, config_file, options_of=_options_of)
+    if loaded.settings.outputs:
+        from hullwatch.outputs.configured import check
+
+        check(loaded.settings, loaded.origins)
     for warning in loaded.warnings:
         say(f"Warning: {warning}")
     return loaded
+
+
+def _options_of(name: str, kind: str) -> dict[str, Leaf]:
+    from hullwatch.outputs.configured import options_of
+
+    return options_of(name, kind)

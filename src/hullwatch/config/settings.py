@@ -11,6 +11,7 @@ from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
 NO_PRIORITY = "none"
+OUTPUTS = "outputs"  # the section whose values are named by their types
 MOST_VARIABLES = 16
 VARIABLE_NAME = r"^[!-<>-~]{1,63}$"
 ENGINE_URL = r"^((unix|containerd|cri|podman):///|(tcp|https?)://)."
@@ -257,10 +258,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: RunSettings = RunSettings()
     record: RecordSettings = RecordSettings()
     flight_recorder: FlightRecorderSettings = FlightRecorderSettings()
+    outputs: Annotated[
+        dict[str, dict[str, Any]],
+        _help("[outputs.NAME] with a type: where alerts are delivered to; docs/reference/outputs.md has the types."),
+    ] = {}
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """One value of the tree: its dotted path, type, default and help, and what form a text in it has."""
+    """One value of the tree: its dotted path, type, default and help, and what else its type's notes say.
+
+    Attributes:
+        default: msgspec.NODEFAULT for a value that must be given.
+        duration: whether it is written as text with a unit.
+        form: what form a text has, as a sentence.
+        marks: what else the notes say: ``priority``, ``path``, ``secret`` (of the options of outputs).
+    """
 
     path: str
     type: Any
@@ -268,6 +280,7 @@ class Leaf(msgspec.Struct, frozen=True):
     help: str
     duration: bool = False
     form: str = ""
+    marks: dict[str, Any] = {}
 
     @property
     def variable(self) -> str:
@@ -282,22 +295,30 @@ class Leaf(msgspec.Struct, frozen=True):
 
 
 def leaves() -> dict[str, Leaf]:
-    """Return every value of the tree by its dotted path, in the order of the tree."""
+    """Return every value of the tree by its dotted path, in the order of the tree; without those of outputs."""
     found: dict[str, Leaf] = {}
-    defaults = Settings()
     for section in msgspec.structs.fields(Settings):
-        group: Any = section.type
-        for value in msgspec.structs.fields(group):
-            meta = _metadata(value.type)
-            path = f"{section.name}.{value.name}"
-            found[path] = Leaf(
-                path=path,
-                type=value.type,
-                default=getattr(getattr(defaults, section.name), value.name),
-                help=next((item.description for item in meta if item.description), ""),
-                form=next((item.extra["form"] for item in meta if item.extra), ""),
-                duration=any((item.extra_json_schema or {}).get("format") == "duration" for item in meta),
-            )
+        if section.name != OUTPUTS:
+            found.update((leaf.path, leaf) for leaf in leaves_of(section.type, section.name).values())
+    return found
+
+
+def leaves_of(group: type[msgspec.Struct], path: str) -> dict[str, Leaf]:
+    """Return the values of one struct by their names; their dotted paths begin with ``path``."""
+    found: dict[str, Leaf] = {}
+    for value in msgspec.structs.fields(group):
+        meta = _metadata(value.type)
+        marks = {name: mark for item in reversed(meta) for name, mark in (item.extra or {}).items()}  # outer ones win
+        made = value.default_factory
+        found[value.name] = Leaf(
+            path=f"{path}.{value.name}",
+            type=value.type,
+            default=value.default if made is msgspec.NODEFAULT else made(),
+            help=next((item.description for item in meta if item.description), ""),
+            form=marks.pop("form", ""),
+            duration=any((item.extra_json_schema or {}).get("format") == "duration" for item in meta),
+            marks=marks,
+        )
     return found
 
 
@@ -312,12 +333,13 @@ def _metadata(kind: Any) -> list[msgspec.Meta]:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a configuration file; durations are text there (``500ms``)."""
-    return _with_text_durations(msgspec.json.schema(Settings))
+    return with_text_durations(msgspec.json.schema(Settings))
 
 
-def _with_text_durations(node: Any) -> Any:
+def with_text_durations(node: Any) -> Any:
+    """Return a schema in which what is a number of seconds inside is a text with a unit, as people write it."""
     if isinstance(node, dict):
-        items: dict[str, Any] = {key: _with_text_durations(value) for key, value in node.items()}  # pyright: ignore[reportUnknownVariableType]
+        items: dict[str, Any] = {key: with_text_durations(value) for key, value in node.items()}  # pyright: ignore[reportUnknownVariableType]
         if items.get("format") == "duration":
             items["type"] = "string"
             items.pop("exclusiveMinimum", None)
@@ -329,5 +351,5 @@ def _with_text_durations(node: Any) -> Any:
             del items["default"]  # the section's own values say it, and in the form that a file has
         return items
     if isinstance(node, list):
-        return [_with_text_durations(item) for item in node]  # pyright: ignore[reportUnknownVariableType]
+        return [with_text_durations(item) for item in node]  # pyright: ignore[reportUnknownVariableType]
     return node

@@ -67,12 +67,10 @@ class OutputOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     condition: Annotated[
         str, described("Tell it only of alerts that this condition holds for, in the language of rules.")
     ] = ""
-    rules: Annotated[tuple[str, ...], described("Only alerts of these rules; * and ? stand for any text.")] = ()
-    tags: Annotated[tuple[str, ...], described("Only alerts that have one of these tags.")] = ()
     muted: Annotated[bool, described("Tell it also of alerts that somebody has muted.")] = False
     queue_size: Annotated[
         int,
-        msgspec.Meta(ge=1 << 16, le=1 << 40),
+        msgspec.Meta(ge=1 << 20, le=1 << 40),
         described("Bytes on the disk for what was not delivered yet; when they are full, the least severe goes first."),
     ] = 64 << 20
     give_up_after: Annotated[
@@ -93,7 +91,9 @@ class OutputOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
 class FormattedOptions(OutputOptions, kw_only=True, frozen=True):
     """What can be set for an output that sends alerts in a format of one's choice."""
 
-    format: Annotated[str, described("How an alert is written: the name of a format, such as falco.")] = "falco"
+    format: Annotated[
+        str, described("How an alert is written: the name of a format, such as json, falco, ocsf or text.")
+    ] = "json"
 
 
 class Message(msgspec.Struct, kw_only=True, frozen=True):
@@ -152,7 +152,7 @@ class Context:
     Attributes:
         name: that it has in the configuration.
         directory: for files of its own that last; it exists and is private.
-        count: counts something that was cut or left out, by its reason.
+        count: counts messages that it had to shorten, by the reason.
     """
 
     name: str

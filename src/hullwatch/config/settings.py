@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from hullwatch.config.incident_settings import IncidentsSettings
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.values import format_duration
 
@@ -258,6 +259,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: RunSettings = RunSettings()
     record: RecordSettings = RecordSettings()
     flight_recorder: FlightRecorderSettings = FlightRecorderSettings()
+    incidents: IncidentsSettings = IncidentsSettings()
     outputs: Annotated[
         dict[str, dict[str, Any]],
         _help("[outputs.NAME] with a type: where alerts are delivered to; docs/reference/outputs.md has the types."),

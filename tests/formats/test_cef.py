@@ -73,7 +73,7 @@ def test_line_ends_are_written_out() -> None:
 
 @given(st.text(max_size=200), st.text(max_size=200), st.text(max_size=200))
 def test_what_goes_in_is_what_a_reader_gets(rule: str, message: str, command: str) -> None:
-    alert = replace(sample_alert(), rule=rule, message=message, output_fields={"proc.cmdline": command})
+    alert = replace(sample_alert(), rule=rule, message=message, output_fields={"proc.cmdline": command}, origin=None)
     line = cef(alert).decode()
     assert "\n" not in line
     parts, extension = read(line)

@@ -42,14 +42,15 @@ EXPECTED: dict[str, Any] = {
     "process": {
         "name": "cat",
         "pid": 4711,
+        "entity_id": "4711.81500000000",
         "command_line": "cat /etc/shadow",
         "executable": "/usr/bin/cat",
-        "parent": {"name": "sh", "pid": 4700},
+        "parent": {"name": "sh", "pid": 4700, "entity_id": "4700.81000000000", "command_line": "sh"},
     },
     "user": {"name": "root"},
     "file": {"path": "/etc/shadow", "name": "shadow"},
     "container": {
-        "id": "3f2a9c81d0b4",
+        "id": "3f2a9c81d0b4" + "0" * 52,
         "name": "web",
         "image": {"name": "registry.example/shop/web", "tag": ["1.27"]},
     },

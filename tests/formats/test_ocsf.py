@@ -15,6 +15,7 @@ from hullwatch.formats.sample import sample_alert, sample_placement
 
 RULE = "Sensitive file read in a container"
 MESSAGE = "A file of secrets is read (file=/etc/shadow command=cat /etc/shadow user=root)"
+CONTAINER = "3f2a9c81d0b4" + "0" * 52
 EXPECTED: dict[str, Any] = {
     "activity_id": 2,
     "activity_name": "Update",
@@ -67,20 +68,22 @@ EXPECTED: dict[str, Any] = {
         "type": "Unknown",
         "os": {"name": "Linux", "type_id": 200, "type": "Linux"},
     },
-    "resources": [{"type": "Container", "uid": "3f2a9c81d0b4", "name": "web"}],
+    "resources": [{"type": "Container", "uid": CONTAINER, "name": "web"}],
     "evidences": [
         {
             "process": {
                 "name": "cat",
                 "pid": 4711,
+                "uid": "4711.81500000000",
                 "cmd_line": "cat /etc/shadow",
                 "file": {"name": "cat", "path": "/usr/bin/cat", "type_id": 0},
-                "parent_process": {"name": "sh", "pid": 4700},
+                "parent_process": {"name": "sh", "pid": 4700, "uid": "4700.81000000000", "cmd_line": "sh"},
+                "ancestry": [{"name": "sh", "pid": 4700, "uid": "4700.81000000000", "cmd_line": "sh"}],
             },
             "file": {"name": "shadow", "path": "/etc/shadow", "type_id": 0},
             "user": {"name": "root"},
             "container": {
-                "uid": "3f2a9c81d0b4",
+                "uid": CONTAINER,
                 "name": "web",
                 "image": {"name": "registry.example/shop/web", "uid": "registry.example/shop/web:1.27"},
             },
@@ -91,7 +94,7 @@ EXPECTED: dict[str, Any] = {
         {"name": "evidences[].process.name", "type_id": 9, "type": "Process Name", "value": "cat"},
         {"name": "evidences[].process.cmd_line", "type_id": 13, "type": "Command Line", "value": "cat /etc/shadow"},
         {"name": "evidences[].user.name", "type_id": 4, "type": "User Name", "value": "root"},
-        {"name": "evidences[].container.uid", "type_id": 27, "type": "Container", "value": "3f2a9c81d0b4"},
+        {"name": "evidences[].container.uid", "type_id": 27, "type": "Container", "value": CONTAINER},
         {"name": "evidences[].file.path", "type_id": 45, "type": "File Path", "value": "/etc/shadow"},
     ],
     "unmapped": {"evt.arg.flags": "O_RDONLY"},
@@ -133,7 +136,9 @@ def connection() -> Alert:
     }
     tags = ("T1041", "T1571", "mitre_command_and_control", "mitre_exfiltration")
     earlier = {"evt.time": 4, "evt.type": "openat", "proc.pid": 3, "proc.name": "sh", "fd.name": "/etc/passwd"}
-    return replace(sample_alert(), output_fields=fields, tags=tags, evidence=(earlier,), capture="/var/x.hwcap")
+    return replace(
+        sample_alert(), output_fields=fields, tags=tags, evidence=(earlier,), capture="/var/x.hwcap", origin=None
+    )
 
 
 def test_the_alert_becomes_the_document_of_the_specification() -> None:

@@ -23,7 +23,7 @@ ATTRIBUTES: dict[str, object] = {
     "process.parent_pid": 4700,
     "process.command_line": "cat /etc/shadow",
     "user.name": "root",
-    "container.id": "3f2a9c81d0b4",
+    "container.id": "3f2a9c81d0b4" + "0" * 52,
     "container.name": "web",
     "container.image.name": "registry.example/shop/web",
     "container.image.tags": ["1.27"],
@@ -38,6 +38,7 @@ ATTRIBUTES: dict[str, object] = {
     "hullwatch.field.evt.arg.flags": "O_RDONLY",
     "hullwatch.field.evt.type": "openat",
     "hullwatch.field.proc.pname": "sh",
+    "hullwatch.field.proc.pcmdline": "sh",
 }
 
 

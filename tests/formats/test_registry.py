@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from hullwatch.alerts.alert import Alert
 from hullwatch.alerts.incident import Placement
+from hullwatch.alerts.origin import Ancestor, Origin
 from hullwatch.formats.registry import FORMATS
 from hullwatch.formats.sample import sample_alert, sample_placement
 
@@ -43,6 +44,21 @@ FIELDS = (
 values = st.one_of(texts, st.integers(), st.booleans(), st.none(), st.lists(texts, max_size=3))
 
 
+processes = st.builds(Ancestor, st.integers(0, 1 << 22), st.integers(0, 1 << 62), texts, texts)
+hostile_origins = st.builds(
+    Origin,
+    workload=texts,
+    container=texts,
+    pod=texts,
+    namespace=texts,
+    user=texts,
+    session_name=texts,
+    processes=st.lists(processes, max_size=3).map(tuple),
+    mounts=st.lists(texts, max_size=2).map(tuple),
+    sha256=texts,
+)
+
+
 @st.composite
 def hostile_alerts(draw: st.DrawFn) -> Alert:
     container = draw(st.sampled_from(["host", "3f2a9c81d0b4"]) | texts)
@@ -63,6 +79,7 @@ def hostile_alerts(draw: st.DrawFn) -> Alert:
         evidence=tuple({"evt.time": 5, "proc.name": text} for text in draw(st.lists(texts, max_size=2))),
         capture=draw(texts),
         id=draw(st.sampled_from(["", "r7k2-41"])),
+        origin=draw(st.none() | hostile_origins),
     )
 
 

@@ -67,6 +67,7 @@ EXPECTED: dict[str, Any] = {
                         "incident": "n2f",
                         "fields": {
                             "container.id": "3f2a9c81d0b4",
+                            "container.full_id": "3f2a9c81d0b4" + "0" * 52,
                             "container.image": "registry.example/shop/web:1.27",
                             "container.image.repository": "registry.example/shop/web",
                             "container.image.tag": "1.27",
@@ -78,6 +79,7 @@ EXPECTED: dict[str, Any] = {
                             "proc.exepath": "/usr/bin/cat",
                             "proc.name": "cat",
                             "proc.pid": "4711",
+                            "proc.pcmdline": "sh",
                             "proc.pname": "sh",
                             "proc.ppid": "4700",
                             "user.name": "root",

@@ -9,7 +9,7 @@ from hullwatch.formats.whole import whole
 
 
 def test_what_nobody_has_grouped_is_falcos_line_to_the_byte() -> None:
-    alert = replace(sample_alert(), id="")
+    alert = replace(sample_alert(), id="", origin=None)
     assert whole(alert) == falco(alert)
 
 
@@ -18,6 +18,18 @@ def test_the_id_issue_and_incident_stand_behind_falcos_keys() -> None:
     document: dict[str, Any] = json.loads(line)
     assert line.startswith(falco(sample_alert())[:-1])
     assert document["id"] == "r7k2-41"
+    assert document["origin"] == {
+        "workload": "shop/web",
+        "container": "3f2a9c81d0b4" + "0" * 52,
+        "user": "root",
+        "session": "4700.81000000000",
+        "session_name": "sh",
+        "tree": "4100.20000000000",
+        "processes": [
+            {"pid": 4711, "start": 81_500_000_000, "name": "cat", "command": "cat /etc/shadow"},
+            {"pid": 4700, "start": 81_000_000_000, "name": "sh", "command": "sh"},
+        ],
+    }
     parts = [{"points": 40, "why": "priority Error"}, {"points": 22, "why": "credential access"}]
     assert document["issue"] == {
         "id": "i5c3e9a",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hullwatch import __version__
 from hullwatch.formats.attack import attack
 from hullwatch.formats.document import MOST_LISTED, clean, line
-from hullwatch.formats.facts import alert_id, facts, file_name, milliseconds, told
+from hullwatch.formats.facts import actor, alert_id, facts, file_name, milliseconds, process_key, told
 from hullwatch.formats.mapping import nested, place, rows, severity
 from hullwatch.formats.registry import FORMATS, JSON, Format
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Placement
+    from hullwatch.alerts.origin import Ancestor
     from hullwatch.formats.attack import Attack
 
 VERSION = "1.5.0"
@@ -41,6 +42,7 @@ def ocsf(alert: Alert, placement: Placement | None = None) -> bytes:
     """Return an alert as one line of JSON: an OCSF Detection Finding."""
     found = facts(alert)
     evidence, left = _evidence(found)
+    _add_lineage(evidence, actor(alert, found))
     activity, bad = _activity(placement), severity(alert.priority)
     named = attack(alert.tags)
     document: dict[str, Any] = {
@@ -193,6 +195,22 @@ def _evidence(found: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, ob
     if "query" in evidence and "hostname" not in evidence["query"]:
         del evidence["query"]
     return evidence, left
+
+
+def _add_lineage(evidence: dict[str, Any], processes: tuple[Ancestor, ...]) -> None:
+    """Add what tells a process from others that had its pid, and the processes above it, the nearest first."""
+    process = evidence.get("process")
+    if process is None or not processes:
+        return
+    process["uid"] = process_key(processes[0])
+    above = [
+        {"pid": one.pid, "uid": process_key(one), "name": clean(one.name, 512), "cmd_line": clean(one.command)}
+        for one in processes[1:]
+    ]
+    if above:
+        process["ancestry"] = above
+    if "parent_process" in process and above:
+        process["parent_process"]["uid"] = above[0]["uid"]
 
 
 def _finish_process(evidence: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hullwatch.alerts.alert import Alert
 from hullwatch.alerts.incident import Incident, Placement, Step
 from hullwatch.alerts.issue import Issue, ScorePart
+from hullwatch.alerts.origin import Ancestor, Origin
 
 _TIME = 1_795_304_405_001_002_003  # 2026-11-21T23:40:05 UTC
 _HOUR = 3_600_000_000_000  # ns
@@ -40,6 +41,23 @@ def sample_alert() -> Alert:
         container_image="registry.example/shop/web:1.27",
         process="cat",
         labels={"cluster": "prod"},
+        origin=sample_origin(),
+    )
+
+
+def sample_origin() -> Origin:
+    """Return where the alert comes from: a shell that somebody started in the container."""
+    return Origin(
+        workload="shop/web",
+        container="3f2a9c81d0b4" + "0" * 52,
+        user="root",
+        session="4700.81000000000",
+        session_name="sh",
+        tree="4100.20000000000",
+        processes=(
+            Ancestor(4711, 81_500_000_000, "cat", "cat /etc/shadow"),
+            Ancestor(4700, 81_000_000_000, "sh", "sh"),
+        ),
     )
 
 

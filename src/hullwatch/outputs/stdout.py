@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from hullwatch.alerts.collapse import Collapser
 from hullwatch.formats.escape import escape
+from hullwatch.formats.falco import falco
 from hullwatch.formats.registry import FORMATS
 from hullwatch.formats.sarif import SarifDocument
 from hullwatch.formats.text import repeats, text, text_with_evidence
-from hullwatch.formats.whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,7 +76,9 @@ class StandardOutput:
         """Return what writes an alert as a line; None for text, which depends on who reads."""
         if self._sarif is not None:
             return self._sarif.result
-        return None if name == "text" else whole if name == "json" else FORMATS.get(name)
+        if name == "text":
+            return None
+        return falco if name == "json" else FORMATS.get(name)  # here no more is known, and it may wait for nobody
 
     def send(self, alert: Alert) -> None:
         """Take an alert to be written with the next flush, or count it as a repeat."""

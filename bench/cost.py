@@ -40,7 +40,7 @@ def start(_run: Run) -> Iterator[Sample]:
     Value("sensor.cpu.idle", "% of a CPU", "the sensor on this host as it is"),
     Value("run.cpu.idle", "% of a CPU", "all four processes on this host as it is"),
     runs=2,
-    limit=40,
+    limit=34,
     needs_root=True,
 )
 def resources(run: Run) -> Iterator[Sample]:

@@ -77,6 +77,10 @@ def hostile_alert(number: int = 0) -> Alert:
     )
 
 
+def uncounted(_: str, __: int) -> None:
+    """Count nothing."""
+
+
 def wait_until(true: Callable[[], object], patience: float = 20.0) -> None:
     """Wait until something is true.
 

@@ -19,7 +19,6 @@ from hullwatch.config.rules_files import read_all
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
 from hullwatch.errors import CannotError, HullwatchError
-from hullwatch.outputs.output import OUTPUTS
 from hullwatch.outputs.stdout import say
 from hullwatch.rules import loader, pack
 from hullwatch.rules.problem import RulesError
@@ -68,7 +67,6 @@ def preload() -> None:
 
     Libraries import and open some things only when they are used; using them once, on our own input, finds those.
     """
-    OUTPUTS.load()
     Masker()
     for module in _LATE_IMPORTS:
         with contextlib.suppress(ImportError):

@@ -14,7 +14,8 @@ from hullwatch.counters import Counters
 from hullwatch.errors import CannotError, UsageError
 from hullwatch.outputs import deliverer
 from hullwatch.outputs.dead_letters import NAME, send_again
-from hullwatch.outputs.router import Router
+from hullwatch.outputs.output import OUTPUTS
+from hullwatch.outputs.router import Router, preload, read_secrets
 from hullwatch.outputs.state import OutputStatus, read_status
 from tests.receivers import HOSTILE, WebReceiver, alert, free_port, hostile_alert, placement, wait_until
 
@@ -235,6 +236,20 @@ def test_an_alert_whose_place_nobody_knows_is_told(start: Start, web: WebReceive
     wait_until(lambda: len(web.accepted) == 1)
 
 
+def test_places_are_told_by_their_order_or_by_their_ids(start: Start, web: WebReceiver) -> None:
+    router = start(hook=http(web, body="{{issue.id}}"))
+    alerts = [alert(number) for number in range(3)]
+    router.take(alerts, [placement(alerts[0], 4), None, placement(alerts[2], 6)])
+    router.take(alerts, [placement(alerts[2], 9)])
+    wait_until(lambda: len(web.accepted) == 6)
+    assert [request.body for request in web.accepted] == [b"i4", b"", b"i6", b"", b"", b"i9"]
+
+
+def test_what_is_needed_later_can_be_loaded_before(web: WebReceiver) -> None:
+    preload(Settings(outputs={"hook": http(web, condition="proc.name = x")}))
+    assert "syslog" in OUTPUTS.names()
+
+
 def test_an_alert_without_an_id_gets_the_same_one_each_time(start: Start, web: WebReceiver) -> None:
     router = start(hook=http(web))
     router.take([alert(1, id=""), alert(1, id=""), alert(2, id="")], [])
@@ -295,11 +310,36 @@ def test_secrets_are_in_no_status_and_no_dead_letter(
     assert b"***" in written
 
 
-def test_a_variable_or_a_file_that_is_not_there_is_a_sentence(start: Start, web: WebReceiver) -> None:
+def test_a_variable_or_a_file_that_is_not_there_is_a_sentence(web: WebReceiver) -> None:
     with pytest.raises(UsageError, match=r"outputs\.hook\.headers: there is no variable NOT_THERE"):
-        start(hook=http(web, headers={"A": "${NOT_THERE}"}))
+        read_secrets(Settings(outputs={"hook": http(web, headers={"A": "${NOT_THERE}"})}))
     with pytest.raises(CannotError, match=r"outputs\.hook\.signature_secret_file: the file /not/there cannot be read"):
-        start(hook=http(web, signature_secret_file="/not/there"))
+        read_secrets(Settings(outputs={"hook": http(web, signature_secret_file="/not/there")}))
+
+
+def test_secrets_that_were_read_before_are_used(
+    web: WebReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "hunter2")
+    settings = Settings(outputs={"hook": http(web, headers={"A": "${TOKEN}"})})
+    secrets = read_secrets(settings)
+    monkeypatch.delenv("TOKEN")
+    router = Router(settings, Counters(), tmp_path / "outputs", secrets)
+    tell(router, range(1))
+    wait_until(lambda: len(web.accepted) == 1)
+    router.close()
+    assert web.accepted[0].headers["a"] == "hunter2"
+
+
+def test_an_output_whose_secret_comes_later_keeps_what_it_is_told(
+    start: Start, web: WebReceiver, tmp_path: Path
+) -> None:
+    router = start(hook=http(web, signature_secret_file=str(tmp_path / "key")), other=http(web))
+    tell(router, range(1))
+    wait_until(lambda: "key cannot be read: No such file" in status(router).last_error)
+    wait_until(lambda: len(web.accepted) == 1)
+    (tmp_path / "key").write_text("x")
+    wait_until(lambda: len(web.accepted) == 2)
 
 
 def test_an_output_that_cannot_be_made_is_tried_again_and_says_why(start: Start, web: WebReceiver) -> None:

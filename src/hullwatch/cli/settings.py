@@ -17,16 +17,27 @@ def load_settings(flags: Mapping[str, tuple[str, object]], config_file: str | No
     Raises:
         UsageError: as ``hullwatch.config.load`` does.
     """
-    from hullwatch.config import load
     from hullwatch.outputs.stdout import say
+
+    loaded = load_checked(flags, config_file)
+    for warning in loaded.warnings:
+        say(f"Warning: {warning}")
+    return loaded
+
+
+def load_checked(flags: Mapping[str, tuple[str, object]], config_file: str | None) -> Loaded:
+    """Load the settings with a verb's flags, those of outputs too, and say nothing.
+
+    Raises:
+        UsageError: as ``hullwatch.config.load`` does.
+    """
+    from hullwatch.config import load
 
     loaded = load(flags, config_file, options_of=_options_of)
     if loaded.settings.outputs:
         from hullwatch.outputs.configured import check
 
         check(loaded.settings, loaded.origins)
-    for warning in loaded.warnings:
-        say(f"Warning: {warning}")
     return loaded
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_MISTAKES = 3  # of our own in a row, before a message is taken for one that nobody can send
 MOST_BYTES = 1 << 20  # of messages that are delivered together
-PATIENCE = 1.0  # seconds between looks at an empty queue
+PATIENCE = 60.0  # seconds between looks at an empty queue: what comes wakes up
 FIRST_WAIT = 0.5  # seconds after the first failure; then twice as long each time
 LONGEST_REST = 300.0  # seconds that a receiver may ask to be left alone
 _LONGEST_SENTENCE = 500  # characters

@@ -72,6 +72,7 @@ class Queue:
             log.recover(done[log.priority])
         self._number = max(log.last_number for log in self._logs)
         self._closed = False
+        self._woken = False
         if any(log.damaged for log in self._logs):
             self._count_damage()
 
@@ -144,7 +145,7 @@ class Queue:
             Nothing when there is none in time, or the queue was closed or woken.
         """
         with self._lock:
-            if not any(log.pending for log in self._logs) and not self._closed:
+            if not any(log.pending for log in self._logs) and not self._closed and not self._woken:
                 self._lock.wait(patience)
             if self._closed:
                 return []
@@ -177,8 +178,9 @@ class Queue:
             self._forget()
 
     def wake(self) -> None:
-        """End the waiting of ``take``."""
+        """End the waiting of ``take``, now and from now on."""
         with self._lock:
+            self._woken = True
             self._lock.notify_all()
 
     def sync(self) -> None:

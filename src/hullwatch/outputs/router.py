@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 from hullwatch.config.paths import private_directory
@@ -14,7 +14,7 @@ from hullwatch.outputs.configured import configured
 from hullwatch.outputs.dead_letters import DeadLetters
 from hullwatch.outputs.deliverer import Deliverer
 from hullwatch.outputs.kept import Encoded
-from hullwatch.outputs.output import Context, FormattedOptions
+from hullwatch.outputs.output import OUTPUTS, Context, FormattedOptions
 from hullwatch.outputs.queue import Queue
 from hullwatch.outputs.state import OutputState, OutputStatus, write_status
 
@@ -27,22 +27,34 @@ if TYPE_CHECKING:
     from hullwatch.config.settings import Settings
     from hullwatch.counters import Counters
     from hullwatch.outputs.configured import Configured
-    from hullwatch.outputs.secrets import Secrets
+    from hullwatch.outputs.output import Output
+    from hullwatch.outputs.secrets import Hidden, Secrets
 
 SYNC_INTERVAL = 1.0  # seconds: what a loss of power can cost
 STATUS_INTERVAL = 2.0  # seconds between writes of the status
 LAST_PATIENCE = 3.0  # seconds for what is left, when it ends
+_LATE_IMPORTS = ("encodings.idna", "http.client", "ssl", "stringprep")  # by libraries, when they connect
 CUT = "larger than largest_message"
 
 
 def read_secrets(settings: Settings) -> dict[str, Secrets]:
-    """Read the secrets of all outputs by their names, while whoever calls may read them.
+    """Read the secrets of all outputs by their names, while whoever calls may read them: before power is given up.
 
     Raises:
         UsageError: there is no such variable in the environment.
         CannotError: a file cannot be read.
     """
     return {one.name: one.read_secrets() for one in configured(settings) if one.options.enabled}
+
+
+def preload(settings: Settings) -> None:
+    """Import and read what outputs need later, while the files can still be read."""
+    OUTPUTS.load()
+    FORMATS.load()
+    for module in _LATE_IMPORTS:
+        importlib.import_module(module)
+    for one in configured(settings):
+        Choice(one.options)
 
 
 class Router:
@@ -53,7 +65,7 @@ class Router:
         counters: where alerts that an output is not told of are counted, with the reason.
         directory: for queues; it is made, and private. ``state.FOLDER`` of the state directory, for the command line
             looks there.
-        secrets: as ``read_secrets`` returns them; None: they are read now.
+        secrets: as ``read_secrets`` returns them; those that are missing are read when they are needed.
     """
 
     def __init__(
@@ -66,32 +78,37 @@ class Router:
         """Open the queues and start to deliver what is in them.
 
         Raises:
-            UsageError: a condition is wrong, or a variable of the environment is not there.
-            CannotError: the directory or a file with a secret cannot be used.
+            UsageError: a condition is wrong.
+            CannotError: the directory cannot be used.
             OSError: a queue cannot be opened.
         """
         self._directory = private_directory(directory)
-        known = read_secrets(settings) if secrets is None else secrets
-        self._outputs = [_Output(one, counters, directory, known.get(one.name, {})) for one in configured(settings)]
+        known = secrets or {}
+        self._outputs = [_Output(one, counters, directory, known.get(one.name)) for one in configured(settings)]
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look_after, name="outputs", daemon=True)
         for output in self._outputs:
             output.start()
         self._thread.start()
 
-    def take(self, alerts: Sequence[Alert], placements: Sequence[Placement]) -> None:
+    def take(self, alerts: Sequence[Alert], placements: Sequence[Placement | None]) -> None:
         """Put alerts into the queues of the outputs that want them; they outlive a crash when it returns.
 
         Args:
             alerts: in the order in which they are to be told.
-            placements: where they belong, in the same order; an alert whose place is not known may be missing.
+            placements: where they belong, in the same order, None where nobody knows; or fewer, told by their ids.
         """
         if not self._outputs:
             return
-        places = {placement.alert: placement for placement in placements}
-        encoded = [(alert, place := places.get(alert.id), Encoded(alert, place)) for alert in alerts]
+        if len(placements) != len(alerts):
+            places = {placement.alert: placement for placement in placements if placement is not None}
+            placements = [places.get(alert.id) for alert in alerts]
+        encoded = [(alert, place, Encoded(alert, place)) for alert, place in zip(alerts, placements, strict=True)]
         for output in self._outputs:
             output.take(encoded)
+
+    def tick(self) -> None:
+        """Do nothing: a thread of its own syncs the queues, for a disk may take its time."""
 
     def status(self) -> list[OutputStatus]:
         """Return how it goes with each output."""
@@ -122,10 +139,31 @@ class Router:
                 return
 
 
+class _Maker:
+    """Makes an output when its receiver is needed first: what it lacks then is tried again and blocks no other."""
+
+    def __init__(self, one: Configured, secrets: Secrets | None, context: Context) -> None:
+        self._one = one
+        self._secrets = secrets
+        self._context = context
+        self._hidden: Hidden | None = None
+
+    def make(self) -> Output:
+        """Make the output."""
+        if self._secrets is None:
+            self._secrets = self._one.read_secrets()
+        self._hidden = self._one.hidden(self._secrets)
+        return self._one.make(self._secrets, self._context)
+
+    def hide(self, text: str) -> str:
+        """Hide the output's secrets in a text; as long as they are not known, none can be in it."""
+        return text if self._hidden is None else self._hidden(text)
+
+
 class _Output:
     """One output: which alerts, its queue, its thread."""
 
-    def __init__(self, one: Configured, counters: Counters, directory: Path, secrets: Secrets) -> None:
+    def __init__(self, one: Configured, counters: Counters, directory: Path, secrets: Secrets | None) -> None:
         options = one.options
         own = private_directory(directory / one.name)
         self._state = OutputState(one.name, one.type, counters, enabled=options.enabled)
@@ -135,15 +173,15 @@ class _Output:
         self._letters = DeadLetters(own, self._state.drop)
         self._deliverer: Deliverer | None = None
         if options.enabled:
-            context = Context(one.name, private_directory(own / "own"), self._state.cut)
+            maker = _Maker(one, secrets, Context(one.name, private_directory(own / "own"), self._state.cut))
             self._deliverer = Deliverer(
                 options,
-                partial(one.make, secrets, context),
+                maker.make,
                 self.queue,
                 self._letters,
                 self._state,
                 write=FORMATS.get(options.format) if isinstance(options, FormattedOptions) else None,
-                hide=one.hidden(secrets),
+                hide=maker.hide,
             )
 
     def start(self) -> None:

@@ -93,7 +93,7 @@ def _header(value: object) -> str:
     return escape(_plain(value)).encode("ascii", "backslashreplace").decode()
 
 
-_FILTERS: dict[str, Callable[[object], str]] = {
+FILTERS: dict[str, Callable[[object], str]] = {
     "json": _json,
     "inside": _inside_json,
     "text": lambda value: escape(_plain(value)),
@@ -101,6 +101,7 @@ _FILTERS: dict[str, Callable[[object], str]] = {
     "url": lambda value: quote(_plain(value).encode("utf-8", "replace"), safe=""),
     "header": _header,
 }
+"""How a value is written; one is the last of a place."""
 _USUAL = {"json": "inside", "text": "text", "header": "header"}
 _CHANGES: dict[str, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower}
 
@@ -123,13 +124,13 @@ class _Place:
                 self._changes.append(lambda text, size=int(number): text[:size] + "..." if len(text) > size else text)
             elif name in _CHANGES and not number:
                 self._changes.append(_CHANGES[name])
-            elif name in _FILTERS and not number:
+            elif name in FILTERS and not number:
                 last = name
             else:
-                known = [*_FILTERS, *_CHANGES, "cut:NUMBER"]
+                known = [*FILTERS, *_CHANGES, "cut:NUMBER"]
                 raise UsageError(f'{where}: there is no filter "{name[:40]}"; there are {", ".join(known)}.')
         self._raw = self._raw and not last and not self._changes and form != "header"
-        self._write = _FILTERS[last or _USUAL[form]]
+        self._write = FILTERS[last or _USUAL[form]]
 
     def __call__(self, message: Message) -> str:
         value = self._read(message)

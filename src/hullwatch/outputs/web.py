@@ -125,7 +125,8 @@ class WebClient:
         if self._connection is None:
             self._connection = self._connect()
         connection = self._connection
-        stopper = threading.Timer(self._timeout, _shut_down, (connection.sock,))
+        late = threading.Event()
+        stopper = threading.Timer(self._timeout, _shut_down, (connection.sock, late))
         stopper.daemon = True
         stopper.start()
         try:
@@ -139,7 +140,7 @@ class WebClient:
             response = connection.getresponse()
             read = response.read(LARGEST_ANSWER + 1)
         except (OSError, http.client.HTTPException) as error:
-            if not stopper.is_alive():
+            if late.is_set():
                 raise TimeoutError from error
             raise
         finally:
@@ -177,8 +178,9 @@ class WebClient:
         return f"{where}: {reason or type(error).__name__}"
 
 
-def _shut_down(connection: socket.socket) -> None:
+def _shut_down(connection: socket.socket, late: threading.Event) -> None:
     """End what somebody waits for: the other side sends or reads too slowly."""
+    late.set()
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 

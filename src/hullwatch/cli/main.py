@@ -20,6 +20,7 @@ from hullwatch.cli.escalation import escalation
 from hullwatch.cli.events import events
 from hullwatch.cli.incidents import incidents
 from hullwatch.cli.issues import issues
+from hullwatch.cli.formats import formats
 from hullwatch.cli.outputs import outputs
 from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
@@ -72,6 +73,7 @@ app.add_typer(issues, name="issues")
 app.command("alerts")(alerts)
 app.command("decisions")(decisions)
 app.add_typer(store, name="store")
+app.add_typer(formats, name="formats")
 app.add_typer(outputs, name="outputs")
 app.command("doctor")(doctor)
 app.add_typer(config, name="config")

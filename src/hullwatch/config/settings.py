@@ -52,7 +52,10 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How alerts are printed."""
 
-    format: Annotated[Literal["text", "json"], _help("text for people, json for one object a line.")] = "text"
+    format: Annotated[
+        Literal["text", "json", "falco", "ocsf", "ecs", "cef", "leef", "cloudevents", "otlp", "sarif"],
+        _help("text for people, json for one object a line; others for what reads them: see hullwatch formats list."),
+    ] = "text"
     all: Annotated[bool, _help("On a terminal, show every repeat of an alert instead of a count.")] = False
     labels: Annotated[dict[str, str], _help("Labels that every alert carries.")] = {}
 

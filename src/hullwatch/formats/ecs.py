@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hullwatch import __version__
 from hullwatch.formats.attack import attack
 from hullwatch.formats.document import MOST_LISTED, clean, line
-from hullwatch.formats.facts import alert_id, facts, file_name
+from hullwatch.formats.facts import actor, alert_id, facts, file_name, process_key
 from hullwatch.formats.falco import times
 from hullwatch.formats.mapping import nested, place, severity
 from hullwatch.formats.registry import FORMATS, JSON, Format
@@ -32,6 +32,9 @@ def ecs(alert: Alert, placement: Placement | None = None) -> bytes:
     found = facts(alert)
     placed, left = place(found, "ecs")
     document = nested(placed)
+    for number, one in enumerate(actor(alert, found)[:2]):
+        process = document.setdefault("process", {})
+        (process.setdefault("parent", {}) if number else process)["entity_id"] = process_key(one)
     named = attack(alert.tags)
     document["@timestamp"] = times(alert.time)[1]
     document["ecs"] = {"version": VERSION}

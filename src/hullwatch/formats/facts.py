@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hullwatch.alerts.alert import Alert
+    from hullwatch.alerts.origin import Ancestor, Origin
 
 # A connection as fd.name has it: the client's address and port, the server's address and port.
 _CONNECTION = re.compile(r"([0-9A-Fa-f.:]{2,45}):([0-9]{1,5})->([0-9A-Fa-f.:]{2,45}):([0-9]{1,5})")
@@ -24,6 +25,8 @@ def facts(alert: Alert) -> dict[str, object]:
     found = told(alert.output_fields)
     if alert.process:
         found.setdefault("proc.name", alert.process)
+    if alert.origin is not None:
+        _add_origin(found, alert.origin)
     if alert.container_id == "host":
         return found
     found.setdefault("container.id", alert.container_id)
@@ -31,6 +34,33 @@ def facts(alert: Alert) -> dict[str, object]:
         if value:
             found.setdefault(field, value)
     return found
+
+
+def actor(alert: Alert, found: Mapping[str, object]) -> tuple[Ancestor, ...]:
+    """Return the process of an alert and those above it; none where the alert's fields are about another process."""
+    processes = alert.origin.processes if alert.origin is not None else ()
+    return processes if processes and found.get("proc.pid") == processes[0].pid else ()
+
+
+def process_key(process: Ancestor) -> str:
+    """Return what a process is known by on its host; the time of its start, for a pid is used again."""
+    return f"{process.pid}.{process.start}"
+
+
+def _add_origin(found: dict[str, object], origin: Origin) -> None:
+    """Add what the engine knew at the moment of the event, where the rule's output does not name it."""
+    values: dict[str, object] = {"user.name": origin.user, "drift.sha256": origin.sha256}
+    if origin.container:
+        values |= {"container.full_id": origin.container, "k8s.pod.uid": origin.pod, "k8s.ns.name": origin.namespace}
+        values |= {"container.privileged": origin.privileged or None}
+    if origin.processes and found.get("proc.pid", origin.processes[0].pid) == origin.processes[0].pid:
+        first, above = origin.processes[0], origin.processes[1:2]
+        values |= {"proc.pid": first.pid, "proc.name": first.name, "proc.cmdline": first.command}
+        for parent in above:
+            values |= {"proc.ppid": parent.pid, "proc.pname": parent.name, "proc.pcmdline": parent.command}
+    for field, value in values.items():
+        if value:
+            found.setdefault(field, value)
 
 
 def told(fields: Mapping[str, object]) -> dict[str, object]:

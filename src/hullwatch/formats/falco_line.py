@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from hullwatch.formats.document import LONGEST_TEXT, clean
 from hullwatch.formats.escape import escape
 from hullwatch.formats.falco import falco
@@ -28,7 +30,17 @@ def text_line(alert: Alert, placement: Placement | None = None) -> bytes:
         if placement.incident is not None:
             ids.append(f"incident {placement.incident.id}")
     ending = f" [{escape('; '.join(ids))}]" if ids else ""
-    return (clean(text(alert), LONGEST_TEXT) + ending).encode()
+    return (clean(text(_shorter(alert)), LONGEST_TEXT) + ending).encode()
+
+
+def _shorter(alert: Alert) -> Alert:
+    """Return an alert whose longest texts are cut before work is spent on them."""
+    if len(alert.message) + len(alert.rule) + len(alert.capture) <= LONGEST_TEXT and not alert.labels:
+        return alert
+    labels = {clean(key, 128): clean(value, 512) for key, value in alert.labels.items()}
+    return replace(
+        alert, message=clean(alert.message), rule=clean(alert.rule), capture=clean(alert.capture), labels=labels
+    )
 
 
 FORMATS.register("falco")(

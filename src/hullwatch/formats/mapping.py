@@ -92,11 +92,20 @@ def place(facts: Mapping[str, object], target: Target) -> tuple[dict[str, Any], 
         if field not in left:
             continue
         value = convert(left[field])
-        if value is None or (where in placed and placed[where] != value):
+        if value is None:
+            continue
+        if where in placed and placed[where] != value and not _is_short_id(field, value, placed[where]):
+            continue
+        if where in placed:
+            del left[field]
             continue
         placed[where] = value
         del left[field]
     return placed, left
+
+
+def _is_short_id(field: str, value: Any, whole: Any) -> bool:
+    return field == "container.id" and str(whole).startswith(str(value))
 
 
 def nested(placed: Mapping[str, Any]) -> dict[str, Any]:

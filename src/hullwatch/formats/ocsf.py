@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hullwatch import __version__
 from hullwatch.formats.attack import attack
 from hullwatch.formats.document import MOST_LISTED, clean, line
-from hullwatch.formats.facts import alert_id, facts, file_name, milliseconds, told
+from hullwatch.formats.facts import actor, alert_id, facts, file_name, milliseconds, process_key, told
 from hullwatch.formats.mapping import nested, place, rows, severity
 from hullwatch.formats.registry import FORMATS, JSON, Format
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Placement
+    from hullwatch.alerts.origin import Ancestor
     from hullwatch.formats.attack import Attack
 
 VERSION = "1.5.0"
@@ -31,6 +32,7 @@ _SHA256 = 3  # of fingerprint.algorithm_id
 _RULE = 1  # of analytic.type_id
 _LINUX = 200  # of os.type_id
 _UNKNOWN = 0
+_OF_POD = {"k8s.pod.name": "name", "k8s.pod.uid": "uid", "k8s.ns.name": "namespace"}
 _LONGEST_UNMAPPED = 4096  # characters of a value
 _OBSERVABLES = {1: "Hostname", 2: "IP Address", 4: "User Name", 9: "Process Name", 13: "Command Line", 27: "Container"}
 _OBSERVABLES[45] = "File Path"
@@ -40,6 +42,7 @@ def ocsf(alert: Alert, placement: Placement | None = None) -> bytes:
     """Return an alert as one line of JSON: an OCSF Detection Finding."""
     found = facts(alert)
     evidence, left = _evidence(found)
+    _add_lineage(evidence, actor(alert, found))
     activity, bad = _activity(placement), severity(alert.priority)
     named = attack(alert.tags)
     document: dict[str, Any] = {
@@ -73,6 +76,8 @@ def ocsf(alert: Alert, placement: Placement | None = None) -> bytes:
     observables = _observables(found)
     if observables:
         document["observables"] = observables
+    if "k8s.pod.name" in found and alert.container_id != "host":
+        left = {field: value for field, value in left.items() if field not in _OF_POD}
     unmapped = {clean(field, 128): clean(value, _LONGEST_UNMAPPED) for field, value in left.items()}
     if alert.capture:
         unmapped["capture"] = clean(alert.capture)
@@ -166,13 +171,8 @@ def _resources(alert: Alert, found: Mapping[str, object]) -> list[dict[str, Any]
         container["name"] = clean(alert.container_name, 512)
     resources: list[dict[str, Any]] = [container]
     if "k8s.pod.name" in found:
-        pod = {"type": "Kubernetes Pod", "name": clean(found["k8s.pod.name"], 512)}
-        pod |= {
-            key: clean(found[field], 512)
-            for key, field in (("uid", "k8s.pod.uid"), ("namespace", "k8s.ns.name"))
-            if field in found
-        }
-        resources.append(pod)
+        told_of = {key: clean(found[field], 512) for field, key in _OF_POD.items() if field in found}
+        resources.append({"type": "Kubernetes Pod", **told_of})
     return resources
 
 
@@ -187,14 +187,30 @@ def _evidence(found: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, ob
     if "process" in evidence:
         _finish_process(evidence)
     if "file" in evidence:
-        _finish_file(evidence["file"], found.get("drift.sha"))
+        _finish_file(evidence["file"], found.get("drift.sha256"))
         if evidence["file"].get("hashes"):
-            left.pop("drift.sha", None)
+            left.pop("drift.sha256", None)
     if "connection_info" in evidence:
         evidence["connection_info"]["direction_id"] = _UNKNOWN
     if "query" in evidence and "hostname" not in evidence["query"]:
         del evidence["query"]
     return evidence, left
+
+
+def _add_lineage(evidence: dict[str, Any], processes: tuple[Ancestor, ...]) -> None:
+    """Add what tells a process from others that had its pid, and the processes above it, the nearest first."""
+    process = evidence.get("process")
+    if process is None or not processes:
+        return
+    process["uid"] = process_key(processes[0])
+    above = [
+        {"pid": one.pid, "uid": process_key(one), "name": clean(one.name, 512), "cmd_line": clean(one.command)}
+        for one in processes[1:]
+    ]
+    if above:
+        process["ancestry"] = above
+    if "parent_process" in process and above:
+        process["parent_process"]["uid"] = above[0]["uid"]
 
 
 def _finish_process(evidence: dict[str, Any]) -> None:

@@ -55,6 +55,8 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
 def log_record(alert: Alert, placement: Placement | None = None) -> LogRecord:
     """Return an alert as a log record."""
     placed, left = place(facts(alert), "otlp")
+    if "container.image.name" in placed:
+        left.pop("container.image", None)
     named = attack(alert.tags)
     attributes: dict[str, Value] = {
         "security_rule.name": clean(alert.rule, 512),

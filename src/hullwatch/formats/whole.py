@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Incident, Placement
     from hullwatch.alerts.issue import Issue, ScorePart
+    from hullwatch.alerts.origin import Origin
 
 LONGEST_TITLE = 1024  # characters
 
@@ -23,20 +24,23 @@ def whole(alert: Alert, placement: Placement | None = None) -> bytes:
     """Return an alert as one line of JSON.
 
     It is Falco's, as ``falco`` writes it, with more keys behind, each where it is known: ``id`` of the alert,
+    ``origin`` (workload, container, user, session, processes from the alert's own upwards, and what is not usual),
     ``issue`` (id, fingerprint, title, workload, count, first_seen, last_seen, state, assignee, score, parts, new,
     regressed), ``incident`` (id, title, opened, last_seen, count, priority, state, assignee, score, parts, steps, new,
     why) and ``muted``. Times are UTC with nine digits and Z.
     """
+    document = falco(alert)
     more: dict[str, Any] = {}
     if alert.id:
         more["id"] = alert.id
+    if alert.origin is not None:
+        more["origin"] = _origin(alert.origin)
     if placement is not None:
         more["issue"] = _issue(placement)
         if placement.incident is not None:
             more["incident"] = _incident(placement, placement.incident)
         if placement.muted:
             more["muted"] = True
-    document = falco(alert)
     if not more:
         return document
     try:
@@ -44,6 +48,14 @@ def whole(alert: Alert, placement: Placement | None = None) -> bytes:
     except UnicodeEncodeError:
         text = _ENCODER.encode(valid(more)).decode()
     return document[:-1] + b"," + escape_json(text[1:]).encode()
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(origin)
+    told["processes"] = [
+        {"pid": one.pid, "start": one.start, "name": one.name, "command": one.command} for one in origin.processes
+    ]
+    return told
 
 
 def _issue(placement: Placement) -> dict[str, Any]:

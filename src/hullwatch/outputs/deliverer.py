@@ -163,6 +163,12 @@ class Deliverer:
         else:
             self._delivered(len(batch))
             self._one_by_one = max(0, self._one_by_one - 1)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Leave the receiver alone for as long as the output says, while more comes that is delivered together."""
+        if self._output is not None and not self._one_by_one:
+            self._wait(self._output.rest)
 
     def _refused(self, batch: list[Message], error: RefusedError) -> None:
         if error.delivered is None and len(batch) > 1:

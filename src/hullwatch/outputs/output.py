@@ -170,6 +170,9 @@ class Output(ABC):
     answer: str = ""
     """What the receiver said last, as a line for people; empty when its protocol has no answer."""
 
+    rest: float = 0.0
+    """Seconds to leave the receiver alone after a delivery, so that more is delivered together."""
+
     @abstractmethod
     def send(self, batch: Sequence[Message]) -> None:
         """Deliver the messages in their order; when it returns, the receiver has all of them.

@@ -78,6 +78,11 @@ _FLAGS = {
 }
 
 
+def flags_of(path: str) -> list[str]:
+    """Return the flags of ``hullwatch run`` that set a value, by its dotted path."""
+    return [flag for target, flag in (*_FLAGS.values(), ("rules.files", "--rules")) if target == path]
+
+
 def watch_settings(context: typer.Context, rules: list[str] | None, config: str | None, **flags: object) -> Settings:
     """Return the settings of a verb that judges events.
 

@@ -12,16 +12,20 @@ import msgspec
 
 from hullwatch.config.paths import cache_directory, configuration_files, run_directory, state_directory, untrusted
 from hullwatch.config.settings import NO_PRIORITY, Leaf, Settings, leaves
-from hullwatch.config.values import nearest, parse_duration, parse_labels, parse_priority
+from hullwatch.config.values import nearest, parse_duration, parse_label, parse_labels, parse_priority
 from hullwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    Report = Callable[[UsageError], None]
+    """Takes what is wrong with a value, and raises it or goes on."""
 
 LARGEST_FILE = 1 << 20  # bytes; settings are a page
 # Variables with our prefix that are not settings.
 OTHER_VARIABLES = frozenset({"HULLWATCH_CONFIG", "HULLWATCH_DEBUG"})
 _PRIORITY_PATHS = frozenset({"rules.priority", "run.fail_on"})
+_LABEL_PATHS = frozenset({"output.cluster", "output.node"})
 _PRIORITY_OR_NONE = "flight_recorder.priority"
 _DIRECTORY_PATHS = frozenset(
     {"directories.state", "directories.cache", "directories.run", "engine.sensor", "flight_recorder.directory"}
@@ -78,15 +82,15 @@ def load(
     origins = dict.fromkeys(known, "default")
     warnings: list[str] = []
     files: list[str] = []
-    for path, required in _files(config_file, env, default_files):
+    for path, required in files_to_read(config_file, env, default_files):
         if not required and not path.exists():
             continue
         if not required and (reason := untrusted(path)):
             raise UsageError(f"{path} is not used, because {reason}; run: chown root:root {path} && chmod go-w {path}")
         files.append(str(path))
-        for key, (line, value) in _read(path, known).items():
+        for key, (line, value) in read_file(path, known).items():
             values[key], origins[key] = value, f"{path}:{line}"
-    for key, (variable, value) in _environment(known, env, warnings).items():
+    for key, (variable, value) in read_environment(known, env, warnings).items():
         values[key], origins[key] = value, f"variable {variable}"
     for key, (flag, value) in (flags or {}).items():
         if value is not None:
@@ -98,9 +102,10 @@ def load(
     return Loaded(_build(values), origins, tuple(warnings), tuple(files))
 
 
-def _files(
+def files_to_read(
     config_file: str | None, environment: Mapping[str, str], default_files: list[Path] | None
 ) -> list[tuple[Path, bool]]:
+    """Return the configuration files, least important first, and whether each has to be there."""
     found = [(path, False) for path in (configuration_files(environment) if default_files is None else default_files)]
     explicit = config_file or environment.get("HULLWATCH_CONFIG")
     if explicit:
@@ -117,8 +122,21 @@ def _build(values: Mapping[str, object]) -> Settings:
     return msgspec.convert(tree, Settings)
 
 
-def _read(path: Path, known: Mapping[str, Leaf]) -> dict[str, tuple[int, object]]:
-    """Return the values of a file with their lines."""
+def _raise(error: UsageError) -> None:
+    raise error
+
+
+def read_file(path: Path, known: Mapping[str, Leaf], report: Report = _raise) -> dict[str, tuple[int, object]]:
+    """Return the values of a file with their lines, by dotted path.
+
+    Args:
+        path: of the file.
+        known: the values that there are.
+        report: is called with each thing that is wrong.
+
+    Raises:
+        UsageError: when it cannot be read or is no TOML; else what ``report`` raises.
+    """
     text = _text(path)
     try:
         tree = tomllib.loads(text)
@@ -129,16 +147,21 @@ def _read(path: Path, known: Mapping[str, Leaf]) -> dict[str, tuple[int, object]
     for section, group in tree.items():
         line = _line_of(text, section, None)
         if section not in sections:
-            raise UsageError(f'{path}:{line}: there is no section "{section}"{nearest(section, sections)}.')
+            report(UsageError(f'{path}:{line}: there is no section "{section}"{nearest(section, sections)}.'))
+            continue
         if not isinstance(group, dict):
-            raise UsageError(f'{path}:{line}: "{section}" is a section; write [{section}] and values below.')
+            report(UsageError(f'{path}:{line}: "{section}" is a section; write [{section}] and values below.'))
+            continue
         for name, value in cast("dict[str, object]", group).items():
             key = f"{section}.{name}"
             line = _line_of(text, section, name)
-            if key not in known:
-                names = [leaf.partition(".")[2] for leaf in known if leaf.startswith(section + ".")]
-                raise UsageError(f'{path}:{line}: [{section}] has no key "{name}"{nearest(name, names)}.')
-            found[key] = (line, _convert(known[key], value, f"{path}:{line}", path.parent))
+            try:
+                if key not in known:
+                    names = [leaf.partition(".")[2] for leaf in known if leaf.startswith(section + ".")]
+                    raise UsageError(f'{path}:{line}: [{section}] has no key "{name}"{nearest(name, names)}.')
+                found[key] = (line, _convert(known[key], value, f"{path}:{line}", path.parent))
+            except UsageError as error:
+                report(error)
     return found
 
 
@@ -186,9 +209,10 @@ def _line_of(text: str, section: str, name: str | None) -> int:
     return 1
 
 
-def _environment(
-    known: Mapping[str, Leaf], environment: Mapping[str, str], warnings: list[str]
+def read_environment(
+    known: Mapping[str, Leaf], environment: Mapping[str, str], warnings: list[str], report: Report = _raise
 ) -> dict[str, tuple[str, object]]:
+    """Return the values of variables, with their names; ``warnings`` gets a sentence for each that is no setting."""
     by_variable = {leaf.variable: leaf for leaf in known.values()}
     found: dict[str, tuple[str, object]] = {}
     for variable, text in environment.items():
@@ -199,10 +223,10 @@ def _environment(
             # Not an error: the prefix is not ours alone (a service manager, a test bench).
             warnings.append(f"The variable {variable} is no setting{nearest(variable, by_variable)}; it is ignored.")
             continue
-        found[leaf.path] = (
-            variable,
-            _convert(leaf, text, f"variable {variable}", from_text=True),
-        )
+        try:
+            found[leaf.path] = (variable, _convert(leaf, text, f"variable {variable}", from_text=True))
+        except UsageError as error:
+            report(error)
     return found
 
 
@@ -240,13 +264,7 @@ def _convert(leaf: Leaf, value: object, where: str, base: Path | None = None, *,
         elif leaf.duration:
             raise UsageError('a duration is text with a unit, such as "500ms" or "10s".')
         result: Any = msgspec.convert(value, leaf.type, strict=not from_text)
-        if leaf.path in _PRIORITY_PATHS and result is not None:
-            result = parse_priority(result)
-        if leaf.path == _PRIORITY_OR_NONE:
-            result = result if result == NO_PRIORITY else parse_priority(str(result))
-        if leaf.path == "output.labels":
-            labels = cast("dict[str, str]", result)
-            result = parse_labels(f"{key}={text}" for key, text in labels.items())
+        result = _in_form(leaf, result)
         if base is not None and result:
             result = _absolute(leaf, result, base)
     except msgspec.ValidationError as error:
@@ -254,6 +272,19 @@ def _convert(leaf: Leaf, value: object, where: str, base: Path | None = None, *,
     except UsageError as error:
         raise UsageError(f"{where}: {leaf.path}: {error}") from error
     return result
+
+
+def _in_form(leaf: Leaf, value: Any) -> Any:
+    """Return a value of the right type in the form that the tree has it, if it is one that is possible."""
+    if leaf.path in _PRIORITY_PATHS and value is not None:
+        return parse_priority(value)
+    if leaf.path == _PRIORITY_OR_NONE:
+        return value if value == NO_PRIORITY else parse_priority(str(value))
+    if leaf.path in _LABEL_PATHS and value:
+        parse_label(f"{leaf.path.partition('.')[2]}={value}")
+    if leaf.path == "output.labels":
+        return parse_labels(f"{key}={text}" for key, text in cast("dict[str, str]", value).items())
+    return value
 
 
 def _absolute(leaf: Leaf, value: object, base: Path) -> object:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
+from hullwatch.config.service_settings import LIVE, LogSettings, MetricsSettings
 from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
@@ -33,15 +34,17 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     files: Annotated[
         tuple[str, ...],
+        LIVE,
         _help("Rules files, or directories whose *.yaml are taken in order; empty: the built-in rules."),
     ] = ()
-    priority: Annotated[str, _help("The least severe priority that alerts.")] = "Debug"
+    priority: Annotated[str, LIVE, _help("The least severe priority that alerts.")] = "Debug"
     match: Annotated[
         Literal["first", "all"], _help("Alert on the first rule that matches an event, or on all that do.")
     ] = "first"
     selection: Annotated[
         tuple[RuleSwitch, ...],
         msgspec.Meta(max_length=MOST_SWITCHES),
+        LIVE,
         _help('Turns rules on and off, in order: {disable = {rule = "*"}}, {enable = {tag = "network"}}.'),
     ] = ()
 
@@ -51,7 +54,18 @@ class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     format: Annotated[Literal["text", "json"], _help("text for people, json for one object a line.")] = "text"
     all: Annotated[bool, _help("On a terminal, show every repeat of an alert instead of a count.")] = False
-    labels: Annotated[dict[str, str], _help("Labels that every alert carries.")] = {}
+    labels: Annotated[dict[str, str], LIVE, _help("Labels that every alert carries.")] = {}
+    cluster: Annotated[
+        str, LIVE, _help("The cluster that this host belongs to: the label cluster of every alert; empty: none.")
+    ] = ""
+    node: Annotated[
+        str,
+        LIVE,
+        _help(
+            "What this host is called there: the label node of every alert; empty: NODE_NAME of the environment, else "
+            "the host's name where a cluster is named, else none."
+        ),
+    ] = ""
 
 
 class MaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,6 +150,7 @@ class SensorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpu_budget: Annotated[
         float,
         msgspec.Meta(ge=0, le=1024),
+        LIVE,
         _help("Cores that sensor and engine may use before calls are left out, the least telling first; 0: no limit."),
     ] = 1.0
     counts: Annotated[
@@ -160,7 +175,7 @@ class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Waiting for the metadata of a container."""
 
-    timeout: Annotated[Duration, _help("How long a container's events wait for its metadata.")] = 0.5
+    timeout: Annotated[Duration, LIVE, _help("How long a container's events wait for its metadata.")] = 0.5
     events: Annotated[int, msgspec.Meta(ge=0, le=10_000_000), _help("How many events may wait; 0: none.")] = 50_000
 
 
@@ -254,10 +269,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: RunSettings = RunSettings()
     record: RecordSettings = RecordSettings()
     flight_recorder: FlightRecorderSettings = FlightRecorderSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """One value of the tree: its dotted path, type, default and help, and what form a text in it has."""
+    """One value of the tree: its dotted path, type, default and help.
+
+    ``form`` is what a text in it has to look like, ``live`` whether a reload takes it, ``examples`` values of it.
+    """
 
     path: str
     type: Any
@@ -265,6 +285,8 @@ class Leaf(msgspec.Struct, frozen=True):
     help: str
     duration: bool = False
     form: str = ""
+    live: bool = False
+    examples: tuple[Any, ...] = ()
 
     @property
     def variable(self) -> str:
@@ -292,7 +314,9 @@ def leaves() -> dict[str, Leaf]:
                 type=value.type,
                 default=getattr(getattr(defaults, section.name), value.name),
                 help=next((item.description for item in meta if item.description), ""),
-                form=next((item.extra["form"] for item in meta if item.extra), ""),
+                form=next((item.extra["form"] for item in meta if item.extra and "form" in item.extra), ""),
+                live=any(item.extra is not None and "live" in item.extra for item in meta),
+                examples=tuple(example for item in meta for example in item.examples or ()),
                 duration=any((item.extra_json_schema or {}).get("format") == "duration" for item in meta),
             )
     return found
@@ -309,7 +333,9 @@ def _metadata(kind: Any) -> list[msgspec.Meta]:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a configuration file; durations are text there (``500ms``)."""
-    return _with_text_durations(msgspec.json.schema(Settings))
+    found = _with_text_durations(msgspec.json.schema(Settings))
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "The configuration of Hullwatch"}
+    return about | found
 
 
 def _with_text_durations(node: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hullwatch.alerts.alert import Alert
 from hullwatch.alerts.maker import AlertMaker
 from hullwatch.alerts.mask import Masker
+from hullwatch.config.labels import alert_labels
 from hullwatch.config.values import at_least
 from hullwatch.enrich.notice import Notice
 from hullwatch.outputs.output import OUTPUTS
@@ -42,7 +43,7 @@ class Delivery:
         self.failed = False
         self.capture: Callable[[Match], str] = _no_capture
         self._counters = counters
-        self._labels = settings.output.labels
+        self._labels = alert_labels(settings.output)
         self._fail_on = settings.run.fail_on
         self._hostname = socket.gethostname()
         self.masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)

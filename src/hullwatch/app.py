@@ -25,7 +25,7 @@ from hullwatch.captures.flight import FlightRecorder
 from hullwatch.captures.masking import RecordMask
 from hullwatch.captures.recording import Recording, begin_recording
 from hullwatch.captures.writer import WriteError
-from hullwatch.counters import Counters
+from hullwatch.counters import Counters, Latency
 from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
 from hullwatch.detect.kept_events import widened
 from hullwatch.detect.plan import Plan
@@ -98,7 +98,7 @@ class Watch:
         self._settings = settings
         self._state = state
         self._rules = rules
-        self.counters = Counters()
+        self.counters = Counters(latency=Latency())
         self._delivery = deliver(settings, self.counters)
         self._supervisor = supervisor
         self._containers = ContainerEngines(self._take_container)
@@ -127,6 +127,8 @@ class Watch:
         self._inbox: deque[Container] = deque()
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
         self._reloads: deque[Reload[Plan]] = deque()
+        self._reloaded = {"taken": 0, "refused": 0}
+        self._crashes = crashes
         self._refused = False  # the rules files have a mistake since they were changed
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.settimeout(0)
@@ -331,6 +333,7 @@ class Watch:
             rules, problem, plan = self._reloads.popleft()
             if rules is None:
                 self._refused = True
+                self._reloaded["refused"] += 1
                 self._delivery.internal(
                     "Rules not reloaded",
                     "Error",
@@ -345,6 +348,7 @@ class Watch:
         change = rules_change(self._rules, rules)
         again = " They are good again." if self._refused else ""
         self._rules, self._refused = rules, False
+        self._reloaded["taken"] += 1
         self._stream.replace(rules, plan)
         self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
@@ -411,12 +415,24 @@ class Watch:
     def _write_status(self) -> None:
         """Tell ``hullwatch doctor`` how it goes; a full disk is no reason to stop watching."""
         status = self.counters.to_status(pid=os.getppid())
+        status |= self._state_of_now()
         status["engines"] = msgspec.to_builtins(self._containers.statuses)
         target = self._state / "status.json"
         with contextlib.suppress(OSError):
             temporary = target.with_suffix(".new")
             temporary.write_bytes(msgspec.json.encode(status))
             temporary.replace(target)
+
+    def _state_of_now(self) -> dict[str, object]:
+        """Return what is so now, for the status; what adds up is in the counters."""
+        waiting = {"held_events": self._stream.assembler.gate.held, "containers": len(self._inbox)}
+        return {
+            "rules": len(self._rules.rules),
+            "reloads": self._reloaded,
+            "engine_restarts": self._crashes,
+            "shed_steps": self._shedding.steps,
+            "queues": waiting | {"drift": self._drift.waiting},
+        }
 
     def _finish(self) -> None:
         """Judge what has come and what waits, deliver it, and sum up."""

@@ -38,6 +38,7 @@ from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
 from hullwatch.engine_process import be_engine, preload, read_rules
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.metrics.serving import Serving
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import say
 from hullwatch.rules.reload import load_rules
@@ -180,6 +181,7 @@ class _Supervision:
         drift = settings.drift
         limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
         self._comparing = Comparing((self._uid, self._gid), limits)
+        self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
         self._storages = StorageSearch()
@@ -209,6 +211,7 @@ class _Supervision:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._signalled)
         try:
+            self._metrics.keep()
             self._start_engine()
             while True:
                 with selectors.DefaultSelector() as selector:
@@ -220,6 +223,7 @@ class _Supervision:
                     wake_read.recv(4096)
                 if self._channel is not None and self._channel in ready:
                     self._answer(self._channel)
+                self._metrics.keep()
                 code = self._look_after_engine()
                 if code is not None:
                     return code
@@ -375,7 +379,7 @@ class _Supervision:
         for end in (ours, theirs):
             with contextlib.suppress(OSError):  # a smaller buffer only makes the sensor wait sooner
                 end.setsockopt(socket.SOL_SOCKET, 32, SENSOR_BUFFER)  # 32: SO_SNDBUFFORCE, not in `socket`
-        own = [f"--own={pid}" for pid in (os.getpid(), self._engine, *self._comparing.pids())]
+        own = [f"--own={pid}" for pid in (os.getpid(), self._engine, *self._comparing.pids(), *self._metrics.pids())]
         command = [str(self._sensor_path), f"--socket={theirs.fileno()}", f"--user={self._uid}:{self._gid}", *own]
         environment = {name: os.environ[name] for name in ("HULLWATCH_DEBUG",) if name in os.environ}
         try:
@@ -463,3 +467,4 @@ class _Supervision:
             self._engine = 0
         self._stop_sensor()
         self._comparing.stop()
+        self._metrics.stop()

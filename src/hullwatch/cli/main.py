@@ -15,6 +15,7 @@ from hullwatch.cli.config import config
 from hullwatch.cli.doctor import doctor
 from hullwatch.cli.errors import run_safely
 from hullwatch.cli.events import events
+from hullwatch.cli.metrics import metrics
 from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
 from hullwatch.cli.rules import rules
@@ -56,6 +57,7 @@ app.command("backtest", cls=SelectingCommand)(backtest)
 app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
 app.command("doctor")(doctor)
+app.command("metrics")(metrics)
 app.add_typer(config, name="config")
 app.command("version")(version)
 

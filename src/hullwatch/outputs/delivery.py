@@ -48,6 +48,7 @@ class Delivery:
         self._hostname = socket.gethostname()
         self.masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
         self._maker = AlertMaker(self.masker, self._hostname, self._labels)
+        self._sent: list[int] = []  # times of the alerts that were sent since the last flush
         self._outputs = [OUTPUTS.get("stdout")(settings, counters)]
 
     @property
@@ -97,7 +98,8 @@ class Delivery:
         self._flush()
 
     def _send(self, alert: Alert) -> None:
-        self._counters.alert(alert.rule, alert.priority)
+        self._counters.alert(alert.rule, alert.priority, alert.source)
+        self._sent.append(alert.time)
         if self._fail_on is not None and at_least(alert.priority, self._fail_on):
             self.failed = True
         for output in self._outputs:
@@ -110,6 +112,11 @@ class Delivery:
     def _flush(self) -> None:
         for output in self._outputs:
             output.flush()
+        if self._sent and self._counters.latency is not None:
+            now = time.time_ns()
+            for happened in self._sent:
+                self._counters.latency.observe((now - happened) / 1e9)
+        self._sent.clear()
 
     def tick(self) -> None:
         """Let the outputs do what is due."""

@@ -73,6 +73,7 @@ _FLAGS = {
     "show_all": ("output.all", "--all"),
     "duration": ("run.duration", "--duration"),
     "labels": ("output.labels", "--label"),
+    "log_format": ("log.format", "--log-format"),
     "pushdown": ("sensor.pushdown", "--pushdown"),
     "record_mask": ("record.mask", "--mask"),
 }

@@ -77,6 +77,11 @@ class Delivery:
         """Forget what alerts looked like: the rules are others now."""
         self._maker.forget()
 
+    def take_settings(self, settings: Settings) -> None:
+        """Give alerts other labels from now on."""
+        self._labels = alert_labels(settings.output)
+        self._maker = AlertMaker(self.masker, self._hostname, self._labels)
+
     def internal(self, rule: str, priority: str, message: str, **fields: object) -> None:
         """Send an alert about Hullwatch itself."""
         self.notice(Notice(time.time_ns(), rule, priority, message, fields))

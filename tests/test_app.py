@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
 from hullwatch.app import Watch
-from hullwatch.config.settings import OutputSettings, SensorSettings, Settings, StoreSettings
+from hullwatch.config.reload import change
+from hullwatch.config.settings import HoldSettings, OutputSettings, SensorSettings, Settings, StoreSettings
 from hullwatch.events.codec import encode
 from tests.rules.conftest import RULE, load_text
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 class NoEngines:
     """In the supervisor's place, on a host without container engines."""
 
+    told: ClassVar[list[int]] = []  # with each sign of life
+
     @staticmethod
     def container_engines() -> list[tuple[str, int]]:
         return []
@@ -30,6 +34,10 @@ class NoEngines:
     @staticmethod
     def open_capture() -> None:
         """Nothing is recorded."""
+
+    @staticmethod
+    def alive(events: int) -> None:
+        NoEngines.told.append(events)
 
     @staticmethod
     def open_flight_capture() -> None:
@@ -82,3 +90,31 @@ def test_what_the_stream_says_of_hullwatch_is_an_alert(watching: Watch, capfd: p
     (alert,) = map(json.loads, capfd.readouterr().out.splitlines())
     assert alert["rule"] == "Sensor tampered with"
     assert alert["time"] == "2023-11-14T22:13:20.000000005Z"
+
+
+def test_a_sign_of_life_is_given_only_when_the_sensor_has_sent_something_since(
+    watching: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NoEngines.told.clear()
+    watching._ready = True
+    watching._give_sign_of_life()
+    assert NoEngines.told == []
+    frames: list[Any] = [SimpleNamespace(records=encode("pulse", {"time": 1}, pid=7, cpu_time=1))]
+    monkeypatch.setattr(watching._sensor, "read", lambda: frames)
+    watching._read_sensor()
+    watching._give_sign_of_life()
+    watching._give_sign_of_life()
+    assert NoEngines.told == [0]
+
+
+def test_settings_that_are_read_again_are_in_force_at_once(watching: Watch, capfd: pytest.CaptureFixture[str]) -> None:
+    before = watching._settings
+    output = OutputSettings(format="json", cluster="north", node="n1")
+    after = Settings(output=output, sensor=SensorSettings(cpu_budget=2.0), hold=HoldSettings(timeout=3.0))
+    watching._take_settings(change(before, after))
+    (alert,) = map(json.loads, capfd.readouterr().out.splitlines())
+    assert alert["rule"] == "Settings reloaded"
+    assert alert["labels"] == {"cluster": "north", "node": "n1"}
+    assert "output.cluster, output.node, sensor.cpu_budget, hold.timeout" in alert["output"]
+    assert watching._hold_timeout == 3_000_000_000
+    assert watching._shedding.budget == 2.0

@@ -25,7 +25,7 @@ from hullwatch.captures.flight import FlightRecorder
 from hullwatch.captures.masking import RecordMask
 from hullwatch.captures.recording import Recording, begin_recording
 from hullwatch.captures.writer import WriteError
-from hullwatch.counters import Counters
+from hullwatch.counters import Counters, Latency
 from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
 from hullwatch.detect.kept_events import widened
 from hullwatch.detect.plan import Plan
@@ -43,7 +43,7 @@ from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, say, say_lines
 from hullwatch.respond.responder import Responder, Response, aimless
 from hullwatch.rules.loader import RuleSet
-from hullwatch.rules.reload import Reload, Reloader, cache_of
+from hullwatch.rules.reload import LONGEST_PROBLEM, Reload, Reloader, cache_of, first_lines, rules_change
 from hullwatch.sources.docker_connection import tls_settings
 from hullwatch.sources.engine_search import EngineAddress
 from hullwatch.sources.interest import Interest
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
     from hullwatch.captures.savings import Telling
     from hullwatch.channel import Supervisor
+    from hullwatch.config.reload import SettingsChange
     from hullwatch.config.settings import Settings
     from hullwatch.drift.asking import Asked
     from hullwatch.enrich.container import Container
@@ -64,8 +65,6 @@ if TYPE_CHECKING:
 TICK = 1.0  # seconds between looks at what is due
 START_TICK = 0.02  # the same until everything is ready
 READY_PATIENCE = 3.0  # seconds for a slow container engine to list what runs, before people are told that we watch
-SHOWN_PROBLEMS = 5  # mistakes in rules files that an alert has in its message
-LONGEST_PROBLEM = 4000  # characters of it
 SEARCH_INTERVAL = 5.0  # seconds between looks for container engines
 INBOX_MAXIMUM = 10_000  # answers of container engines that were not looked at yet
 DRIFT_PATIENCE = 1.0  # seconds at the end for files that are being compared
@@ -100,7 +99,7 @@ class Watch:
         self._settings = settings
         self._state = state
         self._rules = rules
-        self.counters = Counters()
+        self.counters = Counters(latency=Latency())
         self._delivery = deliver(settings, self.counters)
         self._keeper = KeeperLink(supervisor.keeper, self.counters) if settings.store.enabled else None
         if self._keeper is not None:
@@ -137,6 +136,8 @@ class Watch:
         self._inbox: deque[Container] = deque()
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
         self._reloads: deque[Reload[Plan]] = deque()
+        self._reloaded = {"taken": 0, "refused": 0}
+        self._crashes = crashes
         self._refused = False  # the rules files have a mistake since they were changed
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.settimeout(0)
@@ -146,6 +147,7 @@ class Watch:
         self._unrecorded = ""  # why the recording ended before the watch
         self._told_support: tuple[str, tuple[str, ...], tuple[str, ...]] | None = None
         self._ready = False  # the sensor sends, and the containers that ran before are known
+        self._frames = 0  # of the sensor, since the last sign of life
         self._stopping = False
         if crashes:
             self._delivery.internal(
@@ -263,6 +265,7 @@ class Watch:
         try:
             for frame in self._sensor.read():
                 self._feed(frame.records)
+                self._frames += 1
             held = self._sensor.look_after(time.monotonic())
             if held:
                 what = f"the sensor was silent, for it was {held}; what it could not note meanwhile is counted as lost"
@@ -348,23 +351,36 @@ class Watch:
 
     def _read_reloads(self) -> None:
         while self._reloads:
-            rules, problem, plan = self._reloads.popleft()
+            rules, problem, plan, change = self._reloads.popleft()
             if rules is None:
                 self._refused = True
+                self._reloaded["refused"] += 1
                 self._delivery.internal(
                     "Rules not reloaded",
                     "Error",
-                    f"The changed rules files cannot be used, and the rules of before go on: {first_lines(problem)}",
+                    f"The changed rules or settings cannot be used, and those of before go on: {first_lines(problem)}",
                     problem=problem[:LONGEST_PROBLEM],
                 )
             else:
+                if change is not None:
+                    self._take_settings(change)
                 self._replace_rules(rules, plan)
+
+    def _take_settings(self, change: SettingsChange) -> None:
+        """Go on with other settings, as far as that can be done without a restart."""
+        self._settings = change.settings
+        self._hold_timeout = int(change.settings.hold.timeout * 1e9)
+        self._shedding.budget = change.settings.sensor.cpu_budget
+        self._delivery.take_settings(change.settings)
+        if change.words:
+            self._delivery.internal("Settings reloaded", "Informational", f"The settings have changed. {change.words}")
 
     def _replace_rules(self, rules: RuleSet, plan: Plan | None) -> None:
         """Judge with other rules from the next event on; processes, containers and held events stay."""
         change = rules_change(self._rules, rules)
         again = " They are good again." if self._refused else ""
         self._rules, self._refused = rules, False
+        self._reloaded["taken"] += 1
         self._stream.replace(rules, plan)
         self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
@@ -390,6 +406,8 @@ class Watch:
             into = f" and recording it to {self._settings.record.file}" if self._recording else ""
             does = self._delivery.does or f"Watching this host with {number} rule{'s' * (number != 1)}"
             say(f"{does}{into}; Ctrl-C ends it.")
+            with contextlib.suppress(CannotError):  # whoever reads the lifeline knows that it is gone
+                self._supervisor.ready(number)
         self._tell_support()
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
@@ -403,6 +421,14 @@ class Watch:
         if now >= self._next_status:
             self._next_status = now + STATUS_INTERVAL
             self._write_status()
+            self._give_sign_of_life()
+
+    def _give_sign_of_life(self) -> None:
+        """Tell that events are taken, if some were since the last time: the sensor's pulse is one every second."""
+        if self._ready and self._frames:
+            self._frames = 0
+            with contextlib.suppress(CannotError):  # as above
+                self._supervisor.alive(self.counters.events_total)
 
     def _stay_within_budget(self, now: float) -> None:
         """Leave less or more of the host's events out, by the CPU time that all of this takes."""
@@ -433,12 +459,24 @@ class Watch:
     def _write_status(self) -> None:
         """Tell ``hullwatch doctor`` how it goes; a full disk is no reason to stop watching."""
         status = self.counters.to_status(pid=os.getppid())
+        status |= self._state_of_now()
         status["engines"] = msgspec.to_builtins(self._containers.statuses)
         target = self._state / "status.json"
         with contextlib.suppress(OSError):
             temporary = target.with_suffix(".new")
             temporary.write_bytes(msgspec.json.encode(status))
             temporary.replace(target)
+
+    def _state_of_now(self) -> dict[str, object]:
+        """Return what is so now, for the status; what adds up is in the counters."""
+        waiting = {"held_events": self._stream.assembler.gate.held, "containers": len(self._inbox)}
+        return {
+            "rules": len(self._rules.rules),
+            "reloads": self._reloaded,
+            "engine_restarts": self._crashes,
+            "shed_steps": self._shedding.steps,
+            "queues": waiting | {"drift": self._drift.waiting},
+        }
 
     def _finish(self) -> None:
         """Judge what has come and what waits, deliver it, and sum up."""
@@ -460,20 +498,6 @@ class Watch:
         self._delivery.close()
         self._write_status()
         say_lines(summary(self.counters, colour=has_colours(2)))
-
-
-def rules_change(before: RuleSet, after: RuleSet) -> str:
-    """Return in words how many rules there are and how many are new or gone."""
-    old, new = ({rule.name for rule in rules.rules} for rules in (before, after))
-    number = "1 rule judges" if len(new) == 1 else f"{len(new)} rules judge"
-    return f"{number} now, {len(new - old)} new, {len(old - new)} gone"
-
-
-def first_lines(text: str) -> str:
-    """Return the first lines of a text as one."""
-    lines = text.splitlines()
-    more = f" ... and {len(lines) - SHOWN_PROBLEMS} more" if len(lines) > SHOWN_PROBLEMS else ""
-    return (" ".join(lines[:SHOWN_PROBLEMS]) + more)[:LONGEST_PROBLEM]
 
 
 def boot_time() -> int:

@@ -34,6 +34,8 @@ RequestName = Literal[
     "drift_comparer",
     "respond",
     "keeper",
+    "ready",
+    "alive",
 ]
 
 REQUESTS: dict[RequestName, str] = {
@@ -48,11 +50,14 @@ REQUESTS: dict[RequestName, str] = {
     "rules_refused": "know that the changed rules have a mistake",
     "open_capture": "make the next file of the recording that was asked for, and return it",
     "open_flight_capture": "make a file for a capture of the flight recorder, and return it with its path",
+    "ready": "know that the sensor sends and the containers are known, and how many rules judge",
+    "alive": "know that events are taken, and how many rules have seen",
     "drift_comparer": "return a connection to the process that compares files with the image of their container",
     "respond": "do what is configured about the process of an alert, within limits",
     "keeper": "return a connection to the process that keeps alerts",
 }
 
+SETTINGS_FILE = "\0settings"  # among the changed rules files, which no file can be called: the changed settings
 MAXIMUM_MESSAGE = 1 << 16
 MAXIMUM_RULES = 80 << 20  # bytes in a memory file of rules files
 ANSWER_TIMEOUT = 10.0  # seconds
@@ -65,6 +70,7 @@ class Request(msgspec.Struct, frozen=True):
 
     ``number`` is that of a container engine in the supervisor's list, or of a file of the recording; for a capture of
     the flight recorder, the first 12 digits of the container's id. ``about`` is the wish of a response, in JSON.
+    the flight recorder, the first 12 digits of the container's id; how many there are, for ``ready`` and ``alive``.
     """
 
     name: RequestName
@@ -235,6 +241,7 @@ class Supervisor:
     def changed_rules(self) -> list[tuple[str, bytes]] | None:
         """Return names and texts of the rules files when they have changed; None when they have not.
 
+        When settings have changed as well, they are the first, as JSON under the name ``SETTINGS_FILE``.
         They come again until ``rules_taken`` or ``rules_refused`` says that they have arrived.
 
         Raises:
@@ -258,6 +265,14 @@ class Supervisor:
     def rules_refused(self) -> None:
         """Say that the rules that ``changed_rules`` returned, or could not, leave those of before in place."""
         self._ask("rules_refused")
+
+    def ready(self, rules: int) -> None:
+        """Say that all is watched, and how many rules judge."""
+        self._ask("ready", rules)
+
+    def alive(self, events: int) -> None:
+        """Say that events are taken, and how many rules have seen."""
+        self._ask("alive", events)
 
     def drift_comparer(self) -> socket.socket:
         """Return a connection to the process that compares files with the image of their container.

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from typing import Any
 
 import msgspec
+
+# Ends of the buckets of the time from an event to its alert, seconds.
+LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Latency(msgspec.Struct):
+    """How long things took: how many of them in each bucket, the last without end, and all together in seconds."""
+
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
+    sum: float = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one; a clock that was set back makes it no time at all."""
+        took = max(0.0, seconds)
+        self.counts[bisect_left(LATENCY_BOUNDS, took)] += 1
+        self.sum += took
 
 
 class ProcessCounts(msgspec.Struct, kw_only=True):
@@ -47,6 +64,8 @@ class Counters(msgspec.Struct, kw_only=True):
         tampered: how often the sensor found something of its own changed by others.
         alerts: alerts by rule.
         priorities: alerts by priority, as Falco writes it (``Warning``).
+        rules_seen: priority and source of the rules that alerted.
+        latency: from the event to its alert, handed to the outputs; None where events are not of now.
         alerts_lost: alerts that an output could not deliver, by reason.
         held: events that waited for their container's metadata.
         held_timeout: those of them that were judged without it.
@@ -90,6 +109,8 @@ class Counters(msgspec.Struct, kw_only=True):
     tampered: int = 0
     alerts: dict[str, int] = {}
     priorities: dict[str, int] = {}
+    rules_seen: dict[str, tuple[str, str]] = {}
+    latency: Latency | None = None
     alerts_lost: dict[str, int] = {}
     held: int = 0
     held_timeout: int = 0
@@ -131,8 +152,9 @@ class Counters(msgspec.Struct, kw_only=True):
         key = (kind, reason)
         self.dropped[key] = self.dropped.get(key, 0) + number
 
-    def alert(self, rule: str, priority: str) -> None:
+    def alert(self, rule: str, priority: str, source: str = "syscall") -> None:
         """Count one alert."""
+        self.rules_seen[rule] = priority, source
         self.alerts[rule] = self.alerts.get(rule, 0) + 1
         self.priorities[priority] = self.priorities.get(priority, 0) + 1
 
@@ -155,6 +177,10 @@ class Counters(msgspec.Struct, kw_only=True):
     def dropped_total(self) -> int:
         """Events that were lost."""
         return sum(self.dropped.values())
+
+    @staticmethod
+    def _latency(latency: Latency) -> dict[str, Any]:
+        return {"bounds": LATENCY_BOUNDS, "counts": latency.counts, "sum": latency.sum}
 
     def to_status(self, *, pid: int, now: int | None = None) -> dict[str, Any]:
         """Return what the running instance writes to ``status.json`` for ``hullwatch doctor``.
@@ -181,6 +207,8 @@ class Counters(msgspec.Struct, kw_only=True):
             "tampered": self.tampered,
             "alerts": sum(self.alerts.values()),
             "alerts_by_rule": dict(sorted(self.alerts.items())),
+            "rules_seen": dict(sorted(self.rules_seen.items())),
+            "latency": None if self.latency is None else self._latency(self.latency),
             "alerts_lost": dict(sorted(self.alerts_lost.items())),
             "held": self.held,
             "held_timeout": self.held_timeout,

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, NoReturn
 from hullwatch.alerts.mask import Masker
 from hullwatch.app import Watch
 from hullwatch.channel import Supervisor
-from hullwatch.config.rules_files import read_all
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
 from hullwatch.errors import CannotError, HullwatchError
 from hullwatch.outputs.stdout import say
-from hullwatch.rules import loader, pack
+from hullwatch.rules import loader
 from hullwatch.rules.problem import RulesError
 from hullwatch.rules.reload import cache_of, load_rules
+from hullwatch.service.log import speak
 
 if TYPE_CHECKING:
     import socket
@@ -49,17 +49,6 @@ _LATE_IMPORTS = (
     *("docker.errors", "docker.tls", "encodings.idna", "http.client", "stringprep", "traceback"),
     *("h2.connection", "h2.config", "h2.events", "h2.exceptions", "hpack.exceptions"),
 )
-
-
-def read_rules(settings: Settings, *, again: bool = False) -> list[RulesFile]:
-    """Return the rules files that the settings name, or the built-in ones; ``again``: they were read before.
-
-    Raises:
-        UsageError: when one cannot be read.
-    """
-    if not settings.rules.files:
-        return pack.builtin_files()
-    return [loader.RulesFile(*file) for file in read_all(settings.rules.files, again=again)]
 
 
 def preload() -> None:
@@ -106,6 +95,7 @@ def be_engine(  # noqa: PLR0913 - what a supervisor hands over
             signal.signal(number, signal.SIG_DFL)
         with contextlib.suppress(OSError):  # only what `ps` shows
             Path("/proc/self/comm").write_text(NAME, encoding="ascii")
+        speak("engine", settings.log.format)
         drop_privileges(*user)
         rules = load_rules(files, settings.rules, cache_of(state))
         for remark in () if crashes else rules.selection.remarks:

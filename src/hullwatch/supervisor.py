@@ -7,7 +7,6 @@ hands over the descriptor.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pwd
 import selectors
@@ -33,23 +32,30 @@ from hullwatch.channel import (
 from hullwatch.config.capture_files import CaptureFiles
 from hullwatch.config.flight_files import FlightFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
-from hullwatch.config.rules_files import FilesWatch, FixedRules
 from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
-from hullwatch.engine_process import be_engine, preload, read_rules
-from hullwatch.errors import CannotError, UsageError
+from hullwatch.engine_process import be_engine, preload
+from hullwatch.errors import CannotError
 from hullwatch.keeper_process import KeeperStarter
 from hullwatch.keeper_process import preload as preload_keeper
+from hullwatch.metrics.serving import Serving
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import say
+from hullwatch.outputs.stdout import say, write_error
 from hullwatch.respond.responding import Responding
 from hullwatch.rules.reload import load_rules
+from hullwatch.service.condition import Condition
+from hullwatch.service.instance import has_terminal, take_lock
+from hullwatch.service.log import Log, reads_journal, speak
+from hullwatch.service.notify import Notifier
+from hullwatch.service.relay import Relay
+from hullwatch.service.sources import Sources
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
 from hullwatch.sources.host import types_problem
 from hullwatch.sources.podman_files import StorageSearch, open_images, open_state
 from hullwatch.sources.silence import why_silent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import FrameType
 
@@ -63,33 +69,38 @@ UNUSED_USER = 60_975
 SENSOR_BUFFER = 4 << 20  # bytes in the socket between sensor and engine
 SENSOR_END_WAIT = 2.0  # seconds for a sensor whose socket is closed to end
 STOP_WAIT = 10.0  # seconds for the engine to deliver what is left
-LONGEST_REASON = 2000  # characters in an answer to the engine
 RESTARTS_MAXIMUM = 5  # crashes of the engine ...
 RESTARTS_PERIOD = 60.0  # ... within this many seconds, then we give up
 
 
-def run(settings: Settings, files: list[RulesFile] | None = None, deliver: Deliver = Delivery) -> int:
+def run(
+    settings: Settings,
+    files: list[RulesFile] | None = None,
+    deliver: Deliver = Delivery,
+    again: Callable[[], Settings] | None = None,
+) -> int:
     """Watch this host until Ctrl-C or the end of the duration; return the exit code.
 
     Args:
         settings: of the run.
         files: the rules; None for the files that the settings name, or the built-in ones.
         deliver: makes what takes the matches, in the engine's process.
+        again: reads the settings again, for a reload; None where they stay.
 
     Raises:
         UsageError: for a rules file that cannot be read or is wrong.
         CannotError: when something is missing: root, BTF, the sensor; or another instance runs.
     """
-    watch = FilesWatch(settings.rules.files) if files is None else FixedRules()
-    files = read_rules(settings) if files is None else files
+    as_json = speak("supervisor", settings.log.format)
+    sources = Sources(settings, files, again)
     if os.geteuid() != 0:
-        load_rules(files, settings.rules)  # a wrong file is worth knowing before the permission that is missing
+        load_rules(sources.files, settings.rules)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
         preload()
         preload_keeper(settings)
-        return _Supervision(settings, files, watch, deliver).serve()
+        return _Supervision(sources, deliver, as_json=as_json).serve()
     finally:
         os.close(lock)
 
@@ -113,36 +124,6 @@ def check_host(settings: Settings) -> Path:
         wanted = settings.engine.sensor or "hullwatch-sensor"
         raise CannotError(f"The sensor ({wanted}) is not there or is not a program: build it with 'make build'.")
     return sensor
-
-
-def take_lock(directory: Path) -> int:
-    """Return the descriptor that marks this as the one instance of the host.
-
-    Raises:
-        CannotError: when another one has it.
-    """
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        other = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise CannotError(
-            f"Hullwatch runs on this host already (process {other}); one instance sees everything. End it first, or "
-            "see what it does with 'hullwatch doctor'."
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
-
-
-def has_terminal() -> bool:
-    """Whether there is a terminal that this process belongs to."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True
 
 
 def engine_user(configured: str) -> tuple[int, int]:
@@ -170,12 +151,12 @@ def engine_user(configured: str) -> tuple[int, int]:
 class _Supervision:
     """One run: the processes and the loop that waits for them."""
 
-    def __init__(self, settings: Settings, files: list[RulesFile], watch: FilesWatch, deliver: Deliver) -> None:
-        self._settings = settings
+    def __init__(self, sources: Sources, deliver: Deliver, *, as_json: bool) -> None:
+        self._sources = sources
+        settings = sources.settings
         self._deliver = deliver
-        self._files = files
-        self._offered = files  # what the engine was given last, good or not
-        self._watch = watch
+        self._condition = Condition(Notifier())
+        self._relay = Relay(Log("sensor", write_error, journal=reads_journal())) if as_json else None
         self._had_terminal = has_terminal()
         self._sensor_path = check_host(settings)
         self._uid, self._gid = engine_user(settings.engine.user)
@@ -185,6 +166,7 @@ class _Supervision:
         limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
         self._comparing = Comparing((self._uid, self._gid), limits)
         self._keeper = KeeperStarter(settings, (self._uid, self._gid), self._state)
+        self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
         self._storages = StorageSearch()
@@ -199,7 +181,7 @@ class _Supervision:
 
     def _make_state_directory(self) -> Path:
         """Make the state directory, which belongs to the engine's user: root has nothing to write there."""
-        path = state_directory(self._settings.directories.state)
+        path = state_directory(self._sources.settings.directories.state)
         if not path.exists() or path.stat().st_uid == 0:
             private_directory(path)
             os.chown(path, self._uid, self._gid)
@@ -215,17 +197,24 @@ class _Supervision:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._signalled)
         try:
+            self._metrics.keep()
             self._start_engine()
             while True:
                 with selectors.DefaultSelector() as selector:
                     selector.register(wake_read, selectors.EVENT_READ)
                     if self._channel is not None:
                         selector.register(self._channel, selectors.EVENT_READ)
+                    if self._relay is not None:
+                        selector.register(self._relay, selectors.EVENT_READ)
                     ready = [key.fileobj for key, _ in selector.select(self._patience())]
                 if wake_read in ready:
                     wake_read.recv(4096)
                 if self._channel is not None and self._channel in ready:
                     self._answer(self._channel)
+                if self._relay is not None:
+                    self._relay.take()
+                self._condition.look()
+                self._metrics.keep()
                 code = self._look_after_engine()
                 if code is not None:
                     return code
@@ -239,21 +228,25 @@ class _Supervision:
         if number == signal.SIGCHLD:
             return
         if number == signal.SIGHUP and (has_terminal() or not self._had_terminal):
-            self._watch.ask()  # somebody sent it; a terminal that is closed sends it too, and is gone then
+            self._sources.ask()  # somebody sent it; a terminal that is closed sends it too, and is gone then
+            self._condition.reload()
             return
         if self._stopping is not None:  # asked twice: somebody is in a hurry
             self._stopping = 0.0
             return
         self._stopping = time.monotonic() + STOP_WAIT
+        self._condition.stopping()
         self._signal_engine(signal.SIGTERM)
 
     def _patience(self) -> float | None:
-        return None if self._stopping is None else max(0.05, self._stopping - time.monotonic())
+        if self._stopping is not None:
+            return max(0.05, self._stopping - time.monotonic())
+        return self._condition.patience
 
     # ---- the engine
 
     def _start_engine(self, crashes: int = 0) -> None:
-        self._watch.settle()  # rules that an engine crashed of are not offered again
+        self._sources.settle()  # rules that an engine crashed of are not offered again
         ours, theirs = make_channel()
         lifeline_read, self._lifeline = os.pipe()
         pid = os.fork()
@@ -261,8 +254,8 @@ class _Supervision:
             ours.close()
             os.close(self._lifeline)
             be_engine(
-                self._settings,
-                self._files,
+                self._sources.settings,
+                self._sources.files,
                 theirs,
                 lifeline=lifeline_read,
                 state=self._state,
@@ -297,6 +290,7 @@ class _Supervision:
                 f"{self._state}/crash.txt."
             )
         self._crashes.append(now)
+        self._condition.crashed(len(self._crashes))
         self._stop_sensor()
         self._start_engine(len(self._crashes))
         return None
@@ -356,9 +350,8 @@ class _Supervision:
             case "drift_comparer" | "keeper":
                 process = self._keeper if request.name == "keeper" else self._comparing
                 return Answer(granted=True), process.connection()
-            case "rules_taken" | "rules_refused":
-                self._watch.settle()
-                self._files = self._offered if request.name == "rules_taken" else self._files
+            case "rules_taken" | "rules_refused" | "ready" | "alive":
+                self._know(request)
                 return Answer(granted=True), None
 
     def _make_capture(self, request: Request) -> tuple[Answer, BinaryIO]:
@@ -367,18 +360,29 @@ class _Supervision:
         stream, *said = self._flight.open(request.number)
         return Answer(granted=True, text=msgspec.json.encode(said).decode()), stream
 
+    def _know(self, request: Request) -> None:
+        """Take what the engine tells, and the service manager has to be told."""
+        match request.name:
+            case "rules_taken":
+                self._sources.taken()
+                self._condition.reloaded("Watching; rules and settings were read again.")
+            case "rules_refused":
+                self._sources.refused()
+                self._condition.reloaded(
+                    "Watching; the changed rules or settings have a mistake, those of before go on."
+                )
+            case "ready":
+                self._condition.ready(request.number)
+            case _:
+                self._condition.alive(request.number)
+
     def _changed_rules(self) -> BinaryIO | None:
-        if not self._watch.changed():
-            return None
-        try:
-            self._offered = read_rules(self._settings, again=True)
-        except UsageError as error:
-            raise CannotError(str(error)[:LONGEST_REASON]) from error
-        return sealed_rules([(file.name, file.text) for file in self._offered])
+        files = self._sources.changed()
+        return None if files is None else sealed_rules(files)
 
     def _own_processes(self) -> list[int]:
         """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
-        others = (*self._comparing.pids(), *self._keeper.pids())
+        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids())
         sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
         return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
 
@@ -393,7 +397,11 @@ class _Supervision:
         environment = {name: os.environ[name] for name in ("HULLWATCH_DEBUG",) if name in os.environ}
         try:
             self._sensor = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment, close_fds=True
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stderr=None if self._relay is None else self._relay.write_end,
+                env=environment,
             )
         except OSError as error:
             ours.close()
@@ -435,7 +443,7 @@ class _Supervision:
 
     def _container_engines(self) -> str:
         """Return the list of engines as JSON; one that was in it stays at its place."""
-        settings = self._settings
+        settings = self._sources.settings
         found = find_engines(
             settings.docker.host,
             settings.containers.engines,
@@ -477,3 +485,7 @@ class _Supervision:
         self._stop_sensor()
         self._comparing.stop()
         self._keeper.stop()
+        self._metrics.stop()
+        if self._relay is not None:
+            self._relay.close()
+            self._relay = None

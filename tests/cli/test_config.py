@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from hullwatch.cli.config import schema, show
+from hullwatch.cli.config import check, explain, init, schema, show
 from hullwatch.config import leaves
+from hullwatch.errors import UsageError
 
 
 def no_files(environment: object) -> list[Path]:
@@ -47,3 +48,71 @@ def test_what_is_ignored_is_told_on_standard_error(
     monkeypatch.setenv("HULLWATCH_RULES_FILS", "x")
     show()
     assert 'did you mean "HULLWATCH_RULES_FILES"' in capsys.readouterr().err
+
+
+def test_every_problem_is_listed_and_the_exit_code_is_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('[output]\nformat = "xml"\n[mask]\npatterns = ["("]\n')
+    assert check(str(path)) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"error: {path}:2: output.format has a wrong value")
+    assert lines[1].startswith(f"error: {path}:4: mask.patterns: ")
+    assert lines[2] == "2 problems."
+    assert check(str(path), output="json") == 2
+    first, _ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["severity"], first["file"], first["line"]) == ("error", str(path), 2)
+
+
+def test_a_good_configuration_is_said_to_be_valid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("[output]\nall = true\n")
+    assert check(str(path)) == 0
+    assert capsys.readouterr().out == "The configuration is valid.\n"
+
+
+def test_a_setting_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain("output.all") == 0
+    said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert said[0].startswith("output.all: On a terminal")
+    assert said[1:] == [
+        "type true or false",
+        "default false",
+        "now true (variable HULLWATCH_OUTPUT_ALL)",
+        "a change counts after a restart",
+        "in a file [output] all = true",
+        "as a variable HULLWATCH_OUTPUT_ALL=true",
+        "as a flag --all",
+    ]
+
+
+def test_a_section_is_explained_one_setting_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain("hold", output="json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["name"], row["reload"]) for row in rows] == [("hold.timeout", True), ("hold.events", False)]
+
+
+def test_a_setting_that_does_not_exist_is_told_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r'did you mean "output.labels"'):
+        explain("output.lables")
+
+
+def test_a_file_is_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "new" / "config.toml"
+    assert init(str(path)) == 0
+    assert check(str(path)) == 0
+    path.write_text("[run]\n")
+    with pytest.raises(UsageError, match="is there already"):
+        init(str(path))
+    assert path.read_text() == "[run]\n"
+    assert init(str(path), force=True) == 0
+    capsys.readouterr()
+    assert init("-") == 0
+    assert capsys.readouterr().out == path.read_text()
+
+
+def test_a_password_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("HULLWATCH_DOCKER_HOST", "tcp://admin:pa55word@engine:2376")
+    for output in ("text", "json"):
+        show(output=output)
+        explain("docker.host", output=output)
+    assert "pa55word" not in capsys.readouterr().out

@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Stand in for the supervisor: keep the settings that it is given."""
     seen: list[Settings] = []
 
-    def supervise(settings: Settings) -> int:
+    def supervise(settings: Settings, again: Callable[[], Settings]) -> int:
         seen.append(settings)
         return 1
 
@@ -72,7 +73,7 @@ def test_a_wrong_label_is_told_before_anything_starts(supervised: list[Settings]
 def test_ctrl_c_before_the_supervisor_is_ready_is_no_error(
     supervised: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(settings: Settings) -> int:
+    def interrupted(settings: Settings, again: object) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setitem(sys.modules, "hullwatch.supervisor", SimpleNamespace(run=interrupted))

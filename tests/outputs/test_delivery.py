@@ -38,6 +38,24 @@ def test_all_matches_of_a_batch_are_delivered_when_it_is_judged(capfd: pytest.Ca
     assert counters.priorities == {"Notice": 2}
 
 
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_every_alert_says_which_host_of_which_cluster_it_comes_from(
+    form: Any, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NODE_NAME", "worker-7")
+    settings = Settings(output=OutputSettings(format=form, cluster="north", labels={"team": "x"}))
+    delivered = Delivery(settings, Counters())
+    delivered.match(match())
+    delivered.internal("Sensor lost", "Critical", "of Hullwatch itself")
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        if form == "json":
+            assert json.loads(line)["labels"] == {"cluster": "north", "node": "worker-7", "team": "x"}
+        else:
+            assert "[cluster=north] [node=worker-7] [team=x]" in line
+
+
 def test_matches_before_a_failure_are_delivered(capfd: pytest.CaptureFixture[str]) -> None:
     def broken() -> Iterator[Match]:
         yield match("/a")

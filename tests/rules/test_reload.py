@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from hullwatch.channel import RulesUnreadableError
+import msgspec
+
+from hullwatch.channel import SETTINGS_FILE, RulesUnreadableError
+from hullwatch.config.reload import SettingsChange
 from hullwatch.config.rule_switch import switch
-from hullwatch.config.settings import RulesSettings
+from hullwatch.config.settings import RulesSettings, Settings
 from hullwatch.errors import CannotError
 from hullwatch.rules import reload
 from hullwatch.rules.reload import Reload, Reloader
@@ -73,6 +76,28 @@ def test_rules_are_on_as_the_settings_want() -> None:
     (told,), _ = look([("a.yaml", GOOD)], RulesSettings(selection=(switch("disable", rule="*"),)))
     assert told.rules is not None
     assert told.rules.rules == []
+
+
+def test_changed_settings_come_first_and_say_which_rules_are_on() -> None:
+    settings = Settings(rules=RulesSettings(selection=(switch("disable", rule="*"),)))
+    change = SettingsChange(settings, ("rules.selection",))
+    (told,), answers = look([(SETTINGS_FILE, msgspec.json.encode(change)), ("a.yaml", GOOD)])
+    assert told.rules is not None
+    assert told.rules.rules == []
+    assert told.change == change
+    assert answers == ["taken"]
+
+
+def test_settings_that_come_with_a_mistake_in_the_rules_are_refused_with_them() -> None:
+    change = SettingsChange(Settings(rules=RulesSettings(selection=(switch("disable", rule="*"),))))
+    supervisor: Any = Asked([(SETTINGS_FILE, msgspec.json.encode(change)), ("a.yaml", b"{")], [("a.yaml", GOOD)])
+    told: list[Reload[list[str]]] = []
+    reloader = Reloader(supervisor, RulesSettings(), told.append, names_of)
+    reloader.look()
+    reloader.look()
+    assert (told[0].rules, told[0].change) == (None, None)
+    assert told[1].prepared == ["One"]
+    assert supervisor.told == ["refused", "taken"]
 
 
 def test_a_mistake_is_told_with_its_place_and_refused() -> None:

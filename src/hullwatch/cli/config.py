@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.config_check import check
+from hullwatch.cli.config_explain import explain
+from hullwatch.cli.config_init import init
 
 if TYPE_CHECKING:
     from hullwatch.config import Loaded
 
-config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Show the settings and where each comes from.")
+config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Show, check and explain the settings.")
 
 
 @config.command("show")
@@ -28,12 +31,13 @@ def show(
       hullwatch config show -o json
 
     Later ones win: defaults, /etc/hullwatch/config.toml, $XDG_CONFIG_HOME/hullwatch/config.toml,
-    --config or HULLWATCH_CONFIG, variables (HULLWATCH_OUTPUT_FORMAT=json), flags.
+    --config or HULLWATCH_CONFIG, variables (HULLWATCH_OUTPUT_FORMAT=json), flags. Passwords and tokens
+    in URLs are hidden.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_rows
     from hullwatch.cli.settings import load_settings
     from hullwatch.config import leaves
-    from hullwatch.config.values import without_password
+    from hullwatch.config.written import shown, without_secrets
 
     as_json = wants_json(output)
     loaded = load_settings({}, config_file)
@@ -41,19 +45,17 @@ def show(
     for path, leaf in leaves().items():
         section, _, name = path.partition(".")
         value = getattr(getattr(loaded.settings, section), name)
-        if leaf.secret:
-            value = without_password(value)
         if as_json:
             write_json(
                 {
                     "name": path,
-                    "value": value,
+                    "value": without_secrets(value),
                     "origin": loaded.origins[path],
                     "variable": leaf.variable,
                     "help": leaf.help,
                 }
             )
-        rows.append([path, "=", _written(value, duration=leaf.duration), f"# {loaded.origins[path]}"])
+        rows.append([path, "=", shown(value, leaf), f"# {loaded.origins[path]}"])
     rows += _outputs(loaded, as_json=as_json)
     if not as_json:
         write_rows(rows)
@@ -81,6 +83,7 @@ def _outputs(loaded: Loaded, *, as_json: bool) -> list[list[str]]:
     if not loaded.settings.outputs:
         return []
     from hullwatch.cli.answer import write_json
+    from hullwatch.config.written import written
     from hullwatch.outputs.configured import configured
 
     rows: list[list[str]] = []
@@ -93,27 +96,10 @@ def _outputs(loaded: Loaded, *, as_json: bool) -> list[list[str]]:
                 text = leaf.help if leaf is not None else "The kind of output."
                 write_json({"name": path, "value": value, "origin": origin, "variable": None, "help": text})
             duration = leaf is not None and leaf.duration
-            rows.append([path, "=", _written(value, duration=duration), f"# {origin}"])
+            rows.append([path, "=", written(value, duration=duration), f"# {origin}"])
     return rows
 
 
-def _written(value: object, *, duration: bool) -> str:
-    """Return a value as TOML writes it; ``(unset)`` where TOML has no word for it."""
-    import json
-
-    import msgspec
-
-    from hullwatch.config.values import format_duration
-
-    if value is None:
-        return "(unset)"
-    if duration and isinstance(value, float):
-        return f'"{format_duration(value)}"'
-    if isinstance(value, tuple):
-        items: list[object] = msgspec.to_builtins(value)
-        return f"[{', '.join(_written(item, duration=False) for item in items)}]"
-    if isinstance(value, dict):
-        names = cast("dict[str, object]", value)
-        pairs = ", ".join(f"{json.dumps(key)} = {_written(item, duration=False)}" for key, item in names.items())
-        return f"{{{pairs}}}"
-    return json.dumps(value, ensure_ascii=False)
+config.command("check")(check)
+config.command("explain")(explain)
+config.command("init")(init)

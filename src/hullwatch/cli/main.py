@@ -18,9 +18,10 @@ from hullwatch.cli.doctor import doctor
 from hullwatch.cli.errors import run_safely
 from hullwatch.cli.escalation import escalation
 from hullwatch.cli.events import events
+from hullwatch.cli.formats import formats
 from hullwatch.cli.incidents import incidents
 from hullwatch.cli.issues import issues
-from hullwatch.cli.formats import formats
+from hullwatch.cli.metrics import metrics
 from hullwatch.cli.outputs import outputs
 from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
@@ -76,6 +77,7 @@ app.add_typer(store, name="store")
 app.add_typer(formats, name="formats")
 app.add_typer(outputs, name="outputs")
 app.command("doctor")(doctor)
+app.command("metrics")(metrics)
 app.add_typer(config, name="config")
 app.command("version")(version)
 

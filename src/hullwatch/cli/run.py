@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from hullwatch.cli.watch_options import (
     RulesFlag,
     watch_settings,
 )
+
+if TYPE_CHECKING:
+    from hullwatch.config import Settings
 
 
 def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
@@ -41,6 +44,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     show_pushdown: Annotated[
         bool | None, typer.Option("--show-pushdown", help="Print what the kernel would send and leave out, and end.")
     ] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            "--log-format",
+            metavar="auto|text|json",
+            help="How Hullwatch tells of its own work on standard error (auto: json for systemd's journal).",
+            autocompletion=lambda: ["auto", "text", "json"],
+        ),
+    ] = None,
     config: ConfigFlag = None,
     context: typer.Context = NO_FLAGS,
 ) -> int:
@@ -55,26 +67,31 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       hullwatch run --show-pushdown -r my_rules.yaml
 
     A rules file that changes is loaded again, without a pause; one that is wrong then leaves the rules
-    as they are, with an alert. SIGHUP does the same at once.
+    as they are, with an alert. SIGHUP does the same at once, and has the settings read again: an alert
+    says which are in force and which need a restart.
 
     Ends with Ctrl-C, and a summary on standard error. Needs root, Linux 5.10 or newer with BTF;
     "hullwatch doctor" tells what is missing.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.config.values import parse_labels
 
-    settings = watch_settings(
-        context,
-        rules,
-        config,
-        priority=priority,
-        match=match,
-        output=output,
-        show_all=show_all,
-        labels=parse_labels(label) if label else None,
-        duration=duration,
-        fail_on=fail_on,
-        pushdown=pushdown,
-    )
+    def read() -> Settings:
+        return watch_settings(
+            context,
+            rules,
+            config,
+            priority=priority,
+            match=match,
+            output=output,
+            show_all=show_all,
+            labels=parse_labels(label) if label else None,
+            duration=duration,
+            fail_on=fail_on,
+            pushdown=pushdown,
+            log_format=log_format,
+        )
+
+    settings = read()
     if show_pushdown:
         from hullwatch.cli.pushdown_report import show_pushdown as report
 
@@ -82,7 +99,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     from hullwatch.supervisor import run as supervise
 
     try:
-        return supervise(settings)
+        return supervise(settings, again=read)
     except KeyboardInterrupt:
         # Before the supervisor took over the signal; Ctrl-C is how a run ends.
         return 0

@@ -85,9 +85,15 @@ _FLAGS = {
     "show_all": ("output.all", "--all"),
     "duration": ("run.duration", "--duration"),
     "labels": ("output.labels", "--label"),
+    "log_format": ("log.format", "--log-format"),
     "pushdown": ("sensor.pushdown", "--pushdown"),
     "record_mask": ("record.mask", "--mask"),
 }
+
+
+def flags_of(path: str) -> list[str]:
+    """Return the flags of ``hullwatch run`` that set a value, by its dotted path."""
+    return [flag for target, flag in (*_FLAGS.values(), ("rules.files", "--rules")) if target == path]
 
 
 def watch_settings(context: typer.Context, rules: list[str] | None, config: str | None, **flags: object) -> Settings:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from hullwatch.config.settings import NO_PRIORITY
-from hullwatch.config.values import parse_duration, parse_labels, parse_priority
+from hullwatch.config.values import parse_duration, parse_label, parse_labels, parse_priority
 from hullwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from hullwatch.config.settings import Leaf
 
 _PRIORITY_PATHS = frozenset({"rules.priority", "run.fail_on"})
+_LABEL_PATHS = frozenset({"output.cluster", "output.node"})
 _PRIORITY_OR_NONE = "flight_recorder.priority"
 _DIRECTORY_PATHS = frozenset(
     {
@@ -72,13 +73,7 @@ def convert(leaf: Leaf, value: object, where: str, base: Path | None = None, *, 
         elif leaf.duration:
             raise UsageError('a duration is text with a unit, such as "500ms" or "10s".')
         result: Any = msgspec.convert(value, leaf.type, strict=not from_text)
-        if (leaf.path in _PRIORITY_PATHS or "priority" in leaf.marks) and result is not None:
-            result = parse_priority(result)
-        if leaf.path == _PRIORITY_OR_NONE:
-            result = result if result == NO_PRIORITY else parse_priority(str(result))
-        if leaf.path == "output.labels":
-            labels = cast("dict[str, str]", result)
-            result = parse_labels(f"{key}={text}" for key, text in labels.items())
+        result = _in_form(leaf, result)
         if base is not None and result:
             result = _absolute(leaf, result, base)
     except msgspec.ValidationError as error:
@@ -86,6 +81,19 @@ def convert(leaf: Leaf, value: object, where: str, base: Path | None = None, *, 
     except UsageError as error:
         raise UsageError(f"{where}: {leaf.path}: {error}") from error
     return result
+
+
+def _in_form(leaf: Leaf, value: Any) -> Any:
+    """Return a value of the right type in the form that the tree has it, if it is one that is possible."""
+    if (leaf.path in _PRIORITY_PATHS or "priority" in leaf.marks) and value is not None:
+        return parse_priority(value)
+    if leaf.path == _PRIORITY_OR_NONE:
+        return value if value == NO_PRIORITY else parse_priority(str(value))
+    if leaf.path in _LABEL_PATHS and value:
+        parse_label(f"{leaf.path.partition('.')[2]}={value}")
+    if leaf.path == "output.labels":
+        return parse_labels(f"{key}={text}" for key, text in cast("dict[str, str]", value).items())
+    return value
 
 
 def _absolute(leaf: Leaf, value: object, base: Path) -> object:

@@ -19,7 +19,10 @@ from hullwatch.config.values import nearest
 from hullwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    Report = Callable[[UsageError], None]
+    """Takes what is wrong with a value, and raises it or goes on."""
 
 LARGEST_FILE = 1 << 20  # bytes; settings are a page
 # Variables with our prefix that are not settings.
@@ -70,15 +73,15 @@ def load(
     warnings: list[str] = []
     files: list[str] = []
     written: Written = {}
-    for path, required in _files(config_file, env, default_files):
+    for path, required in files_to_read(config_file, env, default_files):
         if not required and not path.exists():
             continue
         if not required and (reason := untrusted(path)):
             raise UsageError(f"{path} is not used, because {reason}; run: chown root:root {path} && chmod go-w {path}")
         files.append(str(path))
-        for key, (line, value) in _read(path, known, written).items():
+        for key, (line, value) in read_file(path, known, written).items():
             values[key], origins[key] = value, f"{path}:{line}"
-    for key, (variable, value) in _environment(known, env, warnings).items():
+    for key, (variable, value) in read_environment(known, env, warnings).items():
         values[key], origins[key] = value, f"variable {variable}"
     for key, (flag, value) in (flags or {}).items():
         if value is not None:
@@ -92,9 +95,10 @@ def load(
     return Loaded(_build(values), origins, tuple(warnings), tuple(files))
 
 
-def _files(
+def files_to_read(
     config_file: str | None, environment: Mapping[str, str], default_files: list[Path] | None
 ) -> list[tuple[Path, bool]]:
+    """Return the configuration files, least important first, and whether each has to be there."""
     found = [(path, False) for path in (configuration_files(environment) if default_files is None else default_files)]
     explicit = config_file or environment.get("HULLWATCH_CONFIG")
     if explicit:
@@ -115,8 +119,24 @@ def _build(values: Mapping[str, object]) -> Settings:
     return msgspec.convert(tree, Settings)
 
 
-def _read(path: Path, known: Mapping[str, Leaf], written: Written) -> dict[str, tuple[int, object]]:
-    """Return the values of a file with their lines; those of outputs are written down as they are."""
+def _raise(error: UsageError) -> None:
+    raise error
+
+
+def read_file(
+    path: Path, known: Mapping[str, Leaf], written: Written, report: Report = _raise
+) -> dict[str, tuple[int, object]]:
+    """Return the values of a file with their lines, by dotted path.
+
+    Args:
+        path: of the file.
+        known: the values that there are.
+        written: gets what is said of outputs, as it is.
+        report: is called with each thing that is wrong.
+
+    Raises:
+        UsageError: when it cannot be read or is no TOML; else what ``report`` raises.
+    """
     text = _text(path)
     try:
         tree = tomllib.loads(text)
@@ -127,19 +147,24 @@ def _read(path: Path, known: Mapping[str, Leaf], written: Written) -> dict[str, 
     for section, group in tree.items():
         line = _line_of(text, section, None)
         if section not in sections:
-            raise UsageError(f'{path}:{line}: there is no section "{section}"{nearest(section, sections)}.')
+            report(UsageError(f'{path}:{line}: there is no section "{section}"{nearest(section, sections)}.'))
+            continue
         if not isinstance(group, dict):
-            raise UsageError(f'{path}:{line}: "{section}" is a section; write [{section}] and values below.')
+            report(UsageError(f'{path}:{line}: "{section}" is a section; write [{section}] and values below.'))
+            continue
         if section == OUTPUTS:
             write_down(written, cast("dict[str, object]", group), path, partial(_line_of, text, section))
             continue
         for name, value in cast("dict[str, object]", group).items():
             key = f"{section}.{name}"
             line = _line_of(text, section, name)
-            if key not in known:
-                names = [leaf.partition(".")[2] for leaf in known if leaf.startswith(section + ".")]
-                raise UsageError(f'{path}:{line}: [{section}] has no key "{name}"{nearest(name, names)}.')
-            found[key] = (line, convert(known[key], value, f"{path}:{line}", path.parent))
+            try:
+                if key not in known:
+                    names = [leaf.partition(".")[2] for leaf in known if leaf.startswith(section + ".")]
+                    raise UsageError(f'{path}:{line}: [{section}] has no key "{name}"{nearest(name, names)}.')
+                found[key] = (line, convert(known[key], value, f"{path}:{line}", path.parent))
+            except UsageError as error:
+                report(error)
     return found
 
 
@@ -187,9 +212,10 @@ def _line_of(text: str, section: str, name: str | None) -> int:
     return 1
 
 
-def _environment(
-    known: Mapping[str, Leaf], environment: Mapping[str, str], warnings: list[str]
+def read_environment(
+    known: Mapping[str, Leaf], environment: Mapping[str, str], warnings: list[str], report: Report = _raise
 ) -> dict[str, tuple[str, object]]:
+    """Return the values of variables, with their names; ``warnings`` gets a sentence for each that is no setting."""
     by_variable = {leaf.variable: leaf for leaf in known.values()}
     found: dict[str, tuple[str, object]] = {}
     for variable, text in environment.items():
@@ -200,8 +226,8 @@ def _environment(
             # Not an error: the prefix is not ours alone (a service manager, a test bench).
             warnings.append(f"The variable {variable} is no setting{nearest(variable, by_variable)}; it is ignored.")
             continue
-        found[leaf.path] = (
-            variable,
-            convert(leaf, text, f"variable {variable}", from_text=True),
-        )
+        try:
+            found[leaf.path] = (variable, convert(leaf, text, f"variable {variable}", from_text=True))
+        except UsageError as error:
+            report(error)
     return found

@@ -9,6 +9,7 @@ import msgspec
 from hullwatch.config.incident_settings import IncidentsSettings
 from hullwatch.config.response import MOST_ACTIONS, ResponseAction
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
+from hullwatch.config.service_settings import LIVE, LogSettings, MetricsSettings
 from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
@@ -36,15 +37,17 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     files: Annotated[
         tuple[str, ...],
+        LIVE,
         _help("Rules files, or directories whose *.yaml are taken in order; empty: the built-in rules."),
     ] = ()
-    priority: Annotated[str, _help("The least severe priority that alerts.")] = "Debug"
+    priority: Annotated[str, LIVE, _help("The least severe priority that alerts.")] = "Debug"
     match: Annotated[
         Literal["first", "all"], _help("Alert on the first rule that matches an event, or on all that do.")
     ] = "first"
     selection: Annotated[
         tuple[RuleSwitch, ...],
         msgspec.Meta(max_length=MOST_SWITCHES),
+        LIVE,
         _help('Turns rules on and off, in order: {disable = {rule = "*"}}, {enable = {tag = "network"}}.'),
     ] = ()
 
@@ -57,7 +60,18 @@ class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _help("text for people, json for one object a line; others for what reads them: see hullwatch formats list."),
     ] = "text"
     all: Annotated[bool, _help("On a terminal, show every repeat of an alert instead of a count.")] = False
-    labels: Annotated[dict[str, str], _help("Labels that every alert carries.")] = {}
+    labels: Annotated[dict[str, str], LIVE, _help("Labels that every alert carries.")] = {}
+    cluster: Annotated[
+        str, LIVE, _help("The cluster that this host belongs to: the label cluster of every alert; empty: none.")
+    ] = ""
+    node: Annotated[
+        str,
+        LIVE,
+        _help(
+            "What this host is called there: the label node of every alert; empty: NODE_NAME of the environment, else "
+            "the host's name where a cluster is named, else none."
+        ),
+    ] = ""
 
 
 class MaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +156,7 @@ class SensorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpu_budget: Annotated[
         float,
         msgspec.Meta(ge=0, le=1024),
+        LIVE,
         _help("Cores that sensor and engine may use before calls are left out, the least telling first; 0: no limit."),
     ] = 1.0
     counts: Annotated[
@@ -166,7 +181,7 @@ class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Waiting for the metadata of a container."""
 
-    timeout: Annotated[Duration, _help("How long a container's events wait for its metadata.")] = 0.5
+    timeout: Annotated[Duration, LIVE, _help("How long a container's events wait for its metadata.")] = 0.5
     events: Annotated[int, msgspec.Meta(ge=0, le=10_000_000), _help("How many events may wait; 0: none.")] = 50_000
 
 
@@ -323,6 +338,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     respond: RespondSettings = RespondSettings()
     incidents: IncidentsSettings = IncidentsSettings()
     store: StoreSettings = StoreSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
     outputs: Annotated[
         dict[str, dict[str, Any]],
         _help("[outputs.NAME] with a type: where alerts are delivered to; docs/reference/outputs.md has the types."),
@@ -336,7 +353,8 @@ class Leaf(msgspec.Struct, frozen=True):
         default: msgspec.NODEFAULT for a value that must be given.
         duration: whether it is written as text with a unit.
         form: what form a text has, as a sentence.
-        marks: what else the notes say: ``priority``, ``path``, ``secret`` (of the options of outputs).
+        examples: values of it.
+        marks: what else the notes say: ``priority``, ``path``, ``secret`` (of the options of outputs), ``live``.
     """
 
     path: str
@@ -345,7 +363,13 @@ class Leaf(msgspec.Struct, frozen=True):
     help: str
     duration: bool = False
     form: str = ""
+    examples: tuple[Any, ...] = ()
     marks: dict[str, Any] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether a reload takes it."""
+        return "live" in self.marks
 
     @property
     def secret(self) -> bool:
@@ -387,6 +411,7 @@ def leaves_of(group: type[msgspec.Struct], path: str) -> dict[str, Leaf]:
             help=next((item.description for item in meta if item.description), ""),
             form=marks.pop("form", ""),
             duration=any((item.extra_json_schema or {}).get("format") == "duration" for item in meta),
+            examples=tuple(example for item in meta for example in item.examples or ()),
             marks=marks,
         )
     return found
@@ -403,7 +428,9 @@ def _metadata(kind: Any) -> list[msgspec.Meta]:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a configuration file; durations are text there (``500ms``)."""
-    return with_text_durations(msgspec.json.schema(Settings))
+    found = with_text_durations(msgspec.json.schema(Settings))
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "The configuration of Hullwatch"}
+    return about | found
 
 
 def with_text_durations(node: Any) -> Any:

@@ -89,6 +89,7 @@ class Shedding:
 
     Attributes:
         steps: how many are.
+        budget: cores, as below; may be changed.
 
     Args:
         budget: cores that the sensor and the engine may use together; 0: as many as they need.
@@ -99,7 +100,7 @@ class Shedding:
         """Leave nothing out."""
         self.steps = 0
         self._steps = STEPS if counts else tuple(step for step in STEPS if not step.counts)
-        self._budget = budget
+        self.budget = budget
         self._samples: deque[_Sample] = deque()
         self._calm_needed = CALM
         self._changed = 0.0  # when the last step was made or taken back
@@ -139,7 +140,7 @@ class Shedding:
             cpu: seconds of CPU time since some moment; less than before when a part of it has started anew.
             lost: events that found no room in a ring buffer, since the start.
         """
-        if not self._budget:
+        if not self.budget:
             return None
         samples = self._samples
         if samples and cpu < samples[-1].cpu:
@@ -152,10 +153,10 @@ class Shedding:
             return None
         used = (cpu - samples[0].cpu) / span
         losing = sum(after.lost > before.lost for before, after in itertools.pairwise(samples)) >= LOSING
-        if used > self._budget or losing:
+        if used > self.budget or losing:
             self._busy = now
             return self._more(now, used, losing=losing)
-        if used > self._budget * ENOUGH:
+        if used > self.budget * ENOUGH:
             self._busy = now
         elif self.steps and now - max(self._busy, self._changed) >= self._calm_needed:
             return self._less(now, used)

@@ -68,6 +68,11 @@ class Asker:
         self._lost = False
         self._unaware: deque[str] = deque(maxlen=QUEUE_MAXIMUM)
 
+    @property
+    def waiting(self) -> int:
+        """How many questions wait."""
+        return self._waiting.qsize()
+
     def take_lost(self) -> bool:
         """Tell whether the process that compares was lost since the last call."""
         lost, self._lost = self._lost, False

@@ -68,6 +68,11 @@ class ContainerGate:
         self._named: OrderedDict[str, CgroupContainer] = OrderedDict()  # by what cgroups are called
         self._expected: OrderedDict[str, None] = OrderedDict()  # asked for since their cgroup was made
 
+    @property
+    def held(self) -> int:
+        """How many events wait."""
+        return self._held
+
     def named(self, container: CgroupContainer) -> None:
         """Take what a cgroup's name says of its container."""
         self._named[container.id] = container

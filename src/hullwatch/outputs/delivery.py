@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hullwatch.alerts.alert import Alert
 from hullwatch.alerts.maker import AlertMaker
 from hullwatch.alerts.mask import Masker
+from hullwatch.config.labels import alert_labels
 from hullwatch.config.values import at_least
 from hullwatch.enrich.notice import Notice
 from hullwatch.outputs.stdout import stdout
@@ -49,11 +50,12 @@ class Delivery:
         self.capture: Callable[[Match], str] = _no_capture
         self.respond: Callable[[Match], None] = _no_response
         self._counters = counters
-        self._labels = settings.output.labels
+        self._labels = alert_labels(settings.output)
         self._fail_on = settings.run.fail_on
         self._hostname = socket.gethostname()
         self.masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
         self._maker = AlertMaker(self.masker, self._hostname, self._labels)
+        self._sent: list[int] = []  # times of the alerts that were sent since the last flush
         self._outputs: list[Printer] = [stdout(settings, counters)]
 
     def keep(self, keeper: Printer) -> None:
@@ -88,6 +90,11 @@ class Delivery:
         """Forget what alerts looked like: the rules are others now."""
         self._maker.forget()
 
+    def take_settings(self, settings: Settings) -> None:
+        """Give alerts other labels from now on."""
+        self._labels = alert_labels(settings.output)
+        self._maker = AlertMaker(self.masker, self._hostname, self._labels)
+
     def internal(self, rule: str, priority: str, message: str, **fields: object) -> None:
         """Send an alert about Hullwatch itself."""
         self.notice(Notice(time.time_ns(), rule, priority, message, fields))
@@ -109,7 +116,8 @@ class Delivery:
         self._flush()
 
     def _send(self, alert: Alert) -> None:
-        self._counters.alert(alert.rule, alert.priority)
+        self._counters.alert(alert.rule, alert.priority, alert.source)
+        self._sent.append(alert.time)
         if self._fail_on is not None and at_least(alert.priority, self._fail_on):
             self.failed = True
         for output in self._outputs:
@@ -122,6 +130,11 @@ class Delivery:
     def _flush(self) -> None:
         for output in self._outputs:
             output.flush()
+        if self._sent and self._counters.latency is not None:
+            now = time.time_ns()
+            for happened in self._sent:
+                self._counters.latency.observe((now - happened) / 1e9)
+        self._sent.clear()
 
     def tick(self) -> None:
         """Let the outputs do what is due."""

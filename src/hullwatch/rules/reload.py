@@ -6,7 +6,10 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from hullwatch.channel import RulesUnreadableError
+import msgspec
+
+from hullwatch.channel import SETTINGS_FILE, RulesUnreadableError
+from hullwatch.config.reload import SettingsChange
 from hullwatch.errors import CannotError
 from hullwatch.rules.loader import RulesFile, load
 from hullwatch.rules.priority import Priority
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from hullwatch.rules.terms import Lookup
 
 INTERVAL = 1.0  # seconds between looks
+SHOWN_PROBLEMS = 5  # mistakes in rules files that an alert has in its message
+LONGEST_PROBLEM = 4000  # characters of it
 
 Prepared = TypeVar("Prepared")
 
@@ -34,6 +39,7 @@ class Reload(NamedTuple, Generic[Prepared]):
     rules: RuleSet | None
     problem: str = ""
     prepared: Prepared | None = None  # what whoever judges by the rules needs of them
+    change: SettingsChange | None = None  # what came of settings that were changed with them
 
 
 def cache_of(state: Path) -> Path:
@@ -119,17 +125,36 @@ class Reloader(Generic[Prepared]):
             return
         if files is None:
             return
+        change: SettingsChange | None = None
         try:
-            rules = load_rules([RulesFile(*file) for file in files], self._settings, self._cache)
+            if files and files[0][0] == SETTINGS_FILE:
+                change = msgspec.json.decode(files.pop(0)[1], type=SettingsChange)
+            settings = self._settings if change is None else change.settings.rules
+            rules = load_rules([RulesFile(*file) for file in files], settings, self._cache)
             prepared = self._prepare(rules)
         except RulesError as error:
             self._refuse(str(error))
         except Exception as error:  # noqa: BLE001 - whatever a file provokes: the rules of before go on
             self._refuse(f"The rules cannot be loaded ({type(error).__name__}).")
         else:
+            self._settings = settings
             self._supervisor.rules_taken()
-            self._tell(Reload(rules, prepared=prepared))
+            self._tell(Reload(rules, prepared=prepared, change=change))
 
     def _refuse(self, problem: str) -> None:
         self._supervisor.rules_refused()
         self._tell(Reload(None, problem))
+
+
+def rules_change(before: RuleSet, after: RuleSet) -> str:
+    """Return in words how many rules there are and how many are new or gone."""
+    old, new = ({rule.name for rule in rules.rules} for rules in (before, after))
+    number = "1 rule judges" if len(new) == 1 else f"{len(new)} rules judge"
+    return f"{number} now, {len(new - old)} new, {len(old - new)} gone"
+
+
+def first_lines(text: str) -> str:
+    """Return the first lines of a text as one."""
+    lines = text.splitlines()
+    more = f" ... and {len(lines) - SHOWN_PROBLEMS} more" if len(lines) > SHOWN_PROBLEMS else ""
+    return (" ".join(lines[:SHOWN_PROBLEMS]) + more)[:LONGEST_PROBLEM]

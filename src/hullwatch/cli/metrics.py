@@ -1,0 +1,49 @@
+"""``hullwatch metrics``: the numbers of the instance that runs, once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hullwatch.cli.answer import OutputOption
+
+
+def metrics(
+    output: OutputOption = "text",
+    config_file: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="Configuration file, over the usual ones.")
+    ] = None,
+) -> int:
+    """Print what the running instance counts, in Prometheus' text format.
+
+    \b
+    Examples:
+      sudo hullwatch metrics
+      sudo hullwatch metrics -o json     one object for each number
+      sudo hullwatch metrics > /var/lib/prometheus/node-exporter/hullwatch.prom
+
+    The same is served to Prometheus where metrics.listen is set.
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from pathlib import Path
+
+    from hullwatch.cli.answer import wants_json, write_json, write_safe
+    from hullwatch.cli.settings import load_settings
+    from hullwatch.config.paths import state_directory
+    from hullwatch.errors import CannotError
+    from hullwatch.metrics.exposition import bounded
+    from hullwatch.metrics.families import FAMILIES, exposition
+    from hullwatch.metrics.view import look
+
+    as_json = wants_json(output)
+    state = state_directory(load_settings({}, config_file).settings.directories.state)
+    view = look(state)
+    if not view.status or not Path(f"/proc/{view.status.get('pid')}").exists():
+        raise CannotError(f"No instance runs that writes to {state}: start one with 'hullwatch run'.")
+    if not as_json:
+        write_safe(exposition(view))
+        return 0
+    for family in FAMILIES:
+        for one in bounded(list(family.samples(view)), family.kind):
+            write_json({"name": family.name + one.suffix, "labels": dict(one.labels), "value": one.value})
+    return 0

@@ -1,0 +1,135 @@
+"""All that is wrong with the settings, at once: what a run would stop at, one after the other."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from hullwatch.config.layers import files_to_read, read_environment, read_file
+from hullwatch.config.output_tables import settle
+from hullwatch.config.paths import sensor_program, untrusted
+from hullwatch.config.rules_files import find
+from hullwatch.config.settings import leaves
+from hullwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hullwatch.config.output_tables import OptionsOf, Written
+    from hullwatch.config.settings import Leaf
+
+_PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?: ", re.DOTALL)
+
+
+class Finding(NamedTuple):
+    """A problem, or a remark that stops nothing (``warning``): what it is, where, and what to do."""
+
+    sentence: str
+    file: str = ""
+    line: int = 0
+    warning: bool = False
+
+
+def check_settings(
+    file: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    default_files: list[Path] | None = None,
+    more: Mapping[str, Callable[[object], None]] | None = None,
+    options_of: OptionsOf | None = None,
+) -> list[Finding]:
+    """Return what is wrong with a file, or with all that a run would take its settings from.
+
+    Args:
+        file: the only file to look at; None for the usual ones and the environment.
+        environment: of the process when None.
+        default_files: the default files, when they are not the usual ones.
+        more: by dotted path, what raises a UsageError for a value that cannot be used.
+        options_of: what can be set for an output; None: outputs are not looked at.
+    """
+    env = os.environ if environment is None else environment
+    known = leaves()
+    found: list[Finding] = []
+    values: dict[str, tuple[str, object]] = {}
+    written: Written = {}
+
+    def report(error: UsageError) -> None:
+        found.append(_finding(str(error)))
+
+    files = [(Path(file), True)] if file else files_to_read(None, env, default_files)
+    for path, required in files:
+        if not required and not path.exists():
+            continue
+        try:
+            if not required and (reason := untrusted(path)):
+                raise UsageError(f"{path}:1: root does not use it, because {reason}; run: chown root:root {path}")
+            read = read_file(path, known, written, report)
+            values |= {key: (f"{path}:{line}", value) for key, (line, value) in read.items()}
+        except UsageError as error:
+            report(error)
+    if not file:
+        warnings: list[str] = []
+        variables = read_environment(known, env, warnings, report)
+        values |= {key: (f"variable {name}", value) for key, (name, value) in variables.items()}
+        found += [Finding(warning, warning=True) for warning in warnings]
+    for name, options in written.items():
+        try:
+            settle({name: options}, options_of)
+        except UsageError as error:
+            report(error)
+    found += _unusable(values, known, _CHECKS | dict(more or {}))
+    return sorted(found, key=lambda one: (one.warning, one.file, one.line))
+
+
+def _unusable(
+    values: Mapping[str, tuple[str, object]], known: Mapping[str, Leaf], checks: Mapping[str, Callable[[object], None]]
+) -> list[Finding]:
+    """Return what is of the right form and yet cannot be used on this machine."""
+    found: list[Finding] = []
+    for key, (where, value) in values.items():
+        if key not in checks or value == known[key].default:
+            continue
+        try:
+            checks[key](value)
+        except UsageError as error:
+            found.append(_finding(f"{where}: {key}: {error}"))
+    return found
+
+
+def _finding(sentence: str) -> Finding:
+    place = _PLACE.match(sentence)
+    return Finding(sentence, place[1], int(place[2])) if place else Finding(sentence)
+
+
+def _rules_files(value: object) -> None:
+    find(value if isinstance(value, tuple) else ())  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _user(value: object) -> None:
+    try:
+        found = pwd.getpwnam(str(value))
+    except KeyError:
+        raise UsageError(f'there is no user "{value}": make it, or leave this out.') from None
+    if found.pw_uid == 0:
+        raise UsageError("the engine must not run as root: name another user, or leave this out.")
+
+
+def _sensor(value: object) -> None:
+    if sensor_program(str(value)) is None:
+        raise UsageError(f"{value} is not there or is no program: leave this out to use the installed one.")
+
+
+def _listen(value: object) -> None:
+    port = str(value).rpartition(":")[2]
+    if port.isdigit() and not 0 < int(port) < 1 << 16:
+        raise UsageError(f"there is no port {port}; the last is 65535.")
+
+
+_CHECKS: dict[str, Callable[[object], None]] = {
+    "rules.files": _rules_files,
+    "engine.user": _user,
+    "engine.sensor": _sensor,
+    "metrics.listen": _listen,
+}

@@ -1,0 +1,44 @@
+"""Settings of what a service has beside the watch itself: metrics, and what it says in its log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+LIVE = msgspec.Meta(extra={"live": True})
+"""Marks a value that a reload takes, without a restart."""
+
+# A port of an address that is this machine's own, or the path of a socket.
+LISTEN = r"^((127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\]):\d{1,5}|unix:///.{1,100})?$"
+
+
+class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbers for Prometheus."""
+
+    listen: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=LISTEN,
+            max_length=128,
+            extra={
+                "form": "it is 127.0.0.1:PORT, localhost:PORT, [::1]:PORT or unix:///PATH: whoever asks has to say "
+                "nothing about himself, so that only this machine is served"
+            },
+            examples=["127.0.0.1:8765", "unix:///run/hullwatch/metrics.sock"],
+        ),
+        msgspec.Meta(
+            description="Serve metrics here, on this machine only: 127.0.0.1:PORT or unix:///PATH; empty: no."
+        ),
+    ] = ""
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What Hullwatch says about its own work, on standard error."""
+
+    format: Annotated[
+        Literal["auto", "text", "json"],
+        msgspec.Meta(
+            description="text for people, json for one object a line; auto: json where systemd's journal reads it."
+        ),
+    ] = "auto"

@@ -1,0 +1,1 @@
+"""What makes a run a service: its readiness, its pulse and its log."""

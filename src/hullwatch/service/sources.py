@@ -1,0 +1,107 @@
+"""What a run judges by, its rules files and settings, and reading both again when somebody asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hullwatch.channel import SETTINGS_FILE
+from hullwatch.config.reload import change
+from hullwatch.config.rules_files import FilesWatch, FixedRules, read_all
+from hullwatch.errors import CannotError, UsageError
+from hullwatch.rules import loader, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hullwatch.config.settings import Settings
+    from hullwatch.rules.loader import RulesFile
+
+LONGEST_REASON = 2000  # characters in an answer to the engine
+
+
+def read_rules(settings: Settings, *, again: bool = False) -> list[RulesFile]:
+    """Return the rules files that the settings name, or the built-in ones; ``again``: they were read before.
+
+    Raises:
+        UsageError: when one cannot be read.
+    """
+    if not settings.rules.files:
+        return pack.builtin_files()
+    return [loader.RulesFile(*file) for file in read_all(settings.rules.files, again=again)]
+
+
+class Sources:
+    """Rules files and settings, those in force and those that were offered to the engine and not taken yet.
+
+    Attributes:
+        settings: in force.
+        files: the rules in force, read but not parsed.
+
+    Args:
+        settings: of the run.
+        files: the rules; None for the files that the settings name, or the built-in ones.
+        again: reads the settings again; None where they stay as they are.
+    """
+
+    def __init__(
+        self, settings: Settings, files: list[RulesFile] | None, again: Callable[[], Settings] | None = None
+    ) -> None:
+        """Read the rules files.
+
+        Raises:
+            UsageError: when one cannot be read.
+        """
+        self.settings = settings
+        # It looks before they are read, so that no change in between is missed.
+        self._watch = FilesWatch(settings.rules.files) if files is None else FixedRules()
+        self.files = read_rules(settings) if files is None else files
+        self._again = again
+        self._asked = False
+        self._offered = settings, self.files, self._watch
+
+    def ask(self) -> None:
+        """Have everything read again when the engine looks the next time; may be called by a signal handler."""
+        self._watch.ask()
+        self._asked = self._again is not None
+
+    def changed(self) -> list[tuple[str, bytes]] | None:
+        """Return what has changed, for the engine; None for nothing.
+
+        It comes again until ``taken`` or ``refused``.
+
+        Raises:
+            CannotError: when it cannot be read; the text is for the engine.
+        """
+        if not self._watch.changed():
+            return None
+        settings, watch = self.settings, self._watch
+        first: list[tuple[str, bytes]] = []
+        try:
+            if self._asked and self._again is not None:
+                found = change(self.settings, self._again())
+                settings = found.settings
+                if found.taken or found.waiting:
+                    first = [(SETTINGS_FILE, msgspec.json.encode(found))]
+                if settings.rules.files != self.settings.rules.files:
+                    watch = FilesWatch(settings.rules.files)
+            self._offered = settings, read_rules(settings, again=True), watch
+        except UsageError as error:
+            raise CannotError(str(error)[:LONGEST_REASON]) from error
+        return [*first, *((file.name, file.text) for file in self._offered[1])]
+
+    def taken(self) -> None:
+        """Know that the engine judges by what was offered last."""
+        self.settings, self.files, self._watch = self._offered
+        self.settle()
+
+    def refused(self) -> None:
+        """Know that it has a mistake: what was in force stays, until something changes again."""
+        self._offered = self.settings, self.files, self._watch
+        self.settle()
+
+    def settle(self) -> None:
+        """Offer nothing again that was offered."""
+        self._watch.settle()
+        self._asked = False

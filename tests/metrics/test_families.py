@@ -1,0 +1,166 @@
+"""Every metric has its line in the documents, and what dashboards and alert rules ask for is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import yaml
+
+from hullwatch.counters import Counters, Latency
+from hullwatch.metrics.families import FAMILIES, exposition
+from hullwatch.metrics.processes import Usage
+from hullwatch.metrics.view import View
+from tools.repository import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEPLOY = ROOT / "deploy"
+NAME = re.compile(r"\b(?:hullwatch|falcosecurity)_[a-z0-9_]+\b")
+
+
+def status() -> dict[str, Any]:
+    """Return the status of a run in which everything happened that is counted."""
+    counters = Counters(started=1_000_000_000_000, latency=Latency())
+    counters.events |= {"execve": 5, "openat": 7}
+    counters.drop("openat", "ring_full", 3)
+    counters.drop("*", "unreadable")
+    counters.alert("Shell in a container", "Notice")
+    counters.alert('Rule "x"\n\x1b[31m', "Critical")
+    counters.alert("Sensor lost", "Critical", "internal")
+    counters.ruled_out["openat"] = 11
+    counters.shed["openat"] = 13
+    counters.lose_alert("standard output: its reader has gone")
+    counters.found_drift("drift", "")
+    assert counters.latency is not None
+    for seconds in (0.003, 0.3, -1.0, 99.0):
+        counters.latency.observe(seconds)
+    now = {
+        "rules": 170,
+        "reloads": {"taken": 1, "refused": 2},
+        "engine_restarts": 1,
+        "shed_steps": 2,
+        "queues": {"held_events": 3},
+        "engines": [{"url": "unix:///run/docker.sock", "reachable": True, "kind": "docker"}],
+    }
+    return msgspec.json.decode(msgspec.json.encode(counters.to_status(pid=1, now=1_005_000_000_000) | now))
+
+
+def text() -> str:
+    processes = {"supervisor": Usage(1.5, 1000, 2000), "engine": Usage(8.5, 3000, 4000)}
+    return exposition(View(status(), processes, 1010.0, "a-host", "6.1.0"))
+
+
+def without_help(said: str) -> list[str]:
+    return [line for line in said.splitlines() if not line.startswith("#")]
+
+
+def test_the_numbers_of_a_run_are_all_there() -> None:
+    lines = without_help(text())
+    for line in (
+        'hullwatch_stage_events_total{stage="judged"} 12',
+        'hullwatch_stage_events_total{stage="lost"} 4',
+        'hullwatch_events_total{type="execve"} 5',
+        'hullwatch_events_dropped_total{type="openat",reason="ring_full"} 3',
+        'hullwatch_alerts_total{rule="Shell in a container",priority="Notice"} 1',
+        'hullwatch_alerts_total{rule="Rule \\"x\\"\\\\n\\\\x1b[31m",priority="Critical"} 1',
+        'hullwatch_alert_latency_seconds_bucket{le="0.001"} 1',
+        'hullwatch_alert_latency_seconds_bucket{le="0.005"} 2',
+        'hullwatch_alert_latency_seconds_bucket{le="10"} 3',
+        "hullwatch_alert_latency_seconds_count 4",
+        'hullwatch_rules_reloads_total{result="refused"} 2',
+        'hullwatch_queue_length{queue="held_events"} 3',
+        "hullwatch_status_age_seconds 5",
+        'hullwatch_container_engine_up{url="unix:///run/docker.sock",kind="docker"} 1',
+        'hullwatch_process_cpu_seconds_total{process="engine"} 8.5',
+        'hullwatch_alerts_lost_total{reason="standard output: its reader has gone"} 1',
+    ):
+        assert line in lines
+
+
+def test_falcos_names_have_falcos_labels() -> None:
+    lines = [line for line in without_help(text()) if line.startswith("falcosecurity_")]
+    for line in (
+        "falcosecurity_scap_n_evts_total 16",
+        "falcosecurity_scap_n_drops_total 4",
+        'falcosecurity_scap_n_drops_buffer_total{drop="open",dir="exit"} 3',
+        'falcosecurity_falco_rules_matches_total{rule_name="Shell in a container",priority="5",source="syscall"} 1',
+        'falcosecurity_evt_hostname_info{hostname="a-host"} 1',
+        'falcosecurity_falco_kernel_release_info{kernel_release="6.1.0"} 1',
+        "falcosecurity_falco_duration_seconds_total 10",
+        "falcosecurity_falco_cpu_usage_ratio 1",
+        "falcosecurity_falco_memory_rss_bytes 4000",
+        "falcosecurity_falco_outputs_queue_num_drops_total 1",
+    ):
+        assert line in lines
+    assert "Sensor lost" not in "".join(line for line in lines if "rules_matches" in line)
+
+
+def test_before_the_first_status_there_is_only_what_the_kernel_and_the_program_say() -> None:
+    names = {NAME.match(line) for line in without_help(exposition(View({}, {}, 1.0, "h", "k")))}
+    assert {found[0] for found in names if found} == {
+        "hullwatch_build_info",
+        "falcosecurity_falco_version_info",
+        "falcosecurity_falco_kernel_release_info",
+        "falcosecurity_evt_hostname_info",
+    }
+
+
+def test_a_status_of_another_version_breaks_nothing() -> None:
+    odd = {"events": "many", "dropped": {}, "drift": 3, "alerts_by_rule": {"x": 1}, "latency": None, "updated": 5}
+    assert 'hullwatch_alerts_total{rule="x",priority=""} 1' in exposition(View(odd, {}, 1.0, "h", "k"))
+
+
+def test_every_metric_is_documented() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `([a-z_0-9]+)` \| (\w+) \| (.+?) \|$", page, re.MULTILINE))
+    assert rows == {(family.name, family.kind, family.meaning) for family in FAMILIES}
+
+
+def asked_for() -> list[tuple[str, str]]:
+    """Return each expression of the dashboard and the alert rules, with its file's name."""
+    dashboard = json.loads((DEPLOY / "grafana" / "hullwatch.json").read_text(encoding="utf-8"))
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "hullwatch.rules.yaml").read_text(encoding="utf-8"))
+    found = [(target["expr"], "hullwatch.json") for panel in dashboard["panels"] for target in panel["targets"]]
+    found += [(dashboard["templating"]["list"][1]["query"], "hullwatch.json")]
+    return found + [(rule["expr"], "hullwatch.rules.yaml") for group in rules["groups"] for rule in group["rules"]]
+
+
+def test_every_metric_that_the_dashboard_and_the_alert_rules_name_exists() -> None:
+    known = {family.name for family in FAMILIES} | {"hullwatch_alert_latency_seconds_bucket"}
+    expressions = asked_for()
+    assert len(expressions) > 20
+    assert [(name, file) for text, file in expressions for name in NAME.findall(text) if name not in known] == []
+
+
+def test_every_label_that_the_dashboard_and_the_alert_rules_name_exists() -> None:
+    labels = set(re.findall(r'[{,]([a-z_]+)="', text())) | {"instance"}
+    for expression, file in asked_for():
+        for names in re.findall(r"by \(([^)]*)\)", expression):
+            assert {name.strip() for name in names.split(",")} <= labels, file
+
+
+def promtool(*arguments: str, given: str = "", folder: Path | None = None) -> None:
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("promtool is not installed (Debian: apt-get install --no-install-recommends prometheus)")
+    done = subprocess.run(
+        [program, *arguments], input=given, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+
+
+def test_promtool_finds_nothing_wrong_with_the_metrics() -> None:
+    promtool("check", "metrics", given=text())
+
+
+def test_promtool_finds_the_alert_rules_right_and_they_fire_when_they_should() -> None:
+    folder = DEPLOY / "prometheus"
+    promtool("check", "rules", "hullwatch.rules.yaml", folder=folder)
+    promtool("test", "rules", "hullwatch.rules.test.yaml", folder=folder)

@@ -5,6 +5,7 @@
 #include "cache.h"
 #include "classifier.h"
 #include "contexts.h"
+#include "scalars.h"
 #include "siphash.h"
 #include "starts.h"
 #include "texts.h"
@@ -29,7 +30,8 @@ struct hw_classifier {
 	uint64_t *counts;
 	struct hw_kind *kinds;
 	uint32_t kind_count;
-	struct words *words; /* by kind and slot */
+	struct scalars *last; /* by kind: mostly they are the same again */
+	struct words *words;  /* by kind and slot */
 	struct contexts contexts;
 	struct starts starts;
 	struct cache values;
@@ -62,11 +64,12 @@ struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, c
 	made->types = calloc(type_count ? type_count : 1, sizeof(*types));
 	made->counts = calloc(type_count ? type_count : 1, sizeof(*made->counts));
 	made->kinds = calloc(kind_count ? kind_count : 1, sizeof(*kinds));
+	made->last = calloc(kind_count ? kind_count : 1, sizeof(*made->last));
 	made->words = calloc((kind_count ? kind_count : 1) * HW_STRINGS, sizeof(*made->words));
 	if (contexts_make(&made->contexts, kind_count, made->key) ||
 	    starts_make(&made->starts, kind_count, made->key) || cache_make(&made->values, VALUES) ||
 	    cache_make(&made->signatures, SIGNATURES) || cache_make(&made->dead, DEAD) || !made->types ||
-	    !made->counts || !made->kinds || !made->words) {
+	    !made->counts || !made->kinds || !made->last || !made->words) {
 		hw_free(made);
 		return NULL;
 	}
@@ -92,6 +95,7 @@ void hw_free(struct hw_classifier *classifier)
 	free(classifier->types);
 	free(classifier->counts);
 	free(classifier->kinds);
+	free(classifier->last);
 	free(classifier->words);
 	free(classifier);
 }
@@ -128,21 +132,25 @@ static uint64_t space_of(uint32_t kind, uint32_t space)
 	return (uint64_t)kind * SPACES + space;
 }
 
-/* The record reaches to `fixed_end` at least. */
-static uint64_t scalars_key(const struct hw_classifier *classifier, uint32_t number, const uint8_t *record)
+static uint64_t scalars_key(const struct hw_classifier *classifier, uint32_t number, const struct scalars *scalars)
 {
-	const struct hw_kind *kind = &classifier->kinds[number];
-	uint8_t values[8 * HW_SCALARS];
-	uint32_t size = 0;
 	struct siphash hash;
 
-	for (uint32_t one = 0; one < kind->scalar_count; one++) {
-		memcpy(values + size, record + kind->scalars[one].offset, kind->scalars[one].size);
-		size += kind->scalars[one].size;
-	}
 	siphash_begin(&hash, classifier->key, space_of(number, SPACE_SCALARS));
-	siphash_add(&hash, values, size);
+	siphash_add(&hash, scalars->values, scalars->size);
 	return siphash_end(&hash);
+}
+
+static uint32_t scalars_class(struct hw_classifier *classifier, uint32_t number, const uint8_t *record)
+{
+	struct scalars *last = &classifier->last[number], now;
+
+	take_scalars(&now, &classifier->kinds[number], record);
+	if (!are_same_scalars(last, &now)) {
+		now.judged = (uint32_t)cache_get(&classifier->values, scalars_key(classifier, number, &now));
+		*last = now;
+	}
+	return last->judged;
 }
 
 static uint64_t string_key(const struct hw_classifier *classifier, uint32_t number, uint32_t slot,
@@ -165,10 +173,9 @@ static uint64_t signature(const struct hw_classifier *classifier, uint32_t numbe
 	return words_signature(words, text.bytes, text.size, classifier->key, space_of(number, SPACE_SIGNATURE + slot));
 }
 
-static uint32_t string_class(struct hw_classifier *classifier, uint32_t number, uint32_t slot, const uint8_t *record,
+static uint32_t string_class(struct hw_classifier *classifier, uint32_t number, uint32_t slot, uint64_t key,
 			     struct text text)
 {
-	uint64_t key = string_key(classifier, number, slot, record, text);
 	uint64_t found = cache_get(&classifier->values, key);
 	uint64_t same;
 
@@ -211,6 +218,8 @@ static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const
 			struct hw_survivor *one)
 {
 	const struct hw_kind *kind = &classifier->kinds[number];
+	struct text texts[HW_STRINGS];
+	uint64_t keys[HW_STRINGS];
 	const uint16_t *classes;
 
 	one->kind = (int32_t)number;
@@ -220,23 +229,29 @@ static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const
 		say_unread(one, HW_BROKEN);
 		return 0;
 	}
+	for (uint32_t slot = 0; slot < kind->string_count; slot++) {
+		if (!kind->strings[slot].decides)
+			continue;
+		texts[slot] = find_text(kind, &kind->strings[slot], record, length);
+		if (!texts[slot].bytes)
+			continue;
+		keys[slot] = string_key(classifier, number, slot, record, texts[slot]);
+		cache_fetch(&classifier->values, keys[slot]); /* it is far away: it comes while the rest is looked at */
+	}
 	classes = contexts_find(&classifier->contexts, record + CONTEXT_OFFSET);
 	one->process = classes ? classes[number] : 0;
 	if (kind->asks_scalars)
-		one->scalars = (uint32_t)cache_get(&classifier->values, scalars_key(classifier, number, record));
+		one->scalars = scalars_class(classifier, number, record);
 	if (one->process && one->scalars && is_dead(classifier, number, one, 0, 0))
 		return 1;
 	for (uint32_t slot = 0; slot < kind->string_count; slot++) {
-		struct text text;
-
 		if (!kind->strings[slot].decides)
 			continue;
-		text = find_text(kind, &kind->strings[slot], record, length);
-		if (!text.bytes) {
+		if (!texts[slot].bytes) {
 			say_unread(one, HW_BROKEN);
 			return 0;
 		}
-		one->strings[slot] = string_class(classifier, number, slot, record, text);
+		one->strings[slot] = string_class(classifier, number, slot, keys[slot], texts[slot]);
 	}
 	return one->process && one->scalars && one->strings[0] && one->strings[1] &&
 	       is_dead(classifier, number, one, one->strings[0], one->strings[1]);
@@ -258,7 +273,8 @@ static void keep_fingerprint(struct hw_classifier *classifier, uint64_t fingerpr
 {
 	uint64_t *told = &classifier->told[fingerprint & (HW_TOLD - 1)];
 
-	if (!fingerprint || *told == fingerprint || classifier->ruled_out_count == HW_TOLD)
+	/* Nobody takes any while a capture is judged: what was told is far away, and is not even looked at then. */
+	if (classifier->ruled_out_count == HW_TOLD || !fingerprint || *told == fingerprint)
 		return;
 	*told = fingerprint;
 	classifier->ruled_out[classifier->ruled_out_count++] = fingerprint;
@@ -409,8 +425,13 @@ void hw_forget_starts(struct hw_classifier *classifier)
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
 		      uint64_t offset, uint32_t judged)
 {
-	if (record_length(batch, size, offset) >= classifier->kinds[kind].fixed_end)
-		cache_put(&classifier->values, scalars_key(classifier, kind, batch + offset), judged);
+	struct scalars scalars;
+
+	if (record_length(batch, size, offset) < classifier->kinds[kind].fixed_end)
+		return;
+	take_scalars(&scalars, &classifier->kinds[kind], batch + offset);
+	cache_put(&classifier->values, scalars_key(classifier, kind, &scalars), judged);
+	classifier->last[kind].judged = 0;
 }
 
 void hw_learn_string(struct hw_classifier *classifier, uint32_t kind, uint32_t slot, const uint8_t *batch,

@@ -6,6 +6,7 @@
 #include "classifier.h"
 #include "contexts.h"
 #include "records.h"
+#include "scalars.h"
 #include "siphash.h"
 #include "starts.h"
 #include "texts.h"
@@ -29,7 +30,8 @@ struct hw_classifier {
 	uint64_t *counts;
 	struct hw_kind *kinds;
 	uint32_t kind_count;
-	struct words *words; /* by kind and slot */
+	struct scalars *last; /* by kind: mostly they are the same again */
+	struct words *words;  /* by kind and slot */
 	struct contexts contexts;
 	struct starts starts;
 	struct cache values;
@@ -52,11 +54,12 @@ struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, c
 	made->types = calloc(type_count ? type_count : 1, sizeof(*types));
 	made->counts = calloc(type_count ? type_count : 1, sizeof(*made->counts));
 	made->kinds = calloc(kind_count ? kind_count : 1, sizeof(*kinds));
+	made->last = calloc(kind_count ? kind_count : 1, sizeof(*made->last));
 	made->words = calloc((kind_count ? kind_count : 1) * HW_STRINGS, sizeof(*made->words));
 	if (contexts_make(&made->contexts, kind_count, made->key) ||
 	    starts_make(&made->starts, kind_count, made->key) || cache_make(&made->values, VALUES) ||
 	    cache_make(&made->signatures, SIGNATURES) || cache_make(&made->dead, DEAD) || !made->types ||
-	    !made->counts || !made->kinds || !made->words) {
+	    !made->counts || !made->kinds || !made->last || !made->words) {
 		hw_free(made);
 		return NULL;
 	}
@@ -82,6 +85,7 @@ void hw_free(struct hw_classifier *classifier)
 	free(classifier->types);
 	free(classifier->counts);
 	free(classifier->kinds);
+	free(classifier->last);
 	free(classifier->words);
 	free(classifier);
 }
@@ -99,21 +103,25 @@ static uint64_t space_of(uint32_t kind, uint32_t space)
 	return (uint64_t)kind * SPACES + space;
 }
 
-/* The record reaches to `fixed_end` at least. */
-static uint64_t scalars_key(const struct hw_classifier *classifier, uint32_t number, const uint8_t *record)
+static uint64_t scalars_key(const struct hw_classifier *classifier, uint32_t number, const struct scalars *scalars)
 {
-	const struct hw_kind *kind = &classifier->kinds[number];
-	uint8_t values[8 * HW_SCALARS];
-	uint32_t size = 0;
 	struct siphash hash;
 
-	for (uint32_t one = 0; one < kind->scalar_count; one++) {
-		memcpy(values + size, record + kind->scalars[one].offset, kind->scalars[one].size);
-		size += kind->scalars[one].size;
-	}
 	siphash_begin(&hash, classifier->key, space_of(number, SPACE_SCALARS));
-	siphash_add(&hash, values, size);
+	siphash_add(&hash, scalars->values, scalars->size);
 	return siphash_end(&hash);
+}
+
+static uint32_t scalars_class(struct hw_classifier *classifier, uint32_t number, const uint8_t *record)
+{
+	struct scalars *last = &classifier->last[number], now;
+
+	take_scalars(&now, &classifier->kinds[number], record);
+	if (!are_same_scalars(last, &now)) {
+		now.judged = (uint32_t)cache_get(&classifier->values, scalars_key(classifier, number, &now));
+		*last = now;
+	}
+	return last->judged;
 }
 
 static uint64_t string_key(const struct hw_classifier *classifier, uint32_t number, uint32_t slot,
@@ -136,10 +144,9 @@ static uint64_t signature(const struct hw_classifier *classifier, uint32_t numbe
 	return words_signature(words, text.bytes, text.size, classifier->key, space_of(number, SPACE_SIGNATURE + slot));
 }
 
-static uint32_t string_class(struct hw_classifier *classifier, uint32_t number, uint32_t slot, const uint8_t *record,
+static uint32_t string_class(struct hw_classifier *classifier, uint32_t number, uint32_t slot, uint64_t key,
 			     struct text text)
 {
-	uint64_t key = string_key(classifier, number, slot, record, text);
 	uint64_t found = cache_get(&classifier->values, key);
 	uint64_t same;
 
@@ -187,23 +194,45 @@ static enum anyone with_anyone(const struct hw_classifier *classifier, uint32_t 
 	return (enum anyone)cache_get(&classifier->dead, key);
 }
 
+/* A record's strings, and the keys by which their classes are known. */
+struct strings {
+	struct text texts[HW_STRINGS];
+	uint64_t keys[HW_STRINGS];
+};
+
+/* Take a record's strings; what is known of them is far away: it comes while the rest is looked at. */
+static void take_strings(struct strings *strings, const struct hw_classifier *classifier, uint32_t number,
+			 const uint8_t *record, uint64_t length)
+{
+	const struct hw_kind *kind = &classifier->kinds[number];
+
+	for (uint32_t slot = 0; slot < kind->string_count; slot++) {
+		struct text *text = &strings->texts[slot];
+
+		if (!kind->strings[slot].decides)
+			continue;
+		*text = find_text(kind, &kind->strings[slot], record, length);
+		if (!text->bytes)
+			continue;
+		strings->keys[slot] = string_key(classifier, number, slot, record, *text);
+		cache_fetch(&classifier->values, strings->keys[slot]);
+	}
+}
+
 /* Find the classes of a record's strings; 0 when it contradicts itself. */
-static int find_strings(struct hw_classifier *classifier, uint32_t number, const uint8_t *record, uint64_t length,
+static int find_strings(struct hw_classifier *classifier, uint32_t number, const struct strings *strings,
 			struct hw_survivor *one)
 {
 	const struct hw_kind *kind = &classifier->kinds[number];
 
 	for (uint32_t slot = 0; slot < kind->string_count; slot++) {
-		struct text text;
-
 		if (!kind->strings[slot].decides)
 			continue;
-		text = find_text(kind, &kind->strings[slot], record, length);
-		if (!text.bytes) {
+		if (!strings->texts[slot].bytes) {
 			say_unread(one, HW_BROKEN);
 			return 0;
 		}
-		one->strings[slot] = string_class(classifier, number, slot, record, text);
+		one->strings[slot] = string_class(classifier, number, slot, strings->keys[slot], strings->texts[slot]);
 	}
 	return 1;
 }
@@ -218,6 +247,7 @@ static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const
 			struct hw_survivor *one)
 {
 	const struct hw_kind *kind = &classifier->kinds[number];
+	struct strings strings;
 	const uint16_t *classes;
 
 	one->kind = (int32_t)number;
@@ -227,13 +257,14 @@ static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const
 		say_unread(one, HW_BROKEN);
 		return 0;
 	}
+	take_strings(&strings, classifier, number, record, length);
 	classes = contexts_find(&classifier->contexts, record + CONTEXT_OFFSET);
 	one->process = classes ? classes[number] : 0;
 	if (kind->asks_scalars)
-		one->scalars = (uint32_t)cache_get(&classifier->values, scalars_key(classifier, number, record));
+		one->scalars = scalars_class(classifier, number, record);
 	if (one->process && one->scalars && is_dead(classifier, number, one, 0, 0))
 		return 1;
-	return find_strings(classifier, number, record, length, one) && is_known(one) &&
+	return find_strings(classifier, number, &strings, one) && is_known(one) &&
 	       is_dead(classifier, number, one, one->strings[0], one->strings[1]);
 }
 
@@ -252,7 +283,9 @@ static int32_t kind_of(const struct hw_type *type, const uint8_t *record, uint64
 static uint64_t fingerprint_of(const struct hw_classifier *classifier, const struct hw_type *type, int32_t kind,
 			       const uint8_t *record, uint64_t length)
 {
-	if (!type->fingerprint || length < type->shortest || (kind >= 0 && !classifier->kinds[kind].is_told) ||
+	/* Nobody takes any while a capture is judged: what was told is far away, and is not even looked at then. */
+	if (!type->fingerprint || told_is_full(&classifier->told) || length < type->shortest ||
+	    (kind >= 0 && !classifier->kinds[kind].is_told) ||
 	    (type->flags && read_u32(record + type->flags) & type->spared))
 		return 0;
 	return read_u64(record + type->fingerprint);
@@ -265,6 +298,7 @@ static int is_nothing(struct hw_classifier *classifier, const struct hw_type *ty
 	int32_t kind = kind_of(type, record, length);
 	int ruled_out = kind < 0 || is_ruled_out(classifier, (uint32_t)kind, record, length, one);
 	uint64_t fingerprint = fingerprint_of(classifier, type, kind, record, length);
+	struct strings strings;
 	enum anyone anyone;
 
 	if (!ruled_out) {
@@ -273,7 +307,8 @@ static int is_nothing(struct hw_classifier *classifier, const struct hw_type *ty
 		return 0;
 	}
 	if (kind >= 0 && fingerprint & HW_OF_FILE) {
-		if (!find_strings(classifier, (uint32_t)kind, record, length, one))
+		take_strings(&strings, classifier, (uint32_t)kind, record, length);
+		if (!find_strings(classifier, (uint32_t)kind, &strings, one))
 			return 0;
 		anyone = with_anyone(classifier, (uint32_t)kind, one);
 		if (!is_known(one) || anyone == ANYONE_UNKNOWN)
@@ -416,8 +451,13 @@ void hw_forget_starts(struct hw_classifier *classifier)
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
 		      uint64_t offset, uint32_t judged)
 {
-	if (record_length(batch, size, offset) >= classifier->kinds[kind].fixed_end)
-		cache_put(&classifier->values, scalars_key(classifier, kind, batch + offset), judged);
+	struct scalars scalars;
+
+	if (record_length(batch, size, offset) < classifier->kinds[kind].fixed_end)
+		return;
+	take_scalars(&scalars, &classifier->kinds[kind], batch + offset);
+	cache_put(&classifier->values, scalars_key(classifier, kind, &scalars), judged);
+	classifier->last[kind].judged = 0;
 }
 
 void hw_learn_string(struct hw_classifier *classifier, uint32_t kind, uint32_t slot, const uint8_t *batch,

@@ -14,11 +14,16 @@ struct told {
 	uint64_t known[HW_TOLD]; /* by the lowest bits of the fingerprint: it is long in coming back */
 };
 
+static inline int told_is_full(const struct told *told)
+{
+	return told->count == HW_TOLD;
+}
+
 static inline void told_add(struct told *told, uint64_t fingerprint)
 {
 	uint64_t *known = &told->known[fingerprint & (HW_TOLD - 1)];
 
-	if (!fingerprint || *known == fingerprint || told->count == HW_TOLD)
+	if (told_is_full(told) || !fingerprint || *known == fingerprint)
 		return;
 	*known = fingerprint;
 	told->waiting[told->count++] = fingerprint;

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+import zstandard
+
 from hullwatch.captures.chunk import (
     ANEW,
     CHUNK,
@@ -77,6 +79,7 @@ class CaptureReader:
         except DamagedError as error:
             raise UsageError(f"The file {name} is damaged: {error}.") from error
         self._begin = stream.tell()
+        self._decompressor = zstandard.ZstdDecompressor()
 
     def _check_table(self) -> None:
         """Refuse records whose layouts are other ones."""
@@ -171,7 +174,7 @@ class CaptureReader:
         self.stream.seek(head.position)
         stored = self.stream.read(head.stored)
         try:
-            return Chunk(head, read_data(head, stored))
+            return Chunk(head, read_data(head, stored, self._decompressor))
         except DamagedError as error:
             self._stop(head.position, f"a chunk there is damaged ({error})")
             return None

@@ -10,6 +10,7 @@ from hullwatch.captures.chunk import RECORDS
 from hullwatch.captures.cut import ANSWERS
 from hullwatch.captures.passing import wanted_chunks
 from hullwatch.captures.reader import CaptureReader
+from hullwatch.captures.settled import settled
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
@@ -122,7 +123,8 @@ class CaptureReplay:
         """
         progress = Progress(reader.stream, "events")
         try:
-            self._judge(reader, progress)
+            with settled():
+                self._judge(reader, progress)
         finally:
             progress.clear()
         if reader.damaged:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from hullwatch.captures.scap.capture import ScapCapture
 from hullwatch.captures.scap.judged import EVENTS_TOGETHER, SCAP_NAMES
 from hullwatch.captures.scap.remembered import Remembered
+from hullwatch.captures.settled import settled
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
@@ -93,11 +94,8 @@ class ScapReplay:
         if not self._raw:
             events = capture.judged(self._engine.names_wanted(SCAP_NAMES), self._remembered)
         try:
-            while not self._taker.gone and not self._done:
-                self._taker.matches(self._judge(events))
-                self._count(capture)
-                progress.show(self._counters.events_total)
-                self._taker.tick()
+            with settled():
+                self._judge_all(capture, events, progress)
         finally:
             progress.clear()
         for reason, number in (("unknown_type", capture.unknown), ("unknown_block", capture.unknown_blocks)):
@@ -107,6 +105,13 @@ class ScapReplay:
             raise UsageError(capture.reader.problem)
         if capture.reader.problem:
             say(f"Warning: {capture.reader.problem}")
+
+    def _judge_all(self, capture: ScapCapture, events: Iterator[ScapEvent], progress: Progress) -> None:
+        while not self._taker.gone and not self._done:
+            self._taker.matches(self._judge(events))
+            self._count(capture)
+            progress.show(self._counters.events_total)
+            self._taker.tick()
 
     def _judge(self, events: Iterator[ScapEvent]) -> Iterator[Match]:
         """Yield the matches of the next events."""

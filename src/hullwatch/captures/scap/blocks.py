@@ -92,7 +92,7 @@ class BlockReader:
         blocks_read: whole ones.
         packed: whether it is compressed.
         skip: walks over blocks that nobody has to look at, from a place in some data on; returns where it ended and
-            over how many.
+            over how many. The whole block that it has ended at is the next one that is given.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -144,12 +144,16 @@ class BlockReader:
 
     def _blocks(self) -> Iterator[Block]:
         while self._fill(_HEAD.size):
-            if self._walked_over():
-                continue
+            if self.skip is not None and self.blocks_read:
+                self._walk(self.skip)
+                if len(self._data) - self._begin < _HEAD.size:
+                    continue
             kind, length = _HEAD.unpack_from(self._data, self._begin)
             self._check(kind, length)
-            if not self._fill(length):
-                break
+            if len(self._data) - self._begin < length:
+                if not self._fill(length):
+                    break
+                continue
             data, begin, end = self._data, self._begin + _HEAD.size, self._begin + length - _LENGTH.size
             if _LENGTH.unpack_from(data, end)[0] != length:
                 raise DamagedError("the two lengths of a block differ")
@@ -174,13 +178,10 @@ class BlockReader:
         self._data, self._begin = b"".join(found), 0
         return have >= size
 
-    def _walked_over(self) -> bool:
-        """Walk over blocks that nobody has to look at; return whether there were any."""
-        if self.skip is None or not self.blocks_read:
-            return False
-        end, blocks = self.skip(self._data, self._begin)
+    def _walk(self, skip: Callable[[bytes, int], tuple[int, int]]) -> None:
+        """Walk over blocks that nobody has to look at."""
+        end, blocks = skip(self._data, self._begin)
         self._advance(blocks, end - self._begin)
-        return blocks > 0
 
     def _advance(self, blocks: int, length: int) -> None:
         self.blocks_read += blocks

@@ -12,7 +12,7 @@ TOO_LONG = 800
 
 # Files of more than 500 lines, and why they are not split.
 LONG_FILES: dict[str, str] = {
-    "native/classifier/classifier.c": "the hot loop: the compiler makes one function of its parts, which it can in one file",
+    "native/classifier/classifier.c": "the hot loop, of which the compiler makes one function; it needs the parts in one file",
 }
 
 

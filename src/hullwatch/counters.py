@@ -80,6 +80,7 @@ class Counters(msgspec.Struct, kw_only=True):
         drift: files of containers that were compared with their image, by verdict.
         drift_unknown: those of which it could not be found out, by reason.
         drift_not_asked: those that found no room among the questions.
+        names_unknown: domain names in rules that have no address now.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
         captures_saved: captures that the flight recorder has begun to write.
         captures_not_saved: alerts for which there is none though they ask for one.
@@ -125,6 +126,7 @@ class Counters(msgspec.Struct, kw_only=True):
     drift: dict[str, int] = {}
     drift_unknown: dict[str, int] = {}
     drift_not_asked: int = 0
+    names_unknown: int = 0
     forgotten: int = 0
     captures_saved: int = 0
     captures_not_saved: int = 0
@@ -221,6 +223,7 @@ class Counters(msgspec.Struct, kw_only=True):
             "slow_writes": self.slow_writes,
             "processes_forgotten": self.processes_forgotten,
             "forgotten": self.forgotten,
+            "names_unknown": self.names_unknown,
             "drift": {
                 "compared": dict(sorted(self.drift.items())),
                 "unknown": dict(sorted(self.drift_unknown.items())),

@@ -160,7 +160,7 @@ def test_events_are_printed_as_they_happen(tmp_path: Path) -> None:
     assert live.process.stdout.readline().split() == [str(os.getpid()), str(tmp_path / name)]  # before it ends
     printed, words = live.end()
     assert printed == ""
-    assert " dropped" in words
+    assert " dropped, 1 printed." in words
 
 
 def test_a_recording_without_rules_has_what_rules_ask_for_later(tmp_path: Path) -> None:

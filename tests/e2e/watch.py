@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
 START_TIMEOUT = 60.0
 END_TIMEOUT = 60.0
@@ -34,7 +34,15 @@ class Watch:
         state: the directory of what lasts.
     """
 
-    def __init__(self, folder: Path, *arguments: str, docker_host: str = "", output: str = "json") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        docker_host: str = "",
+        output: str = "json",
+        before: Callable[..., Sequence[str]] = lambda *command: command,
+    ) -> None:
+        """Start it; ``before`` returns a command that runs a command in its own place."""
         # Directories of its own, so that tests disturb nobody who watches this host. Into pytest's, only root may.
         self.state = Path(tempfile.mkdtemp(prefix="hullwatch-state-"))
         weakref.finalize(self, shutil.rmtree, self.state, ignore_errors=True)
@@ -50,7 +58,7 @@ class Watch:
         self._json = output == "json"
         command = [sys.executable, "-m", "hullwatch", "run", "--output", output, *arguments]
         self.process = subprocess.Popen(
-            command,
+            before(*command),
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -107,6 +115,10 @@ class Watch:
 
         assert self.wait(lambda: bool(found()), timeout), f"no alert of {sorted(rules)}: {self.describe()}"
         return found()[0]
+
+    def count(self, rule: str) -> int:
+        """Return how many alerts of a rule came until now."""
+        return sum(alert["rule"] == rule for alert in self.alerts)
 
     def of_container(self, name: str) -> list[Alert]:
         """Return the alerts of a container."""

@@ -103,6 +103,7 @@ class EventPrinter:
 
     Attributes:
         gone: whether nobody reads any more.
+        printed: how many events.
     """
 
     def __init__(self, settings: Settings, limit: int = NO_LIMIT) -> None:
@@ -110,7 +111,8 @@ class EventPrinter:
         from hullwatch.alerts.mask import Masker
 
         self.gone = False
-        self._left = limit
+        self.printed = 0
+        self._limit = limit
         self._json = settings.output.format == "json"
         self._masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
 
@@ -120,15 +122,15 @@ class EventPrinter:
 
         lines: list[str] = []
         for match in matches:
-            if not self._left:
+            if self.printed >= self._limit:
                 break
-            self._left -= 1
+            self.printed += 1
             lines.append(f"{self._line(match)}\n")
             if len(lines) == LINES_TOGETHER:
                 write_safe("".join(lines))
                 lines.clear()
         write_safe("".join(lines))
-        self.gone = not self._left
+        self.gone = self.printed >= self._limit
 
     def _line(self, match: Match) -> str:
         import msgspec

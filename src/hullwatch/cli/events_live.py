@@ -55,6 +55,11 @@ class _LiveEvents(Delivery):
         self._nobody_reads = False
 
     @property
+    def told(self) -> str:
+        """How many events were printed."""
+        return f"{self._printer.printed:,} printed"
+
+    @property
     def gone(self) -> bool:
         """Whether nobody reads any more, or all that was asked for is printed."""
         return self._nobody_reads or self._printer.gone

@@ -178,6 +178,15 @@ class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout: Annotated[Duration, _help("How long one file may take; then its verdict is unknown.")] = 20.0
 
 
+class NamesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The domain names of addresses (fd.sip.name)."""
+
+    resolve: Annotated[
+        bool, _help("Look up the names that rules compare with; false: only answers that processes got are known.")
+    ] = True
+    refresh: Annotated[Duration, _help("How often they are looked up again.")] = 60.0
+
+
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Waiting for the metadata of a container."""
 
@@ -329,6 +338,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: EngineSettings = EngineSettings()
     sensor: SensorSettings = SensorSettings()
     drift: DriftSettings = DriftSettings()
+    names: NamesSettings = NamesSettings()
     hold: HoldSettings = HoldSettings()
     directories: DirectorySettings = DirectorySettings()
     run: RunSettings = RunSettings()

@@ -240,7 +240,7 @@ def _type(name: str, plan: Plan, places: dict[int, int], kept: Collection[str]) 
     succeeded, failed = (_NONE if one is None else places[id(one)] for one in both)
     flags = spared(name, kept)
     return TYPE.pack(
-        kind.number, is_sensor_event, state_of(kind), HEADER.size + kind.layout.fixed.size,
+        kind.number, is_sensor_event, state_of(kind, plan.heard), HEADER.size + kind.layout.fixed.size,
         result + 7 if result else 0, succeeded, failed, 0 if flags is None else fingerprint_offset(kind.layout),
         *(flags or (0, 0)),
     )  # fmt: skip

@@ -72,10 +72,12 @@ class PythonClassifier(Classifier):
         for kind in EVENTS:
             if kind.is_event and kind.origin == "sensor":
                 succeeded, failed = (None if one is None else known[id(one)] for one in plan.kinds[kind.name])
-                self._enter(kind, succeeded, failed)
+                self._enter(kind, succeeded, failed, state_of(kind, plan.heard))
 
-    def _enter(self, kind: EventType, succeeded: KnownKind | None, failed: KnownKind | None) -> None:
-        result, shortest, state = result_offset(kind.layout), HEADER.size + kind.layout.fixed.size, state_of(kind)
+    def _enter(
+        self, kind: EventType, succeeded: KnownKind | None, failed: KnownKind | None, state: StateChange
+    ) -> None:
+        result, shortest = result_offset(kind.layout), HEADER.size + kind.layout.fixed.size
         sign = result + 7 if result else 0
         self._types[kind.number] = _Type(
             *(shortest, sign, succeeded, failed),

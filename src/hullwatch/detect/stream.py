@@ -68,9 +68,10 @@ class Stream:
         every: give every rule that matches an event, not only the first.
         native: use the classifier in C where it was built.
         ask_drift: called with each file that is to be compared with its image.
+        heard: types of events to learn names of addresses from, though no rule asks for those.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of the run
         self,
         rules: RuleSet,
         counters: Counters,
@@ -80,10 +81,12 @@ class Stream:
         every: bool = False,
         native: bool = True,
         ask_drift: Callable[[Asked], None] | None = None,
+        heard: frozenset[str] = frozenset(),
     ) -> None:
         """Start with nothing known."""
         self._native = native
         self._kept: Collection[str] = ()
+        self._heard = heard
         self._counters = counters
         self.engine = Engine(rules, counters, every=every)
         self._contexts = Remembered()
@@ -109,6 +112,7 @@ class Stream:
         plan = self.engine.plan
         assert plan is not None
         self._plan = plan
+        plan.heard |= self._heard
         self._kinds = [_KindClasses(kind) for kind in plan.all]
         self._process_classes: dict[int, tuple[int, ...]] = {}  # by what Plan.process gives
         self._crowded = False  # some value got no class, because there are too many

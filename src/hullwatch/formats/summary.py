@@ -17,7 +17,9 @@ SHOWN_PROCESSES = 5
 _BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 
 
-def summary(counters: Counters, *, now: int | None = None, colour: bool = False, did: str = "Watched for") -> str:
+def summary(
+    counters: Counters, *, now: int | None = None, colour: bool = False, did: str = "Watched for", told: str = ""
+) -> str:
     """Return what a run did as several lines, ending with a newline.
 
     Args:
@@ -25,15 +27,16 @@ def summary(counters: Counters, *, now: int | None = None, colour: bool = False,
         now: when it ended, ns since the epoch; the clock's time when None.
         colour: with ANSI colours.
         did: what was done, as the words before the time.
+        told: what was told of the events; the number of alerts when empty.
     """
     end = time.time_ns() if now is None else now
     seconds = max(0.0, (end - counters.started) / 1e9)
     watched = format_duration(round(seconds, 1) if seconds < 10 else round(seconds))
-    alerts = sum(counters.alerts.values())
+    told = told or _number(sum(counters.alerts.values()), "alert")
     lines = [
         _paint(_BOLD, colour)
         + f"{did} {watched}: {_number(counters.events_total, 'event')}, {counters.dropped_total:,} dropped, "
-        + f"{_number(alerts, 'alert')}."
+        + f"{told}."
         + _paint(_RESET, colour)
     ]
     lines += _section("Alerts by rule:", _largest_first(counters.alerts))
@@ -80,6 +83,7 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.processes_forgotten, "processes forgotten while they ran, for want of room"),
         (sum(counters.drift.values()), "files of containers compared with their image"),
         (counters.drift_not_asked, "not compared, for too many waited"),
+        (counters.names_unknown, "domain names in rules that have no address here"),
         (counters.captures_saved, "captures saved by the flight recorder"),
         (counters.captures_not_saved, "alerts whose capture could not be saved"),
         (counters.captures_cut_short, "captures that ended before their time"),

@@ -64,6 +64,11 @@ class Delivery:
         self._maker = AlertMaker(self.masker, self._hostname, self._labels, with_origin=True)
 
     @property
+    def told(self) -> str:
+        """What was told of the events, for the summary; empty for alerts."""
+        return ""
+
+    @property
     def gone(self) -> bool:
         """Whether nobody reads any output any more."""
         return all(output.gone for output in self._outputs)

@@ -304,10 +304,9 @@ class Watch:
         while self._inbox:
             self._feed_own("container", json=encode_container(self._inbox.popleft()))
 
-    def _ask_drift(self, asked: Asked) -> None:
-        """Have a file compared with its container's image, if a rule looks at what comes of it."""
-        if self._settings.drift.enabled and "drift" in self._stream.wanted:
-            self._drift.ask(asked)
+    def _ask_drift(self, asked: Asked) -> bool:
+        """Have a file compared with its container's image, if a rule looks at what comes of it; tell if so."""
+        return self._settings.drift.enabled and "drift" in self._stream.wanted and self._drift.ask(asked)
 
     def _read_drift(self) -> None:
         for container in self._drift.take_unaware():

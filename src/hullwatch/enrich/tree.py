@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hullwatch.enrich.namespaces import Numbers
     from hullwatch.enrich.program_record import ProgramRecord
 
-ENDED_KEPT = 4096  # ended processes that late events may still ask for
+ENDED_KEPT = 2048  # ended processes that late events may still ask for
 ABOVE_KEPT = 16_384  # older ones that are kept because they stand above others
 PROCESSES_KEPT = 1 << 16  # that are known, in all; the end of some may never have been seen
 _ROOM = 64  # when all places are taken, a part of this size is freed at once

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from hullwatch.enrich.process import Process, Program
 
 ALIVE_KEPT = 1024  # more of them are made
-ENDED_KEPT = 4096  # that late events may still ask for, as of those that were made
+ENDED_KEPT = 2048  # that late events may still ask for, as of those that were made
+SIZE_KEPT = 4 << 20  # bytes of their records
 LONGEST = 4096  # bytes of a record that is kept
 
 Key = tuple[int, int]  # id and start
@@ -41,6 +42,11 @@ class Unmade:
         self.forked = forked
         self.ran = b""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the records."""
+        return len(self.forked) + len(self.ran)
+
 
 class UnmadeProcesses:
     """Those that run, and the last that ended; ``unmade`` of a process counts those of its children that run.
@@ -55,6 +61,7 @@ class UnmadeProcesses:
         self.alive: dict[Key, Unmade] = {}
         self._ended: dict[Key, Unmade] = {}
         self._order: deque[Key] = deque()  # of their ends; some were made since
+        self._size = 0  # bytes of the records of those that ended
 
     def __contains__(self, key: Key) -> bool:
         """Tell whether a process is one of these."""
@@ -78,9 +85,16 @@ class UnmadeProcesses:
         unmade.parent.unmade -= 1
         self._ended[key] = unmade
         self._order.append(key)
-        if len(self._order) > ENDED_KEPT:
-            self._ended.pop(self._order.popleft(), None)
+        self._size += unmade.size
+        while len(self._order) > ENDED_KEPT or self._size > SIZE_KEPT:
+            self._take_ended(self._order.popleft())
         return unmade.parent
+
+    def _take_ended(self, key: Key) -> Unmade | None:
+        unmade = self._ended.pop(key, None)
+        if unmade is not None:
+            self._size -= unmade.size
+        return unmade
 
     def take(self, key: Key) -> tuple[Unmade, bool] | None:
         """Return a process that is to be made, and whether it runs; None when it is none of these."""
@@ -88,7 +102,7 @@ class UnmadeProcesses:
         if unmade is not None:
             unmade.parent.unmade -= 1
             return unmade, True
-        unmade = self._ended.pop(key, None)
+        unmade = self._take_ended(key)
         return None if unmade is None else (unmade, False)
 
     def names(self) -> list[Key]:
@@ -102,3 +116,4 @@ class UnmadeProcesses:
         self.alive.clear()
         self._ended.clear()
         self._order.clear()
+        self._size = 0

@@ -40,7 +40,8 @@ from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.kernel_support import describe, is_blind, weakened
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import has_colours, say, say_lines
+from hullwatch.outputs.standard_error import say, say_lines
+from hullwatch.outputs.stdout import has_colours
 from hullwatch.rules.loader import RuleSet
 from hullwatch.rules.reload import Reload, Reloader, cache_of
 from hullwatch.sources.docker_connection import tls_settings

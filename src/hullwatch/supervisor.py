@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import os
 import pwd
 import selectors
@@ -33,14 +34,12 @@ from hullwatch.channel import (
 from hullwatch.config.capture_files import CaptureFiles
 from hullwatch.config.flight_files import FlightFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
-from hullwatch.config.rules_files import FilesWatch, FixedRules
+from hullwatch.config.rules_files import FilesWatch, FixedRules, read_all, read_pack
 from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
-from hullwatch.engine_process import be_engine, preload, read_rules
 from hullwatch.errors import CannotError, UsageError
-from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import say
-from hullwatch.rules.reload import load_rules
+from hullwatch.outputs.standard_error import say
+from hullwatch.own_process import start
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
 from hullwatch.sources.host import types_problem
 from hullwatch.sources.podman_files import StorageSearch, open_images, open_state
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
 
     from hullwatch.app import Deliver
     from hullwatch.config.settings import Settings
-    from hullwatch.rules.loader import RulesFile
     from hullwatch.sources.engine_search import EngineAddress
 
 # No account has it: not the distribution's (below 1000), not people's, not systemd's dynamic ones (from 61184).
@@ -65,13 +63,17 @@ RESTARTS_MAXIMUM = 5  # crashes of the engine ...
 RESTARTS_PERIOD = 60.0  # ... within this many seconds, then we give up
 
 
-def run(settings: Settings, files: list[RulesFile] | None = None, deliver: Deliver = Delivery) -> int:
+Texts = list[tuple[str, bytes]]
+"""Rules files as they were read: names and bytes."""
+
+
+def run(settings: Settings, files: Texts | None = None, deliver: Deliver | None = None) -> int:
     """Watch this host until Ctrl-C or the end of the duration; return the exit code.
 
     Args:
         settings: of the run.
         files: the rules; None for the files that the settings name, or the built-in ones.
-        deliver: makes what takes the matches, in the engine's process.
+        deliver: makes what takes the matches, in the engine's process; None for alerts.
 
     Raises:
         UsageError: for a rules file that cannot be read or is wrong.
@@ -80,14 +82,29 @@ def run(settings: Settings, files: list[RulesFile] | None = None, deliver: Deliv
     watch = FilesWatch(settings.rules.files) if files is None else FixedRules()
     files = read_rules(settings) if files is None else files
     if os.geteuid() != 0:
-        load_rules(files, settings.rules)  # a wrong file is worth knowing before the permission that is missing
+        _check_rules(files, settings)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
-        preload()
         return _Supervision(settings, files, watch, deliver).serve()
     finally:
         os.close(lock)
+
+
+def read_rules(settings: Settings, *, again: bool = False) -> Texts:
+    """Return the rules files that the settings name, or the built-in ones; ``again``: they were read before.
+
+    Raises:
+        UsageError: when one cannot be read.
+    """
+    return read_all(settings.rules.files, again=again) if settings.rules.files else read_pack()
+
+
+def _check_rules(files: Texts, settings: Settings) -> None:
+    from hullwatch.rules.loader import RulesFile
+    from hullwatch.rules.reload import load_rules
+
+    load_rules([RulesFile(*file) for file in files], settings.rules)
 
 
 def check_host(settings: Settings) -> Path:
@@ -166,7 +183,7 @@ def engine_user(configured: str) -> tuple[int, int]:
 class _Supervision:
     """One run: the processes and the loop that waits for them."""
 
-    def __init__(self, settings: Settings, files: list[RulesFile], watch: FilesWatch, deliver: Deliver) -> None:
+    def __init__(self, settings: Settings, files: Texts, watch: FilesWatch, deliver: Deliver | None) -> None:
         self._settings = settings
         self._deliver = deliver
         self._files = files
@@ -208,6 +225,7 @@ class _Supervision:
         signal.set_wakeup_fd(wake_write.fileno())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._signalled)
+        gc.freeze()  # what is here is shared with the processes that are forked, as long as nobody writes to it
         try:
             self._start_engine()
             while True:
@@ -250,10 +268,12 @@ class _Supervision:
         self._watch.settle()  # rules that an engine crashed of are not offered again
         ours, theirs = make_channel()
         lifeline_read, self._lifeline = os.pipe()
-        pid = os.fork()
-        if pid == 0:
+
+        def begin() -> None:
             ours.close()
             os.close(self._lifeline)
+            from hullwatch.engine_process import be_engine
+
             be_engine(
                 self._settings,
                 self._files,
@@ -264,9 +284,11 @@ class _Supervision:
                 crashes=crashes,
                 deliver=self._deliver,
             )
+
+        self._engine = start("engine", begin)
         theirs.close()
         os.close(lifeline_read)
-        self._engine = pid
+        self._comparing.pids()  # it gets ready beside the engine, not beside the sensor
         self._asked = False
         self._channel = ours
 
@@ -282,6 +304,8 @@ class _Supervision:
         code = os.waitstatus_to_exitcode(status)
         if code in {0, 1, 2, 3}:
             return code
+        if self._stopping is not None and not self._asked and code == -signal.SIGTERM:
+            return 0  # it was to end before it had begun
         if self._stopping is not None or not self._asked:
             return 3  # it was to end anyway, or it crashes before it does anything: it said what it could
         now = time.monotonic()
@@ -367,7 +391,7 @@ class _Supervision:
             self._offered = read_rules(self._settings, again=True)
         except UsageError as error:
             raise CannotError(str(error)[:LONGEST_REASON]) from error
-        return sealed_rules([(file.name, file.text) for file in self._offered])
+        return sealed_rules(self._offered)
 
     def _start_sensor(self) -> socket.socket:
         self._stop_sensor()

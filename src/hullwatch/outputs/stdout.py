@@ -11,12 +11,10 @@ import errno
 import locale
 import os
 import select
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from hullwatch.alerts.collapse import Collapser
-from hullwatch.formats.escape import escape
 from hullwatch.formats.falco import falco
 from hullwatch.formats.text import repeats, text, text_with_evidence
 from hullwatch.outputs.output import OUTPUTS
@@ -166,17 +164,3 @@ def has_colours(descriptor: int) -> bool:
 def stdout(settings: Settings, counters: Counters) -> StandardOutput:
     """Alerts on standard output, as text or JSON."""
     return StandardOutput(settings.output, counters)
-
-
-def say(sentence: str) -> None:
-    """Tell people something on standard error, escaped, as one line; a closed one is no error."""
-    say_lines(escape(sentence) + "\n")
-
-
-def say_lines(text: str) -> None:
-    """Write text that is escaped already on standard error; a closed one is no error."""
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        return

@@ -63,10 +63,9 @@ struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, c
 	made->counts = calloc(type_count ? type_count : 1, sizeof(*made->counts));
 	made->kinds = calloc(kind_count ? kind_count : 1, sizeof(*kinds));
 	made->words = calloc((kind_count ? kind_count : 1) * HW_STRINGS, sizeof(*made->words));
-	if (contexts_make(&made->contexts, kind_count, made->key) ||
-	    starts_make(&made->starts, kind_count, made->key) || cache_make(&made->values, VALUES) ||
-	    cache_make(&made->signatures, SIGNATURES) || cache_make(&made->dead, DEAD) || !made->types ||
-	    !made->counts || !made->kinds || !made->words) {
+	if (contexts_make(&made->contexts, kind_count, made->key) || starts_make(&made->starts, made->key) ||
+	    cache_make(&made->values, VALUES) || cache_make(&made->signatures, SIGNATURES) ||
+	    cache_make(&made->dead, DEAD) || !made->types || !made->counts || !made->kinds || !made->words) {
 		hw_free(made);
 		return NULL;
 	}
@@ -380,7 +379,13 @@ void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, 
 	memcpy(&known.key, context, sizeof(known.key));
 	if (alone)
 		contexts_forget_process(&classifier->contexts, known.key.start, known.key.pid);
-	contexts_learn(&classifier->contexts, &known, classes);
+	known.row = contexts_row(&classifier->contexts, classes);
+	if (!known.row) {
+		contexts_begin_anew(&classifier->contexts);
+		starts_forget(&classifier->starts);
+		known.row = contexts_row(&classifier->contexts, classes);
+	}
+	contexts_learn(&classifier->contexts, &known);
 }
 
 void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 NAME = "hullwatch-engine"
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of malloc.h
+_LARGE = 1 << 18  # bytes
 
 # Imported by libraries when they need them, which is too late for a user who may not see the files.
 _WRONG_RULE = b"- rule: wrong\n  desc: wrong\n  condition: proc.nam = x\n  output: wrong\n  priority: info\n"
@@ -92,6 +94,7 @@ def be_engine(  # noqa: PLR0913 - what a supervisor hands over
     try:
         with contextlib.suppress(OSError):  # only what `ps` shows
             Path("/proc/self/comm").write_text(NAME, encoding="ascii")
+        limit_fragments()
         preload()
         _drop_privileges(*user)
         rules = load_rules([loader.RulesFile(*file) for file in files], settings.rules, cache_of(state))
@@ -103,6 +106,19 @@ def be_engine(  # noqa: PLR0913 - what a supervisor hands over
     except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape
         code = _report_end(error, state)
     os._exit(code)
+
+
+def limit_fragments() -> None:
+    """Let what is given back go back to the system, where the C library is glibc.
+
+    Left alone it raises its thresholds with each large object that is freed: batches of records then lie between
+    what stays, and leave holes. And it keeps memory apart for each thread.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, _LARGE)
+        set_option(_TRIM_THRESHOLD, _LARGE)
+        set_option(_ARENA_MAX, 1)
 
 
 def _drop_privileges(uid: int, gid: int) -> None:

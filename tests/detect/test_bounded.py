@@ -51,7 +51,7 @@ def stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
         *((known_values, name) for name in ("VALUES_KEPT", "CONTEXTS_KEPT", "COMBINATIONS_KEPT")),
         *((known_values, name) for name in ("RULED_OUT_KEPT", "_PROCESSES_KEPT")),
         *((drift, name) for name in ("PENDING_KEPT", "CONTAINERS_KEPT", "_SCRIPTS_KEPT")),
-        *((unmade, name) for name in ("ENDED_KEPT", "SIZE_KEPT")),
+        *((unmade, name) for name in ("ENDED_KEPT", "SIZE_KEPT", "TEXTS_KEPT")),
         (known_cgroups, "CGROUPS_KEPT"),
         (sharing, "SIZE_KEPT"),
         (ancestry, "NUMBERS_KEPT"),

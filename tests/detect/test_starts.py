@@ -232,7 +232,7 @@ def test_long_records_of_those_that_ended_fill_no_memory(monkeypatch: pytest.Mon
     assert list(stream.feed(batch)) == []
     ended = stream.assembler.tree._unmade._ended
     assert 3 < len(ended) < 40
-    assert sum(len(one.forked) + len(one.ran) for one in ended.values()) <= 5000
+    assert sum(one.size for one in ended.values()) <= 5000
     assert stream.assembler.tree.find(199, 199) is not None
 
 

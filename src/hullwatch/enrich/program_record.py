@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LAYOUT = LAYOUTS["program"]
 _UNPACK = _LAYOUT.fixed.unpack_from
-_FIXED_END = HEADER.size + _LAYOUT.fixed.size
+FIXED_END = HEADER.size + _LAYOUT.fixed.size  # of a record: its texts begin there
 _SCALARS = len(_LAYOUT.scalars)
 _LENGTHS = HEADER.size + struct.calcsize(_LAYOUT.fixed.format.partition("H")[0])  # where the lengths begin
 _PLACE = {name: place for place, name in enumerate((*_LAYOUT.scalars, *_LAYOUT.variables))}
@@ -38,7 +38,7 @@ _LONGEST_KEPT = 2048  # bytes; so that hostile arguments cannot fill the memory
 
 def has_failed(batch: bytes, offset: int) -> bool:
     """Tell whether a whole record, of the layout ``program``, is of a call that failed and so changed nothing."""
-    return int.from_bytes(batch[offset : offset + 4], "little") >= _FIXED_END and batch[offset + _SIGN] > _NOT_NEGATIVE
+    return int.from_bytes(batch[offset : offset + 4], "little") >= FIXED_END and batch[offset + _SIGN] > _NOT_NEGATIVE
 
 
 class ProgramTexts(NamedTuple):
@@ -79,7 +79,7 @@ class ProgramRecords:
             BrokenStreamError: when it contradicts itself.
         """
         end = offset + int.from_bytes(batch[offset : offset + 4], "little")
-        begin = offset + _FIXED_END
+        begin = offset + FIXED_END
         if begin > end:
             raise BrokenStreamError(f"a record of type {kind.name} is shorter than its fixed part")
         numbers = _UNPACK(batch, offset + HEADER.size)

@@ -17,6 +17,7 @@ ALIVE_KEPT = 1024  # more of them are made
 ENDED_KEPT = 2048  # that late events may still ask for, as of those that were made
 SIZE_KEPT = 4 << 20  # bytes of their records
 LONGEST = 4096  # bytes of a record that is kept
+TEXTS_KEPT = 256  # that others have too
 
 Key = tuple[int, int]  # id and start
 
@@ -29,10 +30,11 @@ class Unmade:
         program: that its parent ran then.
         container_id: 64 digits; empty on the host.
         forked: the record that told of it.
-        ran: the record of the program that it ran last; empty without.
+        ran: the record of the program that it ran last, but for its texts; empty without.
+        texts: those, with the ancestors behind them.
     """
 
-    __slots__ = ("container_id", "forked", "parent", "program", "ran")
+    __slots__ = ("container_id", "forked", "parent", "program", "ran", "texts")
 
     def __init__(self, parent: Process, container_id: str, forked: bytes) -> None:
         """Keep what a record tells."""
@@ -40,12 +42,12 @@ class Unmade:
         self.program: Program = parent.program
         self.container_id = container_id
         self.forked = forked
-        self.ran = b""
+        self.ran = self.texts = b""
 
     @property
     def size(self) -> int:
         """Bytes of the records."""
-        return len(self.forked) + len(self.ran)
+        return len(self.forked) + len(self.ran) + len(self.texts)
 
 
 class UnmadeProcesses:
@@ -62,6 +64,7 @@ class UnmadeProcesses:
         self._ended: dict[Key, Unmade] = {}
         self._order: deque[Key] = deque()  # of their ends; some were made since
         self._size = 0  # bytes of the records of those that ended
+        self._texts: dict[bytes, bytes] = {}
 
     def __contains__(self, key: Key) -> bool:
         """Tell whether a process is one of these."""
@@ -76,6 +79,15 @@ class UnmadeProcesses:
         self.used = True
         self.alive[key] = unmade
         unmade.parent.unmade += 1
+
+    def run(self, unmade: Unmade, ran: bytes, texts: bytes) -> None:
+        """Keep what a process runs; those that run the same have one copy of its texts."""
+        known = self._texts.get(texts)
+        if known is None:
+            if len(self._texts) >= TEXTS_KEPT:
+                self._texts.clear()
+            known = self._texts[texts] = texts
+        unmade.ran, unmade.texts = ran, known
 
     def end(self, key: Key) -> Process | None:
         """Note the end of a process; return its parent, None when the process is none of these."""
@@ -116,4 +128,5 @@ class UnmadeProcesses:
         self.alive.clear()
         self._ended.clear()
         self._order.clear()
+        self._texts.clear()
         self._size = 0

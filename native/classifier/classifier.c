@@ -56,10 +56,10 @@ struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, c
 	made->kinds = calloc(kind_count ? kind_count : 1, sizeof(*kinds));
 	made->last = calloc(kind_count ? kind_count : 1, sizeof(*made->last));
 	made->words = calloc((kind_count ? kind_count : 1) * HW_STRINGS, sizeof(*made->words));
-	if (contexts_make(&made->contexts, kind_count, made->key) ||
-	    starts_make(&made->starts, kind_count, made->key) || cache_make(&made->values, VALUES) ||
-	    cache_make(&made->signatures, SIGNATURES) || cache_make(&made->dead, DEAD) || !made->types ||
-	    !made->counts || !made->kinds || !made->last || !made->words) {
+	if (contexts_make(&made->contexts, kind_count, made->key) || starts_make(&made->starts, made->key) ||
+	    cache_make(&made->values, VALUES) || cache_make(&made->signatures, SIGNATURES) ||
+	    cache_make(&made->dead, DEAD) || !made->types || !made->counts || !made->kinds || !made->last ||
+	    !made->words) {
 		hw_free(made);
 		return NULL;
 	}
@@ -422,7 +422,13 @@ void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, 
 	memcpy(&known.key, context, sizeof(known.key));
 	if (alone)
 		contexts_forget_process(&classifier->contexts, known.key.start, known.key.pid);
-	contexts_learn(&classifier->contexts, &known, classes);
+	known.row = contexts_row(&classifier->contexts, classes);
+	if (!known.row) {
+		contexts_begin_anew(&classifier->contexts);
+		starts_forget(&classifier->starts);
+		known.row = contexts_row(&classifier->contexts, classes);
+	}
+	contexts_learn(&classifier->contexts, &known);
 }
 
 void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset)

@@ -7,6 +7,9 @@
 
 #define WAYS 4
 #define SETS 8192 /* a power of two */
+#define ROWS 4096
+#define ROW_PLACES (2 * ROWS) /* a power of two */
+#define ROW_SPACE 3	      /* of the hash; starts.c has the others */
 
 _Static_assert(sizeof(struct context_key) == HW_CONTEXT_SIZE, "a context is what the header of a record has");
 
@@ -14,15 +17,39 @@ int contexts_make(struct contexts *contexts, uint32_t kind_count, const uint64_t
 {
 	contexts->kind_count = kind_count;
 	contexts->entries = calloc(SETS * WAYS, sizeof(*contexts->entries));
-	contexts->classes = calloc((uint64_t)SETS * WAYS * (kind_count ? kind_count : 1), sizeof(*contexts->classes));
+	contexts->rows = calloc((uint64_t)ROWS * (kind_count ? kind_count : 1), sizeof(*contexts->rows));
+	contexts->row_places = calloc(ROW_PLACES, sizeof(*contexts->row_places));
+	contexts->row_count = 1;
 	memcpy(contexts->hash_key, hash_key, sizeof(contexts->hash_key));
-	return contexts->entries && contexts->classes ? 0 : -1;
+	return contexts->entries && contexts->rows && contexts->row_places ? 0 : -1;
 }
 
 void contexts_free(struct contexts *contexts)
 {
 	free(contexts->entries);
-	free(contexts->classes);
+	free(contexts->rows);
+	free(contexts->row_places);
+}
+
+uint32_t contexts_row(struct contexts *contexts, const uint16_t *classes)
+{
+	uint64_t size = contexts->kind_count * sizeof(*classes), place;
+	struct siphash hash;
+
+	siphash_begin(&hash, contexts->hash_key, ROW_SPACE);
+	siphash_add(&hash, (const uint8_t *)classes, size);
+	place = siphash_end(&hash) & (ROW_PLACES - 1);
+	for (; contexts->row_places[place]; place = (place + 1) & (ROW_PLACES - 1)) {
+		uint32_t row = contexts->row_places[place];
+
+		if (!memcmp(contexts->rows + (uint64_t)row * contexts->kind_count, classes, size))
+			return row;
+	}
+	if (contexts->row_count >= ROWS)
+		return 0;
+	memcpy(contexts->rows + (uint64_t)contexts->row_count * contexts->kind_count, classes, size);
+	contexts->row_places[place] = (uint16_t)contexts->row_count;
+	return contexts->row_count++;
 }
 
 static uint64_t first_of_set(const struct contexts *contexts, uint64_t start, uint32_t pid)
@@ -55,7 +82,7 @@ const struct context *contexts_entry(const struct contexts *contexts, const uint
 
 const uint16_t *contexts_classes(const struct contexts *contexts, const struct context *entry)
 {
-	return contexts->classes + (uint64_t)(entry - contexts->entries) * contexts->kind_count;
+	return contexts->rows + (uint64_t)entry->row * contexts->kind_count;
 }
 
 const uint16_t *contexts_find(struct contexts *contexts, const uint8_t *context)
@@ -86,12 +113,9 @@ static uint64_t place_for(struct contexts *contexts, const struct context_key *k
 	return found != UINT64_MAX ? found : first + contexts->replaced++ % WAYS;
 }
 
-void contexts_learn(struct contexts *contexts, const struct context *known, const uint16_t *classes)
+void contexts_learn(struct contexts *contexts, const struct context *known)
 {
-	uint64_t place = place_for(contexts, &known->key);
-
-	contexts->entries[place] = *known;
-	memcpy(contexts->classes + place * contexts->kind_count, classes, contexts->kind_count * sizeof(*classes));
+	contexts->entries[place_for(contexts, &known->key)] = *known;
 }
 
 void contexts_forget_process(struct contexts *contexts, uint64_t start, uint32_t pid)
@@ -121,4 +145,11 @@ void contexts_forget_all(struct contexts *contexts)
 {
 	for (uint64_t one = 0; one < SETS * WAYS; one++)
 		contexts->entries[one].container = 0;
+}
+
+void contexts_begin_anew(struct contexts *contexts)
+{
+	contexts_forget_all(contexts);
+	memset(contexts->row_places, 0, ROW_PLACES * sizeof(*contexts->row_places));
+	contexts->row_count = 1;
 }

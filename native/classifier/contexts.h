@@ -21,11 +21,14 @@ struct context {
 	uint32_t container; /* the caller's number; 0 = free */
 	uint32_t ancestry;  /* the caller's number for what it runs below what; 0 = not known */
 	uint32_t above;	    /* that of its parent; 0 = not known */
+	uint32_t row;	    /* of its classes */
 };
 
 struct contexts {
 	struct context *entries; /* all of one process in one set */
-	uint16_t *classes;	 /* by entry and kind */
+	uint16_t *rows;		 /* classes by row and kind: most processes have those of others; the first is no row */
+	uint16_t *row_places;	 /* the rows by a hash of them; 0 = free */
+	uint32_t row_count;
 	uint32_t kind_count;
 	uint64_t replaced;
 	uint64_t last; /* place of the entry that was found last */
@@ -40,10 +43,14 @@ const uint16_t *contexts_find(struct contexts *contexts, const uint8_t *context)
 /* The same with all that is known besides. */
 const struct context *contexts_entry(const struct contexts *contexts, const uint8_t *context);
 const uint16_t *contexts_classes(const struct contexts *contexts, const struct context *entry);
-void contexts_learn(struct contexts *contexts, const struct context *known, const uint16_t *classes);
+/* The row of some classes, a new one if need be; 0 when all rows are taken, and contexts_begin_anew has to follow. */
+uint32_t contexts_row(struct contexts *contexts, const uint16_t *classes);
+void contexts_learn(struct contexts *contexts, const struct context *known);
 void contexts_forget_process(struct contexts *contexts, uint64_t start, uint32_t pid);
 void contexts_forget_container(struct contexts *contexts, uint32_t container);
 void contexts_forget_cgroup(struct contexts *contexts, uint64_t id, uint32_t hierarchy);
 void contexts_forget_all(struct contexts *contexts);
+/* The same, and no row is known any more. */
+void contexts_begin_anew(struct contexts *contexts);
 
 #endif

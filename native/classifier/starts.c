@@ -13,24 +13,16 @@
 
 enum { SPACE_CHILD = 1, SPACE_PROGRAM = 2 };
 
-int starts_make(struct starts *starts, uint32_t kind_count, const uint64_t hash_key[2])
+int starts_make(struct starts *starts, const uint64_t hash_key[2])
 {
-	starts->kind_count = kind_count;
 	starts->entries = calloc(SETS * WAYS, sizeof(*starts->entries));
-	starts->classes = calloc((uint64_t)SETS * WAYS * (kind_count ? kind_count : 1), sizeof(*starts->classes));
 	memcpy(starts->hash_key, hash_key, sizeof(starts->hash_key));
-	return starts->entries && starts->classes ? 0 : -1;
+	return starts->entries ? 0 : -1;
 }
 
 void starts_free(struct starts *starts)
 {
 	free(starts->entries);
-	free(starts->classes);
-}
-
-static uint16_t *classes_of(const struct starts *starts, const struct start *start)
-{
-	return starts->classes + (uint64_t)(start - starts->entries) * starts->kind_count;
 }
 
 static struct start *set_of(const struct starts *starts, uint64_t key)
@@ -48,7 +40,7 @@ static const struct start *find(const struct starts *starts, uint64_t key)
 	return NULL;
 }
 
-static void learn(struct starts *starts, uint64_t key, const struct contexts *contexts, const struct context *known)
+static void learn(struct starts *starts, uint64_t key, const struct context *known)
 {
 	struct start *set = set_of(starts, key), *place = NULL;
 
@@ -57,9 +49,8 @@ static void learn(struct starts *starts, uint64_t key, const struct contexts *co
 			place = &set[way];
 	if (!place)
 		place = &set[starts->replaced++ % WAYS];
-	*place = (struct start){.key = key, .container = known->container, .ancestry = known->ancestry};
-	memcpy(classes_of(starts, place), contexts_classes(contexts, known),
-	       starts->kind_count * sizeof(*starts->classes));
+	*place = (struct start){
+		.key = key, .container = known->container, .ancestry = known->ancestry, .row = known->row};
 }
 
 /* The context of the child that a record tells of: it begins as its parent is, with an id and a time of its own. */
@@ -121,13 +112,16 @@ static uint64_t program_key(const struct starts *starts, const struct context *p
 	return siphash_end(&hash);
 }
 
-static void enter(const struct starts *starts, struct contexts *contexts, const struct context_key *key,
-		  const struct start *start, uint32_t above)
+static void enter(struct contexts *contexts, const struct context_key *key, const struct start *start, uint32_t above)
 {
-	struct context made = {.key = *key, .container = start->container, .ancestry = start->ancestry, .above = above};
+	struct context made = {.key = *key,
+			       .container = start->container,
+			       .ancestry = start->ancestry,
+			       .above = above,
+			       .row = start->row};
 
 	contexts_forget_process(contexts, key->start, key->pid);
-	contexts_learn(contexts, &made, classes_of(starts, start));
+	contexts_learn(contexts, &made);
 }
 
 int starts_child(struct starts *starts, struct contexts *contexts, const uint8_t *record, uint64_t length)
@@ -142,7 +136,7 @@ int starts_child(struct starts *starts, struct contexts *contexts, const uint8_t
 	key = child_context(starts, record);
 	if (contexts_entry(contexts, (const uint8_t *)&key))
 		return 0;
-	enter(starts, contexts, &key, start, parent->ancestry);
+	enter(contexts, &key, start, parent->ancestry);
 	return 1;
 }
 
@@ -155,7 +149,7 @@ int starts_program(struct starts *starts, struct contexts *contexts, const uint8
 	if (!start)
 		return 0;
 	key = process->key;
-	enter(starts, contexts, &key, start, process->above);
+	enter(contexts, &key, start, process->above);
 	return 1;
 }
 
@@ -170,7 +164,7 @@ void starts_learn_child(struct starts *starts, const struct contexts *contexts, 
 	place = child_context(starts, record);
 	child = contexts_entry(contexts, (const uint8_t *)&place);
 	if (child && child->ancestry && child->above == parent->ancestry)
-		learn(starts, key, contexts, child);
+		learn(starts, key, child);
 }
 
 void starts_learn_program(struct starts *starts, const struct contexts *contexts, const uint8_t *record,
@@ -180,7 +174,7 @@ void starts_learn_program(struct starts *starts, const struct contexts *contexts
 	uint64_t key = process ? program_key(starts, process, record, length) : 0;
 
 	if (key && process->ancestry)
-		learn(starts, key, contexts, process);
+		learn(starts, key, process);
 }
 
 void starts_forget(struct starts *starts)

@@ -15,18 +15,17 @@ struct start {
 	uint64_t key;	    /* a hash of all that such processes have in common */
 	uint32_t container; /* the caller's number; 0 = free */
 	uint32_t ancestry;
+	uint32_t row; /* of its classes, as in contexts.h */
 };
 
 struct starts {
 	struct hw_starts where;
 	struct start *entries;
-	uint16_t *classes; /* by entry and kind */
-	uint32_t kind_count;
 	uint64_t replaced;
 	uint64_t hash_key[2];
 };
 
-int starts_make(struct starts *starts, uint32_t kind_count, const uint64_t hash_key[2]);
+int starts_make(struct starts *starts, const uint64_t hash_key[2]);
 void starts_free(struct starts *starts);
 
 /* Whether a record of a child, or of a program, tells of a process that is known by others; it is known then. */

@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -346,6 +347,8 @@ int main(int count, char **arguments)
 	struct sensor sensor = {.cpus = libbpf_num_possible_cpus()};
 	const struct timespec pause = {.tv_nsec = DRAIN_INTERVAL_MS * 1000000L};
 
+	/* Fixed: left alone, each queue that is freed raises it, and later ones lie where nothing goes back. */
+	mallopt(M_MMAP_THRESHOLD, QUEUE_BYTES_KEPT);
 	if (sensor.cpus < 1)
 		fail("the number of processors can not be read: %s", strerror(-sensor.cpus));
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is the supervisor's */

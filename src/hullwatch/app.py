@@ -40,7 +40,8 @@ from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.kernel_support import describe, is_blind, weakened
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import has_colours, say, say_lines
+from hullwatch.outputs.standard_error import say, say_lines
+from hullwatch.outputs.stdout import has_colours
 from hullwatch.respond.responder import Responder, Response, aimless
 from hullwatch.rules.domain_names import names_of
 from hullwatch.rules.loader import RuleSet
@@ -325,10 +326,9 @@ class Watch:
         while self._inbox:
             self._feed_own("container", json=encode_container(self._inbox.popleft()))
 
-    def _ask_drift(self, asked: Asked) -> None:
-        """Have a file compared with its container's image, if a rule looks at what comes of it."""
-        if self._settings.drift.enabled and "drift" in self._stream.wanted:
-            self._drift.ask(asked)
+    def _ask_drift(self, asked: Asked) -> bool:
+        """Have a file compared with its container's image, if a rule looks at what comes of it; tell if so."""
+        return self._settings.drift.enabled and "drift" in self._stream.wanted and self._drift.ask(asked)
 
     def _read_drift(self) -> None:
         for container in self._drift.take_unaware():

@@ -18,7 +18,9 @@ from hullwatch.channel import Supervisor
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
 from hullwatch.errors import CannotError, HullwatchError
-from hullwatch.outputs.stdout import say
+from hullwatch.outputs.delivery import Delivery
+from hullwatch.outputs.standard_error import say
+from hullwatch.own_process import CRASHED
 from hullwatch.rules import loader
 from hullwatch.rules.problem import RulesError
 from hullwatch.rules.reload import cache_of, load_rules
@@ -29,11 +31,11 @@ if TYPE_CHECKING:
 
     from hullwatch.app import Deliver
     from hullwatch.config.settings import Settings
-    from hullwatch.rules.loader import RulesFile
 
 NAME = "hullwatch-engine"
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
-CRASHED = 70  # the exit code after a mistake of the engine's own (EX_SOFTWARE of sysexits.h)
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of malloc.h
+_LARGE = 1 << 18  # bytes
 
 # Imported by libraries when they need them, which is too late for a user who may not see the files.
 _WRONG_RULE = b"- rule: wrong\n  desc: wrong\n  condition: proc.nam = x\n  output: wrong\n  priority: info\n"
@@ -67,45 +69,56 @@ def preload() -> None:
 
 def be_engine(  # noqa: PLR0913 - what a supervisor hands over
     settings: Settings,
-    files: list[RulesFile],
+    files: list[tuple[str, bytes]],
     channel: socket.socket,
     *,
     lifeline: int,
     state: Path,
     user: tuple[int, int],
     crashes: int,
-    deliver: Deliver,
+    deliver: Deliver | None,
 ) -> NoReturn:
-    """Be the engine, in the process that was forked for it: give up power first, and never return.
+    """Be the engine, in the process that was forked for it: give up power, then begin; never return.
 
     Args:
         settings: of the run.
-        files: the rules, read but not parsed: that is not for root to do.
+        files: the rules, names and texts; read but not parsed: that is not for root to do.
         channel: the engine's end.
         lifeline: a descriptor that becomes readable when the supervisor is gone.
         state: the directory for what lasts.
         user: uid and gid to become.
         crashes: how often the engine has crashed before.
-        deliver: makes what takes the matches.
+        deliver: makes what takes the matches; None for alerts.
     """
     try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us through the supervisor
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
         with contextlib.suppress(OSError):  # only what `ps` shows
             Path("/proc/self/comm").write_text(NAME, encoding="ascii")
         speak("engine", settings.log.format)
+        limit_fragments()
+        preload()
         drop_privileges(*user)
-        rules = load_rules(files, settings.rules, cache_of(state))
+        rules = load_rules([loader.RulesFile(*file) for file in files], settings.rules, cache_of(state))
         for remark in () if crashes else rules.selection.remarks:
             say(f"Warning: {remark}")
-        watch = Watch(settings, rules, Supervisor(channel), state, crashes, deliver)
+        watch = Watch(settings, rules, Supervisor(channel), state, crashes, deliver or Delivery)
         signal.signal(signal.SIGTERM, watch.stop)
         code = watch.run(lifeline)
     except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape
         code = _report_end(error, state)
     os._exit(code)
+
+
+def limit_fragments() -> None:
+    """Let what is given back go back to the system, where the C library is glibc.
+
+    Left alone it raises its thresholds with each large object that is freed: batches of records then lie between
+    what stays, and leave holes. And it keeps memory apart for each thread.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, _LARGE)
+        set_option(_TRIM_THRESHOLD, _LARGE)
+        set_option(_ARENA_MAX, 1)
 
 
 def drop_privileges(uid: int, gid: int) -> None:

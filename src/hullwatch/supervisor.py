@@ -7,6 +7,7 @@ hands over the descriptor.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pwd
 import selectors
@@ -34,21 +35,19 @@ from hullwatch.config.flight_files import FlightFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
 from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
-from hullwatch.engine_process import be_engine, preload
 from hullwatch.errors import CannotError
 from hullwatch.keeper_process import KeeperStarter
 from hullwatch.keeper_process import preload as preload_keeper
 from hullwatch.metrics.serving import Serving
-from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import say, write_error
+from hullwatch.outputs.standard_error import say, write_error
+from hullwatch.own_process import start
 from hullwatch.respond.responding import Responding
-from hullwatch.rules.reload import load_rules
 from hullwatch.service.condition import Condition
 from hullwatch.service.instance import has_terminal, take_lock
 from hullwatch.service.log import Log, reads_journal, speak
 from hullwatch.service.notify import Notifier
 from hullwatch.service.relay import Relay
-from hullwatch.service.sources import Sources
+from hullwatch.service.sources import Sources, Texts
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
 from hullwatch.sources.host import types_problem
 from hullwatch.sources.podman_files import StorageSearch, open_images, open_state
@@ -61,7 +60,6 @@ if TYPE_CHECKING:
 
     from hullwatch.app import Deliver
     from hullwatch.config.settings import Settings
-    from hullwatch.rules.loader import RulesFile
     from hullwatch.sources.engine_search import EngineAddress
 
 # No account has it: not the distribution's (below 1000), not people's, not systemd's dynamic ones (from 61184).
@@ -75,8 +73,8 @@ RESTARTS_PERIOD = 60.0  # ... within this many seconds, then we give up
 
 def run(
     settings: Settings,
-    files: list[RulesFile] | None = None,
-    deliver: Deliver = Delivery,
+    files: Texts | None = None,
+    deliver: Deliver | None = None,
     again: Callable[[], Settings] | None = None,
 ) -> int:
     """Watch this host until Ctrl-C or the end of the duration; return the exit code.
@@ -84,7 +82,7 @@ def run(
     Args:
         settings: of the run.
         files: the rules; None for the files that the settings name, or the built-in ones.
-        deliver: makes what takes the matches, in the engine's process.
+        deliver: makes what takes the matches, in the engine's process; None for alerts.
         again: reads the settings again, for a reload; None where they stay.
 
     Raises:
@@ -94,15 +92,21 @@ def run(
     as_json = speak("supervisor", settings.log.format)
     sources = Sources(settings, files, again)
     if os.geteuid() != 0:
-        load_rules(sources.files, settings.rules)  # a wrong file is worth knowing before the permission that is missing
+        _check_rules(sources.files, settings)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
-        preload()
         preload_keeper(settings)
         return _Supervision(sources, deliver, as_json=as_json).serve()
     finally:
         os.close(lock)
+
+
+def _check_rules(files: Texts, settings: Settings) -> None:
+    from hullwatch.rules.loader import RulesFile
+    from hullwatch.rules.reload import load_rules
+
+    load_rules([RulesFile(*file) for file in files], settings.rules)
 
 
 def check_host(settings: Settings) -> Path:
@@ -151,7 +155,7 @@ def engine_user(configured: str) -> tuple[int, int]:
 class _Supervision:
     """One run: the processes and the loop that waits for them."""
 
-    def __init__(self, sources: Sources, deliver: Deliver, *, as_json: bool) -> None:
+    def __init__(self, sources: Sources, deliver: Deliver | None, *, as_json: bool) -> None:
         self._sources = sources
         settings = sources.settings
         self._deliver = deliver
@@ -196,6 +200,7 @@ class _Supervision:
         signal.set_wakeup_fd(wake_write.fileno())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._signalled)
+        gc.freeze()  # what is here is shared with the processes that are forked, as long as nobody writes to it
         try:
             self._metrics.keep()
             self._start_engine()
@@ -249,10 +254,12 @@ class _Supervision:
         self._sources.settle()  # rules that an engine crashed of are not offered again
         ours, theirs = make_channel()
         lifeline_read, self._lifeline = os.pipe()
-        pid = os.fork()
-        if pid == 0:
+
+        def begin() -> None:
             ours.close()
             os.close(self._lifeline)
+            from hullwatch.engine_process import be_engine
+
             be_engine(
                 self._sources.settings,
                 self._sources.files,
@@ -263,9 +270,11 @@ class _Supervision:
                 crashes=crashes,
                 deliver=self._deliver,
             )
+
+        self._engine = start("engine", begin)
         theirs.close()
         os.close(lifeline_read)
-        self._engine = pid
+        self._comparing.pids()  # it gets ready beside the engine, not beside the sensor
         self._asked = False
         self._channel = ours
 
@@ -281,6 +290,8 @@ class _Supervision:
         code = os.waitstatus_to_exitcode(status)
         if code in {0, 1, 2, 3}:
             return code
+        if self._stopping is not None and not self._asked and code == -signal.SIGTERM:
+            return 0  # it was to end before it had begun
         if self._stopping is not None or not self._asked:
             return 3  # it was to end anyway, or it crashes before it does anything: it said what it could
         now = time.monotonic()

@@ -16,7 +16,7 @@ from hullwatch.detect import known_values, prefilter, process_prefilter
 from hullwatch.detect import remembered as remembered_processes
 from hullwatch.detect import stream as stream_module
 from hullwatch.detect.stream import Stream
-from hullwatch.enrich import ancestry, drift, gate, known_cgroups, program_record, tree
+from hullwatch.enrich import ancestry, drift, gate, known_cgroups, program_record, sharing, tree, unmade
 from hullwatch.enrich.container import Container, unknown
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.events.codec import encode
@@ -53,7 +53,9 @@ def stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
         *((known_values, name) for name in ("VALUES_KEPT", "CONTEXTS_KEPT", "COMBINATIONS_KEPT")),
         *((known_values, name) for name in ("RULED_OUT_KEPT", "_PROCESSES_KEPT")),
         *((drift, name) for name in ("PENDING_KEPT", "CONTAINERS_KEPT", "_SCRIPTS_KEPT")),
+        *((unmade, name) for name in ("ENDED_KEPT", "SIZE_KEPT", "TEXTS_KEPT")),
         (known_cgroups, "CGROUPS_KEPT"),
+        (sharing, "SIZE_KEPT"),
         (ancestry, "NUMBERS_KEPT"),
         (process_prefilter, "_KEPT"),
         (prefilter, "_VALUES_KEPT"),

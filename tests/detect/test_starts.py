@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
+from hullwatch.enrich import unmade
 from hullwatch.enrich.container import Container
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.enrich.unmade import ALIVE_KEPT, ENDED_KEPT
@@ -222,6 +223,17 @@ def test_what_is_kept_of_processes_that_run_is_bounded() -> None:
     assert list(stream.feed(batch)) == []
     assert len(stream.assembler.tree) == 3 * ALIVE_KEPT - 1
     assert len(stream.assembler.saved().processes) == 3 * ALIVE_KEPT - 1
+
+
+def test_long_records_of_those_that_ended_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unmade, "SIZE_KEPT", 5000)
+    stream = Stream(load_text(RULES), Counters(), lambda _: None, 20)
+    batch = _beginning() + b"".join(_start(pid) + _end(pid) for pid in range(2, 200))
+    assert list(stream.feed(batch)) == []
+    ended = stream.assembler.tree._unmade._ended
+    assert 3 < len(ended) < 40
+    assert sum(one.size for one in ended.values()) <= 5000
+    assert stream.assembler.tree.find(199, 199) is not None
 
 
 def test_the_last_that_ended_can_be_asked_for_and_no_others() -> None:

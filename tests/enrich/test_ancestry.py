@@ -108,6 +108,30 @@ def test_numbers_that_were_forgotten_are_given_to_nothing_else(monkeypatch: pyte
     assert len(set(numbers)) == 100
 
 
+def test_what_comes_again_and_again_keeps_its_number_among_much_that_comes_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ancestry, "NUMBERS_KEPT", 10)
+    ancestries = Ancestries()
+    numbers: set[int] = set()
+    for content in range(100):
+        ancestries.number(line((content, content)))
+        numbers.add(ancestries.number(line((1, 2, 3))))
+    assert len(numbers) == 1
+    assert len(ancestries._newer) + len(ancestries._older) <= 10
+
+
+def test_long_names_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ancestry, "TEXT_KEPT", 10_000)
+    ancestries = Ancestries()
+    for content in range(100):
+        process = line((content,))
+        process.program.cwd = "/" + "x" * 1000
+        process.program.set_content(1)
+        ancestries.number(process)
+    assert len(ancestries._newer) + len(ancestries._older) <= 12
+
+
 def test_a_line_of_a_hundred_thousand_processes_has_numbers() -> None:
     process = line(*[(1,)] * 100_000)
     assert Ancestries().number(process) > 0

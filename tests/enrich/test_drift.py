@@ -153,6 +153,12 @@ def test_an_answer_to_nothing_that_is_remembered_is_judged_by_what_is_known_now(
     assert "y second web" in said
 
 
+def test_a_program_that_nobody_is_asked_about_is_not_remembered() -> None:
+    stream = Stream(load_text(RULES), Counters(), lambda _: None, 100, ask_drift=lambda _: False)
+    list(stream.feed(known() + runs("/tmp/x", UPPER, "first")))
+    assert not stream.assembler.drift._pending
+
+
 def test_an_answer_waits_for_the_containers_name(watched: Watched) -> None:
     watched.feed(runs("/tmp/x", UPPER))
     assert watched.feed(answers(1000)) == []

@@ -11,7 +11,7 @@ from hullwatch.alerts.alert import Alert
 from hullwatch.config.settings import OutputSettings, Settings
 from hullwatch.counters import Counters
 from hullwatch.outputs import stdout as stdout_module
-from hullwatch.outputs.stdout import StandardOutput, has_colours, say, stdout
+from hullwatch.outputs.stdout import StandardOutput, has_colours, stdout
 
 
 def alert(message: str = "m") -> Alert:
@@ -278,8 +278,3 @@ def test_an_alert_of_several_lines_that_is_not_written_is_one_lost_alert(
 def test_it_is_made_of_the_settings() -> None:
     made = stdout(Settings(), Counters())
     assert isinstance(made, StandardOutput)
-
-
-def test_what_is_said_to_people_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    say("bad file \x1b[2J\n.yaml")
-    assert capsys.readouterr().err == "bad file \\x1b[2J\\n.yaml\n"

@@ -103,7 +103,7 @@ def _write(found: Found, *, as_json: bool) -> None:
 
 
 def _say_none(wanted: Wanted) -> None:
-    from hullwatch.outputs.stdout import say
+    from hullwatch.outputs.standard_error import say
 
     if wanted.condition:
         say("There is no such alert. (A field that an alert's output does not name is absent: see its rule.)")

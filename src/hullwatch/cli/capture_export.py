@@ -213,7 +213,7 @@ class _Exporting:
     def run(self, rows: _Rows) -> int:
         """Export the capture, as far as it can be read; return the exit code."""
         from hullwatch.errors import UsageError
-        from hullwatch.outputs.stdout import say
+        from hullwatch.outputs.standard_error import say
 
         self._rows = rows
         try:

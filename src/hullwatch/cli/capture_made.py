@@ -16,7 +16,7 @@ def told(name: str, readers: Sequence[CaptureReader], made: Cut, *, as_json: boo
     from pathlib import Path
 
     from hullwatch.cli.answer import write_json, write_line
-    from hullwatch.outputs.stdout import say
+    from hullwatch.outputs.standard_error import say
 
     problems = [reader.problem for reader in readers if reader.problem]
     size = Path(name).stat().st_size

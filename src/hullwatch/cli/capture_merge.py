@@ -37,7 +37,7 @@ def merge(
     from hullwatch.cli.capture_made import told
     from hullwatch.cli.input_file import open_input
     from hullwatch.cli.progress import Share
-    from hullwatch.outputs.stdout import say
+    from hullwatch.outputs.standard_error import say
 
     as_json = wants_json(output)
     check_new(Path(write), force=force)

@@ -43,7 +43,7 @@ def for_each_capture(
     """
     from hullwatch.cli.input_file import open_input
     from hullwatch.cli.replay_loop import Progress
-    from hullwatch.outputs.stdout import say
+    from hullwatch.outputs.standard_error import say
 
     damaged = False
     for file in files:

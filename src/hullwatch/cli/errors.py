@@ -100,7 +100,7 @@ def _keep(error: Exception) -> str | None:
 
 def _say(text: str) -> None:
     """Print lines on standard error, each escaped."""
-    from hullwatch.outputs.stdout import say
+    from hullwatch.outputs.standard_error import say
 
     for line in text.splitlines() or [""]:
         say(line)

@@ -60,7 +60,7 @@ def read_field_values(name: str, number: int | None = None) -> Event:
     """
     from hullwatch.cli.input_file import open_input
     from hullwatch.errors import UsageError
-    from hullwatch.outputs.stdout import say
+    from hullwatch.outputs.standard_error import say
     from hullwatch.rules.value_events import ValueEvents, WrongValueError
 
     shown = "standard input" if name == "-" else name

@@ -11,7 +11,7 @@ from hullwatch.cli.events import NO_LIMIT, EventPrinter
 from hullwatch.cli.input_file import need_root
 from hullwatch.config.settings import RulesSettings, StoreSettings
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import say
+from hullwatch.outputs.standard_error import say
 from hullwatch.rules.condition import condition_rules, rules_file
 
 if TYPE_CHECKING:
@@ -33,13 +33,14 @@ def live(settings: Settings, condition: str, form: str, limit: int = NO_LIMIT) -
     condition_rules(condition, form)  # what is wrong with it is known before anything is started
     need_root("Seeing what happens on this host")
     settings = msgspec.structs.replace(settings, rules=RulesSettings(), store=StoreSettings(enabled=False))
+    rules = rules_file(condition, form)
     from hullwatch.supervisor import run as supervise
 
     def deliver(settings: Settings, counters: Counters) -> Delivery:
         return _LiveEvents(settings, counters, limit)
 
     try:
-        return supervise(settings, [rules_file(condition, form)], deliver)
+        return supervise(settings, [(rules.name, rules.text)], deliver)
     except KeyboardInterrupt:
         return 0  # as in ``hullwatch run``
 

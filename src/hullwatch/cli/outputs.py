@@ -39,8 +39,8 @@ def list_outputs(output: OutputOption = "text", config_file: ConfigOption = None
     import msgspec
 
     from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
+    from hullwatch.outputs.standard_error import say
     from hullwatch.outputs.state import OutputStatus, read_status
-    from hullwatch.outputs.stdout import say
 
     as_json = wants_json(output)
     settings, known = _load(config_file)
@@ -185,7 +185,7 @@ def _say_if_stale(status: Status | None) -> None:
     import time
 
     from hullwatch.config.values import format_duration
-    from hullwatch.outputs.stdout import say
+    from hullwatch.outputs.standard_error import say
 
     if status is None:
         say("Nothing was delivered on this host yet: Hullwatch has not run with outputs.")

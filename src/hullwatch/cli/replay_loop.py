@@ -13,7 +13,8 @@ from hullwatch.detect.engine import Engine
 from hullwatch.errors import UsageError
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import has_colours, is_terminal, say, say_lines
+from hullwatch.outputs.standard_error import say, say_lines
+from hullwatch.outputs.stdout import has_colours, is_terminal
 from hullwatch.rules.value_events import ValueEvents, WrongValueError
 from hullwatch.sources.field_values import read_lines
 

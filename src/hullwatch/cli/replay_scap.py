@@ -15,7 +15,8 @@ from hullwatch.detect.engine import Engine
 from hullwatch.errors import UsageError
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import has_colours, say, say_lines
+from hullwatch.outputs.standard_error import say, say_lines
+from hullwatch.outputs.stdout import has_colours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hullwatch.alerts.grouping import Grouper
 from hullwatch.config.paths import private_directory, state_directory
 from hullwatch.outputs.delivery import Delivery
-from hullwatch.outputs.stdout import say
+from hullwatch.outputs.standard_error import say
 from hullwatch.store.direct import DirectKeeper
 from hullwatch.store.keeping import Keeping
 from hullwatch.store.opening import open_to_keep

@@ -134,7 +134,7 @@ def with_switches(settings: Settings, context: typer.Context) -> Settings:
 
 def say_remarks(remarks: tuple[str, ...]) -> None:
     """Warn of entries of the selection that no rule fits."""
-    from hullwatch.outputs.stdout import say
+    from hullwatch.outputs.standard_error import say
 
     for remark in remarks:
         say(f"Warning: {remark}")

@@ -17,7 +17,7 @@ def load_settings(flags: Mapping[str, tuple[str, object]], config_file: str | No
     Raises:
         UsageError: as ``hullwatch.config.load`` does.
     """
-    from hullwatch.outputs.stdout import say
+    from hullwatch.outputs.standard_error import say
 
     loaded = load_checked(flags, config_file)
     for warning in loaded.warnings:

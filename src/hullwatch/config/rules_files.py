@@ -12,6 +12,7 @@ from hullwatch.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+PACK = Path(__file__).parent.parent / "packs" / "rules"  # the rules that come with Hullwatch
 SUFFIXES = (".yaml", ".yml")
 LARGEST_FILE = 10 << 20  # bytes
 MOST_FILES = 1000
@@ -98,6 +99,11 @@ def read_all(names: Iterable[str], *, again: bool = False) -> list[tuple[str, by
             raise UsageError(f"The rules files have more than {LARGEST_SUM >> 20} MiB together; leave some out.")
         files.append((str(path), data))
     return files
+
+
+def read_pack() -> list[tuple[str, bytes]]:
+    """Return names and texts of the rules that come with Hullwatch, in the order of their names."""
+    return [(f"packs/rules/{path.name}", path.read_bytes()) for path in sorted(PACK.glob("*.yaml"))]
 
 
 class FilesWatch:

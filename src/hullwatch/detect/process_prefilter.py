@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hullwatch.rules.graph import Graph
     from hullwatch.rules.node_code import NodeCompiler
 
-_KEPT = 1 << 14
+_KEPT = 1 << 13
 
 
 class ProcessPrefilter:

@@ -80,7 +80,7 @@ class Stream:
         *,
         every: bool = False,
         native: bool = True,
-        ask_drift: Callable[[Asked], None] | None = None,
+        ask_drift: Callable[[Asked], bool | None] | None = None,
         heard: frozenset[str] = frozenset(),
     ) -> None:
         """Start with nothing known."""

@@ -83,13 +83,13 @@ class Asker:
         while self._unaware:
             yield self._unaware.popleft()
 
-    def ask(self, asked: Asked) -> None:
-        """Ask, unless the same file was asked about before; does not wait."""
+    def ask(self, asked: Asked) -> bool:
+        """Ask, unless the same file was asked about before; does not wait. Return whether there will be an answer."""
         known = self._known.get(_key(asked.question))
         if known is not None:
             self._answered.append((asked, known))
             self._wake()
-            return
+            return True
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="drift", daemon=True)
             self._thread.start()
@@ -97,6 +97,8 @@ class Asker:
             self._waiting.put_nowait(asked)
         except queue.Full:
             self._counters.drift_not_asked += 1
+            return False
+        return True
 
     def take(self, now: Callable[[], int]) -> Iterator[bytes]:
         """Yield a record for each answer that has come and says something.

@@ -8,8 +8,8 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from hullwatch.drift.comparing_process import be_comparer
 from hullwatch.errors import CannotError
+from hullwatch.own_process import start
 
 if TYPE_CHECKING:
     from hullwatch.drift.question import Limits
@@ -52,11 +52,14 @@ class Comparing:
     def _start(self, limits: Limits) -> None:
         self._close()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = os.fork()
-        if pid == 0:
+
+        def begin() -> None:
+            from hullwatch.drift.comparing_process import be_comparer
+
             be_comparer(theirs, self._user, limits)
+
+        self._pid, self._end = start("that compares files", begin), ours
         theirs.close()
-        self._pid, self._end = pid, ours
 
     def connection(self) -> socket.socket:
         """Return the engine's end, of which one stays here for the next engine.

@@ -59,11 +59,7 @@ def be_comparer(end: socket.socket, user: tuple[int, int], limits: Limits) -> No
 
 
 def _leave_everything(kept: int) -> None:
-    """Let go of what the supervisor has: its signals, its descriptors, its name."""
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's
+    """Let go of what the supervisor has: its descriptors, its name."""
     os.closerange(3, kept)
     os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
     with contextlib.suppress(OSError):  # only what `ps` shows

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 LAYERS_KEPT = 512
-FILES_KEPT = 1_000_000  # of all layers together
+FILES_KEPT = 300_000  # of all layers together
 LAYER_FILES_MAXIMUM = 500_000  # more are not looked through, which is said
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -9,6 +9,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from hullwatch.enrich.cgroup import CgroupContainer
+    from hullwatch.enrich.sharing import Shared
 
 SHORT_ID = 12  # digits of an id that engines and Falco print
 
@@ -99,6 +100,20 @@ def with_cgroup(container: Container, named: CgroupContainer | None) -> Containe
     return msgspec.structs.replace(
         container, type=container.type or named.kind, pod_uid=container.pod_uid or named.pod_uid
     )
+
+
+def shared(container: Container, known: Shared) -> Container:
+    """Return a container of which all that others have too is the same object as theirs."""
+    values: dict[str, Any] = {}
+    for name in container.__struct_fields__:
+        value = getattr(container, name)
+        if isinstance(value, str):
+            values[name] = known.text(value)
+        elif isinstance(value, dict):
+            values[name] = known.table(cast("dict[str, str]", value))
+        elif isinstance(value, tuple):
+            values[name] = known.entries(cast("tuple[Any, ...]", value))
+    return msgspec.structs.replace(container, **values)
 
 
 # ---- the `container` record's json parameter

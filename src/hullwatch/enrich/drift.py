@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hullwatch.enrich.process import Process, Program
     from hullwatch.enrich.program_record import ProgramRecord
 
-PENDING_KEPT = 8192
+PENDING_KEPT = 4096  # questions; whoever is asked has not more of them
 CONTAINERS_KEPT = 4096  # as the process that compares
 _UPPER = FLAGS["execve_flags"]["EXE_UPPER_LAYER"]
 _LOWER = FLAGS["execve_flags"]["EXE_LOWER_LAYER"]
@@ -48,12 +48,13 @@ class Drift:
     """Finds what is to be asked in what programs start and map, and knows again what an answer is about.
 
     Args:
-        ask: called with each question; None where nobody can answer.
+        ask: called with each question; returns False when no answer will come. None where answers come without
+            being asked for, as from a capture.
         forgot: called when a container is to be announced again.
     """
 
     def __init__(
-        self, ask: Callable[[Asked], None] | None = None, forgot: Callable[[], None] = _nothing_follows
+        self, ask: Callable[[Asked], bool | None] | None = None, forgot: Callable[[], None] = _nothing_follows
     ) -> None:
         """Start with nothing asked."""
         self._ask = ask
@@ -155,7 +156,8 @@ class Drift:
         moment: int = 0,
     ) -> None:
         _, _, _, time, start, cgroup_id, hierarchy, uid, pid, tid, _, cpu, _ = header
-        self._pending[pid, start, time, kind] = Runner(process, process.program, full_id)
+        key = pid, start, time, kind
+        self._pending[key] = Runner(process, process.program, full_id)
         if len(self._pending) > PENDING_KEPT:
             self._pending.popitem(last=False)
         if self._ask is None:
@@ -168,4 +170,5 @@ class Drift:
             "process_start": start, "cgroup_id": cgroup_id, "cgroup_hierarchy": hierarchy,
             "uid": uid, "pid": pid, "tid": tid, "cpu": cpu,
         }  # fmt: skip
-        self._ask(Asked(question, time, origin))
+        if self._ask(Asked(question, time, origin)) is False:
+            self._pending.pop(key, None)

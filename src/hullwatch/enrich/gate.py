@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.enrich.cgroup import CgroupContainer
-from hullwatch.enrich.container import HOST, Container, decode, encode, unknown, with_cgroup
+from hullwatch.enrich.container import HOST, Container, decode, encode, shared, unknown, with_cgroup
 from hullwatch.enrich.saved_state import SavedGate
+from hullwatch.enrich.sharing import Shared
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME
 
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
     from hullwatch.counters import Counters
 
-CONTAINERS_KEPT = (
-    2048  # containers that are remembered, running or not, each some KB; an evicted one is asked for again
-)
+CONTAINERS_KEPT = 2048  # containers that are remembered, running or not; an evicted one is asked for again
 
 HELD_BYTES = 32 << 20  # of the records of all events that wait: of long paths and arguments only so many can
 
@@ -60,6 +59,7 @@ class ContainerGate:
         self._counters = counters
         self._maximum = maximum
         self._known: OrderedDict[str, Container] = OrderedDict()
+        self._shared = Shared()
         self._announced: set[str] = set()  # rules were told of them
         self._active: set[str] = set()  # they did something while too little was known to tell rules of them
         self._waiting: dict[str, _Waiting] = {}
@@ -160,7 +160,7 @@ class ContainerGate:
             self._counters.containers_seen += 1
         elif before.complete and not container.complete:
             container = before  # the engine has forgotten it; what it said remains true
-        self._known[full_id] = container
+        self._known[full_id] = container = shared(container, self._shared)
         self._changed(full_id)
         self._forget_oldest()
         ready: list[Event] = []
@@ -223,7 +223,7 @@ class ContainerGate:
         Raises:
             InvalidContainerError: when something in it is not a container's metadata.
         """
-        containers = [decode(text) for text in saved.containers[-CONTAINERS_KEPT:]]
+        containers = [shared(decode(text), self._shared) for text in saved.containers[-CONTAINERS_KEPT:]]
         self._known = OrderedDict((container.full_id, container) for container in containers)
         self._announced = self._known.keys() & set(saved.announced)
         self._active = self._known.keys() & set(saved.active)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hullwatch.enrich.program_record import FIXED_END
 from hullwatch.events.codec import decode
 from hullwatch.events.table import BY_NAME, BY_NUMBER, HEADER, LAYOUTS
 
@@ -56,9 +57,10 @@ class KeptRecords:
             return self._tree.keep_end((pid, start))
         if not known:
             return False
-        record = batch[offset : offset + length]
         if number not in _FORKS:
-            return self._tree.keep_program((pid, start), record)
+            texts = offset + min(length, FIXED_END)
+            return self._tree.keep_program((pid, start), batch[offset:texts], batch[texts : offset + length])
+        record = batch[offset : offset + length]
         key = _key(batch, offset)
         parent = self._tree.find(pid, start)
         if parent is not None:

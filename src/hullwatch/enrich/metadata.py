@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hullwatch.enrich.container import Container
     from hullwatch.sources.engine import Inspection
 
-MAXIMUM_REMEMBERED = 20_000  # containers
+MAXIMUM_REMEMBERED = 4096  # containers; of one that was forgotten the engine's words are told again
 
 FORMS: dict[str, Callable[[Inspection], Container]] = {
     "docker": docker_metadata.container_from,

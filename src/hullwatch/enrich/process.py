@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
     from hullwatch.enrich.namespaces import Numbers
 
 
@@ -145,7 +143,7 @@ class Program:
         )
 
 
-_NO_CHILDREN: AbstractSet[Process] = frozenset()  # most processes have none, and a set of their own takes time
+_FEW = 4  # children that are a tuple: most processes have none or one, and a set takes time and four times the room
 
 
 class Process:
@@ -164,7 +162,7 @@ class Process:
         """Enter a process below its parent."""
         self.key = key
         self.parent: Process | None = None
-        self.children = _NO_CHILDREN
+        self.children: tuple[Process, ...] | set[Process] = ()
         self.program = program
         self.container_id = container_id  # 64 digits; empty on the host
         self.vpid = key.pid
@@ -184,15 +182,21 @@ class Process:
             self.depth = 0
         else:
             self.depth = parent.depth + 1
-            if isinstance(parent.children, set):
-                parent.children.add(self)
+            children = parent.children
+            if isinstance(children, set):
+                children.add(self)
             else:
-                parent.children = {self}
+                parent.children = (*children, self) if len(children) < _FEW else {*children, self}
 
     def let_go(self, child: Process) -> None:
         """Forget a child."""
-        if isinstance(self.children, set):
-            self.children.discard(child)
+        children = self.children
+        if not isinstance(children, set):
+            self.children = tuple([one for one in children if one is not child])
+            return
+        children.discard(child)
+        if not children:
+            self.children = ()
 
     def descendants(self) -> list[Process]:
         """Return the children, their children and so on, in no order."""

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from hullwatch.enrich.cgroup import find_container
 from hullwatch.enrich.namespaces import NAMESPACES, share
 from hullwatch.enrich.process import Program
+from hullwatch.enrich.sharing import Shared
 from hullwatch.events.codec import BrokenStreamError, Value, decode
 from hullwatch.events.table import HEADER, LAYOUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hullwatch.enrich.cgroup import CgroupContainer
     from hullwatch.enrich.namespaces import Numbers
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _LAYOUT = LAYOUTS["program"]
 _UNPACK = _LAYOUT.fixed.unpack_from
-_FIXED_END = HEADER.size + _LAYOUT.fixed.size
+FIXED_END = HEADER.size + _LAYOUT.fixed.size  # of a record: its texts begin there
 _SCALARS = len(_LAYOUT.scalars)
 _LENGTHS = HEADER.size + struct.calcsize(_LAYOUT.fixed.format.partition("H")[0])  # where the lengths begin
 _PLACE = {name: place for place, name in enumerate((*_LAYOUT.scalars, *_LAYOUT.variables))}
@@ -37,7 +38,7 @@ _LONGEST_KEPT = 2048  # bytes; so that hostile arguments cannot fill the memory
 
 def has_failed(batch: bytes, offset: int) -> bool:
     """Tell whether a whole record, of the layout ``program``, is of a call that failed and so changed nothing."""
-    return int.from_bytes(batch[offset : offset + 4], "little") >= _FIXED_END and batch[offset + _SIGN] > _NOT_NEGATIVE
+    return int.from_bytes(batch[offset : offset + 4], "little") >= FIXED_END and batch[offset + _SIGN] > _NOT_NEGATIVE
 
 
 class ProgramTexts(NamedTuple):
@@ -68,6 +69,7 @@ class ProgramRecords:
     def __init__(self) -> None:
         """Start with no texts known."""
         self._known: dict[bytes, ProgramTexts] = {}
+        self._shared = Shared()
         self._next = itertools.count(1).__next__
 
     def read(self, kind: EventType, batch: bytes, offset: int) -> ProgramRecord:
@@ -77,7 +79,7 @@ class ProgramRecords:
             BrokenStreamError: when it contradicts itself.
         """
         end = offset + int.from_bytes(batch[offset : offset + 4], "little")
-        begin = offset + _FIXED_END
+        begin = offset + FIXED_END
         if begin > end:
             raise BrokenStreamError(f"a record of type {kind.name} is shorter than its fixed part")
         numbers = _UNPACK(batch, offset + HEADER.size)
@@ -87,7 +89,7 @@ class ProgramRecords:
         key = batch[offset + _LENGTHS : ancestors]
         texts = self._known.get(key)
         if texts is None:
-            texts = _texts(self._next(), decode(kind, batch, offset))
+            texts = _texts(self._next(), decode(kind, batch, offset), self._shared.text)
             if len(key) <= _LONGEST_KEPT:
                 if len(self._known) >= _TEXTS_KEPT:
                     self._known.clear()
@@ -147,17 +149,17 @@ _TTY, _GID, _LOGINUID, _PGID, _SID, _FLAGS, _INO, _CTIME, _MTIME, _INHERITABLE, 
 )
 
 
-def _texts(number: int, values: Mapping[str, Value]) -> ProgramTexts:
+def _texts(number: int, values: Mapping[str, Value], share_text: Callable[[str], str]) -> ProgramTexts:
     def text(name: str) -> str:
         value = values[name]
-        return value if isinstance(value, str) else ""
+        return share_text(value) if isinstance(value, str) else ""
 
     def texts(name: str) -> list[str]:
         value = values[name]
         found = value.decode("utf-8", "surrogateescape").split("\0") if isinstance(value, bytes) else []
         if found and not found[-1]:
             found.pop()  # behind the last end mark
-        return found
+        return [share_text(one) for one in found]
 
     arguments = texts("argv")
     return ProgramTexts(

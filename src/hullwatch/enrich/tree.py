@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hullwatch.enrich.namespaces import Numbers
     from hullwatch.enrich.program_record import ProgramRecord
 
-ENDED_KEPT = 4096  # ended processes that late events may still ask for
+ENDED_KEPT = 2048  # ended processes that late events may still ask for
 ABOVE_KEPT = 16_384  # older ones that are kept because they stand above others
 PROCESSES_KEPT = 1 << 16  # that are known, in all; the end of some may never have been seen
 _ROOM = 64  # when all places are taken, a part of this size is freed at once
@@ -96,12 +96,18 @@ class ProcessTree:
         self._unmade.add(key, Unmade(parent, container_id, record))
         return True
 
-    def keep_program(self, key: tuple[int, int], record: bytes) -> bool:
-        """Keep the record of a program that a kept process runs; return False when there is none."""
+    def keep_program(self, key: tuple[int, int], record: bytes, texts: bytes) -> bool:
+        """Keep the record of a program that a kept process runs; return False when there is none.
+
+        Args:
+            key: of the process.
+            record: but for its texts.
+            texts: with the ancestors behind them.
+        """
         unmade = self._unmade.alive.get(key)
-        if unmade is None or len(record) > LONGEST:
+        if unmade is None or len(texts) > LONGEST:
             return False
-        unmade.ran = record
+        self._unmade.run(unmade, record, texts)
         return True
 
     def keep_end(self, key: tuple[int, int]) -> bool:
@@ -122,7 +128,7 @@ class ProcessTree:
         values = self._read_child(unmade.forked)
         process = self._enter_child(ProcessKey(*key), unmade.parent, unmade.program, values, unmade.container_id)
         if unmade.ran:
-            self._run_program(unmade.ran)
+            self._run_program(unmade.ran + unmade.texts)
         if not alive:
             self.ended(process)
         return process

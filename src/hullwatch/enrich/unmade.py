@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from hullwatch.enrich.process import Process, Program
 
 ALIVE_KEPT = 1024  # more of them are made
-ENDED_KEPT = 4096  # that late events may still ask for, as of those that were made
+ENDED_KEPT = 2048  # that late events may still ask for, as of those that were made
+SIZE_KEPT = 4 << 20  # bytes of their records
 LONGEST = 4096  # bytes of a record that is kept
+TEXTS_KEPT = 256  # that others have too
 
 Key = tuple[int, int]  # id and start
 
@@ -28,10 +30,11 @@ class Unmade:
         program: that its parent ran then.
         container_id: 64 digits; empty on the host.
         forked: the record that told of it.
-        ran: the record of the program that it ran last; empty without.
+        ran: the record of the program that it ran last, but for its texts; empty without.
+        texts: those, with the ancestors behind them.
     """
 
-    __slots__ = ("container_id", "forked", "parent", "program", "ran")
+    __slots__ = ("container_id", "forked", "parent", "program", "ran", "texts")
 
     def __init__(self, parent: Process, container_id: str, forked: bytes) -> None:
         """Keep what a record tells."""
@@ -39,7 +42,12 @@ class Unmade:
         self.program: Program = parent.program
         self.container_id = container_id
         self.forked = forked
-        self.ran = b""
+        self.ran = self.texts = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the records."""
+        return len(self.forked) + len(self.ran) + len(self.texts)
 
 
 class UnmadeProcesses:
@@ -55,6 +63,8 @@ class UnmadeProcesses:
         self.alive: dict[Key, Unmade] = {}
         self._ended: dict[Key, Unmade] = {}
         self._order: deque[Key] = deque()  # of their ends; some were made since
+        self._size = 0  # bytes of the records of those that ended
+        self._texts: dict[bytes, bytes] = {}
 
     def __contains__(self, key: Key) -> bool:
         """Tell whether a process is one of these."""
@@ -70,6 +80,15 @@ class UnmadeProcesses:
         self.alive[key] = unmade
         unmade.parent.unmade += 1
 
+    def run(self, unmade: Unmade, ran: bytes, texts: bytes) -> None:
+        """Keep what a process runs; those that run the same have one copy of its texts."""
+        known = self._texts.get(texts)
+        if known is None:
+            if len(self._texts) >= TEXTS_KEPT:
+                self._texts.clear()
+            known = self._texts[texts] = texts
+        unmade.ran, unmade.texts = ran, known
+
     def end(self, key: Key) -> Process | None:
         """Note the end of a process; return its parent, None when the process is none of these."""
         unmade = self.alive.pop(key, None)
@@ -78,9 +97,16 @@ class UnmadeProcesses:
         unmade.parent.unmade -= 1
         self._ended[key] = unmade
         self._order.append(key)
-        if len(self._order) > ENDED_KEPT:
-            self._ended.pop(self._order.popleft(), None)
+        self._size += unmade.size
+        while len(self._order) > ENDED_KEPT or self._size > SIZE_KEPT:
+            self._take_ended(self._order.popleft())
         return unmade.parent
+
+    def _take_ended(self, key: Key) -> Unmade | None:
+        unmade = self._ended.pop(key, None)
+        if unmade is not None:
+            self._size -= unmade.size
+        return unmade
 
     def take(self, key: Key) -> tuple[Unmade, bool] | None:
         """Return a process that is to be made, and whether it runs; None when it is none of these."""
@@ -88,7 +114,7 @@ class UnmadeProcesses:
         if unmade is not None:
             unmade.parent.unmade -= 1
             return unmade, True
-        unmade = self._ended.pop(key, None)
+        unmade = self._take_ended(key)
         return None if unmade is None else (unmade, False)
 
     def names(self) -> list[Key]:
@@ -102,3 +128,5 @@ class UnmadeProcesses:
         self.alive.clear()
         self._ended.clear()
         self._order.clear()
+        self._texts.clear()
+        self._size = 0

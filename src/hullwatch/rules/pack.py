@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from hullwatch.config.rules_files import PACK as PACK_FOLDER
+from hullwatch.config.rules_files import read_pack
 from hullwatch.rules.loader import RulesFile
 
-PACK_FOLDER = Path(__file__).parent.parent / "packs" / "rules"
+__all__ = ["PACK_FOLDER", "builtin_files"]
 
 
 def builtin_files() -> list[RulesFile]:
     """Return the pack's files in the order of their names."""
-    return [RulesFile(f"packs/rules/{path.name}", path.read_bytes()) for path in sorted(PACK_FOLDER.glob("*.yaml"))]
+    return [RulesFile(*file) for file in read_pack()]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.formats.escape import escape, escape_json
-from hullwatch.outputs import stdout
+from hullwatch.outputs import standard_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,5 +107,5 @@ def speak(process: str, form: str) -> bool:
     journal = reads_journal()
     if form == "text" or (form == "auto" and not journal):
         return False
-    stdout.through(Log(process, stdout.write_error, journal=journal).say)
+    standard_error.through(Log(process, standard_error.write_error, journal=journal).say)
     return True

@@ -8,28 +8,28 @@ import msgspec
 
 from hullwatch.channel import SETTINGS_FILE
 from hullwatch.config.reload import change
-from hullwatch.config.rules_files import FilesWatch, FixedRules, read_all
+from hullwatch.config.rules_files import FilesWatch, FixedRules, read_all, read_pack
 from hullwatch.errors import CannotError, UsageError
-from hullwatch.rules import loader, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hullwatch.config.settings import Settings
-    from hullwatch.rules.loader import RulesFile
 
 LONGEST_REASON = 2000  # characters in an answer to the engine
 
 
-def read_rules(settings: Settings, *, again: bool = False) -> list[RulesFile]:
+Texts = list[tuple[str, bytes]]
+"""Rules files as they were read: names and bytes."""
+
+
+def read_rules(settings: Settings, *, again: bool = False) -> Texts:
     """Return the rules files that the settings name, or the built-in ones; ``again``: they were read before.
 
     Raises:
         UsageError: when one cannot be read.
     """
-    if not settings.rules.files:
-        return pack.builtin_files()
-    return [loader.RulesFile(*file) for file in read_all(settings.rules.files, again=again)]
+    return read_all(settings.rules.files, again=again) if settings.rules.files else read_pack()
 
 
 class Sources:
@@ -45,9 +45,7 @@ class Sources:
         again: reads the settings again; None where they stay as they are.
     """
 
-    def __init__(
-        self, settings: Settings, files: list[RulesFile] | None, again: Callable[[], Settings] | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, files: Texts | None, again: Callable[[], Settings] | None = None) -> None:
         """Read the rules files.
 
         Raises:
@@ -89,7 +87,7 @@ class Sources:
             self._offered = settings, read_rules(settings, again=True), watch
         except UsageError as error:
             raise CannotError(str(error)[:LONGEST_REASON]) from error
-        return [*first, *((file.name, file.text) for file in self._offered[1])]
+        return [*first, *self._offered[1]]
 
     def taken(self) -> None:
         """Know that the engine judges by what was offered last."""

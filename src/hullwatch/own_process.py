@@ -1,0 +1,42 @@
+"""Starting the processes of a run: forked from the supervisor, each imports for itself what it alone needs.
+
+What the supervisor has imported is in the memory of all of them, and Python writes to what it looks at: pages that
+nobody needs would be there once for each process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CRASHED = 70  # the exit code after a mistake of our own (EX_SOFTWARE of sysexits.h)
+
+
+def start(name: str, begin: Callable[[], object]) -> int:
+    """Fork a process that does something and then ends; return its id.
+
+    It has left the supervisor's signals when it begins: Ctrl-C reaches it through the supervisor. To be called where
+    there is one thread only.
+
+    Args:
+        name: of the process, for a sentence when it cannot begin.
+        begin: what it does; it imports the rest, and ends the process itself if the exit code matters.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        begin()
+    except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may go back into the caller
+        sys.stderr.write(f"The process {name} ended by a mistake of its own: {type(error).__name__}: {error}\n")
+    finally:
+        os._exit(CRASHED)

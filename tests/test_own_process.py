@@ -1,0 +1,50 @@
+"""The processes of a run: each imports only what it alone needs, and none goes back into the code that forked it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import NoReturn
+
+import pytest
+
+from hullwatch.own_process import CRASHED, start
+
+# What only the engine needs; each of them takes megabytes.
+HEAVY = ("docker", "requests", "lark", "h2", "hullwatch.app", "hullwatch.detect", "hullwatch.rules", "hullwatch.fields")
+
+
+def code_of(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_process_ends_with_what_it_does() -> None:
+    read, write = os.pipe()
+
+    def begin() -> NoReturn:
+        os.write(write, b"done")
+        os._exit(7)
+
+    assert code_of(start("that writes", begin)) == 7
+    assert os.read(read, 10) == b"done"
+    os.close(read)
+    os.close(write)
+
+
+def test_a_mistake_ends_the_process_and_is_told_in_a_sentence(capfd: pytest.CaptureFixture[str]) -> None:
+    def begin() -> None:
+        raise ImportError("no module of this name")
+
+    here = os.getpid()
+    assert code_of(start("that fails", begin)) == CRASHED
+    assert os.getpid() == here
+    said = "The process that fails ended by a mistake of its own: ImportError: no module of this name\n"
+    assert capfd.readouterr().err == said
+
+
+@pytest.mark.parametrize("module", ["hullwatch.supervisor", "hullwatch.drift.comparing_process"])
+def test_what_only_the_engine_needs_is_not_imported_by(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert [name for name in HEAVY if name in done.stdout.split()] == []

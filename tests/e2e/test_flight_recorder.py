@@ -37,6 +37,22 @@ RULES = """
   output: "%fd.name"
   priority: NOTICE
 """
+# Opens again and again, which are ruled out, and what no rule asks for; at the end what is saved.
+TIMES = 300
+WRITES = f"""
+import os, socket, sys, time
+folder = sys.argv[1]
+for number in range({TIMES}):
+    for name, flags in (("written", os.O_WRONLY), ("read", os.O_RDONLY)):
+        os.close(os.open(folder + "/" + name, flags))
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.connect(("127.7.9.7", 9777))
+    if number % 50 == 49:
+        time.sleep(0.05)  # in which is told what can be left out
+os.unlink(folder + "/removed")
+os.close(os.open(folder + "/flight-marked", os.O_RDONLY))
+print(os.getpid())
+"""
 
 
 def hullwatch(*arguments: str) -> str:
@@ -117,6 +133,31 @@ def test_a_capture_of_an_engine_that_is_killed_is_whole_up_to_there(
     assert [one for one in commands(str(capture)) if str(marked) in one or "true before" in one] == [
         "true before in host", f"cat {marked} in host",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("events", ["rules", "changes"])
+def test_with_changes_a_capture_has_every_open_that_writes_though_no_rule_can_match_it(
+    watch: Callable[..., Watch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: str
+) -> None:
+    monkeypatch.setenv("HULLWATCH_FLIGHT_RECORDER_EVENTS", events)
+    (tmp_path / "rules.yaml").write_text(RULES)
+    for name in ("written", "read", "removed", "flight-marked"):
+        (tmp_path / name).touch()
+    watching = watch("-r", str(tmp_path / "rules.yaml"))
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", WRITES, str(tmp_path)], check=True, stdout=subprocess.PIPE)
+    alert = watching.alert({"Marked"})
+    watching.end()
+    form = "%evt.type %fd.name %fs.path.name %fd.sport"
+    found = hullwatch("events", alert["capture"], f"proc.pid = {int(done.stdout)}", "-p", form)
+    counts = {
+        word: sum(word in line for line in found.splitlines()) for word in ("/written", "/read", "/removed", "9777")
+    }
+    if events == "changes":
+        assert counts.pop("/read") < TIMES  # it is told of until it is ruled out
+        assert counts == {"/written": TIMES, "/removed": 1, "9777": TIMES}
+    else:
+        assert counts["/written"] < TIMES
+        assert (counts["/removed"], counts["9777"]) == (0, 0)
 
 
 def test_a_directory_that_is_not_there_is_a_sentence_at_the_start(

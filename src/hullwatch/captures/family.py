@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.captures.restricted import restricted
 from hullwatch.captures.split import Part, numbers_and_records
 from hullwatch.enrich.cgroup import container_id
 from hullwatch.enrich.container import InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
-from hullwatch.enrich.names import EVERYWHERE
 from hullwatch.events.codec import BrokenStreamError, decode
 from hullwatch.events.table import BY_NAME, HEADER
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hullwatch.enrich.gate import ContainerGate
     from hullwatch.enrich.process import Process
-    from hullwatch.enrich.saved_state import SavedGate, SavedProcess, SavedState
+    from hullwatch.enrich.saved_state import SavedState
 
 HOST = ""  # in the place of a container's id
 
@@ -114,36 +114,11 @@ class Family:
             process = state.processes[place]
             if wanted[place] and process.parent >= 0:
                 wanted[process.parent] = True
+        keys = {(one.pid, one.start) for one, is_wanted in zip(state.processes, wanted, strict=True) if is_wanted}
         if self._container != HOST:
-            self.keys |= {
-                (one.pid, one.start) for one, is_wanted in zip(state.processes, wanted, strict=True) if is_wanted
-            }
-        places: dict[int, int] = {}
-        programs: dict[int, int] = {}
-        kept: list[SavedProcess] = []
-        for place, process in enumerate(state.processes):
-            if wanted[place]:
-                places[place] = len(kept)
-                program = programs.setdefault(process.program, len(programs))
-                parent = places.get(process.parent, -1)
-                kept.append(msgspec.structs.replace(process, parent=parent, program=program))
+            self.keys |= keys
         return msgspec.structs.replace(
-            state,
-            processes=tuple(kept),
-            programs=tuple(state.programs[program] for program in programs),
-            gate=self._restrict_gate(state.gate),
+            restricted(state, lambda one: (one.pid, one.start) in keys, self.containers),
             cgroups=tuple(one for one in state.cgroups if one[2] in self.containers or one[2] == HOST),
-            names=tuple(one for one in state.names if one.container_id in {*self.containers, EVERYWHERE}),
             drops=(),
-        )
-
-    def _restrict_gate(self, gate: SavedGate) -> SavedGate:
-        ids = self.containers
-        return msgspec.structs.replace(
-            gate,
-            containers=tuple(text for text in gate.containers if decode_container(text).full_id in ids),
-            announced=tuple(one for one in gate.announced if one in ids),
-            active=tuple(one for one in gate.active if one in ids),
-            named=tuple(one for one in gate.named if one[0] in ids),
-            waiting=tuple(one for one in gate.waiting if one[0] in ids),
         )

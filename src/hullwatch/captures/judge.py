@@ -28,15 +28,18 @@ class Judge:
         stream: that judges.
     """
 
-    def __init__(self, rules: RuleSet, hold_events: int, *, every: bool = False) -> None:
+    def __init__(
+        self, rules: RuleSet, hold_events: int, *, every: bool = False, counters: Counters | None = None
+    ) -> None:
         """Start with nothing known.
 
         Args:
             rules: that judge.
             hold_events: how many events may wait for the metadata of their container.
             every: give every rule that matches an event, not only the first.
+            counters: where it is counted; others when None.
         """
-        self.counters = Counters()
+        self.counters = counters or Counters()
         self.stream = Stream(rules, self.counters, lambda _: None, hold_events, every=every)
 
     def restore(self, state: bytes) -> None:
@@ -79,21 +82,31 @@ def judge_together(
     begun = False
     for chunk in reader.chunks(position):
         if chunk.head.kind == RECORDS:
-            yield [_told(judge.feed(chunk.data), name) for judge in judges]
+            yield [told(judge.feed(chunk.data), name) for judge in judges]
         elif not begun or chunk.head.anew:
-            _restore(chunk, name, judges)
+            restore(chunk, name, judges)
         begun = True
-    yield [_told(judge.finish(), name) for judge in judges]
+    yield [told(judge.finish(), name) for judge in judges]
 
 
-def _told(matches: Iterator[Match], name: str) -> Iterator[Match]:
+def told(matches: Iterator[Match], name: str) -> Iterator[Match]:
+    """Yield matches of a capture.
+
+    Raises:
+        UsageError: when it contradicts itself.
+    """
     try:
         yield from matches
     except BrokenStreamError as error:
         raise UsageError(f"The capture {name} is damaged: {error}.") from error
 
 
-def _restore(chunk: Chunk, name: str, judges: Sequence[Judge]) -> None:
+def restore(chunk: Chunk, name: str, judges: Sequence[Judge]) -> None:
+    """Have judges know what a chunk of state of a capture holds.
+
+    Raises:
+        UsageError: when it contradicts itself.
+    """
     try:
         for judge in judges:
             judge.restore(chunk.data)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.captures.records import HEAD
+from hullwatch.captures.restricted import restricted
 from hullwatch.enrich.cgroup import find_container
 from hullwatch.enrich.container import decode as decode_container
-from hullwatch.enrich.names import EVERYWHERE
 from hullwatch.events.codec import BrokenStreamError, check_record, decode
 from hullwatch.events.table import BY_NAME, EVENTS, HEADER
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hullwatch.enrich.assembler import Assembler
     from hullwatch.enrich.process import Process
-    from hullwatch.enrich.saved_state import SavedProcess, SavedState
+    from hullwatch.enrich.saved_state import SavedState
 
 CARRY_STATE = {
     kind.number: kind
@@ -127,29 +127,9 @@ class Relatives:
 
     def only(self, state: SavedState) -> SavedState:
         """Return what a state says of them."""
-        kept: list[SavedProcess] = []
-        programs: dict[int, int] = {}
-        places: dict[int, int] = {-1: -1}
-        for place, one in enumerate(state.processes):
-            if (one.pid, one.start) in self.keys:
-                places[place] = len(kept)
-                program = programs.setdefault(one.program, len(programs))
-                kept.append(msgspec.structs.replace(one, parent=places.get(one.parent, -1), program=program))
-        gate, mine = state.gate, self.containers
         return msgspec.structs.replace(
-            state,
-            processes=tuple(kept),
-            programs=tuple(state.programs[place] for place in programs),
-            cgroups=tuple(group for group in state.cgroups if group[2] in mine),
-            names=tuple(one for one in state.names if one.container_id in {*mine, EVERYWHERE}),
-            gate=msgspec.structs.replace(
-                gate,
-                containers=tuple(text for text in gate.containers if decode_container(text).full_id in mine),
-                announced=tuple(one for one in gate.announced if one in mine),
-                active=tuple(one for one in gate.active if one in mine),
-                named=tuple(one for one in gate.named if one[0] in mine),
-                waiting=tuple(one for one in gate.waiting if one[0] in mine),
-            ),
+            restricted(state, lambda one: (one.pid, one.start) in self.keys, self.containers),
+            cgroups=tuple(group for group in state.cgroups if group[2] in self.containers),
         )
 
 

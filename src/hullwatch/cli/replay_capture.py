@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from hullwatch.captures.chunk import RECORDS
 from hullwatch.captures.cut import ANSWERS
+from hullwatch.captures.judge import Judge, restore, told
 from hullwatch.captures.passing import wanted_chunks
 from hullwatch.captures.reader import CaptureReader
 from hullwatch.captures.settled import settled
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
-from hullwatch.detect.stream import Stream
-from hullwatch.enrich import saved_state
 from hullwatch.errors import UsageError
-from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say, say_lines
@@ -112,7 +109,8 @@ class CaptureReplay:
         self._passes = passes
         self._counters = counters
         every = settings.rules.match == "all"
-        self._stream = Stream(rules, counters, lambda _: None, settings.hold.events, every=every)
+        self._judge = Judge(rules, settings.hold.events, every=every, counters=counters)
+        self._assembler = self._judge.stream.assembler
         self._taker = taker
         self._part = part
 
@@ -125,7 +123,7 @@ class CaptureReplay:
         progress = Progress(reader.stream, "events")
         try:
             with settled():
-                self._judge(reader, progress)
+                self._judge_chunks(reader, progress)
         finally:
             progress.clear()
         if reader.damaged:
@@ -133,7 +131,7 @@ class CaptureReplay:
         if reader.problem:
             say(f"Warning: {reader.problem}")
 
-    def _judge(self, reader: CaptureReader, progress: Progress) -> None:
+    def _judge_chunks(self, reader: CaptureReader, progress: Progress) -> None:
         begun = False
         started = 0.0
         first = 0
@@ -161,12 +159,12 @@ class CaptureReplay:
         begin = reader.position_before(self._part.begin)
         if self._passes is None:
             return ((chunk, False) for chunk in reader.chunks(begin))
-        return wanted_chunks(reader, begin, self._passes, lambda: not self._stream.assembler.gate.waiting())
+        return wanted_chunks(reader, begin, self._passes, lambda: not self._assembler.gate.waiting())
 
     def _is_over(self, chunk: Chunk) -> bool:
         """Whether nothing comes any more that was asked for; what waits for a container's metadata may be."""
         after = chunk.head.first - self._part.end if self._part.end else 0
-        return after > 0 and (after > ANSWERS or not self._stream.assembler.gate.waiting())
+        return after > 0 and (after > ANSWERS or not self._assembler.gate.waiting())
 
     def _wait(self, until: float) -> None:
         """Wait for a time of the monotonic clock; nothing comes meanwhile that an event could tell of."""
@@ -175,19 +173,14 @@ class CaptureReplay:
             self._taker.tick()
 
     def _feed(self, chunk: Chunk, name: str) -> None:
-        try:
-            self._taker.matches(self._wanted(self._stream.feed(chunk.data)))
-            for notice in self._stream.assembler.take_notices():
-                if self._is_wanted(notice.time):
-                    self._taker.notice(notice)
-        except BrokenStreamError as error:
-            raise UsageError(f"The capture {name} is damaged: {error}.") from error
+        self._taker.matches(self._wanted(told(self._judge.stream.feed(chunk.data), name)))
+        for notice in self._assembler.take_notices():
+            if self._is_wanted(notice.time):
+                self._taker.notice(notice)
 
     def _end_waiting(self) -> None:
-        """Judge what still waits for a container's metadata, as at the end of a watch: none will come."""
-        for full_id in self._stream.assembler.gate.overdue(0, -sys.maxsize):
-            record = encode("container_timeout", {"time": 0}, id=full_id, reason="the capture ends")
-            self._taker.matches(self._wanted(self._stream.feed(record)))
+        """Judge what still waits for a container's metadata."""
+        self._taker.matches(self._wanted(self._judge.finish()))
 
     def _wanted(self, matches: Iterator[Match]) -> Iterator[Match]:
         """Leave out what happened before the part that was asked for, and behind it."""
@@ -198,10 +191,6 @@ class CaptureReplay:
 
     def _restore(self, chunk: Chunk, name: str) -> None:
         self._end_waiting()
-        assembler = self._stream.assembler
-        number = assembler.number
-        try:
-            assembler.restore(saved_state.decode(chunk.data))
-        except ValueError as error:
-            raise UsageError(f"The capture {name} is damaged: {error}.") from error
-        assembler.number = max(assembler.number, number)  # none is given twice
+        number = self._assembler.number
+        restore(chunk, name, [self._judge])
+        self._assembler.number = max(self._assembler.number, number)  # none is given twice

@@ -19,7 +19,7 @@ from hullwatch import keeper_process
 from hullwatch.config.settings import Settings, StoreSettings
 from hullwatch.counters import Counters
 from hullwatch.errors import CannotError
-from hullwatch.keeper_process import Keeper, KeeperStarter
+from hullwatch.keeper_process import Keeper, KeeperStarter, has_gone
 from hullwatch.store import link as link_module
 from hullwatch.store import reading
 from hullwatch.store.frames import FRAMES, MAXIMUM_MESSAGE, make_pair
@@ -84,7 +84,10 @@ class Forked:
         pid, end = 0, socket.socket()
         while request := asked.recv(16):
             if request == b"connect":
-                if not pid or os.waitpid(pid, os.WNOHANG)[0]:
+                if pid and has_gone(end):
+                    os.waitpid(pid, 0)
+                    pid = 0
+                if not pid:
                     end.close()
                     pid, end = self._start()
                 socket.send_fds(asked, [str(pid).encode()], [end.fileno()])
@@ -317,6 +320,23 @@ def test_it_has_no_power_and_ends_when_the_others_have() -> None:
         assert starter.pids() == [pid]
         starter.stop()
         assert not Path(f"/proc/{pid}").exists()
+
+
+@NEEDS_ROOT
+def test_a_keeper_that_is_about_to_end_is_not_handed_out() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        os.chown(state, USER, USER)
+        starter = KeeperStarter(Settings(), (USER, USER), state)
+        (first,) = starter.pids()
+        with starter.connection() as end:
+            os.kill(first, signal.SIGKILL)
+            while not has_gone(end):
+                time.sleep(0.0001)
+        with starter.connection() as end:  # at once, while the first one may be ending still
+            assert not has_gone(end)
+        assert starter.pids() != [first]
+        starter.stop()
 
 
 def test_nothing_is_started_when_alerts_are_not_to_be_kept(tmp_path: Path) -> None:

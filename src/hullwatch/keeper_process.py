@@ -264,7 +264,10 @@ class KeeperStarter:
         if not self._pid:
             return False
         if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
-            return True
+            if self._end is None or not has_gone(self._end):
+                return True
+            os.kill(self._pid, signal.SIGKILL)  # it has let go of its end: it is about to end
+            os.waitpid(self._pid, 0)
         self._pid = 0
         return False
 
@@ -281,6 +284,13 @@ class KeeperStarter:
         if self._end is not None:
             self._end.close()
             self._end = None
+
+
+def has_gone(end: socket.socket) -> bool:
+    """Tell whether nobody has the other end of a socket pair any more."""
+    looked_at = select.poll()
+    looked_at.register(end, 0)
+    return bool(looked_at.poll(0))
 
 
 def preload(settings: Settings) -> None:

@@ -222,3 +222,21 @@ def test_who_decides_is_who_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert who({"SUDO_UID": "99999999999999"}) == who({}) == "root (0)"
     monkeypatch.setattr("os.getuid", lambda: 1)
     assert who({"SUDO_UID": "2"}) == "daemon (1)"
+
+
+def test_a_replay_keeps_its_alerts_only_when_it_is_told_to(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_STATE", str(tmp_path / "state"))
+    events, rules = tmp_path / "events.ndjson", tmp_path / "rules.yaml"
+    events.write_text('{"evt.type": "openat", "fd.name": "/etc/shadow", "proc.name": "cat"}\n' * 3)
+    rules.write_text(
+        "- {rule: R, desc: d, condition: fd.name = /etc/shadow, output: '%fd.name', priority: ERROR,"
+        " warn_evttypes: false}\n"
+    )
+    assert command("replay", str(events), "-r", str(rules))[0] == 0
+    assert not (tmp_path / "state").exists()
+    said = command("replay", str(events), "-r", str(rules), "--store")[2]
+    assert "3  alerts kept in the store" in said
+    assert command("alerts", "proc.name = cat", "--count")[1] == ["3"]
+    assert len(command("issues")[1]) == 2

@@ -58,7 +58,6 @@ class KeeperLink:
         self._frame = 0  # of the next frame
         self._wake_descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._connection: socket.socket | None = None
-        self._heard = False  # something of the keeper that it is connected to
         self._retry = RETRY[0]
         self._problem = ""
         self._events: deque[tuple[str, str, str]] = deque(maxlen=_MOST_EVENTS)
@@ -118,7 +117,6 @@ class KeeperLink:
                 if self._connection is None:
                     self._connection = self._connect()
                     self._connection.settimeout(0)
-                    self._heard = False
                 self._exchange(self._connection)
             except (OSError, CannotError, msgspec.MsgspecError) as error:
                 self._lose(error)
@@ -130,7 +128,7 @@ class KeeperLink:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-            if self._heard and not self._ended:  # else it is the one that was lost already, which takes a moment to end
+            if not self._ended:
                 self._counters.keeper_restarts += 1
                 self._say("Keeper lost", "Error", "The process that keeps alerts has ended. It is started again.")
         elif str(error) != self._problem:
@@ -181,7 +179,6 @@ class KeeperLink:
             raise ConnectionResetError
 
     def _note(self, told: Told) -> None:
-        self._heard = True
         if told.run == self.run:
             with self._empty:
                 self._counters.alerts_kept += self._backlog.stored(told.stored)

@@ -66,7 +66,9 @@ class Placements:
     def __init__(self, database: Database) -> None:
         """Know none yet."""
         self._database = database
-        self._known: dict[Columns, int] = {}
+        # By the hash of the columns, which are ten times as large; that two have the same is as good as impossible, and
+        # nobody can bring it about: Python's hashes of texts differ in each process.
+        self._known: dict[int, int] = {}
 
     def numbers(self, wanted: Sequence[Columns]) -> list[int]:
         """Return the number of the row of each; to be called in a transaction that is not taken back.
@@ -74,21 +76,22 @@ class Placements:
         Raises:
             StoreError: when it cannot be read or written.
         """
-        new = {columns for columns in wanted if columns not in self._known}
-        if new:
-            if len(self._known) + len(new) > _REMEMBERED:
-                self._known.clear()
-                new = set(wanted)
-            self._make(list(new))
+        keys = [hash(columns) for columns in wanted]
         known = self._known
-        return [known[columns] for columns in wanted]
+        new = {key: columns for key, columns in zip(keys, wanted, strict=True) if key not in known}
+        if new:
+            if len(known) + len(new) > _REMEMBERED:
+                known.clear()
+                new = dict(zip(keys, wanted, strict=True))
+            self._make(new)
+        return [known[key] for key in keys]
 
     def forget(self) -> None:
         """Forget the numbers: rows were removed, or a transaction was taken back."""
         self._known.clear()
 
-    def _make(self, new: list[Columns]) -> None:
-        cleaned = [tuple(clean(one) for one in columns) for columns in new]
+    def _make(self, new: dict[int, Columns]) -> None:
+        cleaned = [tuple(clean(one) for one in columns) for columns in new.values()]
         digests = [hashlib.blake2b(msgspec.msgpack.encode(one), digest_size=16).digest() for one in cleaned]
         self._database.write_many(_INSERT, [(digest, *one) for digest, one in zip(digests, cleaned, strict=True)])
         numbers: dict[bytes, int] = {}
@@ -96,5 +99,5 @@ class Placements:
             part = digests[begin : begin + _AT_ONCE]
             sql = f"SELECT digest, id FROM placements WHERE digest IN (?{', ?' * (len(part) - 1)})"  # noqa: S608
             numbers.update((bytes(digest), number) for digest, number in self._database.read(sql, part))
-        for columns, digest in zip(new, digests, strict=True):
-            self._known[columns] = numbers[digest]
+        for key, digest in zip(new, digests, strict=True):
+            self._known[key] = numbers[digest]

@@ -56,7 +56,7 @@ def _default(leaf: Leaf) -> str:
 
 def _rows(leaves: dict[str, Leaf]) -> list[tuple[str, ...]]:
     return [
-        (f"`{name}`" + " **s**" * ("secret" in leaf.marks), _kind(leaf), _default(leaf), leaf.help)
+        (f"`{name}`" + " **s**" * bool(leaf.marks.get("secret")), _kind(leaf), _default(leaf), leaf.help)
         for name, leaf in leaves.items()
         if "of_secret" not in leaf.marks
     ]

@@ -46,7 +46,7 @@ def read_secrets(
     for key, value in table.items():
         if _is_file(key, leaves):
             found[str(value)] = _read(f"{where}.{key}", str(value))
-        elif key in leaves and "secret" in leaves[key].marks:
+        elif key in leaves and leaves[key].marks.get("secret"):
             for name in (name for text in _texts(value) for name in _VARIABLE.findall(text)):
                 if name not in variables:
                     raise UsageError(f"{where}.{key}: there is no variable {name} in the environment.")
@@ -60,7 +60,7 @@ def with_secrets(table: Mapping[str, object], leaves: Mapping[str, Leaf], secret
     for key, value in table.items():
         if _is_file(key, leaves):
             whole[key.removesuffix(FROM_FILE)] = secrets[str(value)]
-        elif key in leaves and "secret" in leaves[key].marks:
+        elif key in leaves and leaves[key].marks.get("secret"):
             whole[key] = _map_texts(value, lambda text: _VARIABLE.sub(lambda match: secrets[match[0]], text))
         else:
             whole[key] = value
@@ -74,7 +74,7 @@ def shown(table: Mapping[str, object], leaves: Mapping[str, Leaf]) -> dict[str, 
         mark = leaves[key].marks.get("secret") if key in leaves else None
         if mark == "url":
             safe[key] = _map_texts(value, shown_url)
-        elif mark is not None:
+        elif mark:
             safe[key] = _map_texts(value, lambda text: text if _VARIABLE.fullmatch(text) or not text else MASK)
         else:
             safe[key] = value
@@ -108,7 +108,7 @@ class Hidden:
             mark = leaves[key].marks.get("secret") if key in leaves else None
             if mark == "url":
                 texts.update(part for text in _texts(value) for part in _parts_of_url(text))
-            elif mark is not None:
+            elif mark:
                 for text in _texts(value):
                     texts.update((text, *(word for word in text.split() if len(word) >= _SHORTEST_PART)))
         forms = {form for text in texts if len(text) >= _SHORTEST for form in _forms(text)}
@@ -150,7 +150,7 @@ def _parts_of_url(url: str) -> Iterable[str]:
 
 def _is_file(key: str, leaves: Mapping[str, Leaf]) -> bool:
     name = key.removesuffix(FROM_FILE)
-    return name != key and name in leaves and "secret" in leaves[name].marks and "of_secret" in leaves[key].marks
+    return name in leaves and key in leaves and "of_secret" in leaves[key].marks
 
 
 def _read(where: str, path: str) -> str:

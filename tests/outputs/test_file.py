@@ -39,6 +39,11 @@ def test_alerts_are_lines_of_a_file_that_others_cannot_read(tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o640
 
 
+def test_an_alert_is_one_line_whatever_its_format_makes(tmp_path: Path) -> None:
+    output(tmp_path).send([msgspec.structs.replace(messages(1)[0], body=b"one\ntwo")])
+    assert (tmp_path / "log").read_bytes() == b"one\\ntwo\n"
+
+
 def test_a_file_that_was_renamed_is_begun_anew(tmp_path: Path) -> None:
     made = output(tmp_path)
     made.send(messages(1))

@@ -65,7 +65,7 @@ class File(Output):
             self._look()
             delivered = 0
             for group in self._groups(batch):
-                self._write(b"".join(message.body + b"\n" for message in group), delivered)
+                self._write(b"".join(message.body.replace(b"\n", b"\\n") + b"\n" for message in group), delivered)
                 delivered += len(group)
                 self._rotate_if_due()
             os.fdatasync(self._descriptor)

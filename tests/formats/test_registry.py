@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -106,6 +106,7 @@ def test_the_formats_are_these() -> None:
         assert re.fullmatch(r"[a-z]+/[a-z+]+(; charset=utf-8)?", about.content_type)
 
 
+@settings(max_examples=40)
 @given(hostile_alerts(), st.none() | hostile_placements())
 def test_every_line_is_one_line_that_a_terminal_obeys_nothing_of(alert: Alert, placement: Placement | None) -> None:
     for name in NAMES:

@@ -35,11 +35,18 @@ def text_line(alert: Alert, placement: Placement | None = None) -> bytes:
 
 def _shorter(alert: Alert) -> Alert:
     """Return an alert whose longest texts are cut before work is spent on them."""
-    if len(alert.message) + len(alert.rule) + len(alert.capture) <= LONGEST_TEXT and not alert.labels:
+    texts = (alert.message, alert.rule, alert.capture, alert.container_name, alert.container_image)
+    if sum(map(len, texts)) <= LONGEST_TEXT and not alert.labels:
         return alert
-    labels = {clean(key, 128): clean(value, 512) for key, value in alert.labels.items()}
+    message, rule, capture, name, image = map(clean, texts)
     return replace(
-        alert, message=clean(alert.message), rule=clean(alert.rule), capture=clean(alert.capture), labels=labels
+        alert,
+        message=message,
+        rule=rule,
+        capture=capture,
+        container_name=name,
+        container_image=image,
+        labels={clean(key, 128): clean(value, 512) for key, value in alert.labels.items()},
     )
 
 

@@ -15,6 +15,7 @@ from hullwatch.cli.rules_describe import describe
 from hullwatch.cli.rules_explain import explain
 from hullwatch.cli.rules_list import list_rules
 from hullwatch.errors import UsageError
+from hullwatch.rules.responses import builtin_responses
 from tools.repository import ROOT
 
 RULES = """
@@ -89,6 +90,18 @@ def test_describe_as_json_has_the_same(rules: str, capsys: pytest.CaptureFixture
     assert found["fields"] == ["evt.type", "proc.name", "proc.pname"]
     assert found["absent_fields"] == []
     assert found["macros"] == [{"name": "shell", "file": rules, "line": 2}]
+
+
+def test_describe_says_what_to_do_first_the_users_own_note_before_the_packs(
+    rules: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert describe("Log emptied", output="json") == 0
+    assert objects(capsys)[0]["response"] == builtin_responses().own("Log emptied")
+    own = tmp_path / "own.toml"
+    own.write_text('[rule]\nShell = "Call Alice."\n')
+    monkeypatch.setenv("HULLWATCH_INCIDENTS_RESPONSES", str(own))
+    assert describe("Shell", [rules]) == 0
+    assert "\nwhat to do first\n  Call Alice.\n" in capsys.readouterr().out
 
 
 def test_describe_marks_fields_without_a_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,14 +9,17 @@ import select
 import signal
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import msgspec
 
 from hullwatch.alerts.grouping import Grouper
+from hullwatch.counters import Counters
 from hullwatch.engine_process import drop_privileges
-from hullwatch.errors import CannotError
+from hullwatch.errors import CannotError, HullwatchError
+from hullwatch.escalation.telling import Telling
 from hullwatch.store.database import StoreError
 from hullwatch.store.frames import ENCODER, FRAMES, MAXIMUM_MESSAGE, Told, alert_id, make_pair
 from hullwatch.store.keeping import Keeping, Packed
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Placement
     from hullwatch.config.settings import Settings
+    from hullwatch.escalation.policy import Escalation
+    from hullwatch.outputs.secrets import Secrets
     from hullwatch.store.keeping import MakeGrouping
 
 NAME = "hullwatch-keeper"
@@ -52,14 +57,13 @@ class Outputs(Protocol):
         """Do what is due; called about once a second."""
         ...
 
+    def tell(self, name: str, alert: Alert, placement: Placement | None) -> bool:
+        """Have one output told of an alert, whatever it is told of otherwise; return whether there is one."""
+        ...
+
     def close(self) -> None:
         """End."""
         ...
-
-
-def no_outputs(_: Settings, __: Path) -> Outputs | None:
-    """Return nothing: alerts are kept only."""
-    return None
 
 
 class Keeper:
@@ -71,6 +75,7 @@ class Keeper:
         state: the directory of what lasts.
         make_grouping: makes what decides what belongs together.
         outputs: what is told of alerts; None for nothing.
+        escalation: who is told of incidents; None for nobody.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class Keeper:
         state: Path,
         make_grouping: MakeGrouping,
         outputs: Outputs | None = None,
+        escalation: Escalation | None = None,
     ) -> None:
         """Open nothing yet."""
         self._end = end
@@ -88,6 +94,8 @@ class Keeper:
         self._state = state
         self._make_grouping = make_grouping
         self._outputs = outputs
+        self._escalation = escalation
+        self._telling: Telling | None = None
         self._keeping: Keeping | None = None
         self._events: list[tuple[str, str, str]] = []
         self._counts: dict[str, int] = {}
@@ -194,8 +202,21 @@ class Keeper:
         try:
             if self._keeping.tick(now):
                 self._next_tick = now  # there is more to do, with what comes in between
+            self._escalate(self._keeping)
         except StoreError as error:
             self._problem = str(error)
+
+    def _escalate(self, keeping: Keeping) -> None:
+        """Have those told who are due to be."""
+        if self._escalation is None or self._outputs is None:
+            return
+        if self._telling is None:
+            keep = partial(keeping.remember, "escalation")
+            self._telling = Telling(self._escalation, keeping.remembered("escalation"), keep, self._outputs.tell)
+        problems = self._telling.tick(keeping.open_incidents(), time.time_ns())
+        self._events += [("Nobody told", "Error", problem) for problem in problems]
+        if problems:
+            self._tell("", -1)
 
     def _tell(self, run: str, stored: int) -> None:
         counts, self._counts = self._counts, {}
@@ -295,6 +316,10 @@ def has_gone(end: socket.socket) -> bool:
 
 def preload(settings: Settings) -> None:
     """Import what the keeper needs later, while the files can still be read."""
+    if settings.outputs:
+        from hullwatch.outputs import router
+
+        router.preload(settings)
     if settings.store.url:
         with contextlib.suppress(ImportError):
             import psycopg  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -308,10 +333,13 @@ def be_keeper(end: socket.socket, settings: Settings, state: Path, user: tuple[i
     code = 1
     try:
         _leave_everything(end.fileno())
+        secrets = _read_secrets(settings)  # while files that only root may read can be read
+        escalation = _read_escalation(settings)
         drop_privileges(*user)
         gc.freeze()  # what was there before the fork stays shared, as long as nobody looks at it
         gc.set_threshold(_COLLECT_AFTER, 50, 1000)
-        Keeper(end, settings, state, _grouping(settings), no_outputs(settings, state)).serve()
+        outputs = _make_outputs(settings, state, secrets)
+        Keeper(end, settings, state, _grouping(settings), outputs, escalation).serve()
         code = 0
     except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape
         with contextlib.suppress(OSError):
@@ -323,6 +351,41 @@ def be_keeper(end: socket.socket, settings: Settings, state: Path, user: tuple[i
 def _grouping(settings: Settings) -> MakeGrouping:
     """Return what makes the grouping: the one place where it is chosen."""
     return lambda memory: Grouper(memory, settings.incidents)
+
+
+def _read_secrets(settings: Settings) -> dict[str, Secrets]:
+    """Return what outputs need and only root may read; what is missing, outputs say themselves when they need it."""
+    if not settings.outputs:
+        return {}
+    from hullwatch.outputs.router import read_secrets
+
+    with contextlib.suppress(HullwatchError):
+        return read_secrets(settings)
+    return {}
+
+
+def _read_escalation(settings: Settings) -> Escalation | None:
+    """Return who is told; a file with a mistake is told of, and nobody is."""
+    if not settings.escalation.file:
+        return None
+    from hullwatch.escalation.policy import read_escalation
+    from hullwatch.outputs.standard_error import say
+
+    try:
+        return read_escalation(Path(settings.escalation.file), set(settings.outputs))
+    except HullwatchError as error:
+        say(f"Nobody is told of incidents by policies: {error}")
+        return None
+
+
+def _make_outputs(settings: Settings, state: Path, secrets: dict[str, Secrets]) -> Outputs | None:
+    """Return what delivers alerts, if there is an output."""
+    if not settings.outputs:
+        return None
+    from hullwatch.outputs.router import Router
+    from hullwatch.outputs.state import FOLDER
+
+    return Router(settings, Counters(), state / FOLDER, secrets)
 
 
 def _leave_everything(kept: int) -> None:

@@ -33,7 +33,7 @@ class Choice:
 
     def kind(self, alert: Alert, placement: Placement | None) -> Kind | None:
         """Return why the output is told of an alert; None when it is not."""
-        if not self._enabled or PLACES.get(alert.priority, 0) > self._least:
+        if not self._enabled or self._when == "escalation" or PLACES.get(alert.priority, 0) > self._least:
             return None
         if placement is not None and placement.muted and not self._muted:
             return None

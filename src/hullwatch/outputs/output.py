@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-Kind = Literal["alert", "issue", "incident", "test"]
+Kind = Literal["alert", "issue", "incident", "escalation", "test"]
 """Why something is told: each alert, a new or regressed issue, an incident that opened or grew, a person's test."""
 
 Secret = Annotated[str, msgspec.Meta(extra={"secret": "whole"})]
@@ -57,10 +57,11 @@ class OutputOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
 
     enabled: Annotated[bool, described("Whether it is told anything; what its queue has stays there.")] = True
     when: Annotated[
-        Literal["alert", "issue", "incident"],
+        Literal["alert", "issue", "incident", "escalation"],
         described(
             "alert: each alert; issue: only the first alert of an issue, and of one that was closed; incident: "
-            "when an incident opens, and when something new happens in it."
+            "when an incident opens, and when something new happens in it; escalation: only what the escalation file "
+            "has it told."
         ),
     ] = "alert"
     priority: Annotated[Priority, described("The least severe priority of alerts that it is told of.")] = "Debug"

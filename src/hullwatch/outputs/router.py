@@ -107,6 +107,14 @@ class Router:
         for output in self._outputs:
             output.take(encoded)
 
+    def tell(self, name: str, alert: Alert, placement: Placement | None) -> bool:
+        """Put an alert into the queue of one output, whatever it is told of otherwise; return whether there is one."""
+        for output in self._outputs:
+            if output.name == name:
+                output.tell(alert, placement)
+                return True
+        return False
+
     def tick(self) -> None:
         """Do nothing: a thread of its own syncs the queues, for a disk may take its time."""
 
@@ -166,6 +174,7 @@ class _Output:
     def __init__(self, one: Configured, counters: Counters, directory: Path, secrets: Secrets | None) -> None:
         options = one.options
         own = private_directory(directory / one.name)
+        self.name = one.name
         self._state = OutputState(one.name, one.type, counters, enabled=options.enabled)
         self._choice = Choice(options)
         self._largest = options.largest_message
@@ -201,6 +210,12 @@ class _Output:
         if entries:
             self.queue.put(entries)
             self._state.put(len(entries))
+
+    def tell(self, alert: Alert, placement: Placement | None) -> None:
+        """Put an alert into its queue."""
+        message = Encoded(alert, placement).message("escalation", self._largest)
+        self.queue.put([(PLACES.get(alert.priority, 0), message)])
+        self._state.put(1)
 
     def look_after(self) -> None:
         """Have the disk write what is new, and put back what a person wants to be sent again."""

@@ -11,7 +11,8 @@ import msgspec
 from hullwatch.store.joining import Joined
 from hullwatch.store.packing import Packer, dictionary_of, unpack
 from hullwatch.store.placing import Placements, columns_of
-from hullwatch.store.remembering import StoredMemory, decisions, mutes, write_incidents, write_issues
+from hullwatch.store.reading import incidents
+from hullwatch.store.remembering import MOST_OPEN, StoredMemory, decisions, mutes, write_incidents, write_issues
 from hullwatch.store.retention import Retention
 from hullwatch.store.schema import upgrade
 
@@ -134,6 +135,23 @@ class Keeping:
             StoreError: when the store cannot be written.
         """
         return self.retention.tick(now)
+
+    def open_incidents(self) -> list[Incident]:
+        """Return the incidents that are not closed, with what people have decided; the highest score first."""
+        return incidents(self._database, ("open", "acknowledged"), MOST_OPEN)
+
+    def remembered(self, name: str) -> str:
+        """Return what ``remember`` was given last for a name; empty for nothing."""
+        rows = self._database.read("SELECT value FROM meta WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else ""
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a text under a name."""
+        with self._database.transaction():
+            self._database.write(
+                "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
 
     def close(self) -> None:
         """Close the database."""

@@ -21,6 +21,7 @@ from hullwatch.cli.replay import replay
 from hullwatch.cli.rules import rules
 from hullwatch.cli.run import run
 from hullwatch.cli.selection import SelectingCommand
+from hullwatch.cli.uninstall import uninstall
 from hullwatch.cli.version import version
 
 HELP = """\b
@@ -59,6 +60,7 @@ app.add_typer(rules, name="rules")
 app.command("doctor")(doctor)
 app.command("metrics")(metrics)
 app.add_typer(config, name="config")
+app.command("uninstall")(uninstall)
 app.command("version")(version)
 
 

@@ -22,11 +22,12 @@ _MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
 
 
 @benchmark(
-    Value("agent.rss", "MB", "all four processes after a load, pages that they share counted once, without the rings"),
+    Value("agent.rss", "MB", "all five processes after a load, pages that they share counted once, without the rings"),
     Value("agent.rss.sensor", "MB", "the sensor alone"),
     Value("agent.rss.engine", "MB", "the engine alone"),
     Value("agent.rss.supervisor", "MB", "the supervisor alone"),
     Value("agent.rss.drift", "MB", "the process that looks for drift alone"),
+    Value("agent.rss.keeper", "MB", "the process that keeps alerts alone"),
     Value("agent.rss.rings", "MB", "the rings and tables in the kernel, as far as the sensor has them mapped"),
     runs=1,
     limit=15,

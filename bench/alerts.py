@@ -72,7 +72,7 @@ class DifferentHost(Host):
 
 @benchmark(
     Value("alerts.json", "alerts/CPU-s", "a match to a line of JSON: render, mask, encode, write to /dev/null"),
-    limit=10,
+    limit=8,
 )
 def alerts_json(run: Run) -> Iterator[Sample]:
     """Write alerts of many processes and containers as JSON."""
@@ -83,7 +83,7 @@ def alerts_json(run: Run) -> Iterator[Sample]:
     Value(
         "alerts.json.distinct", "alerts/CPU-s", "the same when every alert has a process, arguments and path of its own"
     ),
-    limit=10,
+    limit=8,
 )
 def alerts_json_distinct(run: Run) -> Iterator[Sample]:
     """Write alerts that have nothing in common."""

@@ -20,6 +20,7 @@ from hullwatch.captures.chunk import RECORDS, Description
 from hullwatch.captures.flight import FlightRecorder
 from hullwatch.captures.masking import RecordMask
 from hullwatch.captures.reader import CaptureReader
+from hullwatch.captures.settled import settled
 from hullwatch.captures.writer import Around, CaptureWriter
 from hullwatch.config.settings import FlightRecorderSettings
 from hullwatch.counters import Counters
@@ -152,7 +153,7 @@ def _judge(path: Path, stream: Stream) -> float:
     """Return the seconds of CPU time that reading and judging took."""
     gc.collect()
     begin = time.process_time()
-    with path.open("rb") as file:
+    with settled(), path.open("rb") as file:
         for chunk in CaptureReader(file, path.name).chunks():
             if chunk.head.kind == RECORDS:
                 for _ in stream.feed(chunk.data):

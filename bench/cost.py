@@ -36,15 +36,16 @@ def start(_run: Run) -> Iterator[Sample]:
     Value("run.rss.sensor", "MB", "resident memory of the sensor after 10 s, without what the kernel keeps for it"),
     Value("run.rss.supervisor", "MB", "resident memory of the supervisor after 10 s"),
     Value("run.rss.drift", "MB", "resident memory after 10 s of the process that looks for drift"),
-    Value("run.memory", "MB", "all four after 10 s, pages that they share counted once"),
+    Value("run.rss.keeper", "MB", "resident memory after 10 s of the process that keeps alerts"),
+    Value("run.memory", "MB", "all five after 10 s, pages that they share counted once"),
     Value("sensor.cpu.idle", "% of a CPU", "the sensor on this host as it is"),
-    Value("run.cpu.idle", "% of a CPU", "all four processes on this host as it is"),
+    Value("run.cpu.idle", "% of a CPU", "all five processes on this host as it is"),
     runs=2,
-    limit=40,
+    limit=34,
     needs_root=True,
 )
 def resources(run: Run) -> Iterator[Sample]:
-    """Look at the four processes when they have run for a while."""
+    """Look at the five processes when they have run for a while."""
     require_sensor()
     wait = WARM_QUICK if run.quick else WARM
     while True:

@@ -166,7 +166,7 @@ def _count(frame: Frame) -> int:
     Value("run.drops.open.uncounted", "%", "opens that were neither judged nor counted as lost"),
     Value("run.open.rate", "events/s", "opens that were judged, until the buffers were empty"),
     runs=3,
-    limit=45,
+    limit=39,
     needs_root=True,
 )
 def run_drops(run: Run) -> Iterator[Sample]:

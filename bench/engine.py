@@ -38,7 +38,7 @@ def _values() -> list[Value]:
     ]
 
 
-@benchmark(*_values(), limit=45)
+@benchmark(*_values(), limit=40)
 def engine(run: Run) -> Iterator[Sample]:
     """Feed the same batches to engines of every size, with the classifier in C and without."""
     from hullwatch.detect.native import library

@@ -39,7 +39,7 @@ PACK = Path(__file__).resolve().parent.parent / "src" / "hullwatch" / "packs" / 
     Value("sensor.drops.700k", "share", "of 700,000 opens/s that are all sent (pushdown off), lost"),
     Value("sensor.drops.700k.rate", "events/s", "how many the load made: a slow machine makes fewer"),
     Value("sensor.cpu.700k", "cores", "what the sensor uses of a CPU meanwhile"),
-    Value("run.cpu.700k", "cores", "the same of all four processes"),
+    Value("run.cpu.700k", "cores", "the same of all five processes"),
     Value("sensor.drops.700k.pushdown", "share", "of the same lost with pushdown on, where most are ruled out"),
     Value("sensor.cpu.700k.pushdown", "cores", "what the sensor uses then"),
     runs=2,

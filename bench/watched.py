@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from bench.benchmark import CannotMeasureError
 from bench.load import SENSOR_NAME
-from hullwatch import engine_process
+from hullwatch import engine_process, keeper_process
 from hullwatch.drift import comparing_process
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ OWN_NAMES = {
     engine_process.NAME[:KERNEL_NAME_LIMIT]: "engine",
     SENSOR_NAME: "sensor",
     comparing_process.NAME[:KERNEL_NAME_LIMIT]: "drift",
+    keeper_process.NAME[:KERNEL_NAME_LIMIT]: "keeper",
 }
 SETTLE = 1.0  # seconds after it is ready: the list of processes and of containers is done
 IDLE_SHARE = 0.1  # of a CPU: an engine that uses less has nothing left to judge
@@ -53,7 +54,7 @@ class Watched:
         return self._process.stdout
 
     def processes(self) -> dict[str, int]:
-        """Return the process ids of supervisor, engine, sensor and drift.
+        """Return the process ids of supervisor, engine, sensor, drift and keeper.
 
         Raises:
             CannotMeasureError: when one is not there.
@@ -65,7 +66,7 @@ class Watched:
             if own:
                 found[own] = int(child)
         if len(found) != 1 + len(OWN_NAMES):
-            raise CannotMeasureError(f"of Hullwatch's four processes only these run: {', '.join(found)}.")
+            raise CannotMeasureError(f"of Hullwatch's five processes only these run: {', '.join(found)}.")
         return found
 
     def wait_until_judged(self, limit: float) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from hullwatch.app import Watch
 from hullwatch.config.reload import change
-from hullwatch.config.settings import HoldSettings, OutputSettings, SensorSettings, Settings
+from hullwatch.config.settings import HoldSettings, OutputSettings, SensorSettings, Settings, StoreSettings
 from hullwatch.events.codec import encode
 from tests.rules.conftest import RULE, load_text
 
@@ -43,11 +43,17 @@ class NoEngines:
     def open_flight_capture() -> None:
         """Nothing is saved."""
 
+    @staticmethod
+    def respond(_: str) -> str:
+        return "nothing was done"
+
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Watch]:
     """A pipeline with a budget of half a core, whose sensor was not started."""
-    settings = Settings(output=OutputSettings(format="json"), sensor=SensorSettings(cpu_budget=0.5))
+    settings = Settings(
+        output=OutputSettings(format="json"), sensor=SensorSettings(cpu_budget=0.5), store=StoreSettings(enabled=False)
+    )
     rules = load_text(RULE.format(condition="evt.type = openat", output="x"))
     watching = Watch(settings, rules, cast("Supervisor", NoEngines()), tmp_path)
     yield watching

@@ -105,7 +105,7 @@ def test_any_message_is_a_request_or_refused(message: bytes) -> None:
 def test_a_request_carries_nothing_but_its_name(ends: tuple[socket.socket, socket.socket]) -> None:
     ends[1].send(b'{"name":"open_container_engine","path":"/etc/shadow"}')
     request = receive_request(ends[0], os.getpid())
-    assert msgspec.to_builtins(request) == {"name": "open_container_engine", "number": 0}
+    assert msgspec.to_builtins(request) == {"name": "open_container_engine", "number": 0, "about": ""}
 
 
 def test_a_request_of_another_process_is_refused_even_through_the_engines_own_socket(

@@ -21,6 +21,8 @@ NOTE = "<!-- Written by `make docs` from {source}: change that, not this page. -
 # File of the page: what it is written from, and ``module:function`` of the function without arguments that returns it.
 PAGES: dict[str, tuple[str, str]] = {
     "fields.md": ("src/hullwatch/fields", "tools.reference_fields:page"),
+    "formats.md": ("src/hullwatch/formats", "tools.reference_formats:page"),
+    "outputs.md": ("src/hullwatch/outputs", "tools.reference_outputs:page"),
     "events.md": ("src/hullwatch/events/tables", "tools.reference_events:page"),
 }
 

@@ -27,30 +27,35 @@ static __always_inline __u32 fill_opened_file(struct scratch *scratch, struct ta
 	return append_file_path(scratch, position, file);
 }
 
-/* The fingerprint of a call that opened a file; 0 when it cannot be remembered. */
-static __always_inline __u64 fingerprint_open(struct task_struct *task, struct record_open *record, __u64 flags)
+/* The fingerprint of the file and of how it was opened, by whomever; 0 when it cannot be remembered. */
+static __always_inline __u64 fingerprint_opened(struct task_struct *task, struct record_open *record, __u16 type,
+						__u64 flags)
 {
 	struct remembering *remembering = get_remembering();
-	__u64 seed, who, what, where; /* apart from each other, so that a processor can make them side by side */
+	__u64 begun, what, where; /* apart from each other, so that a processor can make them side by side */
 	struct inode *inode;
 	struct file *file;
 
 	if (!bpf_rdonly_cast || !remembering || !remembering->generation)
 		return 0;
+	begun = mix(remembering->secret, remembering->rules);
 	file = TYPED(struct file, file_of_descriptor(task, record->fd));
 	inode = file->f_inode;
-	seed = mix(remembering->secret, remembering->generation);
-	who = mix_process(seed, task, &record->header);
-	what = mix(seed, flags << 16 ^ record->mode);
+	what = mix(begun, flags << 16 ^ record->mode);
 	what = mix(what, (__u64)record->dirfd << 32 | file->f_mode);
 	what = mix(what, inode->i_ino);
 	what = mix(what, (__u64)inode->i_generation << 32 | inode->i_sb->s_dev);
 	what = mix(what, (__u64)inode->i_mode << 8 | overlay_layer(inode));
-	where = mix_path(seed, task, &file->f_path); /* last: the verifier looks at what follows for each depth */
-	if (!where)
-		return 0;
-	where = mix(mix(where, who), what);
-	return where ? where : 1;
+	where = mix_path(begun, task, &file->f_path); /* last: the verifier looks at what follows for each depth */
+	return where ? file_fingerprint(mix(mix(where, what), type)) : 0;
+}
+
+/* That of the call, which its process and its generation make another one. */
+static __always_inline __u64 fingerprint_open(__u64 file, struct task_struct *task, struct record_header *header)
+{
+	struct remembering *remembering = get_remembering();
+
+	return call_fingerprint(mix_process(mix(file, remembering ? remembering->generation : 0), task, header));
 }
 
 static __always_inline int report_open(__u16 type, enum event_index index, long result, long dirfd, const void *name,
@@ -60,21 +65,34 @@ static __always_inline int report_open(__u16 type, enum event_index index, long 
 	struct scratch *scratch = get_scratch();
 	struct record_open *record;
 	__u32 position = sizeof(*record), length;
+	__u64 file = 0, entry = 0, call;
 
 	if (!scratch)
 		return 0;
 	record = (struct record_open *)scratch->record;
-	fill_caller(&record->header, task, type);
 	record->fd = result;
 	record->dirfd = (int)dirfd;
 	record->mode = flags & (KERNEL_O_CREAT | KERNEL_O_TMPFILE_ONLY) ? mode & 07777 : 0;
-	record->fingerprint = 0;
-	if (result >= 0) {
-		record->fingerprint = fingerprint_open(task, record, flags);
-		if (record->fingerprint && is_ruled_out(record->fingerprint)) {
+	if (result >= 0)
+		file = fingerprint_opened(task, record, type, flags);
+	if (file) {
+		entry = ruled_out_entry(file);
+		if (entry == file) {
 			count_drop(index, DROP_RULED_OUT);
 			return 0;
 		}
+	}
+	/* What is to be known of the caller comes when it matters. */
+	fill_caller(&record->header, task, type);
+	record->fingerprint = file;
+	if (file) {
+		call = fingerprint_open(file, task, &record->header);
+		if (is_ruled_out(call)) {
+			count_drop(index, DROP_RULED_OUT);
+			return 0;
+		}
+		if (entry == (file | FINGERPRINT_NOT_FOR_ALL))
+			record->fingerprint = call;
 	}
 	/* What only a record needs comes when it is known that there will be one. Hullwatch's own calls were never told. */
 	if (is_own_process(task, index))

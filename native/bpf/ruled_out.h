@@ -5,8 +5,13 @@
  * process's root. It is made anew for each call, so a rename or a mount anywhere on the way makes it another one. The
  * record carries it; when the engine has found that no rule can match, the sensor puts it into a table.
  *
+ * Most files are nothing to any rule whoever opens them, and most processes are new: so a file that is opened in one
+ * way has a fingerprint of its own, which is asked about first. Only where the engine has said that some process has to
+ * be looked at for it the call's is made too.
+ *
  * What the engine knows otherwise (a parent that runs another program, a container's labels, rules) is in no call:
- * when it changes, a new generation begins, and all older fingerprints fit no call any more.
+ * when it changes, a new generation begins, and all older fingerprints fit no call any more. Those of files for
+ * everybody are made void by other rules only.
  */
 #pragma once
 
@@ -19,6 +24,13 @@
 #define PIDTYPE_SID 3
 #define FINGERPRINT_FACTOR 0x9e3779b97f4a7c15ull
 
+/*
+ * The two highest bits of a fingerprint say what it is of: a call of a process, or a file that is opened in one way, by
+ * whomever. With the highest bit a file's stands in the table when some process has to be looked at for it.
+ */
+#define FINGERPRINT_OF_FILE (1ull << 62)
+#define FINGERPRINT_NOT_FOR_ALL (1ull << 63)
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -29,6 +41,7 @@ struct {
 
 struct remembering {
 	__u64 generation; /* 0: nothing is to be remembered */
+	__u64 rules;	  /* the generation of what only rules change: files that are nothing to any process */
 	__u64 secret;	  /* so that nobody can make a call that has another one's fingerprint */
 };
 
@@ -110,10 +123,28 @@ static __always_inline __u64 mix_path(__u64 fingerprint, struct task_struct *tas
 	return 0;
 }
 
-static __always_inline int is_ruled_out(__u64 fingerprint)
+/* Of a call, from what was mixed. */
+static __always_inline __u64 call_fingerprint(__u64 mixed)
+{
+	mixed &= ~(FINGERPRINT_OF_FILE | FINGERPRINT_NOT_FOR_ALL);
+	return mixed ? mixed : 1;
+}
+
+static __always_inline __u64 file_fingerprint(__u64 mixed)
+{
+	return (mixed | FINGERPRINT_OF_FILE) & ~FINGERPRINT_NOT_FOR_ALL;
+}
+
+/* What stands in the table where a fingerprint has its place. */
+static __always_inline __u64 ruled_out_entry(__u64 fingerprint)
 {
 	__u32 place = fingerprint & (RULED_OUT_ENTRIES - 1);
 	__u64 *entry = bpf_map_lookup_elem(&ruled_out, &place);
 
-	return entry && *entry == fingerprint;
+	return entry ? *entry : 0;
+}
+
+static __always_inline int is_ruled_out(__u64 fingerprint)
+{
+	return ruled_out_entry(fingerprint) == fingerprint;
 }

@@ -107,8 +107,7 @@ static __always_inline __u64 fingerprint_peer(__u64 begun, struct scratch *scrat
 	hash_round(&hash);
 	hash_round(&hash);
 	hash_round(&hash);
-	process = hash.v0 ^ hash.v1 ^ hash.v2 ^ hash.v3;
-	return process ? process : 1;
+	return call_fingerprint(hash.v0 ^ hash.v1 ^ hash.v2 ^ hash.v3);
 }
 
 /* Whether a call is not to be sent; counts it if so. */

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CACHE_WAYS 4
 
@@ -19,10 +20,14 @@ struct cache {
 	uint64_t replaced;
 };
 
-/* `entries` is a power of two. */
+/* `entries` is a power of two. Each set is one line of the processor's memory. */
 static inline int cache_make(struct cache *cache, uint64_t entries)
 {
-	cache->entries = calloc(entries, sizeof(*cache->entries));
+	uint64_t size = entries * sizeof(*cache->entries);
+
+	cache->entries = aligned_alloc(CACHE_WAYS * sizeof(*cache->entries), size);
+	if (cache->entries)
+		memset(cache->entries, 0, size);
 	cache->set_mask = entries / CACHE_WAYS - 1;
 	cache->replaced = 0;
 	return cache->entries ? 0 : -1;
@@ -32,6 +37,12 @@ static inline int cache_make(struct cache *cache, uint64_t entries)
 static inline struct cache_entry *cache_set(const struct cache *cache, uint64_t key)
 {
 	return cache->entries + ((key >> 48) & cache->set_mask) * CACHE_WAYS;
+}
+
+/* Says that a key is soon asked for. */
+static inline void cache_fetch(const struct cache *cache, uint64_t key)
+{
+	__builtin_prefetch(cache_set(cache, key));
 }
 
 /* The value, or 0. */

@@ -5,9 +5,12 @@
 #include "cache.h"
 #include "classifier.h"
 #include "contexts.h"
+#include "records.h"
+#include "scalars.h"
 #include "siphash.h"
 #include "starts.h"
 #include "texts.h"
+#include "told.h"
 #include "words.h"
 
 #define NUMBERS 4096	     /* of event types: larger ones are not known */
@@ -15,9 +18,7 @@
 #define SIGNATURES (1 << 14) /* sets of words */
 #define DEAD (1 << 15)	     /* combinations of classes */
 #define UNUSED 1	     /* the class of a value that no condition asks for */
-
-/* The header of a record: see events/table.py. */
-enum { HEADER_SIZE = 56, TYPE_OFFSET = 4, CONTEXT_OFFSET = 16 };
+#define ANYONE 0	     /* in a combination: whatever process it is */
 
 /* What a key of the caches is of; a slot is added to STRING and SIGNATURE, and the kind to all. */
 enum { SPACE_SCALARS = 0, SPACE_STRING = 1, SPACE_SIGNATURE = 3, SPACES = 8 };
@@ -29,25 +30,16 @@ struct hw_classifier {
 	uint64_t *counts;
 	struct hw_kind *kinds;
 	uint32_t kind_count;
-	struct words *words; /* by kind and slot */
+	struct scalars *last; /* by kind: mostly they are the same again */
+	struct words *words;  /* by kind and slot */
 	struct contexts contexts;
 	struct starts starts;
 	struct cache values;
 	struct cache signatures;
 	struct cache dead;
 	uint64_t key[2];
-	uint64_t ruled_out[HW_TOLD]; /* to be told */
-	uint32_t ruled_out_count;
-	uint64_t told[HW_TOLD]; /* by the lowest bits of the fingerprint: it is long in coming back */
+	struct told told;
 };
-
-static uint32_t read_u32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
 
 struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, const struct hw_kind *kinds,
 			     uint32_t kind_count, const uint8_t *key)
@@ -62,11 +54,12 @@ struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, c
 	made->types = calloc(type_count ? type_count : 1, sizeof(*types));
 	made->counts = calloc(type_count ? type_count : 1, sizeof(*made->counts));
 	made->kinds = calloc(kind_count ? kind_count : 1, sizeof(*kinds));
+	made->last = calloc(kind_count ? kind_count : 1, sizeof(*made->last));
 	made->words = calloc((kind_count ? kind_count : 1) * HW_STRINGS, sizeof(*made->words));
 	if (contexts_make(&made->contexts, kind_count, made->key) ||
 	    starts_make(&made->starts, kind_count, made->key) || cache_make(&made->values, VALUES) ||
 	    cache_make(&made->signatures, SIGNATURES) || cache_make(&made->dead, DEAD) || !made->types ||
-	    !made->counts || !made->kinds || !made->words) {
+	    !made->counts || !made->kinds || !made->last || !made->words) {
 		hw_free(made);
 		return NULL;
 	}
@@ -92,6 +85,7 @@ void hw_free(struct hw_classifier *classifier)
 	free(classifier->types);
 	free(classifier->counts);
 	free(classifier->kinds);
+	free(classifier->last);
 	free(classifier->words);
 	free(classifier);
 }
@@ -104,45 +98,30 @@ int hw_set_words(struct hw_classifier *classifier, uint32_t kind, uint32_t slot,
 			  output_ends, outputs);
 }
 
-/* The length of the record at an offset; 0 when there is no whole one. */
-static uint64_t record_length(const uint8_t *batch, uint64_t size, uint64_t offset)
-{
-	uint64_t length;
-
-	if (offset > size || size - offset < HEADER_SIZE)
-		return 0;
-	length = read_u32(batch + offset);
-	return length < HEADER_SIZE || length % 8 || length > size - offset ? 0 : length;
-}
-
-static uint64_t read_u64(const uint8_t *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
 static uint64_t space_of(uint32_t kind, uint32_t space)
 {
 	return (uint64_t)kind * SPACES + space;
 }
 
-/* The record reaches to `fixed_end` at least. */
-static uint64_t scalars_key(const struct hw_classifier *classifier, uint32_t number, const uint8_t *record)
+static uint64_t scalars_key(const struct hw_classifier *classifier, uint32_t number, const struct scalars *scalars)
 {
-	const struct hw_kind *kind = &classifier->kinds[number];
-	uint8_t values[8 * HW_SCALARS];
-	uint32_t size = 0;
 	struct siphash hash;
 
-	for (uint32_t one = 0; one < kind->scalar_count; one++) {
-		memcpy(values + size, record + kind->scalars[one].offset, kind->scalars[one].size);
-		size += kind->scalars[one].size;
-	}
 	siphash_begin(&hash, classifier->key, space_of(number, SPACE_SCALARS));
-	siphash_add(&hash, values, size);
+	siphash_add(&hash, scalars->values, scalars->size);
 	return siphash_end(&hash);
+}
+
+static uint32_t scalars_class(struct hw_classifier *classifier, uint32_t number, const uint8_t *record)
+{
+	struct scalars *last = &classifier->last[number], now;
+
+	take_scalars(&now, &classifier->kinds[number], record);
+	if (!are_same_scalars(last, &now)) {
+		now.judged = (uint32_t)cache_get(&classifier->values, scalars_key(classifier, number, &now));
+		*last = now;
+	}
+	return last->judged;
 }
 
 static uint64_t string_key(const struct hw_classifier *classifier, uint32_t number, uint32_t slot,
@@ -165,10 +144,9 @@ static uint64_t signature(const struct hw_classifier *classifier, uint32_t numbe
 	return words_signature(words, text.bytes, text.size, classifier->key, space_of(number, SPACE_SIGNATURE + slot));
 }
 
-static uint32_t string_class(struct hw_classifier *classifier, uint32_t number, uint32_t slot, const uint8_t *record,
+static uint32_t string_class(struct hw_classifier *classifier, uint32_t number, uint32_t slot, uint64_t key,
 			     struct text text)
 {
-	uint64_t key = string_key(classifier, number, slot, record, text);
 	uint64_t found = cache_get(&classifier->values, key);
 	uint64_t same;
 
@@ -206,11 +184,70 @@ static void say_unread(struct hw_survivor *one, int32_t kind)
 	one->process = one->scalars = one->strings[0] = one->strings[1] = 0;
 }
 
+/* What is known of these values with any process at all. */
+enum anyone { ANYONE_UNKNOWN, ANYONE_RULED_OUT, ANYONE_NOT };
+
+static enum anyone with_anyone(const struct hw_classifier *classifier, uint32_t kind, const struct hw_survivor *one)
+{
+	uint64_t key = dead_key(classifier, kind, ANYONE, one->scalars, one->strings[0], one->strings[1]);
+
+	return (enum anyone)cache_get(&classifier->dead, key);
+}
+
+/* A record's strings, and the keys by which their classes are known. */
+struct strings {
+	struct text texts[HW_STRINGS];
+	uint64_t keys[HW_STRINGS];
+};
+
+/* Take a record's strings; what is known of them is far away: it comes while the rest is looked at. */
+static void take_strings(struct strings *strings, const struct hw_classifier *classifier, uint32_t number,
+			 const uint8_t *record, uint64_t length)
+{
+	const struct hw_kind *kind = &classifier->kinds[number];
+
+	for (uint32_t slot = 0; slot < kind->string_count; slot++) {
+		struct text *text = &strings->texts[slot];
+
+		if (!kind->strings[slot].decides)
+			continue;
+		*text = find_text(kind, &kind->strings[slot], record, length);
+		if (!text->bytes)
+			continue;
+		strings->keys[slot] = string_key(classifier, number, slot, record, *text);
+		cache_fetch(&classifier->values, strings->keys[slot]);
+	}
+}
+
+/* Find the classes of a record's strings; 0 when it contradicts itself. */
+static int find_strings(struct hw_classifier *classifier, uint32_t number, const struct strings *strings,
+			struct hw_survivor *one)
+{
+	const struct hw_kind *kind = &classifier->kinds[number];
+
+	for (uint32_t slot = 0; slot < kind->string_count; slot++) {
+		if (!kind->strings[slot].decides)
+			continue;
+		if (!strings->texts[slot].bytes) {
+			say_unread(one, HW_BROKEN);
+			return 0;
+		}
+		one->strings[slot] = string_class(classifier, number, slot, strings->keys[slot], strings->texts[slot]);
+	}
+	return 1;
+}
+
+static int is_known(const struct hw_survivor *one)
+{
+	return one->process && one->scalars && one->strings[0] && one->strings[1];
+}
+
 /* Whether a record is ruled out; if it is not, `one` says what is known of it. */
 static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const uint8_t *record, uint64_t length,
 			struct hw_survivor *one)
 {
 	const struct hw_kind *kind = &classifier->kinds[number];
+	struct strings strings;
 	const uint16_t *classes;
 
 	one->kind = (int32_t)number;
@@ -220,25 +257,14 @@ static int is_ruled_out(struct hw_classifier *classifier, uint32_t number, const
 		say_unread(one, HW_BROKEN);
 		return 0;
 	}
+	take_strings(&strings, classifier, number, record, length);
 	classes = contexts_find(&classifier->contexts, record + CONTEXT_OFFSET);
 	one->process = classes ? classes[number] : 0;
 	if (kind->asks_scalars)
-		one->scalars = (uint32_t)cache_get(&classifier->values, scalars_key(classifier, number, record));
+		one->scalars = scalars_class(classifier, number, record);
 	if (one->process && one->scalars && is_dead(classifier, number, one, 0, 0))
 		return 1;
-	for (uint32_t slot = 0; slot < kind->string_count; slot++) {
-		struct text text;
-
-		if (!kind->strings[slot].decides)
-			continue;
-		text = find_text(kind, &kind->strings[slot], record, length);
-		if (!text.bytes) {
-			say_unread(one, HW_BROKEN);
-			return 0;
-		}
-		one->strings[slot] = string_class(classifier, number, slot, record, text);
-	}
-	return one->process && one->scalars && one->strings[0] && one->strings[1] &&
+	return find_strings(classifier, number, &strings, one) && is_known(one) &&
 	       is_dead(classifier, number, one, one->strings[0], one->strings[1]);
 }
 
@@ -253,15 +279,16 @@ static int32_t kind_of(const struct hw_type *type, const uint8_t *record, uint64
 	return is_failed(type, record, length) ? type->failed : type->succeeded;
 }
 
-/* Keep the fingerprint of a record that was ruled out, to be told to the sensor. */
-static void keep_fingerprint(struct hw_classifier *classifier, uint64_t fingerprint)
+/* What the sensor can remember a call by; 0 when it is not to. */
+static uint64_t fingerprint_of(const struct hw_classifier *classifier, const struct hw_type *type, int32_t kind,
+			       const uint8_t *record, uint64_t length)
 {
-	uint64_t *told = &classifier->told[fingerprint & (HW_TOLD - 1)];
-
-	if (!fingerprint || *told == fingerprint || classifier->ruled_out_count == HW_TOLD)
-		return;
-	*told = fingerprint;
-	classifier->ruled_out[classifier->ruled_out_count++] = fingerprint;
+	/* Nobody takes any while a capture is judged: what was told is far away, and is not even looked at then. */
+	if (!type->fingerprint || told_is_full(&classifier->told) || length < type->shortest ||
+	    (kind >= 0 && !classifier->kinds[kind].is_told) ||
+	    (type->flags && read_u32(record + type->flags) & type->spared))
+		return 0;
+	return read_u64(record + type->fingerprint);
 }
 
 /* Whether a record of a plain type, or one that is noted, is ruled out; see is_ruled_out. */
@@ -269,12 +296,27 @@ static int is_nothing(struct hw_classifier *classifier, const struct hw_type *ty
 		      uint64_t length, struct hw_survivor *one)
 {
 	int32_t kind = kind_of(type, record, length);
+	int ruled_out = kind < 0 || is_ruled_out(classifier, (uint32_t)kind, record, length, one);
+	uint64_t fingerprint = fingerprint_of(classifier, type, kind, record, length);
+	struct strings strings;
+	enum anyone anyone;
 
-	if (kind >= 0 && !is_ruled_out(classifier, (uint32_t)kind, record, length, one))
+	if (!ruled_out) {
+		if (fingerprint & HW_OF_FILE && one->kind >= 0 && is_known(one))
+			told_add(&classifier->told, fingerprint | HW_NOT_FOR_ALL);
 		return 0;
-	if (type->fingerprint && length >= type->shortest && (kind < 0 || classifier->kinds[kind].is_told) &&
-	    !(type->flags && read_u32(record + type->flags) & type->spared))
-		keep_fingerprint(classifier, read_u64(record + type->fingerprint));
+	}
+	if (kind >= 0 && fingerprint & HW_OF_FILE) {
+		take_strings(&strings, classifier, (uint32_t)kind, record, length);
+		if (!find_strings(classifier, (uint32_t)kind, &strings, one))
+			return 0;
+		anyone = with_anyone(classifier, (uint32_t)kind, one);
+		if (!is_known(one) || anyone == ANYONE_UNKNOWN)
+			return 0; /* the caller says so */
+		if (anyone == ANYONE_NOT)
+			fingerprint |= HW_NOT_FOR_ALL;
+	}
+	told_add(&classifier->told, fingerprint);
 	return 1;
 }
 
@@ -358,7 +400,7 @@ void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, struct 
 		if (is_done(classifier, type, record, length, one))
 			continue;
 		call->survivors++;
-		if (!one->process || !one->scalars || !one->strings[0] || !one->strings[1]) {
+		if (!is_known(one)) {
 			offset += length;
 			break;
 		}
@@ -409,8 +451,13 @@ void hw_forget_starts(struct hw_classifier *classifier)
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
 		      uint64_t offset, uint32_t judged)
 {
-	if (record_length(batch, size, offset) >= classifier->kinds[kind].fixed_end)
-		cache_put(&classifier->values, scalars_key(classifier, kind, batch + offset), judged);
+	struct scalars scalars;
+
+	if (record_length(batch, size, offset) < classifier->kinds[kind].fixed_end)
+		return;
+	take_scalars(&scalars, &classifier->kinds[kind], batch + offset);
+	cache_put(&classifier->values, scalars_key(classifier, kind, &scalars), judged);
+	classifier->last[kind].judged = 0;
 }
 
 void hw_learn_string(struct hw_classifier *classifier, uint32_t kind, uint32_t slot, const uint8_t *batch,
@@ -439,6 +486,13 @@ void hw_learn_dead(struct hw_classifier *classifier, uint32_t kind, uint32_t pro
 	cache_put(&classifier->dead, dead_key(classifier, kind, process, scalars, first, second), 1);
 }
 
+void hw_learn_anyone(struct hw_classifier *classifier, uint32_t kind, uint32_t scalars, uint32_t first, uint32_t second,
+		     uint32_t dead)
+{
+	cache_put(&classifier->dead, dead_key(classifier, kind, ANYONE, scalars, first, second),
+		  dead ? ANYONE_RULED_OUT : ANYONE_NOT);
+}
+
 void hw_forget_process(struct hw_classifier *classifier, uint64_t start, uint32_t pid)
 {
 	contexts_forget_process(&classifier->contexts, start, pid);
@@ -464,11 +518,7 @@ void hw_forget_processes(struct hw_classifier *classifier)
 
 uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerprints)
 {
-	uint32_t count = classifier->ruled_out_count;
-
-	memcpy(fingerprints, classifier->ruled_out, count * sizeof(*fingerprints));
-	classifier->ruled_out_count = 0;
-	return count;
+	return told_take(&classifier->told, fingerprints);
 }
 
 void hw_take_counts(struct hw_classifier *classifier, uint64_t *counts)

@@ -21,6 +21,13 @@
 #define HW_TOLD 4096	    /* fingerprints between two calls of hw_take_ruled_out; a power of two */
 
 /*
+ * The highest bits of fingerprints, as in native/bpf/ruled_out.h: of a file that is opened in one way, by whomever, and
+ * what is told of such a one when some process has to be looked at for it.
+ */
+#define HW_OF_FILE (1ull << 62)
+#define HW_NOT_FOR_ALL (1ull << 63)
+
+/*
  * Stand for the kind of a survivor: a record that the caller has to see before the next one is looked at; one that
  * contradicts itself; one that no condition can hold for, but that the caller has to see in its turn.
  */
@@ -153,6 +160,9 @@ void hw_learn_string(struct hw_classifier *classifier, uint32_t kind, uint32_t s
 		     uint64_t size, uint64_t offset, uint32_t judged);
 void hw_learn_dead(struct hw_classifier *classifier, uint32_t kind, uint32_t process, uint32_t scalars, uint32_t first,
 		   uint32_t second);
+/* Whether no condition is left for these classes and any process at all. */
+void hw_learn_anyone(struct hw_classifier *classifier, uint32_t kind, uint32_t scalars, uint32_t first, uint32_t second,
+		     uint32_t dead);
 void hw_forget_process(struct hw_classifier *classifier, uint64_t start, uint32_t pid);
 void hw_forget_container(struct hw_classifier *classifier, uint32_t container);
 void hw_forget_cgroup(struct hw_classifier *classifier, uint64_t id, uint32_t hierarchy);

@@ -58,11 +58,19 @@ const uint16_t *contexts_classes(const struct contexts *contexts, const struct c
 	return contexts->classes + (uint64_t)(entry - contexts->entries) * contexts->kind_count;
 }
 
-const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *context)
+const uint16_t *contexts_find(struct contexts *contexts, const uint8_t *context)
 {
-	const struct context *entry = contexts_entry(contexts, context);
+	const struct context *entry = &contexts->entries[contexts->last]; /* mostly it is that one again */
+	struct context_key key;
 
-	return entry ? contexts_classes(contexts, entry) : NULL;
+	memcpy(&key, context, sizeof(key));
+	if (!is_known(entry, &key)) {
+		entry = contexts_entry(contexts, context);
+		if (!entry)
+			return NULL;
+		contexts->last = (uint64_t)(entry - contexts->entries);
+	}
+	return contexts_classes(contexts, entry);
 }
 
 static uint64_t place_for(struct contexts *contexts, const struct context_key *key)

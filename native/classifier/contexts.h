@@ -28,6 +28,7 @@ struct contexts {
 	uint16_t *classes;	 /* by entry and kind */
 	uint32_t kind_count;
 	uint64_t replaced;
+	uint64_t last; /* place of the entry that was found last */
 	uint64_t hash_key[2];
 };
 
@@ -35,7 +36,7 @@ int contexts_make(struct contexts *contexts, uint32_t kind_count, const uint64_t
 void contexts_free(struct contexts *contexts);
 
 /* The classes by kind; NULL when the context is not known. */
-const uint16_t *contexts_find(const struct contexts *contexts, const uint8_t *context);
+const uint16_t *contexts_find(struct contexts *contexts, const uint8_t *context);
 /* The same with all that is known besides. */
 const struct context *contexts_entry(const struct contexts *contexts, const uint8_t *context);
 const uint16_t *contexts_classes(const struct contexts *contexts, const struct context *entry);

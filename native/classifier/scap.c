@@ -2,63 +2,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scap.h"
+#include "scap_event.h"
 
 #define BLOCK_HEAD 8	/* its type and its length */
 #define BLOCK_AROUND 12 /* and its length again */
 #define LONGEST_BLOCK ((1 << 16) + 64)
 #define EVENT_HEAD 22 /* time, thread, length, type */
-#define EVENT_V1 0x204
-#define EVENT_V1_OLD 0x8010ABCDu
-#define EVENT_V1_FLAGS 0x208
-#define EVENT_V2 0x216
-#define EVENT_V2_FLAGS 0x217
 #define ANY_NUMBER 0xffff
 #define PROBES 16
-
-struct thread {
-	int64_t tid;
-	int64_t fd; /* that is being closed */
-	uint8_t is_used;
-	uint8_t is_known;
-	uint8_t is_closing; /* it has begun to close a descriptor, and Python was not told */
-	uint8_t is_pending; /* Python has kept the beginning of a call, which the next beginning takes the place of */
-};
-
-struct hw_scap {
-	struct hw_scap_type types[HW_SCAP_TYPES];
-	struct hw_scap_calls calls;
-	struct hw_scap_counts *counts;
-	struct thread *threads;
-};
-
-struct event {
-	const struct hw_scap_type *type;
-	const uint8_t *values; /* behind the lengths */
-	const uint8_t *lengths;
-	int64_t tid;
-	uint32_t number; /* of the type */
-	uint32_t count;	 /* of values */
-};
-
-static uint16_t u16_at(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
-static uint32_t u32_at(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
+#define KEYS (1 << 17)
 
 struct hw_scap *hw_scap_new(const struct hw_scap_type *types, uint32_t count, const struct hw_scap_calls *calls,
-			    struct hw_scap_counts *counts)
+			    struct hw_scap_counts *counts, const uint8_t *secret)
 {
 	struct hw_scap *scap = calloc(1, sizeof(*scap));
 
@@ -67,19 +22,25 @@ struct hw_scap *hw_scap_new(const struct hw_scap_type *types, uint32_t count, co
 		return NULL;
 	}
 	scap->threads = calloc(HW_SCAP_THREADS, sizeof(*scap->threads));
-	if (!scap->threads) {
+	if (!scap->threads || cache_make(&scap->again, KEYS)) {
+		free(scap->threads);
 		free(scap);
 		return NULL;
 	}
 	memcpy(scap->types, types, count * sizeof(*types));
+	memcpy(scap->secret, secret, sizeof(scap->secret));
 	scap->calls = *calls;
 	scap->counts = counts;
+	scap->epoch = 1;
 	return scap;
 }
 
 void hw_scap_free(struct hw_scap *scap)
 {
+	for (uint32_t place = 0; scap->rooms && place < HW_SCAP_THREADS; place++)
+		free(scap->threads[place].begun);
 	free(scap->threads);
+	free(scap->again.entries);
 	free(scap);
 }
 
@@ -110,6 +71,21 @@ void hw_scap_know(struct hw_scap *scap, int64_t tid, uint32_t known)
 
 	if (one)
 		one->is_known = known != 0;
+}
+
+void hw_scap_judge_by(struct hw_scap *scap, int64_t tid, uint64_t context)
+{
+	struct thread *one = find_thread(scap, tid, 0);
+
+	if (one) {
+		one->context = context;
+		one->epoch = scap->epoch;
+	}
+}
+
+void hw_scap_no_numbers(struct hw_scap *scap)
+{
+	memset(scap->calls.by_number, HW_SCAP_CALL_NEEDED, sizeof(scap->calls.by_number));
 }
 
 /* The number of values whose lengths fit; -1 when none does. Old writers do not say it. */
@@ -224,111 +200,160 @@ static int is_asked_for(struct hw_scap *scap, const struct event *event, uint64_
 	return scap->calls.by_code[code] != HW_SCAP_CALL_SKIPPED;
 }
 
-/* Whether the beginning of a call is nothing; if not, Python keeps it. */
-static int begins_nothing(struct hw_scap *scap, const struct event *event, struct thread *thread, int is_asked)
+/* Keeps the beginning of a call, so that Python sees it only if it has to look at the end; 0 when it cannot be kept. */
+static int keep(struct hw_scap *scap, const struct event *event, struct thread *thread, const uint8_t *block,
+		uint64_t length)
 {
-	uint8_t action = event->type->actions[event->count];
+	struct begun *begun = thread->begun;
 
-	if (event->type->flags & HW_SCAP_CLOSES) {
-		is_asked |= !thread || !thread->is_known || thread->is_pending || event->count != 1 ||
-			    !u16_at(event->lengths);
-		if (!is_asked) {
-			memcpy(&thread->fd, event->values, sizeof(thread->fd));
-			thread->is_closing = 1;
-			return 1;
-		}
-	}
-	if (thread && action & HW_SCAP_STORED)
-		thread->is_closing = 0;
-	if (is_asked) {
-		thread = find_thread(scap, event->tid, 1);
-		if (thread)
-			thread->is_pending = 1;
+	if (length > HW_SCAP_LONGEST_BEGUN)
 		return 0;
+	if (!begun) {
+		if (scap->rooms >= HW_SCAP_MOST_BEGUN)
+			return 0;
+		begun = thread->begun = malloc(sizeof(*begun));
+		if (!begun)
+			return 0;
+		scap->rooms++;
 	}
-	if (thread && thread->is_pending) {
-		thread->is_pending = 0;
-		return 0;
-	}
+	memcpy(begun->block, block, length);
+	begun->length = (uint32_t)length;
+	begun->event = *event;
+	begun->event.lengths = begun->block + (event->lengths - block);
+	begun->event.values = begun->block + (event->values - block);
+	thread->is_begun = 1;
 	return 1;
+}
+
+/* Hands the beginning of a call to Python, with the event at which the walk ends. */
+static void hand_over(struct hw_scap *scap, struct thread *thread)
+{
+	memcpy(scap->counts->block, thread->begun->block, thread->begun->length);
+	scap->counts->begun = thread->begun->length;
+	thread->is_begun = 0;
 }
 
 /* Notes that a descriptor was closed; 0 when it cannot be told which. */
-static int note_close(struct hw_scap *scap, const struct event *event, struct thread *thread)
+static int note_close(struct hw_scap *scap, const struct event *event, const struct event *begin)
 {
-	struct hw_scap_closed *closed = &scap->counts->list[scap->counts->closed % HW_SCAP_CLOSED];
-	int64_t result;
-	int is_closing = thread->is_closing;
+	const struct event *says = event->count > 1 ? event : begin;
+	uint32_t place = event->count > 1;
 
-	thread->is_closing = 0;
-	if (!event->count || !u16_at(event->lengths))
+	if (!length_at(event, 0) || !says || !length_at(says, place))
 		return 0;
-	memcpy(&result, event->values, sizeof(result));
-	closed->tid = event->tid;
-	closed->fd = thread->fd;
-	if (event->count > 1) {
-		if (!u16_at(event->lengths + 2))
-			return 0;
-		memcpy(&closed->fd, event->values + sizeof(result), sizeof(closed->fd));
-	} else if (!is_closing) {
-		return 0;
-	}
-	scap->counts->closed += result >= 0;
+	if (number_at(event, 0, -1) >= 0)
+		note_change(scap, &(struct hw_scap_change){.tid = event->tid, .fd = number_at(says, place, -1)});
 	return 1;
 }
 
-/* Whether nothing is to be done for an event; then it is counted. */
-static int is_nothing(struct hw_scap *scap, const struct event *event)
+/* Whether the end of a call is nothing, though Python sees others of its type; or AGAIN_ASK. */
+static int ends_nothing(struct hw_scap *scap, const struct event *event, struct thread *thread, int is_asked)
+{
+	const struct event *begin = NULL;
+
+	if (!thread || !thread->is_known || thread->is_pending)
+		return AGAIN_NO;
+	if (thread->is_begun) {
+		begin = &thread->begun->event;
+		if (begin->number + 1 != event->number)
+			return AGAIN_NO;
+	}
+	if (event->type->flags & HW_SCAP_CLOSES)
+		return note_close(scap, event, begin);
+	return is_asked ? scap_again(scap, event, begin, thread) : AGAIN_YES;
+}
+
+/* Whether nothing is to be done for an event; then it is counted. Or AGAIN_ASK. */
+static int is_nothing(struct hw_scap *scap, const struct event *event, struct thread *thread, const uint8_t *block,
+		      uint64_t length)
 {
 	uint8_t action = event->type->actions[event->count], flags = event->type->flags;
-	struct thread *thread = find_thread(scap, event->tid, 0);
 	uint64_t *count = &scap->counts->types[event->type->counted_as[event->count] % HW_SCAP_TYPES];
 	uint64_t *nobody = NULL; /* is told of the beginnings of calls */
-	int is_asked = action & HW_SCAP_NEEDED;
+	int is_asked = action & HW_SCAP_NEEDED, is_end = event->number % 2, is_again;
 
 	if (flags & HW_SCAP_GENERIC)
 		is_asked |= is_asked_for(scap, event, flags & HW_SCAP_BEGINS ? &nobody : &count);
-	if (flags & HW_SCAP_BEGINS && !begins_nothing(scap, event, thread, is_asked))
-		return 0;
-	if (event->number % 2 && thread && thread->is_pending) {
-		thread->is_pending = 0; /* Python lets go of what it has kept */
-		return 0;
+	if (flags & HW_SCAP_BEGINS && thread && (thread->is_begun || thread->is_pending))
+		return AGAIN_NO;
+	if (flags & HW_SCAP_BEGINS && (is_asked || flags & HW_SCAP_CLOSES)) {
+		if (!thread || !thread->is_known || flags & HW_SCAP_GENERIC ||
+		    !keep(scap, event, thread, block, length))
+			return AGAIN_NO;
+	} else if (is_end &&
+		   (is_asked || flags & HW_SCAP_CLOSES || (thread && (thread->is_begun || thread->is_pending)))) {
+		is_again = ends_nothing(scap, event, thread, is_asked);
+		if (is_again != AGAIN_YES)
+			return is_again;
+		thread->is_begun = 0;
+	} else if (is_asked) {
+		return AGAIN_NO;
 	}
-	if (is_asked)
-		return 0;
 	if (!(action & HW_SCAP_COUNTED))
-		return 1;
+		return AGAIN_YES;
 	if (flags & HW_SCAP_ANNOUNCES && !(thread && thread->is_known))
-		return 0;
-	if (flags & HW_SCAP_CLOSES && !(flags & HW_SCAP_BEGINS) && !(thread && note_close(scap, event, thread)))
-		return 0;
-	if (event->number % 2 && thread)
-		thread->is_closing = 0;
+		return AGAIN_NO;
 	++*count;
 	scap->counts->events++;
-	return 1;
+	return AGAIN_YES;
+}
+
+/* The walk ends at an event of a thread: Python is told what it was not told of it, and what it may keep is noted. */
+static void end_at(struct hw_scap *scap, const uint8_t *body, uint64_t size, uint32_t block)
+{
+	uint64_t at = block == EVENT_V1_FLAGS || block == EVENT_V2_FLAGS || block == EVENT_V2_FLAGS_LARGE ? 6 : 2;
+	uint8_t flags = HW_SCAP_BEGINS; /* of a type that is not known here */
+	struct thread *thread;
+	uint32_t number;
+	int64_t tid;
+
+	if (size < at + EVENT_HEAD)
+		return;
+	memcpy(&tid, body + at + 8, sizeof(tid));
+	number = u16_at(body + at + 20);
+	if (number < HW_SCAP_TYPES && scap->types[number].flags & HW_SCAP_KNOWN)
+		flags = scap->types[number].flags;
+	thread = find_thread(scap, tid, !(number % 2) && flags & HW_SCAP_BEGINS);
+	if (!thread)
+		return;
+	if (number % 2)
+		thread->is_pending = 0;
+	else if (thread->is_begun || flags & HW_SCAP_BEGINS)
+		thread->is_pending = 1;
+	if (thread->is_begun)
+		hand_over(scap, thread);
+}
+
+static int is_event(uint32_t block)
+{
+	return block == EVENT_V2 || block == EVENT_V2_FLAGS || block == EVENT_V1 || block == EVENT_V1_FLAGS ||
+	       block == EVENT_V1_OLD;
 }
 
 uint64_t hw_scap_skip(struct hw_scap *scap, const uint8_t *data, uint64_t begin, uint64_t size)
 {
+	struct hw_scap_counts *counts = scap->counts;
 	struct event event;
 
-	while (begin < size && size - begin >= BLOCK_AROUND && scap->counts->closed < HW_SCAP_CLOSED) {
-		uint32_t block = u32_at(data + begin);
-		uint64_t length = u32_at(data + begin + 4);
+	counts->key = counts->asked = counts->begun = 0;
+	while (begin < size && size - begin >= BLOCK_AROUND && counts->changed < HW_SCAP_CHANGES) {
+		const uint8_t *at = data + begin;
+		uint32_t block = u32_at(at);
+		uint64_t length = u32_at(at + 4);
+		int is_again = AGAIN_NO;
 
-		if (block != EVENT_V2 && block != EVENT_V2_FLAGS && block != EVENT_V1 && block != EVENT_V1_FLAGS &&
-		    block != EVENT_V1_OLD)
+		if (!is_event(block) && block != EVENT_V2_LARGE && block != EVENT_V2_FLAGS_LARGE)
 			break;
-		if (length < BLOCK_AROUND || length % 4 || length > LONGEST_BLOCK || length > size - begin)
+		if (length < BLOCK_AROUND || length % 4 || length > size - begin)
 			break;
-		if (u32_at(data + begin + length - 4) != length)
+		if (is_event(block) && length <= LONGEST_BLOCK && u32_at(at + length - 4) == length &&
+		    read_event(scap, block, at + BLOCK_HEAD, length - BLOCK_AROUND, &event))
+			is_again = is_nothing(scap, &event, find_thread(scap, event.tid, 0), at, length);
+		if (is_again == AGAIN_NO)
+			end_at(scap, at + BLOCK_HEAD, length - BLOCK_AROUND, block);
+		if (is_again != AGAIN_YES)
 			break;
-		if (!read_event(scap, block, data + begin + BLOCK_HEAD, length - BLOCK_AROUND, &event))
-			break;
-		if (!is_nothing(scap, &event))
-			break;
-		scap->counts->blocks++;
+		counts->blocks++;
 		begin += length;
 	}
 	return begin;

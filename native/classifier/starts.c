@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "records.h"
 #include "siphash.h"
 #include "starts.h"
 #include "texts.h"
@@ -9,7 +10,6 @@
 #define WAYS 4
 #define SETS 512	  /* a power of two */
 #define LONGEST_TEXT 2048 /* bytes of a program's texts; longer ones hardly come again */
-#define CONTEXT_OFFSET 16 /* in a record's header */
 
 enum { SPACE_CHILD = 1, SPACE_PROGRAM = 2 };
 
@@ -26,14 +26,6 @@ void starts_free(struct starts *starts)
 {
 	free(starts->entries);
 	free(starts->classes);
-}
-
-static uint64_t read_u64(const uint8_t *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
 }
 
 static uint16_t *classes_of(const struct starts *starts, const struct start *start)

@@ -241,8 +241,8 @@ static void obey(const struct record_header *header, void *context)
 		programs_name_variables(sensor->programs, (const void *)(names + 1), names->names_length);
 	} else if (header->type == EVENT_CONTROL_PROCESS && header->length >= sizeof(*judged) + judged->types_length) {
 		answer(sensor, judged);
-	} else if (header->type == EVENT_CONTROL_FORGET) {
-		programs_forget(sensor->programs);
+	} else if (header->type == EVENT_CONTROL_FORGET || header->type == EVENT_CONTROL_FORGET_CALLS) {
+		programs_forget(sensor->programs, header->type == EVENT_CONTROL_FORGET_CALLS);
 	} else if (header->type == EVENT_CONTROL_COUNTS) {
 		programs_count_processes(sensor->programs, own_queue(sensor));
 	} else if (header->type == EVENT_CONTROL_SNAPSHOT && sensor->attached) {

@@ -325,8 +325,10 @@ void programs_rule_out(struct programs *programs, const __u64 *fingerprints, siz
 }
 
 /* The first call begins the remembering. */
-void programs_forget(struct programs *programs)
+void programs_forget(struct programs *programs, bool calls_only)
 {
+	if (!calls_only)
+		__atomic_fetch_add(&programs->remembering->rules, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&programs->remembering->generation, 1, __ATOMIC_RELAXED);
 }
 

@@ -29,6 +29,7 @@ struct counters {
 
 struct remembering {
 	__u64 generation;
+	__u64 rules;
 	__u64 secret;
 };
 

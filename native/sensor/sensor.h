@@ -98,7 +98,7 @@ size_t programs_unseen(struct programs *programs, const __u16 *types, size_t cou
 enum tiers programs_tier(const struct programs *programs);
 __u32 programs_lacks(const struct programs *programs);
 void programs_rule_out(struct programs *programs, const __u64 *fingerprints, size_t count);
-void programs_forget(struct programs *programs);
+void programs_forget(struct programs *programs, bool calls_only);
 void programs_name_variables(struct programs *programs, const char *names, size_t length); /* environment.c */
 void programs_drain(struct programs *programs);
 void programs_snapshot(struct programs *programs, struct queue *queue, void (*make_room)(void *), void *context);

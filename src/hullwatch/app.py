@@ -28,7 +28,7 @@ from hullwatch.captures.writer import WriteError
 from hullwatch.counters import Counters, Latency
 from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
 from hullwatch.detect.kept_events import widened
-from hullwatch.detect.plan import Plan
+from hullwatch.detect.plan import HEARD, Plan
 from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
 from hullwatch.detect.stream import Stream
@@ -41,13 +41,17 @@ from hullwatch.formats.kernel_support import describe, is_blind, weakened
 from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import has_colours, say, say_lines
+from hullwatch.respond.responder import Responder, Response, aimless
+from hullwatch.rules.domain_names import names_of
 from hullwatch.rules.loader import RuleSet
 from hullwatch.rules.reload import LONGEST_PROBLEM, Reload, Reloader, cache_of, first_lines, rules_change
 from hullwatch.sources.docker_connection import tls_settings
 from hullwatch.sources.engine_search import EngineAddress
 from hullwatch.sources.interest import Interest
+from hullwatch.sources.name_resolver import NameResolver
 from hullwatch.sources.podman import PodmanFiles
 from hullwatch.sources.sensor import Sensor, SensorLostError
+from hullwatch.store.link import KeeperLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,15 +103,21 @@ class Watch:
         self._rules = rules
         self.counters = Counters(latency=Latency())
         self._delivery = deliver(settings, self.counters)
+        self._keeper = KeeperLink(supervisor.keeper, self.counters) if settings.store.enabled else None
+        if self._keeper is not None:
+            self._delivery.keep(self._keeper)
         self._supervisor = supervisor
         self._containers = ContainerEngines(self._take_container)
         self._find_engines()
         self._ended = threading.Event()
         every = settings.rules.match == "all"
+        self._names = NameResolver(settings.names.refresh, self._wake)
         self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)
         self._stream = Stream(
-            rules, self.counters, self._containers.request, settings.hold.events, every=every, ask_drift=self._ask_drift
-        )
+            rules, self.counters, self._containers.request, settings.hold.events, every=every,
+            ask_drift=self._ask_drift,
+            heard=HEARD if settings.record.file and not settings.record.filter else frozenset(),
+        )  # fmt: skip
         mask = RecordMask(self._delivery.masker) if settings.record.mask else None
         self._flight = FlightRecorder(
             settings.flight_recorder, supervisor.open_flight_capture, self._stream.assembler, self.counters, mask=mask
@@ -115,6 +125,11 @@ class Watch:
         self._flight.use(rules)
         self._stream.keep(self._flight.events)
         self._delivery.capture = self._flight.capture
+        self._responses: deque[Response] = deque()
+        self._responder = Responder(settings.respond, supervisor.respond, self._take_response)
+        self._delivery.respond = self._responder.consider
+        for action in aimless(settings.respond, rules.rules):
+            say(f"Warning: the response '{action}' is for no rule that is loaded.")
         self._recording = begin_recording(
             settings, supervisor.open_capture, self._stream.assembler, self._containers.request, mask
         )
@@ -159,6 +174,7 @@ class Watch:
         self._containers.start()
         threading.Thread(target=self._keep_searching, name="engine-search", daemon=True).start()
         self._reloader.start()
+        self._look_up_names()
         gc.freeze()  # rules and code stay: the collector need not look at them again and again
         try:
             while not self._stopping and time.monotonic() < end and not self._delivery.gone and not self._idle:
@@ -168,7 +184,9 @@ class Watch:
                 self._read_sensor()
                 self._read_containers()
                 self._read_drift()
+                self._read_names()
                 self._read_reloads()
+                self._read_responses()
                 self._give_up_waiting(f"no metadata within {self._hold_timeout // 1_000_000} ms", self._hold_timeout)
                 self._do_what_is_due(time.monotonic())
         finally:
@@ -202,7 +220,7 @@ class Watch:
         voided, fingerprints = self._stream.take_ruled_out()
         answers = self._stream.take_answers()
         if voided or fingerprints or answers:
-            self._sensor.rule_out(fingerprints, answers, voided=voided)
+            self._sensor.rule_out(fingerprints, answers, voided)
 
     def _record(self, do: Callable[[Recording], None]) -> None:
         """Do something with the recording, if there is one; when the disk is full it ends, and the watch goes on."""
@@ -324,6 +342,28 @@ class Watch:
         for record in self._drift.take(boot_time):
             self._feed(record)
 
+    def _take_response(self, response: Response) -> None:
+        """Take what came of a response; called in the responder's thread."""
+        self._responses.append(response)
+        self._wake()
+
+    def _read_responses(self) -> None:
+        while self._responses:
+            self._delivery.notice(self._responses.popleft().notice(time.time_ns()))
+
+    def _look_up_names(self) -> None:
+        """Have the domain names that rules compare with looked up, from now on."""
+        if not self._settings.names.resolve:
+            return
+        recorded = () if self._recording is None else self._recording.rules.rules
+        left_out = self._names.use(names_of(RuleSet([*self._rules.rules, *recorded])))
+        if left_out:
+            say(f"Warning: {left_out} of the domain names in the rules are not looked up, for they are too many.")
+
+    def _read_names(self) -> None:
+        for record in self._names.take(boot_time):
+            self._feed(record)
+
     def _take_reload(self, reload: Reload[Plan]) -> None:
         """Take what came of changed rules files; called in the reloader's thread."""
         self._reloads.append(reload)
@@ -368,6 +408,7 @@ class Watch:
         self._stream.keep(self._flight.events)
         self._push_down()  # first: what was ruled out by the rules of before is sent again
         self._sensor.want(*self._wanted())
+        self._look_up_names()
         gc.unfreeze()  # the rules of before refer to themselves: only the collector finds them
         gc.collect()
         gc.freeze()
@@ -380,7 +421,8 @@ class Watch:
             self._feed_own("container_timeout", id=full_id, reason=reason)
 
     def _do_what_is_due(self, now: float) -> None:
-        if not self._ready and self._sensor.heard and (self._containers.settled or now >= self._ready_at_last):
+        settled = (self._containers.settled and self._names.settled) or now >= self._ready_at_last
+        if not self._ready and self._sensor.heard and settled:
             self._ready = True
             number = len(self._rules.rules)
             into = f" and recording it to {self._settings.record.file}" if self._recording else ""
@@ -391,6 +433,11 @@ class Watch:
         self._tell_support()
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
+        for event in self._keeper.take_events() if self._keeper is not None else ():
+            self._delivery.internal(*event)
+        self.counters.names_unknown = self._names.failed
+        for sentence in self._names.take_words() if self._ready else ():
+            say(sentence)
         self._record(Recording.tick)
         self._tell(self._flight.tick())
         if now >= self._next_sample:
@@ -461,6 +508,8 @@ class Watch:
         with contextlib.suppress(BrokenStreamError):
             for frame in self._sensor.finish():
                 self._feed(frame.records)
+        self._responder.close()
+        self._read_responses()
         self._drift.finish(DRIFT_PATIENCE)
         self._read_drift()
         self._give_up_waiting("Hullwatch ends", 0)
@@ -471,9 +520,10 @@ class Watch:
         self._ended.set()
         self._containers.stop()
         self._reloader.stop()
+        self._names.stop()
         self._delivery.close()
         self._write_status()
-        say_lines(summary(self.counters, colour=has_colours(2)))
+        say_lines(summary(self.counters, colour=has_colours(2), told=self._delivery.told))
 
 
 def boot_time() -> int:

@@ -32,6 +32,8 @@ RequestName = Literal[
     "open_capture",
     "open_flight_capture",
     "drift_comparer",
+    "respond",
+    "keeper",
     "ready",
     "alive",
 ]
@@ -51,6 +53,8 @@ REQUESTS: dict[RequestName, str] = {
     "ready": "know that the sensor sends and the containers are known, and how many rules judge",
     "alive": "know that events are taken, and how many rules have seen",
     "drift_comparer": "return a connection to the process that compares files with the image of their container",
+    "respond": "do what is configured about the process of an alert, within limits",
+    "keeper": "return a connection to the process that keeps alerts",
 }
 
 SETTINGS_FILE = "\0settings"  # among the changed rules files, which no file can be called: the changed settings
@@ -65,11 +69,13 @@ class Request(msgspec.Struct, frozen=True):
     """What the engine asks for.
 
     ``number`` is that of a container engine in the supervisor's list, or of a file of the recording; for a capture of
+    the flight recorder, the first 12 digits of the container's id. ``about`` is the wish of a response, in JSON.
     the flight recorder, the first 12 digits of the container's id; how many there are, for ``ready`` and ``alive``.
     """
 
     name: RequestName
     number: int = 0
+    about: str = ""
 
 
 class RulesUnreadableError(Exception):
@@ -154,10 +160,10 @@ class Supervisor:
         self._lock = threading.Lock()
         self._owed = 0  # answers that have not come
 
-    def _ask(self, name: RequestName, number: int = 0) -> tuple[Answer, int | None]:
+    def _ask(self, name: RequestName, number: int = 0, about: str = "") -> tuple[Answer, int | None]:
         with self._lock:
             try:
-                self._end.send(msgspec.json.encode(Request(name, number)))
+                self._end.send(msgspec.json.encode(Request(name, number, about)))
                 self._owed += 1
                 data, descriptor = self._receive()
                 while self._owed:  # an answer that came too late for an earlier request
@@ -276,6 +282,14 @@ class Supervisor:
         """
         return self._ask_for_socket("drift_comparer")
 
+    def keeper(self) -> socket.socket:
+        """Return a connection to the process that keeps alerts.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        return self._ask_for_socket("keeper")
+
     def open_capture(self, number: int) -> int:
         """Return a descriptor to write a file of the recording to.
 
@@ -301,6 +315,20 @@ class Supervisor:
             raise CannotError(answer.text)
         path, removed = msgspec.json.decode(answer.text, type=tuple[str, int])
         return path, descriptor, removed
+
+    def respond(self, wish: str) -> str:
+        """Have something done about the process of an alert; return what was done.
+
+        Args:
+            wish: as JSON of ``respond.responding.Wish``.
+
+        Raises:
+            CannotError: with the reason why it was not.
+        """
+        answer, _ = self._ask("respond", about=wish)
+        if not answer.granted:
+            raise CannotError(answer.text)
+        return answer.text
 
     def sensor_end(self) -> Answer:
         """Tell how the last sensor ended."""

@@ -80,6 +80,7 @@ class Counters(msgspec.Struct, kw_only=True):
         drift: files of containers that were compared with their image, by verdict.
         drift_unknown: those of which it could not be found out, by reason.
         drift_not_asked: those that found no room among the questions.
+        names_unknown: domain names in rules that have no address now.
         forgotten: what rules with state remembered by a key and had to forget early, for want of room.
         captures_saved: captures that the flight recorder has begun to write.
         captures_not_saved: alerts for which there is none though they ask for one.
@@ -87,6 +88,11 @@ class Counters(msgspec.Struct, kw_only=True):
         captures_short: captures whose time before the alert is shorter than set, for want of memory.
         captures_removed: older captures that were removed for newer ones.
         flight_kept: bytes that the flight recorder keeps now.
+        alerts_kept: alerts that the store has.
+        alerts_waiting: alerts that wait for the keeper now, and the bytes that they take in memory.
+        cut_alerts: alerts whose texts were cut, to be kept.
+        keeper_restarts: how often the keeper ended and was started again.
+        store: what the keeper counted: alerts that came twice, were not grouped, or were removed, by reason.
         tier: the set of kernel programs that the sensor could load; empty before it has said so.
         lacks: what the kernel keeps from being seen or done, by the names of the event table.
         unseen: types of events that rules ask for and the kernel refused the programs of.
@@ -120,6 +126,7 @@ class Counters(msgspec.Struct, kw_only=True):
     drift: dict[str, int] = {}
     drift_unknown: dict[str, int] = {}
     drift_not_asked: int = 0
+    names_unknown: int = 0
     forgotten: int = 0
     captures_saved: int = 0
     captures_not_saved: int = 0
@@ -127,6 +134,11 @@ class Counters(msgspec.Struct, kw_only=True):
     captures_short: int = 0
     captures_removed: int = 0
     flight_kept: int = 0
+    alerts_kept: int = 0
+    alerts_waiting: tuple[int, int] = (0, 0)
+    cut_alerts: int = 0
+    keeper_restarts: int = 0
+    store: dict[str, int] = {}
     tier: str = ""
     lacks: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
@@ -211,6 +223,7 @@ class Counters(msgspec.Struct, kw_only=True):
             "slow_writes": self.slow_writes,
             "processes_forgotten": self.processes_forgotten,
             "forgotten": self.forgotten,
+            "names_unknown": self.names_unknown,
             "drift": {
                 "compared": dict(sorted(self.drift.items())),
                 "unknown": dict(sorted(self.drift_unknown.items())),
@@ -223,6 +236,14 @@ class Counters(msgspec.Struct, kw_only=True):
                 "cut_short": self.captures_cut_short,
                 "short_of_memory": self.captures_short,
                 "removed": self.captures_removed,
+            },
+            "store": {
+                "kept": self.alerts_kept,
+                "waiting": self.alerts_waiting[0],
+                "waiting_bytes": self.alerts_waiting[1],
+                "cut": self.cut_alerts,
+                "keeper_restarts": self.keeper_restarts,
+                "counts": dict(sorted(self.store.items())),
             },
             "tier": self.tier,
             "lacks": list(self.lacks),

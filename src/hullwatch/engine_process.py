@@ -18,7 +18,6 @@ from hullwatch.channel import Supervisor
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
 from hullwatch.errors import CannotError, HullwatchError
-from hullwatch.outputs.output import OUTPUTS
 from hullwatch.outputs.stdout import say
 from hullwatch.rules import loader
 from hullwatch.rules.problem import RulesError
@@ -57,7 +56,6 @@ def preload() -> None:
 
     Libraries import and open some things only when they are used; using them once, on our own input, finds those.
     """
-    OUTPUTS.load()
     Masker()
     for module in _LATE_IMPORTS:
         with contextlib.suppress(ImportError):
@@ -98,7 +96,7 @@ def be_engine(  # noqa: PLR0913 - what a supervisor hands over
         with contextlib.suppress(OSError):  # only what `ps` shows
             Path("/proc/self/comm").write_text(NAME, encoding="ascii")
         speak("engine", settings.log.format)
-        _drop_privileges(*user)
+        drop_privileges(*user)
         rules = load_rules(files, settings.rules, cache_of(state))
         for remark in () if crashes else rules.selection.remarks:
             say(f"Warning: {remark}")
@@ -110,12 +108,17 @@ def be_engine(  # noqa: PLR0913 - what a supervisor hands over
     os._exit(code)
 
 
-def _drop_privileges(uid: int, gid: int) -> None:
+def drop_privileges(uid: int, gid: int) -> None:
+    """Become an ordinary user, for good.
+
+    Raises:
+        CannotError: when the kernel refuses.
+    """
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise CannotError(f"The engine cannot give up new privileges: {os.strerror(ctypes.get_errno())}.")
+        raise CannotError(f"New privileges cannot be given up: {os.strerror(ctypes.get_errno())}.")
     os.umask(0o077)
     os.chdir("/")
 

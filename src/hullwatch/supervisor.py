@@ -36,9 +36,12 @@ from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
 from hullwatch.engine_process import be_engine, preload
 from hullwatch.errors import CannotError
+from hullwatch.keeper_process import KeeperStarter
+from hullwatch.keeper_process import preload as preload_keeper
 from hullwatch.metrics.serving import Serving
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import say, write_error
+from hullwatch.respond.responding import Responding
 from hullwatch.rules.reload import load_rules
 from hullwatch.service.condition import Condition
 from hullwatch.service.instance import has_terminal, take_lock
@@ -96,6 +99,7 @@ def run(
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
         preload()
+        preload_keeper(settings)
         return _Supervision(sources, deliver, as_json=as_json).serve()
     finally:
         os.close(lock)
@@ -161,6 +165,7 @@ class _Supervision:
         drift = settings.drift
         limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
         self._comparing = Comparing((self._uid, self._gid), limits)
+        self._keeper = KeeperStarter(settings, (self._uid, self._gid), self._state)
         self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
@@ -171,6 +176,7 @@ class _Supervision:
         self._asked = False  # the engine that runs has come so far as to ask for something
         self._captures = CaptureFiles(settings.record)
         self._flight = FlightFiles(settings.flight_recorder, self._state)
+        self._responding = Responding(settings.respond, self._own_processes)
         self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
 
     def _make_state_directory(self) -> Path:
@@ -329,10 +335,8 @@ class _Supervision:
         match request.name:
             case "start_sensor":
                 return Answer(granted=True), self._start_sensor()
-            case "sensor_end":
-                return self._sensor_end(), None
-            case "wake_sensor":
-                return self._wake_sensor(), None
+            case "sensor_end" | "wake_sensor":
+                return self._sensor_end() if request.name == "sensor_end" else self._wake_sensor(), None
             case "container_engines":
                 return Answer(granted=True, text=self._container_engines()), None
             case "open_container_engine" | "open_engine_images":
@@ -341,8 +345,11 @@ class _Supervision:
                 return self._make_capture(request)
             case "changed_rules":
                 return Answer(granted=True), self._changed_rules()
-            case "drift_comparer":
-                return Answer(granted=True), self._comparing.connection()
+            case "respond":
+                return Answer(granted=True, text=self._responding.ask(request.about)), None
+            case "drift_comparer" | "keeper":
+                process = self._keeper if request.name == "keeper" else self._comparing
+                return Answer(granted=True), process.connection()
             case "rules_taken" | "rules_refused" | "ready" | "alive":
                 self._know(request)
                 return Answer(granted=True), None
@@ -373,13 +380,19 @@ class _Supervision:
         files = self._sources.changed()
         return None if files is None else sealed_rules(files)
 
+    def _own_processes(self) -> list[int]:
+        """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
+        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids())
+        sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
+        return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
+
     def _start_sensor(self) -> socket.socket:
         self._stop_sensor()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         for end in (ours, theirs):
             with contextlib.suppress(OSError):  # a smaller buffer only makes the sensor wait sooner
                 end.setsockopt(socket.SOL_SOCKET, 32, SENSOR_BUFFER)  # 32: SO_SNDBUFFORCE, not in `socket`
-        own = [f"--own={pid}" for pid in (os.getpid(), self._engine, *self._comparing.pids(), *self._metrics.pids())]
+        own = [f"--own={pid}" for pid in self._own_processes()]
         command = [str(self._sensor_path), f"--socket={theirs.fileno()}", f"--user={self._uid}:{self._gid}", *own]
         environment = {name: os.environ[name] for name in ("HULLWATCH_DEBUG",) if name in os.environ}
         try:
@@ -471,6 +484,7 @@ class _Supervision:
             self._engine = 0
         self._stop_sensor()
         self._comparing.stop()
+        self._keeper.stop()
         self._metrics.stop()
         if self._relay is not None:
             self._relay.close()

@@ -77,11 +77,11 @@ def no_container(full_id: str) -> None:
 class Recorded:
     """A stream that is judged and recorded, as ``hullwatch run`` does it."""
 
-    def __init__(self, folder: Path, **settings: int) -> None:
+    def __init__(self, folder: Path, *, heard: frozenset[str] = frozenset(), **settings: int) -> None:
         """Begin a recording in a folder; ``time`` moves when it is told to."""
         self.folder = folder
         self.time = 0.0
-        self.stream = Stream(rules(), Counters(), no_container, 100)
+        self.stream = Stream(rules(), Counters(), no_container, 100, heard=heard)
         self.matches: list[tuple[str, int, int]] = []
         assembler = self.stream.assembler
 

@@ -12,7 +12,7 @@ import zstandard
 from hullwatch.captures import chunk as layout
 from hullwatch.captures import writer
 from hullwatch.captures.chunk import CHUNK, CHUNK_MAGIC, CRC, HEAD, MAGIC, RECORDS, VERSION, Description, make_head
-from hullwatch.captures.reader import CaptureReader
+from hullwatch.captures.reader import OLDEST_TABLE, CaptureReader
 from hullwatch.errors import UsageError
 from hullwatch.events.table import VERSION as TABLE_VERSION
 from tests.captures.capture_files import Recorded
@@ -80,10 +80,17 @@ def test_a_file_of_a_newer_format_is_refused_with_what_to_do() -> None:
         CaptureReader(io.BytesIO(bytes(head)), "x")
 
 
-@pytest.mark.parametrize("table", [TABLE_VERSION - 1, TABLE_VERSION + 1])
+@pytest.mark.parametrize("table", [OLDEST_TABLE - 1, TABLE_VERSION + 1])
 def test_records_of_another_event_table_are_refused_with_what_to_do(table: int) -> None:
     with pytest.raises(UsageError, match=rf"version {table} of the event table.*with the version that wrote it"):
         CaptureReader(io.BytesIO(make_head(Description("9", table))), "x")
+
+
+@pytest.mark.parametrize("table", range(OLDEST_TABLE, TABLE_VERSION + 1))
+def test_records_of_an_event_table_with_fewer_types_are_read(table: int, capture: bytes) -> None:
+    head = make_head(read(capture)[1].description)
+    older = make_head(Description("0", table)) + capture[len(head) :]
+    assert read(older)[0] == history()
 
 
 @pytest.mark.parametrize("data", [b"", b"HWCAP", b"PK\3\4" + bytes(100), MAGIC[:4] + bytes(50)])

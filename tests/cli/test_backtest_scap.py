@@ -134,7 +134,7 @@ cases:
     assert "a case cannot be judged by it" in said
 
 
-@pytest.mark.parametrize("verb", ["cut", "merge", "mask", "bundle", "export"])
+@pytest.mark.parametrize("verb", ["cut", "merge", "mask", "bundle"])
 def test_verbs_for_own_captures_say_what_they_were_given(
     command: Command, folder: Path, tmp_path: Path, verb: str
 ) -> None:

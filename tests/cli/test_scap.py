@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,6 +16,8 @@ from tests.captures.scap.scap_files import DATA, opened, section, small_capture,
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+parquet: Any = importlib.import_module("pyarrow.parquet")  # it says nothing of its types
 
 RULE = """
 - rule: notes opened
@@ -145,3 +148,32 @@ def test_a_capture_is_told_from_field_values_by_its_content(tmp_path: Path, rule
     assert json.loads(done.stdout)["output"].endswith("dd opened /tmp/notes")
     (tmp_path / "x").write_bytes(unpacked("cat_write.scap"))
     assert replay(str(tmp_path / "x"), "-r", rules).returncode == 0
+
+
+def test_its_events_are_exported_as_objects_and_as_a_table(capture: str, tmp_path: Path) -> None:
+    fields = "evt.num,evt.time,evt.type,proc.name,fd.name"
+    code, lines = run("capture", "export", capture, "evt.type = openat", "-p", fields)
+    assert code == 0
+    (found,) = [json.loads(line) for line in lines]
+    printed = run("events", capture, "evt.type = openat", "-p", "%evt.num %evt.type %proc.name %fd.name")[1][0].split()
+    assert [str(found[name]) for name in ("evt.num", "evt.type", "proc.name", "fd.name")] == printed
+    made = tmp_path / "x.parquet"
+    code, lines = run("capture", "export", str(DATA / "curl_google.scap"), "-w", str(made), "-o", "json")
+    table = parquet.read_table(made)
+    assert (code, json.loads(lines[0])["events"]) == (0, table.num_rows)
+    assert table.num_rows == len(run("events", str(DATA / "curl_google.scap"))[1])
+    assert table.schema.metadata[b"format"] == b"scap"
+    assert "curl" in table.column("proc.name").to_pylist()
+
+
+def test_what_can_be_read_of_a_damaged_one_is_exported(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.scap"
+    damaged.write_bytes(small_capture()[:-5])
+    whole, cut = tmp_path / "whole.ndjson", tmp_path / "cut.ndjson"
+    (tmp_path / "whole.scap").write_bytes(small_capture())
+    run("capture", "export", str(tmp_path / "whole.scap"), "-w", str(whole))
+    code, lines = run("capture", "export", str(damaged), "-w", str(cut))
+    assert code == 0
+    assert whole.read_text().startswith(cut.read_text())
+    assert 0 < len(cut.read_text()) < len(whole.read_text())
+    assert lines

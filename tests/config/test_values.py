@@ -11,6 +11,7 @@ from hullwatch.config.values import (
     parse_label,
     parse_labels,
     parse_priority,
+    without_password,
 )
 from hullwatch.errors import UsageError
 from hullwatch.rules.priority import Priority
@@ -95,3 +96,20 @@ def test_the_most_severe_priority_is_at_least_any_other() -> None:
 
 def test_nothing_is_near_a_name_that_is_like_none() -> None:
     assert not nearest("zzz", ["output", "rules"])
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("", ""),
+        ("postgresql://eve@db/alerts", "postgresql://eve@db/alerts"),
+        ("postgresql://eve:open:se@same@db:5/alerts?x=1", "postgresql://eve:***@db:5/alerts?x=1"),
+        (
+            "postgresql://db/a?password=p&sslpassword=q&passfile=/f&x=1",
+            "postgresql://db/a?password=***&sslpassword=***&passfile=***&x=1",
+        ),
+        ("postgresql://:p@/a", "postgresql://:***@/a"),
+    ],
+)
+def test_a_password_in_a_url_is_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown

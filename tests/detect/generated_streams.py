@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hullwatch.enrich.container import Container
 from hullwatch.enrich.container import encode as encode_container
 from hullwatch.events.codec import encode
+from hullwatch.events.dns_message import write_message
 from hullwatch.events.table import BY_NAME
 from hullwatch.fields.address import write_address, write_tuple, write_unix_tuple
-from hullwatch.fields.dns_message import write_message
 from hullwatch.rules.document import Scalar, Source
 from hullwatch.rules.syntax import And, Check, Expression, FieldUse, Not, Or, Place, SourceText, Text, TextList
 from tests.rules.generated_rules import write
@@ -137,6 +137,8 @@ _others = st.sampled_from(
         _check("fd.sockfamily", "=", "unix"), _check("evt.rawarg.backlog", "<", "0"),
         _check("dns.question", "endswith", "example.com"), _check("dns.answer", "=", "10.0.0.1"),
         _check("dns.answer", "!=", "a.b"), _check("dns.rcode", "=", "NXDOMAIN"), _check("dns.is_answer", "=", "true"),
+        _check("fd.sip.name", "=", "pool.example.com"), _check("fd.rip.name", "!=", "pool.example.com"),
+        _check("fd.cip.name", "endswith", ".com"), _check("fd.lip.name", "exists"), _check("fd.sip.name", "in", "x"),
         _check("evt.is_io_write", "=", "true"),
         _check("evt.arg.mode", "contains", "S_ISUID"),
         _check("evt.rawarg.uid", "=", "0"), _check("evt.arg.dirfd", "=", "AT_FDCWD"),
@@ -226,6 +228,8 @@ def _socket(draw: Any, header: dict[str, int]) -> bytes:
     if what in {"shutdown", "sendto", "recvmsg", "dns"}:
         ends = draw(st.sampled_from((end + end[1:], end, write_unix_tuple("@x"))))
         if what == "dns":
+            server = write_address(draw(st.sampled_from(ADDRESSES)), 53)
+            ends = draw(st.sampled_from((ends, server + server[1:])))
             return encode("dns", header, fd=3, tuple=ends, l4proto=17, data=draw(st.sampled_from(_MESSAGES)))
         more = {"how": draw(st.integers(0, 2))} if what == "shutdown" else {"connected": draw(st.integers(0, 1))}
         return encode(what, header, res=result, fd=3, tuple=ends, l4proto=6, **more)

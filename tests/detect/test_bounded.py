@@ -13,6 +13,7 @@ import pytest
 
 from hullwatch.counters import Counters
 from hullwatch.detect import known_values, prefilter, process_prefilter
+from hullwatch.detect import remembered as remembered_processes
 from hullwatch.detect import stream as stream_module
 from hullwatch.detect.stream import Stream
 from hullwatch.enrich import ancestry, drift, gate, known_cgroups, program_record, tree
@@ -46,8 +47,9 @@ def stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
     """A stream that remembers little: only what grows past all limits shows."""
     for module, name in (
         *((tree, name) for name in ("ENDED_KEPT", "ABOVE_KEPT", "PROCESSES_KEPT")),
-        *((gate, name) for name in ("CONTAINERS_KEPT",)),
-        *((stream_module, name) for name in ("CONTAINERS_KEPT", "MAXIMUM_CLASSES")),
+        (gate, "CONTAINERS_KEPT"),
+        (remembered_processes, "CONTAINERS_KEPT"),
+        (stream_module, "MAXIMUM_CLASSES"),
         *((known_values, name) for name in ("VALUES_KEPT", "CONTEXTS_KEPT", "COMBINATIONS_KEPT")),
         *((known_values, name) for name in ("RULED_OUT_KEPT", "_PROCESSES_KEPT")),
         *((drift, name) for name in ("PENDING_KEPT", "CONTAINERS_KEPT", "_SCRIPTS_KEPT")),

@@ -33,6 +33,24 @@ def test_what_changes_a_field_is_sent_when_a_rule_uses_it(condition: str, output
     assert events_to_send(rules, Plan(rules)) == JUDGED | more
 
 
+@pytest.mark.parametrize(
+    ("condition", "output"),
+    [("fd.sip.name = a.example", "x"), ("fd.cip.name endswith .example", "x"), ("proc.name = sh", "to %fd.rip.name")],
+)
+def test_answers_of_the_name_system_are_sent_of_every_process_when_a_rule_asks_for_names(
+    condition: str, output: str
+) -> None:
+    looked_at = "evt.type = dns and proc.name = nobody"  # alone, it would be narrowed to processes of that name
+    rules = load_text(
+        RULE.format(condition=f"evt.type = connect and {condition}", output=output)
+        + RULE.format(condition=looked_at, output="x").replace("tested", "other")
+    )
+    wanted = interest(rules, Plan(rules))
+    assert wanted.wanted is not None
+    assert "dns" in wanted.wanted
+    assert "dns" not in wanted.narrowed
+
+
 def test_fields_of_a_rule_with_state_count_too() -> None:
     rules = load_text(
         """- rule: tested

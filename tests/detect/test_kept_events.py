@@ -13,7 +13,7 @@ from hullwatch.detect.plan import Plan
 from hullwatch.detect.stream import Stream
 from hullwatch.events.codec import encode
 from hullwatch.events.table import BY_NAME, FLAGS
-from hullwatch.sources.interest import Interest
+from hullwatch.sources.interest import Interest, Void
 from tests.rules.conftest import load_text
 
 RULES = load_text(
@@ -67,9 +67,9 @@ def test_what_was_ruled_out_before_is_void_when_more_is_to_be_kept() -> None:
     made = stream()
     made.take_ruled_out()
     made.keep(CHANGES)
-    assert made.take_ruled_out() == (True, b"")
+    assert made.take_ruled_out() == (Void.ALL, b"")
     made.keep(CHANGES)
-    assert made.take_ruled_out() == (False, b"")
+    assert made.take_ruled_out() == (Void.NOTHING, b"")
 
 
 def test_the_sensor_is_asked_for_all_changes_and_for_opens_that_succeed() -> None:

@@ -15,6 +15,7 @@ from hullwatch.detect.stream import Stream
 from hullwatch.events.codec import encode
 from hullwatch.events.table import EVENTS
 from hullwatch.fields.inputs import result_parameter
+from hullwatch.sources.interest import Void
 from tests.rules.conftest import load_text
 
 HEADER = {"pid": 5, "process_start": 50}
@@ -34,7 +35,7 @@ def opened(fingerprint: int, path: str = "/quiet", **values: int) -> bytes:
     return encode("openat", HEADER, fd=3, name=path, fingerprint=fingerprint, **values)
 
 
-def told(stream: Stream, *records: bytes) -> tuple[bool, list[int]]:
+def told(stream: Stream, *records: bytes) -> tuple[Void, list[int]]:
     for _ in stream.feed(b"".join(records)):
         pass
     voided, fingerprints = stream.take_ruled_out()
@@ -49,18 +50,18 @@ def stream() -> Stream:
 
 
 def test_what_was_ruled_out_by_its_values_is_told_once_by_its_fingerprint(stream: Stream) -> None:
-    assert told(stream, opened(11), opened(12), opened(11), opened(11)) == (False, [11, 12])
-    assert told(stream, opened(11)) == (False, [])
+    assert told(stream, opened(11), opened(12), opened(11), opened(11)) == (Void.NOTHING, [11, 12])
+    assert told(stream, opened(11)) == (Void.NOTHING, [])
 
 
 def test_calls_that_match_or_have_no_fingerprint_are_never_told(stream: Stream) -> None:
-    assert told(stream, opened(0), opened(21, "/etc/shadow"), opened(22, "/etc/shadow")) == (False, [])
+    assert told(stream, opened(0), opened(21, "/etc/shadow"), opened(22, "/etc/shadow")) == (Void.NOTHING, [])
 
 
 def test_more_than_fit_between_two_looks_are_left_for_later(stream: Stream) -> None:
     numbers = list(range(1, 6001))
-    assert told(stream, *[opened(number) for number in numbers]) == (False, numbers[:4096])
-    assert told(stream, *[opened(number) for number in numbers]) == (False, numbers[4096:])
+    assert told(stream, *[opened(number) for number in numbers]) == (Void.NOTHING, numbers[:4096])
+    assert told(stream, *[opened(number) for number in numbers]) == (Void.NOTHING, numbers[4096:])
 
 
 @pytest.mark.parametrize(
@@ -79,20 +80,51 @@ def test_more_than_fit_between_two_looks_are_left_for_later(stream: Stream) -> N
 )
 def test_only_what_is_in_no_fingerprint_makes_them_all_void(stream: Stream, record: bytes, *, voids: bool) -> None:
     told(stream, opened(1))
-    assert told(stream, record)[0] is voids
-    assert told(stream, opened(0))[0] is False
+    assert told(stream, record)[0] is (Void.CALLS if voids else Void.NOTHING)
+    assert told(stream, opened(0))[0] is Void.NOTHING
 
 
 def test_other_rules_make_all_void(stream: Stream) -> None:
     stream.replace(load_text(rule("evt.type = openat and fd.name = /etc/passwd")))
-    assert told(stream)[0] is True
+    assert told(stream)[0] is Void.ALL
+
+
+FILE = 1 << 62  # of a fingerprint: of a file that is opened in one way, by whomever
+NOT_FOR_ALL = 1 << 63
+BY_CAT = "evt.type = openat and (fd.name = /etc/shadow or fd.name = /var/x and proc.name = cat)"
+
+
+def test_a_file_that_is_nothing_to_any_rule_is_told_for_all_processes(stream: Stream) -> None:
+    assert told(stream, opened(FILE | 5), opened(FILE | 6, "/other")) == (Void.NOTHING, [FILE | 5, FILE | 6])
+
+
+def test_a_file_that_some_process_is_looked_at_for_is_told_as_such() -> None:
+    """The process that opens it is ruled out; another one, ``cat``, would not be."""
+    made = Stream(load_text(rule(BY_CAT)), Counters(), lambda _: None, 20)
+    told(made, STARTED, opened(0))
+    told(made, opened(0, "/var/x"), opened(FILE | 9, "/var/x"), opened(0, "/var/y"))
+    found = told(made, opened(FILE | 5, "/var/x"), opened(FILE | 6, "/var/y"))[1]
+    assert found == [FILE | NOT_FOR_ALL | 5, FILE | 6]
+    assert told(made, opened(7, "/var/x"))[1] == [7]
+
+
+def test_a_file_whose_open_alerts_is_told_as_one_that_is_not_for_all(stream: Stream) -> None:
+    assert told(stream, opened(FILE | 21, "/etc/shadow"))[1] == [FILE | NOT_FOR_ALL | 21]
+
+
+def test_a_process_that_no_rule_looks_at_tells_of_files_for_all_all_the_same() -> None:
+    made = Stream(load_text(rule(BY_CAT.replace("fd.name = /etc/shadow or ", ""))), Counters(), lambda _: None, 20)
+    told(made, STARTED, opened(0), opened(FILE | 99))
+    paths = [f"/p/{number}" for number in range(50)]
+    found = told(made, *[opened(FILE | number, path) for number, path in enumerate(paths, 1)])[1]
+    assert found == [FILE | number for number in range(1, 51)]
 
 
 def test_a_rule_that_asks_for_the_descriptor_too_does_not_keep_other_calls_coming() -> None:
     condition = "evt.type = openat and fd.name = /etc/shadow and fd.num = 7"
     made = Stream(load_text(rule(condition)), Counters(), lambda _: None, 20)
-    assert [told(made, STARTED, opened(9), opened(9)) for _ in range(2)][-1] == (False, [])
-    assert told(made, opened(8, "/etc/shadow"), opened(8, "/etc/shadow")) == (False, [])
+    assert [told(made, STARTED, opened(9), opened(9)) for _ in range(2)][-1] == (Void.NOTHING, [])
+    assert told(made, opened(8, "/etc/shadow"), opened(8, "/etc/shadow")) == (Void.NOTHING, [])
 
 
 def test_calls_that_are_judged_by_what_is_in_no_fingerprint_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:

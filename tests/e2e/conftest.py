@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,10 +28,10 @@ def watch(tmp_path: Path) -> Iterator[Callable[..., Watch]]:
     assert sensor_program() is not None, "the sensor is not built: run 'make build'"
     running: list[Watch] = []
 
-    def start(*arguments: str, docker_host: str = "", output: str = "json") -> Watch:
+    def start(*arguments: str, docker_host: str = "", output: str = "json", **more: Any) -> Watch:
         folder = tmp_path / str(len(running))
         folder.mkdir()
-        running.append(Watch(folder, *arguments, docker_host=docker_host, output=output))
+        running.append(Watch(folder, *arguments, docker_host=docker_host, output=output, **more))
         return running[-1]
 
     yield start

@@ -16,6 +16,8 @@ from hullwatch import supervisor
 from hullwatch.config.settings import RulesSettings, Settings
 from hullwatch.engine_process import preload
 from hullwatch.errors import HullwatchError
+from hullwatch.store.opening import open_to_read
+from hullwatch.store.reading import AlertReader, Found, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +58,16 @@ def test_ctrl_c_ends_with_0_and_a_summary(watch: Callable[..., Watch], rules: st
     assert "events" in words
     assert "Marked file opened" in words
     assert "dropped" in words
+    kept = kept_by(watching)  # what was printed is kept, with where it came from
+    assert [found.alert.output_fields["fd.name"] for found in kept] == [str(tmp_path / "hullwatch-marked-file")]
+    assert kept[0].issue
+    assert kept[0].alert.origin is not None
+    assert kept[0].alert.origin.processes[0].name == "cat"
+
+
+def kept_by(watching: Watch) -> list[Found]:
+    """Return the alerts of rules that a watch has kept."""
+    return list(AlertReader(open_to_read("", watching.state)).newest_first(Wanted("evt.source = syscall")))
 
 
 def test_a_duration_ends_it_and_fail_on_gives_1(watch: Callable[..., Watch], rules: str, tmp_path: Path) -> None:
@@ -70,6 +82,7 @@ def test_a_standard_error_that_nobody_reads_any_more_is_no_crash(tmp_path: Path)
         **os.environ,
         "HULLWATCH_DIRECTORIES_STATE": str(tmp_path / "state"),
         "HULLWATCH_DIRECTORIES_RUN": str(tmp_path / "run"),
+        "HULLWATCH_STORE_ENABLED": "false",
     }
     command = [sys.executable, "-m", "hullwatch", "run", "--duration", "2s", "-o", "json"]
     with subprocess.Popen(
@@ -185,6 +198,21 @@ def test_a_killed_engine_is_started_again_and_sees_again(
     assert any(seen_again() for _ in range(20)), watching.describe()
 
 
+def test_a_killed_keeper_alerts_and_no_alert_is_lost(watch: Callable[..., Watch], rules: str, tmp_path: Path) -> None:
+    watching = watch("-r", rules)
+    open_marked(tmp_path)
+    watching.alert({"Marked file opened"})
+    first = watching.child("hullwatch-keepe")
+    os.kill(first, signal.SIGKILL)
+    open_marked(tmp_path)
+    assert watching.alert({"Keeper lost"})["priority"] == "Error"
+    open_marked(tmp_path)
+    assert watching.child("hullwatch-keepe") != first
+    assert watching.end() == 0
+    printed = [alert for alert in watching.alerts if alert["rule"] == "Marked file opened"]
+    assert len(kept_by(watching)) == len(printed) == 3
+
+
 def test_only_the_supervisor_keeps_power(watch: Callable[..., Watch], rules: str) -> None:
     watching = watch("-r", rules)
 
@@ -192,6 +220,9 @@ def test_only_the_supervisor_keeps_power(watch: Callable[..., Watch], rules: str
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
+    keeper = status(watching.child("hullwatch-keepe"))
+    assert (int(keeper["CapPrm"], 16), keeper["NoNewPrivs"]) == (0, "1")
+    assert "0" not in keeper["Uid"].split()
     sensor, engine = status(watching.child("hullwatch-senso")), status(watching.child("hullwatch-engin"))
     bpf_and_perfmon = 1 << 39 | 1 << 38
     assert int(sensor["CapEff"], 16) == bpf_and_perfmon

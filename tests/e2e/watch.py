@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
 START_TIMEOUT = 60.0
 END_TIMEOUT = 60.0
@@ -28,14 +31,25 @@ class Watch:
     Attributes:
         alerts: all that came, each with ``received`` (seconds since the epoch).
         said: the lines on standard error.
+        state: the directory of what lasts.
     """
 
-    def __init__(self, folder: Path, *arguments: str, docker_host: str = "", output: str = "json") -> None:
-        # Directories of its own, so that tests disturb nobody who watches this host.
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        docker_host: str = "",
+        output: str = "json",
+        before: Callable[..., Sequence[str]] = lambda *command: command,
+    ) -> None:
+        """Start it; ``before`` returns a command that runs a command in its own place."""
+        # Directories of its own, so that tests disturb nobody who watches this host. Into pytest's, only root may.
+        self.state = Path(tempfile.mkdtemp(prefix="hullwatch-state-"))
+        weakref.finalize(self, shutil.rmtree, self.state, ignore_errors=True)
         self.environment = {
             **os.environ,
             "DOCKER_HOST": docker_host or f"unix://{folder}/no-engine.sock",
-            "HULLWATCH_DIRECTORIES_STATE": str(folder / "state"),
+            "HULLWATCH_DIRECTORIES_STATE": str(self.state),
             "HULLWATCH_DIRECTORIES_RUN": str(folder / "run"),
         }
         self.alerts: list[Alert] = []
@@ -44,7 +58,7 @@ class Watch:
         self._json = output == "json"
         command = [sys.executable, "-m", "hullwatch", "run", "--output", output, *arguments]
         self.process = subprocess.Popen(
-            command,
+            before(*command),
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -101,6 +115,10 @@ class Watch:
 
         assert self.wait(lambda: bool(found()), timeout), f"no alert of {sorted(rules)}: {self.describe()}"
         return found()[0]
+
+    def count(self, rule: str) -> int:
+        """Return how many alerts of a rule came until now."""
+        return sum(alert["rule"] == rule for alert in self.alerts)
 
     def of_container(self, name: str) -> list[Alert]:
         """Return the alerts of a container."""

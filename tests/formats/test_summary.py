@@ -36,6 +36,11 @@ def test_a_run_without_anything_is_one_line() -> None:
     assert summary(Counters(started=0), now=SECOND // 2) == "Watched for 500ms: 0 events, 0 dropped, 0 alerts.\n"
 
 
+def test_what_was_told_may_be_something_else_than_alerts() -> None:
+    found = summary(Counters(started=0), now=SECOND // 2, told="7 printed")
+    assert found == "Watched for 500ms: 0 events, 0 dropped, 7 printed.\n"
+
+
 def test_colours_are_there_only_when_they_are_asked_for() -> None:
     counters = Counters(started=0, dropped={("open", "ring full"): 1})
     assert "\x1b[31mDropped" in summary(counters, now=1, colour=True)

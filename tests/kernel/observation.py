@@ -188,9 +188,9 @@ class Sensor:
         self._source.rule_out(struct.pack(f"<{len(fingerprints)}Q", *fingerprints))
         self.list_processes()
 
-    def forget_ruled_out(self) -> None:
+    def forget_ruled_out(self, *, calls_only: bool = False) -> None:
         """Begin to remember, with nothing ruled out; in force when this returns."""
-        self._source.forget_ruled_out()
+        self._source.forget_ruled_out(calls_only=calls_only)
         self.list_processes()
 
     def list_processes(self) -> Records:

@@ -25,11 +25,35 @@ def opens_of(seen: Records, path: Path | str, pid: int | None = None) -> int:
     return len(seen.of("openat", pid=pid or os.getpid()).where(name=str(path)))
 
 
+OF_FILE = 1 << 62
+NOT_FOR_ALL = 1 << 63
+
+
+def fingerprint_of(sensor: Sensor, path: Path | str, flags: int = os.O_RDONLY) -> int:
+    """Return the fingerprint of an open of a file by this process."""
+    record = sensor.during(lambda: open_it(path, flags)).one("openat", pid=os.getpid(), name=str(path))
+    return record.number("fingerprint")
+
+
+def look_at_processes(sensor: Sensor, path: Path | str, flags: int = os.O_RDONLY) -> None:
+    """Have a file looked at by who opens it."""
+    sensor.rule_out(fingerprint_of(sensor, path, flags) | NOT_FOR_ALL)
+
+
 def rule_out(sensor: Sensor, path: Path, flags: int = os.O_RDONLY) -> None:
     """Open a file and have that ruled out for this process."""
-    record = sensor.during(lambda: open_it(path, flags)).one("openat", pid=os.getpid(), name=str(path))
-    assert record.number("fingerprint")
-    sensor.rule_out(record.number("fingerprint"))
+    look_at_processes(sensor, path, flags)
+    fingerprint = fingerprint_of(sensor, path, flags)
+    assert 0 < fingerprint < OF_FILE
+    sensor.rule_out(fingerprint)
+    assert opens_of(sensor.during(lambda: open_it(path, flags)), path) == 0
+
+
+def rule_out_for_all(sensor: Sensor, path: Path, flags: int = os.O_RDONLY) -> None:
+    """Open a file and have that ruled out, whoever does it."""
+    fingerprint = fingerprint_of(sensor, path, flags)
+    assert OF_FILE < fingerprint < NOT_FOR_ALL
+    sensor.rule_out(fingerprint)
     assert opens_of(sensor.during(lambda: open_it(path, flags)), path) == 0
 
 
@@ -71,6 +95,7 @@ def _with_other_permissions(here: Path) -> Path:
     return here / "inner" / "file"
 
 
+@pytest.mark.parametrize("rule_out", [rule_out, rule_out_for_all])
 @pytest.mark.parametrize(
     ("change", "of"),
     [
@@ -83,7 +108,7 @@ def _with_other_permissions(here: Path) -> Path:
     ],
 )
 def test_a_file_that_is_another_one_or_reached_by_another_path_is_sent(
-    remembering: Sensor, here: Path, change: Callable[[Path], Path], of: str
+    remembering: Sensor, here: Path, change: Callable[[Path], Path], of: str, rule_out: Callable[..., None]
 ) -> None:
     (here / "inner" / "deep").mkdir(parents=True)
     for file in ("inner/file", "inner/deep/file"):
@@ -118,7 +143,8 @@ say()
     assert len(set(read)) == len(read) == 2
 
 
-def test_another_way_to_open_it_is_sent(remembering: Sensor, here: Path) -> None:
+@pytest.mark.parametrize("rule_out", [rule_out, rule_out_for_all])
+def test_another_way_to_open_it_is_sent(remembering: Sensor, here: Path, rule_out: Callable[..., None]) -> None:
     rule_out(remembering, here / "file")
     for flags in (os.O_RDWR, os.O_RDONLY | os.O_NONBLOCK):
         assert opens_of(remembering.during(lambda flags=flags: open_it(here / "file", flags)), here / "file") == 1
@@ -132,6 +158,32 @@ def test_another_process_that_opens_it_is_sent(
     statements = "os.open(sys.argv[1], os.O_RDONLY); say()"
     seen = remembering.during(lambda: said.append(child(statements, str(here / "file"))))
     assert opens_of(seen, here / "file", said[0]["pid"]) == 1
+
+
+def test_another_process_that_opens_what_is_ruled_out_for_all_is_not_sent(
+    remembering: Sensor, child: Callable[..., dict[str, Any]], here: Path
+) -> None:
+    rule_out_for_all(remembering, here / "file")
+    said: list[dict[str, Any]] = []
+    statements = "os.open(sys.argv[1], os.O_RDONLY); os.open(sys.argv[1], os.O_RDWR); say()"
+    seen = remembering.during(lambda: said.append(child(statements, str(here / "file"))))
+    assert [
+        one.number("flags") & 3 for one in seen.of("openat", pid=said[0]["pid"]).where(name=str(here / "file"))
+    ] == [3]
+
+
+def test_a_file_of_the_same_path_in_another_root_is_another_one(
+    remembering: Sensor, child: Callable[..., dict[str, Any]], here: Path
+) -> None:
+    for root in ("one", "two"):
+        (here / root / "etc").mkdir(parents=True)
+        (here / root / "etc" / "passwd").write_text(root)
+    statements = "os.chroot(sys.argv[1]); os.open('/etc/passwd', os.O_RDONLY); say()"
+    said: list[dict[str, Any]] = []
+    roots = ("one", "one", "two")
+    seen = remembering.during(lambda: said.extend(child(statements, str(here / root)) for root in roots))
+    found = [seen.one("openat", pid=one["pid"], name="/etc/passwd").number("fingerprint") for one in said]
+    assert found[0] == found[1] != found[2]
 
 
 CHANGES = {
@@ -157,6 +209,7 @@ os.close(os.open(path, os.O_RDONLY))
 say()
 """
     file = "/etc/hostname"  # readable for everybody, on every path to it
+    look_at_processes(remembering, file)
     said: list[dict[str, Any]] = []
     seen = remembering.during(lambda: said.append(child(statements, file)))
     found = [one.number("fingerprint") for one in seen.of("openat", pid=said[0]["pid"]).where(name=file)]
@@ -169,21 +222,34 @@ def test_another_program_of_the_same_process_is_sent(
     remembering: Sensor, child: Callable[..., dict[str, Any]], here: Path
 ) -> None:
     del here
+    look_at_processes(remembering, "/etc/hostname")
     statements = """
-if len(sys.argv) == 2:
-    os.close(os.open(sys.argv[1], os.O_RDONLY))
-    os.execv("/bin/sh", ["sh", "-c", "read x < /etc/hostname; echo '{}'"])
+opening = "import os; os.close(os.open('/etc/hostname', os.O_RDONLY)); "
+exec(opening)
+os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", opening + "print('{}')"])
 """
-    seen = remembering.during(lambda: child(statements, "/etc/hostname"))
-    found = [one for one in seen.of("openat").where(name="/etc/hostname") if one.number("flags") & 3 == 1]
+    seen = remembering.during(lambda: child(statements))
+    found = [one for one in seen.of("openat").where(name="/etc/hostname") if one.number("fingerprint") < OF_FILE]
     assert len({one.header.pid for one in found}) == 1
     assert len({one.number("fingerprint") for one in found}) == len(found) == 2
 
 
-def test_what_was_ruled_out_is_sent_again_when_it_is_forgotten(remembering: Sensor, here: Path) -> None:
+@pytest.mark.parametrize("rule_out", [rule_out, rule_out_for_all])
+def test_what_was_ruled_out_is_sent_again_when_it_is_forgotten(
+    remembering: Sensor, here: Path, rule_out: Callable[..., None]
+) -> None:
     rule_out(remembering, here / "file")
     remembering.forget_ruled_out()
     assert opens_of(remembering.during(lambda: open_it(here / "file")), here / "file") == 1
+
+
+def test_what_is_ruled_out_for_all_stays_so_when_only_calls_are_forgotten(remembering: Sensor, here: Path) -> None:
+    (here / "other").write_text("x")
+    rule_out_for_all(remembering, here / "file")
+    rule_out(remembering, here / "other")
+    remembering.forget_ruled_out(calls_only=True)
+    seen = remembering.during(lambda: [open_it(here / name) for name in ("file", "other")])
+    assert [opens_of(seen, here / name) for name in ("file", "other")] == [0, 1]
 
 
 def test_a_parent_that_runs_another_program_makes_all_that_was_ruled_out_void(

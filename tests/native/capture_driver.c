@@ -121,7 +121,7 @@ int main(int count, char **arguments)
 		fail("the input ends too early");
 	seed = strtoull(arguments[1], NULL, 10);
 	for (rounds = strtoull(arguments[2], NULL, 10); rounds; rounds--) {
-		state = (seed ^ rounds << 32) * 0x9e3779b97f4a7c15 + 1;
+		begin_round(seed, rounds);
 		uint64_t length = below(4) ? size : below(size + 1);
 		uint8_t *bytes = made(length);
 

@@ -336,6 +336,8 @@ static void learn(struct hw_classifier *classifier, const uint8_t *bytes, uint64
 		hw_learn_dead(classifier, kind, one->process, one->scalars, one->strings[0], one->strings[1]);
 	else if (one->process && one->scalars && !below(200))
 		hw_learn_dead(classifier, kind, one->process, one->scalars, 0, 0);
+	if (one->scalars && one->strings[0] && one->strings[1] && below(3))
+		hw_learn_anyone(classifier, kind, one->scalars, one->strings[0], one->strings[1], below(2));
 }
 
 static void learn_nonsense(struct hw_classifier *classifier, const uint8_t *bytes)

@@ -29,4 +29,12 @@ static uint64_t below(uint64_t limit)
 	return state % limit;
 }
 
+/* Begins a round of numbers: what a seed and a round are made into is alike for neighbours, until it was turned. */
+static void begin_round(uint64_t seed, uint64_t round)
+{
+	state = (seed ^ round << 32) * 0x9e3779b97f4a7c15 + 1;
+	for (int turns = 0; turns < 32; turns++)
+		below(2);
+}
+
 #endif

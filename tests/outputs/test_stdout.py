@@ -11,8 +11,7 @@ from hullwatch.alerts.alert import Alert
 from hullwatch.config.settings import OutputSettings, Settings
 from hullwatch.counters import Counters
 from hullwatch.outputs import stdout as stdout_module
-from hullwatch.outputs.output import OUTPUTS
-from hullwatch.outputs.stdout import StandardOutput, has_colours, say
+from hullwatch.outputs.stdout import StandardOutput, has_colours, say, stdout
 
 
 def alert(message: str = "m") -> Alert:
@@ -276,8 +275,8 @@ def test_an_alert_of_several_lines_that_is_not_written_is_one_lost_alert(
     assert counters.alerts_lost == {"standard output: its reader has gone": 1}
 
 
-def test_it_is_found_by_its_name() -> None:
-    made = OUTPUTS.get("stdout")(Settings(), Counters())
+def test_it_is_made_of_the_settings() -> None:
+    made = stdout(Settings(), Counters())
     assert isinstance(made, StandardOutput)
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from hullwatch.enrich.container import HOST, Container, Mount
 from hullwatch.enrich.process import Process, ProcessKey, Program
+from hullwatch.events.dns_message import write_message
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME
 from hullwatch.fields.address import write_address, write_tuple, write_unix_address, write_unix_tuple
-from hullwatch.fields.dns_message import write_message
 from tests.rules.strategies import EVENT_NAMES, NUMBERS, PIECES
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hullwatch.cli.attack_techniques import TACTICS, TECHNIQUES
+from hullwatch.rules.attack_techniques import TACTICS, TECHNIQUES
 from hullwatch.rules.cases import case_files, read_cases
 from hullwatch.rules.compile import Compiled, compile_condition
 from hullwatch.rules.describe import RuleBook, write_check

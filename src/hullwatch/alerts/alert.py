@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from hullwatch.alerts.evidence import Earlier, make_evidence
+from hullwatch.alerts.origin import Origin
 from hullwatch.fields.evt_notes import notes_text
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
         evidence: the earlier events that a rule with state alerts for, oldest first, secrets masked.
         capture: path of the capture that it is saved in; empty for none.
         id: stable and unique, given when it is handed to the keeper (the run's own digits and a number); empty before.
-        reused: the same object in alerts that differ in nothing but their time; None if nothing says so.
+        reused: the same object in alerts that differ in nothing but time and origin; None if nothing says so.
+        origin: where it comes from, for grouping; None when nobody keeps it. Standard output does not have it.
     """
 
     time: int
@@ -80,6 +82,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
     capture: str = ""
     id: str = ""
     reused: Reused | None = None
+    origin: Origin | None = None
 
 
 class MatchedRule(Protocol):

@@ -23,7 +23,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         title: what happened, as one line.
         process: name of the process; empty without.
         techniques: MITRE ATT&CK technique ids of the rule's tags.
-        why: why it belongs to the incident (``the same process tree as a3f1``); empty for the first.
+        why: why it belongs to the incident (``the same process tree as step 1: bash (4711)``); empty for the first.
+        tactics: of MITRE ATT&CK, as the rule's tags name them.
     """
 
     at: int
@@ -37,6 +38,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     process: str = ""
     techniques: tuple[str, ...] = ()
     why: str = ""
+    tactics: tuple[str, ...] = ()
 
 
 class Incident(msgspec.Struct, kw_only=True):
@@ -91,6 +93,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         opened: whether the incident is new.
         muted: id of the mute that it falls under; 0 for none.
         why: why it belongs to the incident; empty without, and for its first.
+        joined: ids of earlier alerts that opened nothing and belong to the incident now that it is open, bounded.
     """
 
     alert: str
@@ -101,6 +104,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     opened: bool = False
     muted: int = 0
     why: str = ""
+    joined: tuple[str, ...] = ()
 
 
 class Memory(Protocol):

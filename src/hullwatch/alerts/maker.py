@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import force_setattr
 
 from hullwatch.alerts.alert import Alert, Reused, at_time, fields_of, make_alert, of_event
+from hullwatch.alerts.origin import OriginMaker
 from hullwatch.rules.priority import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hullwatch.alerts.mask import Masker
+    from hullwatch.alerts.origin import Origin
     from hullwatch.detect.engine import Match
     from hullwatch.events.event import Event
     from hullwatch.rules.loader import Rule
@@ -44,15 +46,18 @@ class _Draft:
 class AlertMaker:
     """Makes the alerts of matches, in their order."""
 
-    def __init__(self, masker: Masker, hostname: str, labels: Mapping[str, str]) -> None:
+    def __init__(self, masker: Masker, hostname: str, labels: Mapping[str, str], *, with_origin: bool = False) -> None:
         """Start with nothing remembered.
 
         Args:
             masker: hides secrets.
             hostname: of this machine.
             labels: that every alert carries.
+            with_origin: whether alerts say where they come from, for somebody who keeps and groups them.
         """
         self._masker = masker
+        self._origins = OriginMaker(masker) if with_origin else None
+        self._came_from: list[Origin | None] = []  # of the matches that were taken, as long as they are
         self._hostname = hostname
         self._labels = labels
         self._known: dict[tuple[object, ...], _Draft] = {}
@@ -75,6 +80,8 @@ class AlertMaker:
             made = self._failed(match.rule, match.event, error)
         if capture and isinstance(made, Alert):
             force_setattr(made, "capture", capture)
+        if self._origins is not None:
+            self._came_from.append(self._origin(self._origins, match))
         self._taken.append((time, made))
         return len(self._taken) >= MOST_TOGETHER
 
@@ -85,7 +92,21 @@ class AlertMaker:
         if drafts:
             self._finish(dict.fromkeys(drafts))
         alerts = [(time, one if isinstance(one, Alert) else one.alert) for time, one in taken]
+        if self._origins is not None:
+            came_from, self._came_from = self._came_from, []
+            return [
+                _from(alert, time, origin)
+                for (time, alert), origin in zip(alerts, came_from, strict=True)
+                if alert is not None
+            ]
         return [alert if alert.time == time else at_time(alert, time) for time, alert in alerts if alert is not None]
+
+    @staticmethod
+    def _origin(origins: OriginMaker, match: Match) -> Origin | None:
+        try:
+            return origins.make(match.event)
+        except Exception:  # noqa: BLE001 - as in take; the alert is grouped by what it says itself
+            return None
 
     def forget(self) -> None:
         """Forget what came before: its rules are no longer there."""
@@ -166,3 +187,10 @@ class AlertMaker:
     def _failed(self, rule: Rule, event: Event, error: Exception) -> Alert:
         message = f"{rule.name} (the rule's output could not be made for this event: {type(error).__name__})"
         return self._whole(rule, (message, {}), event)
+
+
+def _from(alert: Alert, time: int, origin: Origin | None) -> Alert:
+    """Return an alert as it is at another time and from another place; one that was made is never changed."""
+    other = at_time(alert, time)
+    force_setattr(other, "origin", origin)
+    return other

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from hullwatch.captures.settled import settled
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -106,9 +108,10 @@ class Backtest:
         found = CaptureNumbers(file=capture.name)
         self.captures.append(found)
         comparing = _Comparing(self, found, WAITING_KEPT if capture.may_wait else 0)
-        for before, after in capture.matches():
-            comparing.take(before, after)
-            tell(capture.events)
+        with settled():
+            for before, after in capture.matches():
+                comparing.take(before, after)
+                tell(capture.events)
         comparing.finish()
         found.events, found.problem = capture.events, capture.problem
         return found

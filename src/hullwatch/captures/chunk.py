@@ -128,8 +128,8 @@ def make_chunk(kind: int, data: bytes, first: int, last: int, summary: Summary, 
     return head + CRC.pack(zlib.crc32(head)) + stored
 
 
-def read_data(head: ChunkHead, stored: bytes) -> bytes:
-    """Return what a chunk holds.
+def read_data(head: ChunkHead, stored: bytes, decompressor: zstandard.ZstdDecompressor) -> bytes:
+    """Return what a chunk holds; a decompressor can be used again and again, one after another.
 
     Raises:
         DamagedError: when it is not what was written.
@@ -139,7 +139,7 @@ def read_data(head: ChunkHead, stored: bytes) -> bytes:
     try:
         if zstandard.get_frame_parameters(stored).content_size != head.size:
             raise DamagedError("it says two sizes")
-        data = zstandard.ZstdDecompressor().decompress(stored, max_output_size=head.size)
+        data = decompressor.decompress(stored, max_output_size=head.size)
     except zstandard.ZstdError as error:
         raise DamagedError(f"it cannot be decompressed: {error}") from error
     return whole(data) if head.kind == RECORDS else data

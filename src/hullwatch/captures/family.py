@@ -11,6 +11,7 @@ from hullwatch.captures.split import Part, numbers_and_records
 from hullwatch.enrich.cgroup import container_id
 from hullwatch.enrich.container import InvalidContainerError
 from hullwatch.enrich.container import decode as decode_container
+from hullwatch.enrich.names import EVERYWHERE
 from hullwatch.events.codec import BrokenStreamError, decode
 from hullwatch.events.table import BY_NAME, HEADER
 
@@ -29,7 +30,7 @@ _LEFT_OUT = frozenset(
     BY_NAME[name].number
     for name in ("drops", "snapshot_end", "pulse", "kernel_support", "process_counts", "process_question")
 )
-_ALWAYS = frozenset(BY_NAME[name].number for name in ("clock", "host", "sensor_lost", "tampered"))
+_ALWAYS = frozenset(BY_NAME[name].number for name in ("clock", "host", "sensor_lost", "tampered", "name_addresses"))
 _METADATA = BY_NAME["container"]
 _TIMEOUT = BY_NAME["container_timeout"]
 _CGROUPS = {BY_NAME[name].number: BY_NAME[name] for name in ("cgroup_mkdir", "cgroup_rmdir")}
@@ -132,6 +133,7 @@ class Family:
             programs=tuple(state.programs[program] for program in programs),
             gate=self._restrict_gate(state.gate),
             cgroups=tuple(one for one in state.cgroups if one[2] in self.containers or one[2] == HOST),
+            names=tuple(one for one in state.names if one.container_id in {*self.containers, EVERYWHERE}),
             drops=(),
         )
 

@@ -13,10 +13,12 @@ import msgspec
 from hullwatch.captures.records import HEAD, told_offset
 from hullwatch.captures.relatives import CARRY_STATE
 from hullwatch.counters import Counters
+from hullwatch.detect.plan import HEARD
 from hullwatch.detect.stream import Stream
 from hullwatch.enrich.assembler import Assembler
 from hullwatch.events.codec import check_record, encode
 from hullwatch.events.table import BY_NAME, EVENTS, HEADER
+from hullwatch.rules.domain_names import asks_for_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,7 @@ PATIENCE = 5_000_000_000  # ns of the stream that an event waits for its contain
 HELD = 50_000  # events that may wait
 
 _CLOCK = BY_NAME["clock"].number
+_HEARD = frozenset(BY_NAME[name].number for name in HEARD)
 _EVENTS = frozenset(kind.number for kind in EVENTS if kind.is_event)
 _FINISHED = 1 << 62  # a time behind all others
 
@@ -132,6 +135,8 @@ class ContainerFilter(_Counting):
                 keep = relatives.concern(batch, offset)
             else:
                 keep = assembler.container_id(HEADER.unpack_from(batch, offset)) in relatives.containers
+                if keep and number in _HEARD:
+                    assembler.record(batch, offset)
             if keep:
                 kept += batch[offset : offset + length]
                 self._keep(number)
@@ -155,6 +160,7 @@ class ConditionFilter(_Counting):
         patience: int = PATIENCE,
         hold_events: int = HELD,
         relatives: Relatives | None = None,
+        heard: frozenset[str] = frozenset(),
     ) -> None:
         """Begin with nothing known.
 
@@ -164,12 +170,14 @@ class ConditionFilter(_Counting):
             patience: ns of the stream that an event waits for its container's metadata.
             hold_events: how many events may wait.
             relatives: only what concerns them is kept; None for all.
+            heard: see ``Stream``.
         """
-        self._stream = Stream(rules, Counters(), request_container, hold_events)
+        self._stream = Stream(rules, Counters(), request_container, hold_events, heard=heard)
         super().__init__(self._stream.assembler, relatives)
         self._patience = patience
         self.plan = self._stream.plan
         self._numbers = frozenset(BY_NAME[name].number for name in self._stream.wanted)
+        self._heard = _HEARD if asks_for_names(rules) else frozenset[int]()
         self._waiting: deque[tuple[Key | None, bytes]] = deque()
         self._matched: set[Key] = set()
 
@@ -201,6 +209,9 @@ class ConditionFilter(_Counting):
                 keep = relatives is None or relatives.concern(batch, offset)
                 if number == _CLOCK:
                     clock_offset = told_offset(batch, offset, clock_offset)
+            elif number in self._heard:
+                header = HEADER.unpack_from(batch, offset)
+                keep = relatives is None or self.assembler.container_id(header) in relatives.containers
             elif number in self._numbers:
                 header = HEADER.unpack_from(batch, offset)
                 key = header[3] + clock_offset, header[9], number

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from hullwatch.captures.chunk import RECORDS
 from hullwatch.captures.writer import MOST_CONTAINERS
+from hullwatch.detect.plan import HEARD
 from hullwatch.enrich.container import HOST, SHORT_ID
 from hullwatch.events.table import BY_NAME
+from hullwatch.rules.domain_names import asks_for_names
 from hullwatch.rules.event_types import possible_values
 from hullwatch.rules.syntax import in_order
 
@@ -34,7 +36,8 @@ class Passes:
         names = rules.event_types()
         self._types: frozenset[int] | None = None
         if names is not None and "container" not in names:
-            self._types = frozenset(BY_NAME[name].number for name in names if name in BY_NAME)
+            heard = HEARD if asks_for_names(rules) else frozenset[str]()
+            self._types = frozenset(BY_NAME[name].number for name in names | heard if name in BY_NAME)
         ids: set[str] | None = set()
         for rule in rules.rules:
             for condition in rule.conditions:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+import zstandard
+
 from hullwatch.captures.chunk import (
     ANEW,
     CHUNK,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+OLDEST_TABLE = 6  # of the event table: the records of later versions are the same, and some more
 _TORN = "it ends within a chunk"
 _ENOUGH = 1 << 12  # bytes that tell whether a compressed file is a .scap file
 
@@ -77,14 +80,15 @@ class CaptureReader:
         except DamagedError as error:
             raise UsageError(f"The file {name} is damaged: {error}.") from error
         self._begin = stream.tell()
+        self._decompressor = zstandard.ZstdDecompressor()
 
     def _check_table(self) -> None:
         """Refuse records whose layouts are other ones."""
-        if self.description.table != TABLE_VERSION:
+        if not OLDEST_TABLE <= self.description.table <= TABLE_VERSION:
             raise UsageError(
                 f"The capture {self.name} was written by Hullwatch {self.description.hullwatch} with version "
-                f"{self.description.table} of the event table, and this one reads version {TABLE_VERSION}: judge it "
-                "with the version that wrote it."
+                f"{self.description.table} of the event table, and this one reads versions {OLDEST_TABLE} to "
+                f"{TABLE_VERSION}: judge it with the version that wrote it."
             )
 
     def _read_head(self) -> Description:
@@ -94,8 +98,8 @@ class CaptureReader:
             if is_scap(data + self.stream.read(_ENOUGH)):
                 raise UsageError(
                     f"The file {self.name} is a .scap file (sysdig, Falco, Stratoshark), and this works only on "
-                    "Hullwatch's own captures (.hwcap); replay, events, capture info, backtest and rules test read "
-                    "both."
+                    "Hullwatch's own captures (.hwcap); replay, events, capture info, capture "
+                    "export, backtest and rules test read both."
                 )
             raise UsageError(f"The file {self.name} is no capture of Hullwatch: it does not begin as one (.hwcap).")
         _, version, _, size = HEAD.unpack(data)
@@ -171,7 +175,7 @@ class CaptureReader:
         self.stream.seek(head.position)
         stored = self.stream.read(head.stored)
         try:
-            return Chunk(head, read_data(head, stored))
+            return Chunk(head, read_data(head, stored, self._decompressor))
         except DamagedError as error:
             self._stop(head.position, f"a chunk there is damaged ({error})")
             return None

@@ -12,6 +12,7 @@ import msgspec
 from hullwatch.captures.records import HEAD
 from hullwatch.enrich.cgroup import find_container
 from hullwatch.enrich.container import decode as decode_container
+from hullwatch.enrich.names import EVERYWHERE
 from hullwatch.events.codec import BrokenStreamError, check_record, decode
 from hullwatch.events.table import BY_NAME, EVENTS, HEADER
 
@@ -140,6 +141,7 @@ class Relatives:
             processes=tuple(kept),
             programs=tuple(state.programs[place] for place in programs),
             cgroups=tuple(group for group in state.cgroups if group[2] in mine),
+            names=tuple(one for one in state.names if one.container_id in {*mine, EVERYWHERE}),
             gate=msgspec.structs.replace(
                 gate,
                 containers=tuple(text for text in gate.containers if decode_container(text).full_id in mine),

@@ -15,6 +15,7 @@ from hullwatch.captures.records import clock_offset, records
 from hullwatch.captures.relatives import ANSWER_KINDS, Relatives, container_told_of
 from hullwatch.captures.writer import Around, CaptureWriter
 from hullwatch.counters import Counters
+from hullwatch.detect.plan import HEARD
 from hullwatch.enrich import saved_state
 from hullwatch.enrich.assembler import Assembler
 
@@ -47,7 +48,7 @@ class Selection:
     def _make_filter(self) -> Filter:
         relatives = None if self._wanted.containers is None else self._find(Relatives(self._wanted.containers))
         if self._wanted.rules is not None:
-            return ConditionFilter(self._wanted.rules, relatives=relatives)
+            return ConditionFilter(self._wanted.rules, relatives=relatives, heard=HEARD)
         assert relatives is not None
         return ContainerFilter(relatives)
 

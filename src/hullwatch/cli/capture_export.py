@@ -12,9 +12,9 @@ from hullwatch.cli.capture_cut import ForceFlag
 from hullwatch.cli.watch_options import EVERY, ConfigFlag, FromFlag, ToFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import io
+    from collections.abc import Callable, Iterable, Mapping
 
-    from hullwatch.captures.reader import CaptureReader
     from hullwatch.cli.replay_capture import Part
     from hullwatch.config.settings import Settings
     from hullwatch.detect.engine import Match
@@ -32,7 +32,7 @@ _LINES_TOGETHER = 500
 
 
 def export(  # noqa: PLR0913, PLR0917 - one parameter for each flag
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A capture (.hwcap).")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A capture (.hwcap, .scap).")],
     condition: Annotated[
         str, typer.Argument(metavar="[CONDITION]", help="As in a rule; without one all events are exported.")
     ] = EVERY,
@@ -65,28 +65,25 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     from pathlib import Path
 
     from hullwatch.captures.new_file import check_new, new_file
-    from hullwatch.captures.reader import CaptureReader
     from hullwatch.cli.answer import wants_json
     from hullwatch.cli.input_file import open_input
     from hullwatch.cli.replay import part_of
     from hullwatch.cli.settings import load_settings
-    from hullwatch.rules.condition import condition_rules
 
     as_json = wants_json(output)
     part = part_of(begin, end, "max")
-    rules = condition_rules(condition, " ".join(f"%{name}" for name in _names(fields)))
+    form = " ".join(f"%{name}" for name in _names(fields))
     settings = load_settings({}, config).settings
     is_table = write != "-" and _is_table(write)
     if write != "-":
         check_new(Path(write), force=force)
     with open_input(file) as stream:
-        reader = CaptureReader(stream, file)
-        exporting = _Exporting(settings, rules, part)
+        exporting = _Exporting(settings, part, condition, form, stream, file)
         if write == "-":
-            return exporting.run(reader, _Lines(None))
+            return exporting.run(_Lines(None))
         with new_file(write, force=force) as made:
-            rows = _table(made, rules, reader) if is_table else _Lines(made)
-            code = exporting.run(reader, rows)
+            rows = _table(made, exporting.rules, exporting.about) if is_table else _Lines(made)
+            code = exporting.run(rows)
     exporting.tell(write, rows, as_json=as_json)
     return code
 
@@ -134,13 +131,11 @@ class _Rows(Protocol):
     def close(self) -> None: ...
 
 
-def _table(stream: BinaryIO, rules: RuleSet, reader: CaptureReader) -> _Rows:
+def _table(stream: BinaryIO, rules: RuleSet, about: Mapping[str, str]) -> _Rows:
     """Return what takes rows for a Parquet file."""
     from hullwatch.captures.parquet import ParquetRows
 
-    about = reader.description
-    terms = [token.term for token in rules.rules[0].output.fields]
-    return ParquetRows(stream, terms, {"host": about.host, "kernel": about.kernel, "hullwatch": about.hullwatch})
+    return ParquetRows(stream, [token.term for token in rules.rules[0].output.fields], about)
 
 
 class _Lines:
@@ -177,30 +172,52 @@ class _Lines:
 
 
 class _Exporting:
-    """One export; takes the matches of a replay, see ``Taker``."""
+    """One export of a capture of either kind; takes the matches of a replay, see ``Taker``.
 
-    def __init__(self, settings: Settings, rules: RuleSet, part: Part) -> None:
+    Attributes:
+        rules: the one rule that has the condition and the fields.
+        about: what the capture says of itself.
+    """
+
+    def __init__(
+        self, settings: Settings, part: Part, condition: str, form: str, stream: io.BufferedReader, name: str
+    ) -> None:
         from hullwatch.alerts.mask import Masker
         from hullwatch.captures.passing import Passes
+        from hullwatch.captures.reader import CaptureReader
+        from hullwatch.captures.scap.blocks import is_scap
+        from hullwatch.captures.scap.lookup import from_scap
         from hullwatch.cli.replay_capture import CaptureReplay
+        from hullwatch.cli.replay_scap import ScapReplay
         from hullwatch.counters import Counters
+        from hullwatch.rules.condition import condition_rules
 
         self.gone = False
-        self._counters = Counters()
-        self._replay = CaptureReplay(settings, rules, part, self, self._counters, Passes(rules))
+        if is_scap(stream.peek(1)):
+            self.rules = condition_rules(condition, form, from_scap)
+            self.about: dict[str, str] = {"format": "scap"}
+            scap_replay = ScapReplay(settings, self.rules, part, self, Counters())
+            self._replay: Callable[[], None] = lambda: scap_replay.run(stream, name)
+        else:
+            self.rules = condition_rules(condition, form)
+            reader = CaptureReader(stream, name)
+            about = reader.description
+            self.about = {"host": about.host, "kernel": about.kernel, "hullwatch": about.hullwatch}
+            replay = CaptureReplay(settings, self.rules, part, self, Counters(), Passes(self.rules))
+            self._replay = lambda: replay.run(reader)
         self._masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
         self._rows: _Rows
         self._number = 0
         self._problem = ""
 
-    def run(self, reader: CaptureReader, rows: _Rows) -> int:
+    def run(self, rows: _Rows) -> int:
         """Export the capture, as far as it can be read; return the exit code."""
         from hullwatch.errors import UsageError
         from hullwatch.outputs.stdout import say
 
         self._rows = rows
         try:
-            self._replay.run(reader)
+            self._replay()
         except UsageError as error:
             self._problem = str(error)
             say(str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.config_check import check
 from hullwatch.cli.config_explain import explain
 from hullwatch.cli.config_init import init
+
+if TYPE_CHECKING:
+    from hullwatch.config import Loaded
 
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Show, check and explain the settings.")
 
@@ -53,6 +56,7 @@ def show(
                 }
             )
         rows.append([path, "=", shown(value, leaf), f"# {loaded.origins[path]}"])
+    rows += _outputs(loaded, as_json=as_json)
     if not as_json:
         write_rows(rows)
     return 0
@@ -63,9 +67,37 @@ def schema() -> int:
     """Print the JSON schema of the configuration file, for editors."""
     from hullwatch.cli.answer import write_json
     from hullwatch.config import schema as settings_schema
+    from hullwatch.outputs.configured import schema as output_schema
 
-    write_json(settings_schema())
+    whole = settings_schema()
+    own = output_schema()
+    whole["$defs"] |= own.pop("$defs")
+    described = whole["$defs"]["Settings"]["properties"]["outputs"]
+    whole["$defs"]["Settings"]["properties"]["outputs"] = {"description": described["description"], **own}
+    write_json(whole)
     return 0
+
+
+def _outputs(loaded: Loaded, *, as_json: bool) -> list[list[str]]:
+    """Return rows of the options of outputs that are set, or write them; secrets are hidden."""
+    if not loaded.settings.outputs:
+        return []
+    from hullwatch.cli.answer import write_json
+    from hullwatch.config.written import written
+    from hullwatch.outputs.configured import configured
+
+    rows: list[list[str]] = []
+    for one in configured(loaded.settings):
+        for key, value in one.shown.items():
+            path = f"outputs.{one.name}.{key}"
+            leaf = one.leaves.get(key)
+            origin = loaded.origins[path]
+            if as_json:
+                text = leaf.help if leaf is not None else "The kind of output."
+                write_json({"name": path, "value": value, "origin": origin, "variable": None, "help": text})
+            duration = leaf is not None and leaf.duration
+            rows.append([path, "=", written(value, duration=duration), f"# {origin}"])
+    return rows
 
 
 config.command("check")(check)

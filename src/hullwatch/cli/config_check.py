@@ -28,12 +28,13 @@ def check(
     from hullwatch.alerts.mask import Masker
     from hullwatch.cli.answer import wants_json, write_json, write_line
     from hullwatch.config.checking import check_settings
+    from hullwatch.outputs.configured import options_of
 
     def patterns(value: object) -> None:
         Masker(value if isinstance(value, tuple) else ())  # pyright: ignore[reportUnknownArgumentType]
 
     as_json = wants_json(output)
-    found = check_settings(file, more={"mask.patterns": patterns})
+    found = check_settings(file, more={"mask.patterns": patterns}, options_of=options_of)
     for one in found:
         severity = "warning" if one.warning else "error"
         if as_json:

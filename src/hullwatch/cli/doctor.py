@@ -88,11 +88,12 @@ def _checks(config_file: str | None) -> Iterator[Check]:
 def _settings(config_file: str | None) -> tuple[Settings, Check]:
     """Load the settings; where they are broken, go on with the defaults and say so."""
     from hullwatch.cli.checks.check import Check
-    from hullwatch.config import Settings, load
+    from hullwatch.cli.settings import load_checked
+    from hullwatch.config import Settings
     from hullwatch.errors import UsageError
 
     try:
-        loaded = load({}, config_file)
+        loaded = load_checked({}, config_file)
     except UsageError as error:
         return Settings(), Check("configuration", "fail", str(error), "hullwatch config show")
     if loaded.warnings:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hullwatch.cli.watch_options import EVERY, ConfigFlag, FromFlag, OutputFlag, ToFlag
+from hullwatch.cli.watch_options import EVERY, ConfigFlag, EventOutputFlag, FromFlag, ToFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     raw: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--raw", help="Of a .scap file also what rules do not see: the beginnings of calls.")
     ] = False,
-    output: OutputFlag = None,
+    output: EventOutputFlag = None,
     limit: Annotated[
         int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="End after so many events.")
     ] = None,
@@ -62,6 +62,7 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     from hullwatch.captures.reader import CaptureReader
     from hullwatch.captures.scap.blocks import is_scap
     from hullwatch.captures.scap.lookup import from_scap
+    from hullwatch.cli.answer import wants_json
     from hullwatch.cli.input_file import open_input
     from hullwatch.cli.replay import part_of
     from hullwatch.cli.replay_capture import CaptureReplay
@@ -71,6 +72,8 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     from hullwatch.errors import UsageError
     from hullwatch.rules.condition import condition_rules
 
+    if output is not None:
+        wants_json(output)  # the formats of alerts are not those of events
     part = part_of(begin, end, "max")
     flags = {"output.format": ("--output", output), "run.duration": ("--duration", duration)}
     settings = load_settings(flags, config).settings
@@ -100,6 +103,7 @@ class EventPrinter:
 
     Attributes:
         gone: whether nobody reads any more.
+        printed: how many events.
     """
 
     def __init__(self, settings: Settings, limit: int = NO_LIMIT) -> None:
@@ -107,7 +111,8 @@ class EventPrinter:
         from hullwatch.alerts.mask import Masker
 
         self.gone = False
-        self._left = limit
+        self.printed = 0
+        self._limit = limit
         self._json = settings.output.format == "json"
         self._masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
 
@@ -117,15 +122,15 @@ class EventPrinter:
 
         lines: list[str] = []
         for match in matches:
-            if not self._left:
+            if self.printed >= self._limit:
                 break
-            self._left -= 1
+            self.printed += 1
             lines.append(f"{self._line(match)}\n")
             if len(lines) == LINES_TOGETHER:
                 write_safe("".join(lines))
                 lines.clear()
         write_safe("".join(lines))
-        self.gone = not self._left
+        self.gone = self.printed >= self._limit
 
     def _line(self, match: Match) -> str:
         import msgspec

@@ -9,7 +9,7 @@ import typer
 
 from hullwatch.cli.events import NO_LIMIT, EventPrinter
 from hullwatch.cli.input_file import need_root
-from hullwatch.config.settings import RulesSettings
+from hullwatch.config.settings import RulesSettings, StoreSettings
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.stdout import say
 from hullwatch.rules.condition import condition_rules, rules_file
@@ -32,7 +32,7 @@ def live(settings: Settings, condition: str, form: str, limit: int = NO_LIMIT) -
     """
     condition_rules(condition, form)  # what is wrong with it is known before anything is started
     need_root("Seeing what happens on this host")
-    settings = msgspec.structs.replace(settings, rules=RulesSettings())
+    settings = msgspec.structs.replace(settings, rules=RulesSettings(), store=StoreSettings(enabled=False))
     from hullwatch.supervisor import run as supervise
 
     def deliver(settings: Settings, counters: Counters) -> Delivery:
@@ -53,6 +53,11 @@ class _LiveEvents(Delivery):
         super().__init__(settings, counters)
         self._printer = EventPrinter(settings, limit)
         self._nobody_reads = False
+
+    @property
+    def told(self) -> str:
+        """How many events were printed."""
+        return f"{self._printer.printed:,} printed"
 
     @property
     def gone(self) -> bool:

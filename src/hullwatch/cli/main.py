@@ -9,18 +9,27 @@ import sys
 
 import typer
 
+from hullwatch.cli.alerts import alerts
 from hullwatch.cli.backtest import backtest
 from hullwatch.cli.capture import capture
 from hullwatch.cli.config import config
+from hullwatch.cli.decisions import decisions
 from hullwatch.cli.doctor import doctor
 from hullwatch.cli.errors import run_safely
+from hullwatch.cli.escalation import escalation
 from hullwatch.cli.events import events
+from hullwatch.cli.formats import formats
+from hullwatch.cli.incidents import incidents
+from hullwatch.cli.issues import issues
 from hullwatch.cli.metrics import metrics
+from hullwatch.cli.outputs import outputs
 from hullwatch.cli.record import record
 from hullwatch.cli.replay import replay
+from hullwatch.cli.respond import respond
 from hullwatch.cli.rules import rules
 from hullwatch.cli.run import run
 from hullwatch.cli.selection import SelectingCommand
+from hullwatch.cli.store import store
 from hullwatch.cli.uninstall import uninstall
 from hullwatch.cli.version import version
 
@@ -32,6 +41,8 @@ Examples:
   sudo hullwatch record -w today.hwcap      write all that happens to a capture
   hullwatch replay today.hwcap -r my_rules.yaml   judge what was recorded
   hullwatch backtest -r new.yaml captures/  what changed rules would have raised
+  sudo hullwatch incidents                  what needs somebody, the worst first
+  sudo hullwatch alerts 'proc.name = bash' --since 24h
   hullwatch doctor                          what is missing on this machine, and how to fix it
 
 Hullwatch watches containers: it sees their processes, files and connections through the kernel, and
@@ -57,6 +68,15 @@ app.command("events")(events)
 app.command("backtest", cls=SelectingCommand)(backtest)
 app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
+app.add_typer(escalation, name="escalation")
+app.add_typer(respond, name="respond")
+app.add_typer(incidents, name="incidents")
+app.add_typer(issues, name="issues")
+app.command("alerts")(alerts)
+app.command("decisions")(decisions)
+app.add_typer(store, name="store")
+app.add_typer(formats, name="formats")
+app.add_typer(outputs, name="outputs")
 app.command("doctor")(doctor)
 app.command("metrics")(metrics)
 app.add_typer(config, name="config")

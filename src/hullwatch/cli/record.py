@@ -88,6 +88,7 @@ def _recording(settings: Settings, write: str, rotate: str | None, condition: st
     import msgspec
 
     from hullwatch.config.rule_switch import switch
+    from hullwatch.config.settings import StoreSettings
 
     path = Path(write).absolute()
     changed: dict[str, object] = {"file": str(path)}
@@ -102,6 +103,7 @@ def _recording(settings: Settings, write: str, rotate: str | None, condition: st
     _check(path)
     if judges:
         return settings
+    settings = msgspec.structs.replace(settings, store=StoreSettings(enabled=False))  # no rule, nothing to keep
     selection = (*settings.rules.selection, switch("disable", rule="*"))
     return msgspec.structs.replace(settings, rules=msgspec.structs.replace(settings.rules, selection=selection))
 

@@ -22,6 +22,7 @@ from hullwatch.cli.watch_options import (
 if TYPE_CHECKING:
     import io
 
+    from hullwatch.app import Deliver
     from hullwatch.cli.replay_capture import Part
     from hullwatch.config.settings import Settings
     from hullwatch.rules.loader import RuleSet
@@ -59,6 +60,9 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
             autocompletion=lambda: SPEEDS,
         ),
     ] = "max",
+    store: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--store", help="Keep the alerts, as hullwatch run does: see hullwatch alerts.")
+    ] = False,
     config: ConfigFlag = None,
     context: typer.Context = NO_FLAGS,
 ) -> int:
@@ -69,6 +73,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       hullwatch replay today.hwcap -r my_rules.yaml
       hullwatch replay today.hwcap --from 2026-11-28T10:30 --to 2026-11-28T10:35:30 --speed 1x
       hullwatch replay sysdig.scap -r my_rules.yaml
+      hullwatch replay today.hwcap --store && hullwatch incidents
       hullwatch replay events.ndjson
       hullwatch replay events.ndjson.gz -r my_rules.yaml --match all -o json | jq .rule
       some_program | hullwatch replay - --fail-on warning
@@ -83,7 +88,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         raise UsageError(f'--source is {", ".join(SOURCES[:-1])} or {SOURCES[-1]}, not "{source}".')
     part = part_of(begin, end, speed)
     settings = watch_settings(context, rules, config, priority=priority, match=match, output=output, fail_on=fail_on)
-    return _replay(settings, file, source, part)
+    return _replay(settings, file, source, part, _deliver(store=store))
 
 
 def part_of(begin: str | None, end: str | None, speed: str) -> Part:
@@ -98,7 +103,18 @@ def part_of(begin: str | None, end: str | None, speed: str) -> Part:
     return Part(parse_time(begin) if begin else 0, parse_time(end) if end else 0, parse_speed(speed))
 
 
-def _replay(settings: Settings, file: str, source: str, part: Part) -> int:
+def _deliver(*, store: bool) -> Deliver:
+    """Return what makes the delivery of a replay."""
+    from hullwatch.outputs.delivery import Delivery
+
+    if not store:
+        return Delivery
+    from hullwatch.cli.replay_store import keeping_delivery
+
+    return keeping_delivery
+
+
+def _replay(settings: Settings, file: str, source: str, part: Part, deliver: Deliver) -> int:
     """Load the rules and send the file through them; return the exit code."""
     import sys
 
@@ -108,13 +124,13 @@ def _replay(settings: Settings, file: str, source: str, part: Part) -> int:
     if file == "-":
         if source in {"hwcap", "scap"}:
             raise UsageError("A capture is read from a file: what it holds is looked up in it.")
-        return _replay_fields(settings, sys.stdin.buffer, "standard input", part)
+        return _replay_fields(settings, sys.stdin.buffer, "standard input", part, deliver)
     with open_input(file) as stream:
         if source == "hwcap" or (source == "auto" and _is_capture(stream)):
-            return _replay_capture(settings, stream, file, part)
+            return _replay_capture(settings, stream, file, part, deliver)
         if source == "scap" or (source == "auto" and _is_scap(stream)):
-            return _replay_scap(settings, stream, file, part)
-        return _replay_fields(settings, stream, file, part)
+            return _replay_scap(settings, stream, file, part, deliver)
+        return _replay_fields(settings, stream, file, part, deliver)
 
 
 def _is_capture(stream: io.BufferedReader) -> bool:
@@ -129,27 +145,27 @@ def _is_scap(stream: io.BufferedReader) -> bool:
     return is_scap(stream.peek(1))
 
 
-def _replay_scap(settings: Settings, stream: BinaryIO, name: str, part: Part) -> int:
+def _replay_scap(settings: Settings, stream: BinaryIO, name: str, part: Part, deliver: Deliver) -> int:
     from hullwatch.captures.scap.lookup import from_scap
     from hullwatch.cli.replay_scap import replay_scap
 
-    return replay_scap(settings, _rules(settings, from_scap), part, stream, name)
+    return replay_scap(settings, _rules(settings, from_scap), part, stream, name, deliver)
 
 
-def _replay_capture(settings: Settings, stream: BinaryIO, name: str, part: Part) -> int:
+def _replay_capture(settings: Settings, stream: BinaryIO, name: str, part: Part, deliver: Deliver) -> int:
     from hullwatch.cli.replay_capture import replay_capture
 
-    return replay_capture(settings, _rules(settings), part, stream, name)
+    return replay_capture(settings, _rules(settings), part, stream, name, deliver)
 
 
-def _replay_fields(settings: Settings, stream: BinaryIO, name: str, part: Part) -> int:
+def _replay_fields(settings: Settings, stream: BinaryIO, name: str, part: Part, deliver: Deliver) -> int:
     from hullwatch.cli.replay_loop import Replay
     from hullwatch.errors import UsageError
     from hullwatch.rules.value_events import from_values
 
     if any(part):
         raise UsageError(f"--from, --to and --speed are for captures, and {name} is none.")
-    return Replay(settings, _rules(settings, from_values)).run(stream, name)
+    return Replay(settings, _rules(settings, from_values), deliver).run(stream, name)
 
 
 def _rules(settings: Settings, *lookup: Lookup) -> RuleSet:

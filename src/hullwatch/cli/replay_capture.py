@@ -10,6 +10,7 @@ from hullwatch.captures.chunk import RECORDS
 from hullwatch.captures.cut import ANSWERS
 from hullwatch.captures.passing import wanted_chunks
 from hullwatch.captures.reader import CaptureReader
+from hullwatch.captures.settled import settled
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
@@ -23,6 +24,7 @@ from hullwatch.outputs.stdout import has_colours, say, say_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hullwatch.app import Deliver
     from hullwatch.captures.passing import Passes
     from hullwatch.captures.reader import Chunk
     from hullwatch.config.settings import Settings
@@ -65,7 +67,9 @@ class Taker(Protocol):
         ...
 
 
-def replay_capture(settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str) -> int:
+def replay_capture(
+    settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str, deliver: Deliver = Delivery
+) -> int:
     """Judge a capture, tell what came of it, and return the exit code.
 
     Raises:
@@ -73,7 +77,7 @@ def replay_capture(settings: Settings, rules: RuleSet, part: Part, stream: Binar
     """
     reader = CaptureReader(stream, name)
     counters = Counters()
-    delivery = Delivery(settings, counters)
+    delivery = deliver(settings, counters)
     try:
         CaptureReplay(settings, rules, part, delivery, counters).run(reader)
     finally:
@@ -119,7 +123,8 @@ class CaptureReplay:
         """
         progress = Progress(reader.stream, "events")
         try:
-            self._judge(reader, progress)
+            with settled():
+                self._judge(reader, progress)
         finally:
             progress.clear()
         if reader.damaged:

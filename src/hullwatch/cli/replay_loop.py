@@ -18,6 +18,7 @@ from hullwatch.rules.value_events import ValueEvents, WrongValueError
 from hullwatch.sources.field_values import read_lines
 
 if TYPE_CHECKING:
+    from hullwatch.app import Deliver
     from hullwatch.config.settings import Settings
     from hullwatch.rules.loader import RuleSet
     from hullwatch.sources.field_values import Line
@@ -35,11 +36,11 @@ class Replay:
         counters: of the replay; lines that are left out are drops.
     """
 
-    def __init__(self, settings: Settings, rules: RuleSet) -> None:
+    def __init__(self, settings: Settings, rules: RuleSet, deliver: Deliver = Delivery) -> None:
         """Take rules that were loaded with the lookup ``from_values``."""
         self.counters = Counters()
         self._engine = Engine(rules, self.counters, every=settings.rules.match == "all", decide_once=False)
-        self._delivery = Delivery(settings, self.counters)
+        self._delivery = deliver(settings, self.counters)
         self._events = ValueEvents()
         self._wrong = 0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from hullwatch.captures.scap.capture import ScapCapture
 from hullwatch.captures.scap.judged import EVENTS_TOGETHER, SCAP_NAMES
 from hullwatch.captures.scap.remembered import Remembered
+from hullwatch.captures.settled import settled
 from hullwatch.cli.replay_loop import Progress
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
@@ -19,6 +20,7 @@ from hullwatch.outputs.stdout import has_colours, say, say_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hullwatch.app import Deliver
     from hullwatch.captures.scap.event import ScapEvent
     from hullwatch.cli.replay_capture import Part, Taker
     from hullwatch.config.settings import Settings
@@ -29,7 +31,9 @@ _SECOND = 1_000_000_000
 _WORTH_WAITING = 0.02  # seconds
 
 
-def replay_scap(settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str) -> int:
+def replay_scap(
+    settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO, name: str, deliver: Deliver = Delivery
+) -> int:
     """Judge a capture, tell what came of it, and return the exit code.
 
     Args:
@@ -38,12 +42,13 @@ def replay_scap(settings: Settings, rules: RuleSet, part: Part, stream: BinaryIO
         part: that is asked for.
         stream: of the file.
         name: of the file.
+        deliver: makes what takes the matches.
 
     Raises:
         UsageError: when the file is no capture; or it is damaged, after all before that was judged.
     """
     counters = Counters()
-    delivery = Delivery(settings, counters)
+    delivery = deliver(settings, counters)
     try:
         ScapReplay(settings, rules, part, delivery, counters).run(stream, name)
     finally:
@@ -89,11 +94,8 @@ class ScapReplay:
         if not self._raw:
             events = capture.judged(self._engine.names_wanted(SCAP_NAMES), self._remembered)
         try:
-            while not self._taker.gone and not self._done:
-                self._taker.matches(self._judge(events))
-                self._count(capture)
-                progress.show(self._counters.events_total)
-                self._taker.tick()
+            with settled():
+                self._judge_all(capture, events, progress)
         finally:
             progress.clear()
         for reason, number in (("unknown_type", capture.unknown), ("unknown_block", capture.unknown_blocks)):
@@ -103,6 +105,13 @@ class ScapReplay:
             raise UsageError(capture.reader.problem)
         if capture.reader.problem:
             say(f"Warning: {capture.reader.problem}")
+
+    def _judge_all(self, capture: ScapCapture, events: Iterator[ScapEvent], progress: Progress) -> None:
+        while not self._taker.gone and not self._done:
+            self._taker.matches(self._judge(events))
+            self._count(capture)
+            progress.show(self._counters.events_total)
+            self._taker.tick()
 
     def _judge(self, events: Iterator[ScapEvent]) -> Iterator[Match]:
         """Yield the matches of the next events."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from hullwatch.cli.answer import OutputOption
-from hullwatch.cli.attack_techniques import TACTICS, TECHNIQUES
 from hullwatch.cli.rule_set import RulesOption
 from hullwatch.cli.selection import NO_FLAGS
 from hullwatch.cli.watch_options import ConfigFlag
+from hullwatch.rules.attack_techniques import TACTICS, TECHNIQUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -38,22 +38,27 @@ def describe(
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_line
     from hullwatch.cli.rule_set import read_book
+    from hullwatch.cli.watch_options import watch_settings
+    from hullwatch.rules.responses import responses
 
     as_json = wants_json(output)
     book = read_book(context, rules, config)
     description = book.describe(rule)
+    notes = responses(watch_settings(context, rules, config).incidents.responses)
+    first = notes.of(rule, sorted(description.definition.tags))
     if as_json:
-        write_json(_document(book, description))
+        write_json({**_document(book, description), "response": first})
     else:
-        for line in _lines(book, description):
+        for line in _lines(book, description, first):
             write_line(line)
     return 0
 
 
-def _lines(book: RuleBook, description: Description) -> Iterator[str]:
+def _lines(book: RuleBook, description: Description, first: str) -> Iterator[str]:
     rule = description.definition
     yield rule.name
     yield from textwrap.wrap(rule.description, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    yield from _section("what to do first", [first])
     yield ""
     yield f"priority  {rule.priority}"
     yield f"state     {description.state}"

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hullwatch.config import Loaded
+    from hullwatch.config.settings import Leaf
 
 
 def load_settings(flags: Mapping[str, tuple[str, object]], config_file: str | None) -> Loaded:
@@ -16,10 +17,31 @@ def load_settings(flags: Mapping[str, tuple[str, object]], config_file: str | No
     Raises:
         UsageError: as ``hullwatch.config.load`` does.
     """
-    from hullwatch.config import load
     from hullwatch.outputs.stdout import say
 
-    loaded = load(flags, config_file)
+    loaded = load_checked(flags, config_file)
     for warning in loaded.warnings:
         say(f"Warning: {warning}")
     return loaded
+
+
+def load_checked(flags: Mapping[str, tuple[str, object]], config_file: str | None) -> Loaded:
+    """Load the settings with a verb's flags, those of outputs too, and say nothing.
+
+    Raises:
+        UsageError: as ``hullwatch.config.load`` does.
+    """
+    from hullwatch.config import load
+
+    loaded = load(flags, config_file, options_of=_options_of)
+    if loaded.settings.outputs:
+        from hullwatch.outputs.configured import check
+
+        check(loaded.settings, loaded.origins)
+    return loaded
+
+
+def _options_of(name: str, kind: str) -> dict[str, Leaf]:
+    from hullwatch.outputs.configured import options_of
+
+    return options_of(name, kind)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hullwatch.config import Settings
 
 EVERY = "evt.num exists"  # the condition that all events fulfil
-OUTPUTS = ["text", "json"]
+OUTPUTS = ["text", "json", "falco", "ocsf", "ecs", "cef", "leef", "cloudevents", "otlp", "sarif"]
 MATCHING = ["first", "all"]
 PRIORITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"]
 
@@ -25,7 +25,19 @@ RulesFlag = Annotated[
 ]
 OutputFlag = Annotated[
     str | None,
-    typer.Option("-o", "--output", metavar="text|json", help="How alerts are printed.", autocompletion=lambda: OUTPUTS),
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="text|json|...",
+        help="How alerts are printed: text, json, or another of `hullwatch formats list`.",
+        autocompletion=lambda: OUTPUTS,
+    ),
+]
+EventOutputFlag = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="text|json", help="How events are printed.", autocompletion=lambda: ["text", "json"]
+    ),
 ]
 FailOnFlag = Annotated[
     str | None,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.config.layers import files_to_read, read_environment, read_file
+from hullwatch.config.output_tables import settle
 from hullwatch.config.paths import sensor_program, untrusted
 from hullwatch.config.rules_files import find
 from hullwatch.config.settings import leaves
@@ -17,6 +18,7 @@ from hullwatch.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hullwatch.config.output_tables import OptionsOf, Written
     from hullwatch.config.settings import Leaf
 
 _PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?: ", re.DOTALL)
@@ -36,6 +38,7 @@ def check_settings(
     environment: Mapping[str, str] | None = None,
     default_files: list[Path] | None = None,
     more: Mapping[str, Callable[[object], None]] | None = None,
+    options_of: OptionsOf | None = None,
 ) -> list[Finding]:
     """Return what is wrong with a file, or with all that a run would take its settings from.
 
@@ -44,11 +47,13 @@ def check_settings(
         environment: of the process when None.
         default_files: the default files, when they are not the usual ones.
         more: by dotted path, what raises a UsageError for a value that cannot be used.
+        options_of: what can be set for an output; None: outputs are not looked at.
     """
     env = os.environ if environment is None else environment
     known = leaves()
     found: list[Finding] = []
     values: dict[str, tuple[str, object]] = {}
+    written: Written = {}
 
     def report(error: UsageError) -> None:
         found.append(_finding(str(error)))
@@ -60,14 +65,20 @@ def check_settings(
         try:
             if not required and (reason := untrusted(path)):
                 raise UsageError(f"{path}:1: root does not use it, because {reason}; run: chown root:root {path}")
-            values |= {key: (f"{path}:{line}", value) for key, (line, value) in read_file(path, known, report).items()}
+            read = read_file(path, known, written, report)
+            values |= {key: (f"{path}:{line}", value) for key, (line, value) in read.items()}
         except UsageError as error:
             report(error)
     if not file:
         warnings: list[str] = []
-        read = read_environment(known, env, warnings, report)
-        values |= {key: (f"variable {name}", value) for key, (name, value) in read.items()}
+        variables = read_environment(known, env, warnings, report)
+        values |= {key: (f"variable {name}", value) for key, (name, value) in variables.items()}
         found += [Finding(warning, warning=True) for warning in warnings]
+    for name, options in written.items():
+        try:
+            settle({name: options}, options_of)
+        except UsageError as error:
+            report(error)
     found += _unusable(values, known, _CHECKS | dict(more or {}))
     return sorted(found, key=lambda one: (one.warning, one.file, one.line))
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from hullwatch.config.conversion import convert
+from hullwatch.config.output_tables import OptionsOf, Written, settle, write_down
 from hullwatch.config.paths import cache_directory, configuration_files, run_directory, state_directory, untrusted
-from hullwatch.config.settings import NO_PRIORITY, Leaf, Settings, leaves
-from hullwatch.config.values import nearest, parse_duration, parse_label, parse_labels, parse_priority
+from hullwatch.config.settings import OUTPUTS, Leaf, Settings, leaves
+from hullwatch.config.values import nearest
 from hullwatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,21 +27,6 @@ if TYPE_CHECKING:
 LARGEST_FILE = 1 << 20  # bytes; settings are a page
 # Variables with our prefix that are not settings.
 OTHER_VARIABLES = frozenset({"HULLWATCH_CONFIG", "HULLWATCH_DEBUG"})
-_PRIORITY_PATHS = frozenset({"rules.priority", "run.fail_on"})
-_LABEL_PATHS = frozenset({"output.cluster", "output.node"})
-_PRIORITY_OR_NONE = "flight_recorder.priority"
-_DIRECTORY_PATHS = frozenset(
-    {"directories.state", "directories.cache", "directories.run", "engine.sensor", "flight_recorder.directory"}
-)
-
-_WORDS = {
-    "str": "text",
-    "int": "a whole number",
-    "bool": "true or false",
-    "float": "a number",
-    "array": "a list",
-    "object": "a table",
-}
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -63,6 +51,7 @@ def load(
     config_file: str | None = None,
     environment: Mapping[str, str] | None = None,
     default_files: list[Path] | None = None,
+    options_of: OptionsOf | None = None,
 ) -> Loaded:
     """Read all sources of settings.
 
@@ -72,6 +61,7 @@ def load(
         config_file: a file that must exist, over the default ones; None for ``HULLWATCH_CONFIG``.
         environment: of the process when None.
         default_files: the default files, least important first, when they are not the usual ones.
+        options_of: what can be set for an output, by its name and type; None: outputs are left as they are written.
 
     Raises:
         UsageError: an unknown key, a wrong type or value, an unreadable file; says where.
@@ -82,19 +72,22 @@ def load(
     origins = dict.fromkeys(known, "default")
     warnings: list[str] = []
     files: list[str] = []
+    written: Written = {}
     for path, required in files_to_read(config_file, env, default_files):
         if not required and not path.exists():
             continue
         if not required and (reason := untrusted(path)):
             raise UsageError(f"{path} is not used, because {reason}; run: chown root:root {path} && chmod go-w {path}")
         files.append(str(path))
-        for key, (line, value) in read_file(path, known).items():
+        for key, (line, value) in read_file(path, known, written).items():
             values[key], origins[key] = value, f"{path}:{line}"
     for key, (variable, value) in read_environment(known, env, warnings).items():
         values[key], origins[key] = value, f"variable {variable}"
     for key, (flag, value) in (flags or {}).items():
         if value is not None:
-            values[key], origins[key] = _convert(known[key], value, f"flag {flag}"), f"flag {flag}"
+            values[key], origins[key] = convert(known[key], value, f"flag {flag}"), f"flag {flag}"
+    for key, (value, origin) in settle(written, options_of).items():
+        values[key], origins[key] = value, origin
     # The tree says where things really are, whoever asks.
     values["directories.state"] = str(state_directory(str(values.get("directories.state", "")), env))
     values["directories.cache"] = str(cache_directory(str(values.get("directories.cache", "")), env))
@@ -117,7 +110,11 @@ def _build(values: Mapping[str, object]) -> Settings:
     tree: dict[str, dict[str, object]] = {}
     for key, value in values.items():
         section, _, name = key.partition(".")
-        tree.setdefault(section, {})[name] = value
+        group = tree.setdefault(section, {})
+        if section == OUTPUTS:
+            output, _, name = name.partition(".")
+            group = cast("dict[str, object]", group.setdefault(output, {}))
+        group[name] = value
     # Every value was converted already; this only puts them into their places.
     return msgspec.convert(tree, Settings)
 
@@ -126,12 +123,15 @@ def _raise(error: UsageError) -> None:
     raise error
 
 
-def read_file(path: Path, known: Mapping[str, Leaf], report: Report = _raise) -> dict[str, tuple[int, object]]:
+def read_file(
+    path: Path, known: Mapping[str, Leaf], written: Written, report: Report = _raise
+) -> dict[str, tuple[int, object]]:
     """Return the values of a file with their lines, by dotted path.
 
     Args:
         path: of the file.
         known: the values that there are.
+        written: gets what is said of outputs, as it is.
         report: is called with each thing that is wrong.
 
     Raises:
@@ -143,7 +143,7 @@ def read_file(path: Path, known: Mapping[str, Leaf], report: Report = _raise) ->
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path}{_syntax_error(str(error), text)}") from error
     found: dict[str, tuple[int, object]] = {}
-    sections = {name.partition(".")[0] for name in known}
+    sections = {name.partition(".")[0] for name in known} | {OUTPUTS}
     for section, group in tree.items():
         line = _line_of(text, section, None)
         if section not in sections:
@@ -152,6 +152,9 @@ def read_file(path: Path, known: Mapping[str, Leaf], report: Report = _raise) ->
         if not isinstance(group, dict):
             report(UsageError(f'{path}:{line}: "{section}" is a section; write [{section}] and values below.'))
             continue
+        if section == OUTPUTS:
+            write_down(written, cast("dict[str, object]", group), path, partial(_line_of, text, section))
+            continue
         for name, value in cast("dict[str, object]", group).items():
             key = f"{section}.{name}"
             line = _line_of(text, section, name)
@@ -159,7 +162,7 @@ def read_file(path: Path, known: Mapping[str, Leaf], report: Report = _raise) ->
                 if key not in known:
                     names = [leaf.partition(".")[2] for leaf in known if leaf.startswith(section + ".")]
                     raise UsageError(f'{path}:{line}: [{section}] has no key "{name}"{nearest(name, names)}.')
-                found[key] = (line, _convert(known[key], value, f"{path}:{line}", path.parent))
+                found[key] = (line, convert(known[key], value, f"{path}:{line}", path.parent))
             except UsageError as error:
                 report(error)
     return found
@@ -224,83 +227,7 @@ def read_environment(
             warnings.append(f"The variable {variable} is no setting{nearest(variable, by_variable)}; it is ignored.")
             continue
         try:
-            found[leaf.path] = (variable, _convert(leaf, text, f"variable {variable}", from_text=True))
+            found[leaf.path] = (variable, convert(leaf, text, f"variable {variable}", from_text=True))
         except UsageError as error:
             report(error)
     return found
-
-
-def _split(leaf: Leaf, text: str) -> object:
-    """Make a list of a variable's text: separated by commas, or by lines where it has several."""
-    if leaf.path == "rules.selection":
-        return _entries(leaf, text)
-    if isinstance(leaf.default, tuple):
-        return [part for part in text.split("\n" if "\n" in text else ",") if part]
-    if isinstance(leaf.default, dict):
-        return parse_labels(part for part in text.split(",") if part)
-    return text
-
-
-def _entries(leaf: Leaf, text: str) -> object:
-    """Read a variable that has entries: TOML's form, for a list of text would not say what they turn on or off."""
-    try:
-        return tomllib.loads(f"entries = {text}")["entries"]
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(
-            f'write it as in the configuration file: {leaf.path} = [{{disable = {{rule = "*"}}}}].'
-        ) from error
-
-
-def _convert(leaf: Leaf, value: object, where: str, base: Path | None = None, *, from_text: bool = False) -> object:
-    """Check a value against its type.
-
-    ``base`` is what relative paths in a file are relative to; ``from_text`` values are a variable's.
-    """
-    try:
-        if from_text and isinstance(value, str):
-            value = _split(leaf, value)
-        if leaf.duration and isinstance(value, str):
-            value = parse_duration(value)
-        elif leaf.duration:
-            raise UsageError('a duration is text with a unit, such as "500ms" or "10s".')
-        result: Any = msgspec.convert(value, leaf.type, strict=not from_text)
-        result = _in_form(leaf, result)
-        if base is not None and result:
-            result = _absolute(leaf, result, base)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{where}: {leaf.path} has a wrong value: {_plain(leaf, str(error))}.") from error
-    except UsageError as error:
-        raise UsageError(f"{where}: {leaf.path}: {error}") from error
-    return result
-
-
-def _in_form(leaf: Leaf, value: Any) -> Any:
-    """Return a value of the right type in the form that the tree has it, if it is one that is possible."""
-    if leaf.path in _PRIORITY_PATHS and value is not None:
-        return parse_priority(value)
-    if leaf.path == _PRIORITY_OR_NONE:
-        return value if value == NO_PRIORITY else parse_priority(str(value))
-    if leaf.path in _LABEL_PATHS and value:
-        parse_label(f"{leaf.path.partition('.')[2]}={value}")
-    if leaf.path == "output.labels":
-        return parse_labels(f"{key}={text}" for key, text in cast("dict[str, str]", value).items())
-    return value
-
-
-def _absolute(leaf: Leaf, value: object, base: Path) -> object:
-    if leaf.path in _DIRECTORY_PATHS and isinstance(value, str):
-        return str(base.absolute() / Path(value).expanduser())
-    if leaf.path == "rules.files" and isinstance(value, tuple):
-        return tuple(str(base.absolute() / Path(item).expanduser()) for item in cast("tuple[str, ...]", value))
-    return value
-
-
-def _plain(leaf: Leaf, text: str) -> str:
-    """Put the validator's message, such as "Expected `int`, got `str`", into words."""
-    if leaf.form and text.startswith(("Expected `str` matching", "Expected `str` of length")):
-        return leaf.form
-    text = re.sub(r" - at `.*`$", " inside it", text)
-    text = text.replace("Expected", "expected", 1).replace("Invalid enum value", "unknown value", 1)
-    text = re.sub(r"`(\w+)(?: \| null)?`", lambda match: _WORDS.get(match[1], match[1]), text).replace("`", "")
-    choices = leaf.choices
-    return f"{text}; it is one of {', '.join(choices)}" if choices else text

@@ -6,12 +6,15 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from hullwatch.config.incident_settings import IncidentsSettings
+from hullwatch.config.response import MOST_ACTIONS, ResponseAction
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.service_settings import LIVE, LogSettings, MetricsSettings
 from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
 NO_PRIORITY = "none"
+OUTPUTS = "outputs"  # the section whose values are named by their types
 MOST_VARIABLES = 16
 VARIABLE_NAME = r"^[!-<>-~]{1,63}$"
 ENGINE_URL = r"^((unix|containerd|cri|podman):///|(tcp|https?)://)."
@@ -24,9 +27,9 @@ def _help(text: str) -> msgspec.Meta:
     return msgspec.Meta(description=text)
 
 
-def _form(sentence: str, **limits: Any) -> msgspec.Meta:
-    """Limit a text; the sentence is what people are told instead of the limits."""
-    return msgspec.Meta(extra={"form": sentence}, **limits)
+def _form(sentence: str, *, secret: bool = False, **limits: Any) -> msgspec.Meta:
+    """Limit a text; the sentence is what people are told instead of the limits; ``secret``: it may have a password."""
+    return msgspec.Meta(extra={"form": sentence, "secret": secret}, **limits)
 
 
 class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +55,10 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How alerts are printed."""
 
-    format: Annotated[Literal["text", "json"], _help("text for people, json for one object a line.")] = "text"
+    format: Annotated[
+        Literal["text", "json", "falco", "ocsf", "ecs", "cef", "leef", "cloudevents", "otlp", "sarif"],
+        _help("text for people, json for one object a line; others for what reads them: see hullwatch formats list."),
+    ] = "text"
     all: Annotated[bool, _help("On a terminal, show every repeat of an alert instead of a count.")] = False
     labels: Annotated[dict[str, str], LIVE, _help("Labels that every alert carries.")] = {}
     cluster: Annotated[
@@ -172,6 +178,15 @@ class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout: Annotated[Duration, _help("How long one file may take; then its verdict is unknown.")] = 20.0
 
 
+class NamesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The domain names of addresses (fd.sip.name)."""
+
+    resolve: Annotated[
+        bool, _help("Look up the names that rules compare with; false: only answers that processes got are known.")
+    ] = True
+    refresh: Annotated[Duration, _help("How often they are looked up again.")] = 60.0
+
+
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Waiting for the metadata of a container."""
 
@@ -252,6 +267,65 @@ class FlightRecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
     file_size: Annotated[int, msgspec.Meta(ge=1 << 16), _help("Bytes that one of them may take.")] = 128 << 20
 
 
+class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is done about alerts."""
+
+    enabled: Annotated[bool, _help("Do what respond.actions says; false: nothing is ever touched.")] = False
+    dry_run: Annotated[bool, _help("Only say what would be done.")] = True
+    most_per_minute: Annotated[int, msgspec.Meta(ge=1, le=1000), _help("More responses than this are refused.")] = 5
+    protected: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(max_length=1000),
+        _help(
+            "Names of processes, containers and images that are never touched, in which * stands for any characters."
+        ),
+    ] = ("hullwatch*", "systemd*", "containerd*", "dockerd", "kubelet", "conmon*", "sshd", "k8s_*_kube-system_*")
+    actions: Annotated[
+        tuple[ResponseAction, ...],
+        msgspec.Meta(max_length=MOST_ACTIONS),
+        _help(
+            'What is done: {do = "kill", rule = "Reverse shell*", priority = "Critical"}; do is one of kill, pause, '
+            "stop, disconnect."
+        ),
+    ] = ()
+
+
+class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is told of incidents."""
+
+    file: Annotated[
+        str, _help("The escalation file (hullwatch escalation example prints one); empty: nobody is told by policies.")
+    ] = ""
+
+
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where alerts are kept, and for how long."""
+
+    enabled: Annotated[
+        bool, _help("Keep alerts, group them into issues and incidents; false: they are only printed.")
+    ] = True
+    url: Annotated[
+        str,
+        _form(
+            "a store elsewhere is a URL: postgresql://USER@HOST/DATABASE; empty is a file in the directory of what "
+            "lasts",
+            secret=True,
+            pattern=r"^(postgres(ql)?://.+)?$",
+            max_length=1024,
+        ),
+        _help(
+            "A PostgreSQL database, postgresql://USER@HOST/DATABASE, its password in the file that PGPASSFILE names; "
+            "empty: store.db in the directory of what lasts."
+        ),
+    ] = ""
+    keep: Annotated[Duration, _help("How long an alert is kept.")] = 30 * 86_400.0
+    largest: Annotated[
+        int,
+        msgspec.Meta(ge=16 << 20, le=1 << 44),
+        _help("Bytes that the store may take; when they are full, the least severe alerts go first, the oldest first."),
+    ] = 1 << 30
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; ``hullwatch config show`` prints them with where each came from."""
 
@@ -264,19 +338,33 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: EngineSettings = EngineSettings()
     sensor: SensorSettings = SensorSettings()
     drift: DriftSettings = DriftSettings()
+    names: NamesSettings = NamesSettings()
     hold: HoldSettings = HoldSettings()
     directories: DirectorySettings = DirectorySettings()
     run: RunSettings = RunSettings()
     record: RecordSettings = RecordSettings()
     flight_recorder: FlightRecorderSettings = FlightRecorderSettings()
+    escalation: EscalationSettings = EscalationSettings()
+    respond: RespondSettings = RespondSettings()
+    incidents: IncidentsSettings = IncidentsSettings()
+    store: StoreSettings = StoreSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
+    outputs: Annotated[
+        dict[str, dict[str, Any]],
+        _help("[outputs.NAME] with a type: where alerts are delivered to; docs/reference/outputs.md has the types."),
+    ] = {}
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """One value of the tree: its dotted path, type, default and help.
+    """One value of the tree: its dotted path, type, default and help, and what else its type's notes say.
 
-    ``form`` is what a text in it has to look like, ``live`` whether a reload takes it, ``examples`` values of it.
+    Attributes:
+        default: msgspec.NODEFAULT for a value that must be given.
+        duration: whether it is written as text with a unit.
+        form: what form a text has, as a sentence.
+        examples: values of it.
+        marks: what else the notes say: ``priority``, ``path``, ``secret`` (of the options of outputs), ``live``.
     """
 
     path: str
@@ -285,8 +373,18 @@ class Leaf(msgspec.Struct, frozen=True):
     help: str
     duration: bool = False
     form: str = ""
-    live: bool = False
     examples: tuple[Any, ...] = ()
+    marks: dict[str, Any] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether a reload takes it."""
+        return "live" in self.marks
+
+    @property
+    def secret(self) -> bool:
+        """Whether it may have a password in it."""
+        return bool(self.marks.get("secret"))
 
     @property
     def variable(self) -> str:
@@ -301,24 +399,31 @@ class Leaf(msgspec.Struct, frozen=True):
 
 
 def leaves() -> dict[str, Leaf]:
-    """Return every value of the tree by its dotted path, in the order of the tree."""
+    """Return every value of the tree by its dotted path, in the order of the tree; without those of outputs."""
     found: dict[str, Leaf] = {}
-    defaults = Settings()
     for section in msgspec.structs.fields(Settings):
-        group: Any = section.type
-        for value in msgspec.structs.fields(group):
-            meta = _metadata(value.type)
-            path = f"{section.name}.{value.name}"
-            found[path] = Leaf(
-                path=path,
-                type=value.type,
-                default=getattr(getattr(defaults, section.name), value.name),
-                help=next((item.description for item in meta if item.description), ""),
-                form=next((item.extra["form"] for item in meta if item.extra and "form" in item.extra), ""),
-                live=any(item.extra is not None and "live" in item.extra for item in meta),
-                examples=tuple(example for item in meta for example in item.examples or ()),
-                duration=any((item.extra_json_schema or {}).get("format") == "duration" for item in meta),
-            )
+        if section.name != OUTPUTS:
+            found.update((leaf.path, leaf) for leaf in leaves_of(section.type, section.name).values())
+    return found
+
+
+def leaves_of(group: type[msgspec.Struct], path: str) -> dict[str, Leaf]:
+    """Return the values of one struct by their names; their dotted paths begin with ``path``."""
+    found: dict[str, Leaf] = {}
+    for value in msgspec.structs.fields(group):
+        meta = _metadata(value.type)
+        marks = {name: mark for item in reversed(meta) for name, mark in (item.extra or {}).items()}  # outer ones win
+        made = value.default_factory
+        found[value.name] = Leaf(
+            path=f"{path}.{value.name}",
+            type=value.type,
+            default=value.default if made is msgspec.NODEFAULT else made(),
+            help=next((item.description for item in meta if item.description), ""),
+            form=marks.pop("form", ""),
+            duration=any((item.extra_json_schema or {}).get("format") == "duration" for item in meta),
+            examples=tuple(example for item in meta for example in item.examples or ()),
+            marks=marks,
+        )
     return found
 
 
@@ -333,14 +438,15 @@ def _metadata(kind: Any) -> list[msgspec.Meta]:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a configuration file; durations are text there (``500ms``)."""
-    found = _with_text_durations(msgspec.json.schema(Settings))
+    found = with_text_durations(msgspec.json.schema(Settings))
     about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "The configuration of Hullwatch"}
     return about | found
 
 
-def _with_text_durations(node: Any) -> Any:
+def with_text_durations(node: Any) -> Any:
+    """Return a schema in which what is a number of seconds inside is a text with a unit, as people write it."""
     if isinstance(node, dict):
-        items: dict[str, Any] = {key: _with_text_durations(value) for key, value in node.items()}  # pyright: ignore[reportUnknownVariableType]
+        items: dict[str, Any] = {key: with_text_durations(value) for key, value in node.items()}  # pyright: ignore[reportUnknownVariableType]
         if items.get("format") == "duration":
             items["type"] = "string"
             items.pop("exclusiveMinimum", None)
@@ -352,5 +458,5 @@ def _with_text_durations(node: Any) -> Any:
             del items["default"]  # the section's own values say it, and in the form that a file has
         return items
     if isinstance(node, list):
-        return [_with_text_durations(item) for item in node]  # pyright: ignore[reportUnknownVariableType]
+        return [with_text_durations(item) for item in node]  # pyright: ignore[reportUnknownVariableType]
     return node

@@ -23,6 +23,7 @@ LONGEST_DURATION = 10 * 365 * 86400.0  # seconds; more is a typing error
 _LONGEST_DURATION_TEXT = 64  # characters
 _SPEED = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)x", re.ASCII)
 
+_PASSWORD_OPTION = re.compile(r"((?:^|&)[^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
 _LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?", re.ASCII)
 LONGEST_LABEL_VALUE = 256  # characters
 MOST_LABELS = 64
@@ -76,6 +77,16 @@ def parse_time(text: str) -> int:
             f'"{text[:_LONGEST_DURATION_TEXT]}" is not a time; write for example 2026-11-28T10:30 or '
             "2026-11-28T10:30:05Z."
         ) from None
+
+
+def without_password(url: str) -> str:
+    """Return a URL for people to see: what in it may be a password is three stars."""
+    before, slashes, rest = url.partition("://")
+    place, question, options = rest.partition("?")
+    user, at, host = place.rpartition("@")
+    name, colon, _ = user.partition(":")
+    shown = f"{name}{':***' if colon else ''}{at}{host}"
+    return f"{before}{slashes}{shown}{question}" + _PASSWORD_OPTION.sub(r"\1***", options)
 
 
 def parse_speed(text: str) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
+from hullwatch.enrich.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,5 +22,13 @@ def judging(rules: RuleSet, *, every: bool = False) -> Callable[[Event], list[Ru
         rules: that judge.
         every: give every rule that matches, not only the first (of those without state).
     """
+    names = Names()
     engine = Engine(rules, Counters(), every=every, decide_once=False)  # a case has too few events for a plan to pay
-    return lambda event: [match.rule for match in engine.matches(event)]
+
+    def judge(event: Event) -> list[Rule]:
+        if event.type.name == "dns":
+            names.heard(event.container.full_id, event.params, event.time)
+        event.names = names
+        return [match.rule for match in engine.matches(event)]
+
+    return judge

@@ -114,6 +114,10 @@ class Classifier(Protocol):
         """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
         ...
 
+    def learn_anyone(self, kind: int, scalars: int, first: int, second: int, *, dead: bool) -> None:
+        """Remember whether a condition is left for some values with any process at all."""
+        ...
+
     def forget_process(self, start: int, pid: int) -> None:
         """Forget a process."""
         ...

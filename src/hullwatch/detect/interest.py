@@ -67,6 +67,7 @@ def events_to_send(rules: RuleSet, plan: Plan) -> frozenset[str]:
             fields |= rule.stateful.fields
     if "drift" in judged:
         judged.add("mapped_library")  # of which files are compared
+    judged |= plan.heard
     return frozenset(judged | {event.name for event in EVENTS if fields.intersection(event.changes)})
 
 

@@ -32,7 +32,7 @@ class Narrowing:
         self._bits = {
             kind.name: sum({one.every << one.process_shift for one in plan.kinds[kind.name] if one is not None})
             for kind in EVENTS
-            if is_optional(kind) and can_be_narrowed(plan, kind)
+            if is_optional(kind) and kind.name not in plan.heard and can_be_narrowed(plan, kind)
         }
         self.types = frozenset(self._bits)
         self._known: dict[int, bytes] = {}

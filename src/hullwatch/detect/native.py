@@ -58,6 +58,7 @@ def library() -> Any:
         "hw_learn_scalars": (None, [pointer, number, text, size, size, number]),
         "hw_learn_string": (None, [pointer, number, number, text, size, size, number]),
         "hw_learn_dead": (None, [pointer, *[number] * 5]),
+        "hw_learn_anyone": (None, [pointer, *[number] * 5]),
         "hw_forget_process": (None, [pointer, size, number]),
         "hw_set_starts": (None, [pointer, text]),
         "hw_forget_starts": (None, [pointer]),
@@ -67,10 +68,15 @@ def library() -> Any:
         "hw_take_ruled_out": (number, [pointer, pointer]),
         "hw_take_counts": (None, [pointer, pointer]),
         "hw_planes": (ctypes.c_int64, [text, size, pointer]),
-        "hw_scap_new": (pointer, [text, number, text, pointer]),
+        "hw_scap_new": (pointer, [text, number, text, pointer, text]),
         "hw_scap_free": (None, [pointer]),
         "hw_scap_skip": (size, [pointer, text, size, size]),
         "hw_scap_know": (None, [pointer, ctypes.c_int64, number]),
+        "hw_scap_judge_by": (None, [pointer, ctypes.c_int64, size]),
+        "hw_scap_learn": (None, [pointer, size, number]),
+        "hw_scap_forget": (None, [pointer]),
+        "hw_scap_forget_threads": (None, [pointer]),
+        "hw_scap_no_numbers": (None, [pointer]),
         "hw_whole": (ctypes.c_int64, [text, size, pointer]),
         "hw_groups": (ctypes.c_int64, [text, size, pointer, pointer]),
         "hw_split": (None, [text, size, *[pointer] * 4]),
@@ -191,6 +197,10 @@ class NativeClassifier(Classifier):
         """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
         self._library.hw_learn_dead(self._handle, kind, process, scalars, first, second)
 
+    def learn_anyone(self, kind: int, scalars: int, first: int, second: int, *, dead: bool) -> None:
+        """Remember whether a condition is left for some values with any process at all."""
+        self._library.hw_learn_anyone(self._handle, kind, scalars, first, second, dead)
+
     def forget_process(self, start: int, pid: int) -> None:
         """Forget a process."""
         self._library.hw_forget_process(self._handle, start, pid)
@@ -230,7 +240,7 @@ def _type(name: str, plan: Plan, places: dict[int, int], kept: Collection[str]) 
     succeeded, failed = (_NONE if one is None else places[id(one)] for one in both)
     flags = spared(name, kept)
     return TYPE.pack(
-        kind.number, is_sensor_event, state_of(kind), HEADER.size + kind.layout.fixed.size,
+        kind.number, is_sensor_event, state_of(kind, plan.heard), HEADER.size + kind.layout.fixed.size,
         result + 7 if result else 0, succeeded, failed, 0 if flags is None else fingerprint_offset(kind.layout),
         *(flags or (0, 0)),
     )  # fmt: skip

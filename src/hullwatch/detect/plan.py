@@ -18,6 +18,7 @@ from hullwatch.detect.sample import sample_event
 from hullwatch.detect.signature import MAXIMUM_LETTERS, MAXIMUM_WORDS, Signatures, Word, words_of
 from hullwatch.events.table import EVENTS
 from hullwatch.fields.inputs import NOTHING, PEER, PROCESS, RESULT, inputs, result_parameter
+from hullwatch.rules.domain_names import asks_for_names
 from hullwatch.rules.graph import FALSE, TRUE, Graph
 from hullwatch.rules.node_code import NodeCompiler
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from hullwatch.rules.graph import Node
     from hullwatch.rules.loader import Rule, RuleSet
 
+HEARD = frozenset({"dns"})
+"""Types of events that change what is known of the names of addresses."""
 MAXIMUM_SPLITS = 8  # conditions that one is split into
 MAXIMUM_SCALARS = 6  # small values that are looked at together
 STRING_SLOTS = 2
@@ -94,11 +97,13 @@ class Plan:
 
     Where no condition is left a kind has no entries: its events are nothing to rules, but they can be the first
     sign of a container. ``process`` judges by the process for all kinds at once, for their conditions ask for the
-    same few fields; a kind's bits begin at its ``process_shift``.
+    same few fields; a kind's bits begin at its ``process_shift``. ``heard`` are the types that change what is known of
+    the names of addresses, and so have to come whether a condition can match them or not.
     """
 
     def __init__(self, rules: RuleSet) -> None:
         """Sort the rules of every event type."""
+        self.heard = HEARD if asks_for_names(rules) else frozenset[str]()
         self.graph = Graph()
         self.compiler = NodeCompiler(self.graph)
         self._roots: dict[int, int] = {}  # of conditions, by identity

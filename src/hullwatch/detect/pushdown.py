@@ -81,6 +81,8 @@ def _sent(kind: EventType, plan: Plan, asked: Interest) -> SentEvent:
     if kind.state and kind.layout.name == "program":
         failed = "failed calls too" if wanted else "but for failed calls, which no rule looks at"
         return always._replace(failed=wanted, why=f"Always: it carries state; {failed}.")
+    if kind.name in plan.heard:
+        return always._replace(why="Every one, for answers tell the names of addresses, which rules ask for.")
     if not wanted:
         return always._replace(sent=False, failed=False, why="No rule looks at it.")
     if not rules:

@@ -72,10 +72,12 @@ class PythonClassifier(Classifier):
         for kind in EVENTS:
             if kind.is_event and kind.origin == "sensor":
                 succeeded, failed = (None if one is None else known[id(one)] for one in plan.kinds[kind.name])
-                self._enter(kind, succeeded, failed)
+                self._enter(kind, succeeded, failed, state_of(kind, plan.heard))
 
-    def _enter(self, kind: EventType, succeeded: KnownKind | None, failed: KnownKind | None) -> None:
-        result, shortest, state = result_offset(kind.layout), HEADER.size + kind.layout.fixed.size, state_of(kind)
+    def _enter(
+        self, kind: EventType, succeeded: KnownKind | None, failed: KnownKind | None, state: StateChange
+    ) -> None:
+        result, shortest = result_offset(kind.layout), HEADER.size + kind.layout.fixed.size
         sign = result + 7 if result else 0
         self._types[kind.number] = _Type(
             *(shortest, sign, succeeded, failed),
@@ -285,6 +287,9 @@ class PythonClassifier(Classifier):
     def learn_dead(self, kind: int, process: int, scalars: int, first: int, second: int) -> None:
         """Remember that no condition is left for a combination of classes; with 0 for the strings, for any strings."""
         self._kinds[kind].learn_dead(process, scalars, first, second)
+
+    def learn_anyone(self, kind: int, scalars: int, first: int, second: int, *, dead: bool) -> None:
+        """Remember nothing: only the sensor is told of it, and by fingerprints."""
 
     def forget_process(self, start: int, pid: int) -> None:
         """Forget a process."""

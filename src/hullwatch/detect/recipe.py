@@ -11,6 +11,8 @@ from hullwatch.events.table import HEADER, HEADER_FIELDS, LAYOUTS, TYPES
 from hullwatch.fields.inputs import PEER, RESULT, result_parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hullwatch.detect.plan import Kind
     from hullwatch.events.table import EventType, Layout
 
@@ -57,9 +59,14 @@ _CHANGES = {
 }
 
 
-def state_of(kind: EventType) -> StateChange:
-    """Return what records of a type change."""
-    if not kind.is_event or kind.origin != "sensor":
+def state_of(kind: EventType, heard: Collection[str] = ()) -> StateChange:
+    """Return what records of a type change.
+
+    Args:
+        kind: the type.
+        heard: names of types that change what some rules ask for, see ``Plan``.
+    """
+    if not kind.is_event or kind.origin != "sensor" or kind.name in heard:
         return StateChange.ANY
     if not kind.state:
         return StateChange.NONE

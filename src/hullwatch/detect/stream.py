@@ -17,15 +17,14 @@ from hullwatch.detect.narrowing import Narrowing
 from hullwatch.detect.native import MAXIMUM_KINDS, NativeClassifier, library
 from hullwatch.detect.process_prefilter import ProcessMasks
 from hullwatch.detect.python_classifier import PythonClassifier
-from hullwatch.detect.recipe import CONTEXT, CONTEXT_BEGIN, CONTEXT_END
+from hullwatch.detect.recipe import CONTEXT, CONTEXT_BEGIN, CONTEXT_END, is_told
+from hullwatch.detect.remembered import Remembered
 from hullwatch.enrich.ancestry import Ancestries
 from hullwatch.enrich.assembler import Assembler
-from hullwatch.enrich.contexts import Contexts
 from hullwatch.enrich.drift import Drift
-from hullwatch.enrich.gate import CONTAINERS_KEPT
 from hullwatch.events.codec import BrokenStreamError, decode
 from hullwatch.events.table import BY_NAME, BY_NUMBER, EVENTS, HEADER
-from hullwatch.sources.interest import Answer
+from hullwatch.sources.interest import Answer, Void
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -69,9 +68,10 @@ class Stream:
         every: give every rule that matches an event, not only the first.
         native: use the classifier in C where it was built.
         ask_drift: called with each file that is to be compared with its image.
+        heard: types of events to learn names of addresses from, though no rule asks for those.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of the run
         self,
         rules: RuleSet,
         counters: Counters,
@@ -81,13 +81,15 @@ class Stream:
         every: bool = False,
         native: bool = True,
         ask_drift: Callable[[Asked], None] | None = None,
+        heard: frozenset[str] = frozenset(),
     ) -> None:
         """Start with nothing known."""
         self._native = native
         self._kept: Collection[str] = ()
+        self._heard = heard
         self._counters = counters
         self.engine = Engine(rules, counters, every=every)
-        self._contexts = _Remembered()
+        self._contexts = Remembered()
         drift = Drift(ask_drift, self._contexts.forget_starts)
         self._ancestries = Ancestries()
         self.assembler = Assembler(counters, request_container, hold_events, self.engine.wanted, self._contexts, drift)
@@ -110,6 +112,7 @@ class Stream:
         plan = self.engine.plan
         assert plan is not None
         self._plan = plan
+        plan.heard |= self._heard
         self._kinds = [_KindClasses(kind) for kind in plan.all]
         self._process_classes: dict[int, tuple[int, ...]] = {}  # by what Plan.process gives
         self._crowded = False  # some value got no class, because there are too many
@@ -137,14 +140,12 @@ class Stream:
         self.assembler.wanted = self.engine.wanted
         self._decide()
 
-    def take_ruled_out(self) -> tuple[bool, bytes]:
-        """Return what a sensor can do without from now on.
+    def take_ruled_out(self) -> tuple[Void, bytes]:
+        """Return what of what was told to a sensor is void, and what it can do without from now on.
 
-        Returns:
-            Whether all that was told before is void, and the fingerprints of calls that no rule can match, as u64
-            numbers behind each other.
+        That is fingerprints, as u64 numbers behind each other, of calls that no rule can match.
         """
-        voided, self._contexts.voided = self._contexts.voided, False
+        voided, self._contexts.voided = self._contexts.voided, Void.NOTHING
         return voided, self.classifier.take_ruled_out()
 
     def take_answers(self) -> list[Answer]:
@@ -263,7 +264,8 @@ class Stream:
         container = assembler.gate.settled(full_id)
         if container is None or not kind.is_event:
             self.classifier.forget_process(process.key.start, process.key.pid)
-            self._contexts.voided |= not kind.is_event  # an exec makes other fingerprints by itself
+            if not kind.is_event:  # an exec makes other fingerprints by itself
+                self._contexts.void(Void.CALLS)
             return self._matches(assembler.program_event(started, batch, offset) if kind.is_event else [])
         mask = self._masks.mask(process, container, header[7], lambda: assembler.around(header, process, container))
         context = batch[offset + CONTEXT_BEGIN : offset + CONTEXT_END]
@@ -341,13 +343,17 @@ class Stream:
                 return ()
             scalars, first, second = self._learn(survivor, kind, batch, events[-1])
         self._crowded |= UNKNOWN in {process, scalars, first, second}
+        strings = kind.first.masks[first] & kind.second.masks[second]
         pair = kind.process.masks[process] & kind.scalars.masks[scalars]
-        mask = pair & kind.first.masks[first] & kind.second.masks[second]
+        mask = pair & strings
         if mask:
             events = events or self.assembler.record(batch, offset, noted)
             return [match for event in events for match in self.engine.judge(event, kind.entries_of(mask))]
         if not self._crowded:
             self.classifier.learn_dead(survivor.kind, process, scalars, *((first, second) if pair else (0, 0)))
+            if kind.is_told:
+                dead = not strings & kind.scalars.masks[scalars]
+                self.classifier.learn_anyone(survivor.kind, scalars, first, second, dead=dead)
         return ()
 
     def _learn(self, survivor: Survivor, kind: _KindClasses, batch: bytes, event: Event) -> tuple[int, int, int]:
@@ -401,96 +407,8 @@ class _KindClasses:
         domains = [None, kind.scalars, *strings, *[None] * (2 - len(strings))]
         self.process, self.scalars, self.first, self.second = (_DomainClasses(kind.every, one) for one in domains)
         self.entries_of = kind.entries_of
+        self.is_told = is_told(kind)
 
     def process_class(self, mask: int) -> int:
         """Return the class of a process, of which ``Plan.process`` gave the mask."""
         return self.process.number(mask >> self._kind.process_shift & self._kind.every)
-
-
-class _Remembered(Contexts):
-    """Lets the classifier forget what is no longer true of processes.
-
-    Attributes:
-        voided: set when something was forgotten, for good; ``forgot`` is for the present call of the classifier.
-    """
-
-    def __init__(self) -> None:
-        self._classifier: Classifier | None = None
-        self._masks: ProcessMasks | None = None
-        self._containers: dict[str, int] = {}
-        self._next = 1
-        self._forgot = False
-        self.voided = False
-
-    @property
-    def forgot(self) -> bool:
-        """Whether something was forgotten; then what a classifier has looked at already may be other than it said."""
-        return self._forgot
-
-    @forgot.setter
-    def forgot(self, value: bool) -> None:
-        self._forgot = value
-        self.voided |= value
-
-    def use(self, classifier: Classifier, masks: ProcessMasks) -> None:
-        """Begin anew with a classifier."""
-        self._classifier = classifier
-        self._masks = masks
-        self.forgot = True
-
-    def number(self, full_id: str) -> int:
-        """Return the number that stands for a container."""
-        number = self._containers.get(full_id)
-        if number is None:
-            if len(self._containers) >= CONTAINERS_KEPT:
-                self.forget_all()
-            number = self._containers[full_id] = self._next
-            self._next += 1
-        return number
-
-    def forget_key(self, pid: int, start: int) -> None:
-        """Forget a process that the classifier took for another one than it is."""
-        self._forgot = True
-        if self._classifier is not None:
-            self._classifier.forget_process(start, pid)
-
-    def forget_starts(self) -> None:
-        """Forget that processes are known by how others started."""
-        if self._classifier is not None:
-            self._classifier.forget_starts()
-
-    def forget_process(self, process: Process) -> None:
-        """Forget a process: its program or its ancestors are other ones now."""
-        self.forgot = True
-        if self._classifier is not None:
-            self._classifier.forget_process(process.key.start, process.key.pid)
-
-    def forget_changed(self, process: Process) -> None:
-        """Forget a process that changed itself: its calls have other fingerprints by that."""
-        self._forgot = True
-        if self._classifier is not None:
-            self._classifier.forget_process(process.key.start, process.key.pid)
-
-    def forget_container(self, full_id: str) -> None:
-        """Forget all processes of a container: something else is known of it now."""
-        number = self._containers.get(full_id)
-        self.forgot = True
-        if self._masks is not None:
-            self._masks.forget()
-        if number is not None and self._classifier is not None:
-            self._classifier.forget_container(number)
-
-    def forget_cgroup(self, hierarchy: int, cgroup_id: int) -> None:
-        """Forget all processes of a control group: it belongs to another container than it was thought to."""
-        self.forgot = True
-        if self._classifier is not None:
-            self._classifier.forget_cgroup(cgroup_id, hierarchy)
-
-    def forget_all(self) -> None:
-        """Forget everything."""
-        self.forgot = True
-        self._containers.clear()
-        if self._masks is not None:
-            self._masks.forget()
-        if self._classifier is not None:
-            self._classifier.forget_processes()

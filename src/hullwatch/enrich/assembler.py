@@ -20,6 +20,7 @@ from hullwatch.enrich.gate import ContainerGate
 from hullwatch.enrich.kept_records import KeptRecords, read_child
 from hullwatch.enrich.known_cgroups import KnownCgroups
 from hullwatch.enrich.losses import Losses
+from hullwatch.enrich.names import Names
 from hullwatch.enrich.namespaces import read_namespaces
 from hullwatch.enrich.process_change import CHANGING
 from hullwatch.enrich.program_record import LazyParameters, ProgramRecords, has_failed
@@ -47,6 +48,7 @@ _FORKS = frozenset(BY_NAME[name].number for name in ("clone", "fork", "vfork", "
 _EXIT = BY_NAME["procexit"].number
 _COUNTS = BY_NAME["process_counts"].number
 _QUESTION = BY_NAME["process_question"].number
+_DNS = BY_NAME["dns"].number
 
 
 class Started(NamedTuple):
@@ -95,6 +97,7 @@ class Assembler:
         self.number = 0  # of the last event
         self._programs = ProgramRecords()
         self.drift = drift or Drift()
+        self.names = Names()
         self.gaps = 0  # signs that the tree misses something: unannounced processes, lost events
         self._listed = False  # whether all processes were told of once: before that most are met unannounced
         self._unannounced: set[tuple[int, int]] = set()
@@ -122,6 +125,7 @@ class Assembler:
             BY_NAME["sensor_lost"].number: self._sensor_lost,
             BY_NAME["pulse"].number: self._pulse,
             BY_NAME["tampered"].number: self._tampered,
+            BY_NAME["name_addresses"].number: self.names.resolved,
         }
 
     def feed(self, batch: bytes) -> Iterator[Event]:
@@ -139,7 +143,7 @@ class Assembler:
             if kind is not None and kind.is_event and kind.origin == "sensor":
                 self.number += 1
                 self._count(kind.name)
-                if not kind.state and self.wanted is not None and kind.name not in self.wanted:
+                if not kind.state and number != _DNS and self.wanted is not None and kind.name not in self.wanted:
                     offset += length
                     continue
             yield from self.record(batch, offset)
@@ -261,7 +265,7 @@ class Assembler:
         self, kind: EventType, header: tuple[int, ...], values: dict[str, Any], noted: Process | None
     ) -> list[Event]:
         """Handle what a process did: keep the tree, then make the event if rules look at it."""
-        _, number, _, _, start, cgroup_id, hierarchy, _, pid, tid, _, _, _ = header
+        _, number, _, time, start, cgroup_id, hierarchy, _, pid, tid, _, _, _ = header
         full_id = self._cgroups.get(hierarchy, cgroup_id)
         process = noted or self._known_process(pid, start)
         if full_id is None:
@@ -274,6 +278,8 @@ class Assembler:
             self.tree.ended(process)
         elif number in CHANGING:
             self.tree.changed(process, kind.name, values, by_leader=pid == tid)
+        elif number == _DNS:
+            self.names.heard(full_id, values, time)
         return self._event(kind, header, values, process, full_id)
 
     def _event(
@@ -295,6 +301,7 @@ class Assembler:
             cpu=cpu,
             flags=flags,
         )
+        event.names = self.names
         return self._numbered(self.gate.admit(event, full_id, time, size))
 
     def _run_program(self, record: bytes) -> None:
@@ -327,6 +334,7 @@ class Assembler:
             cgroups=tuple(self._cgroups.saved()),
             drops=tuple(self._drops.saved()),
             host_namespaces=self.tree.host_namespaces,
+            names=self.names.saved(),
         )
 
     def restore(self, state: SavedState) -> None:
@@ -340,6 +348,7 @@ class Assembler:
         self.tree.host_namespaces = tuple(state.host_namespaces)
         self.gate.restore(state.gate)
         self.number, self.clock_offset = state.number, state.clock_offset
+        self.names.restore(state.names, state.clock_offset)
         self._cgroups.restore(state.cgroups)
         self._drops.restore(state.drops)
 
@@ -400,7 +409,7 @@ class Assembler:
             self._contexts.forget_cgroup(*forgotten)
 
     def _clock(self, time: int, values: dict[str, Any]) -> list[Event]:
-        self.clock_offset = values["realtime"] - time
+        self.clock_offset = self.names.clock_offset = values["realtime"] - time
         self.counters.processes_forgotten = self.tree.forgotten
         self._look_at_losses(time)
         return []

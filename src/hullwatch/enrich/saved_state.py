@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from hullwatch.enrich.names import SavedName
 from hullwatch.enrich.process import Process, ProcessKey, Program
 
 # Made anew: what is worked out from the others, or has a meaning only within one run.
@@ -58,6 +59,7 @@ class SavedState(msgspec.Struct, frozen=True):
     cgroups: tuple[tuple[int, int, str], ...]
     drops: tuple[tuple[int, int, int], ...]
     host_namespaces: tuple[int, ...] = ()
+    names: tuple[SavedName, ...] = ()
 
     def encode(self) -> bytes:
         """Return the bytes."""

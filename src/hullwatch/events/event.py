@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from hullwatch.enrich.process import Process, Program
     from hullwatch.events.codec import Value
     from hullwatch.events.table import EventType
+
+
+class Names(Protocol):
+    """Knows the domain names of addresses (``enrich/names.py``)."""
+
+    def of(self, container_id: str, address: bytes, time: int) -> tuple[str, ...]:
+        """Return the names that an address has at a time (ns since the epoch) in a container, by its 64-digit id."""
+        ...
 
 
 class Event:
@@ -28,6 +36,7 @@ class Event:
         tid: thread id.
         cpu: where the call was made.
         flags: the record flags of the event table.
+        names: knows the domain names of addresses; None where nobody does.
         held: True when the event waited for its container's metadata.
     """
 
@@ -36,6 +45,7 @@ class Event:
         "cpu",
         "flags",
         "held",
+        "names",
         "number",
         "params",
         "process",
@@ -72,4 +82,5 @@ class Event:
         self.tid = tid
         self.cpu = cpu
         self.flags = flags
+        self.names: Names | None = None
         self.held = False

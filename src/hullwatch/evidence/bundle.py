@@ -19,10 +19,11 @@ from hullwatch.evidence.account import Account
 from hullwatch.evidence.hashes import find_hashes, is_here
 from hullwatch.evidence.report import Facts, report
 from hullwatch.evidence.timeline import timeline
-from hullwatch.evidence.tree import container_name, shown, tree_of, tree_text
-from hullwatch.evidence.tree_svg import MOST_DRAWN, tree_svg
+from hullwatch.evidence.tree import container_name, shown_tree, tree_of
 from hullwatch.formats.escape import escape_json
 from hullwatch.formats.falco import times
+from hullwatch.formats.process_tree import shown, tree_text
+from hullwatch.formats.process_tree_svg import MOST_DRAWN, tree_svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from hullwatch.evidence.subject import Subject
 
 MOST_PROCESSES = 100  # that are named with a file
+NO_PROCESS = "The capture has no process of the alert."
 LARGEST_CAPTURE = 1 << 30  # bytes of what is cut out
 CAPTURE = "capture.hwcap"
 FILES = {
@@ -102,8 +104,8 @@ def make_bundle(
         "alert.json": _json(document),
         "containers.json": _json(_containers(account, masker)),
         "files.json": _json(_files(account)),
-        "process-tree.svg": tree_svg(tree_of(account, MOST_DRAWN), heading, below, name),
-        "process-tree.txt": tree_text(tree, name),
+        "process-tree.svg": tree_svg(shown_tree(tree_of(account, MOST_DRAWN), name), heading, below),
+        "process-tree.txt": tree_text(shown_tree(tree, name), NO_PROCESS),
         "timeline.txt": timeline(_reader(data), keys, subject.time, masker, tell),
     }
     encoded = {place: valid_text(text).encode() for place, text in files.items()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.evidence.tree import commands, container_name, shown, span, title
+from hullwatch.evidence.tree import commands, container_name, span, title
 from hullwatch.formats.falco import times
+from hullwatch.formats.process_tree import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from hullwatch.evidence.account import all_events
-from hullwatch.evidence.tree import shown
 from hullwatch.fields.catalogue import catalogue
 from hullwatch.formats.falco import times
+from hullwatch.formats.process_tree import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

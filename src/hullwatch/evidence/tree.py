@@ -1,14 +1,13 @@
-"""The process tree around an alert: who belongs to it, and the tree as text."""
+"""The process tree around an alert: who belongs to it, and what is shown of each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.alerts.mask import CUT
 from hullwatch.enrich.container import SHORT_ID
 from hullwatch.evidence.account import Actor
-from hullwatch.formats.escape import escape
 from hullwatch.formats.falco import times
+from hullwatch.formats.process_tree import Place, ProcessTree, Shown, arrange, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,24 +15,14 @@ if TYPE_CHECKING:
     from hullwatch.evidence.account import Account
 
 MOST_SHOWN = 2000  # processes
-LONGEST_COMMAND = 300  # characters
 MOST_BEFORE = 3  # earlier programs of one process that are shown
 
 
 class Row(NamedTuple):
-    """A process in its place.
-
-    Attributes:
-        actor: the process.
-        depth: how many stand above it.
-        line: for each of those above, whether more of its children follow: where a line goes on downwards.
-        last: whether it is the last child.
-    """
+    """A process in its place."""
 
     actor: Actor
-    depth: int
-    line: tuple[bool, ...]
-    last: bool
+    place: Place
 
 
 class Tree(NamedTuple):
@@ -64,21 +53,11 @@ def tree_of(account: Account, most: int = MOST_SHOWN) -> Tree:
     children: dict[Actor | None, list[Actor]] = {}
     for actor in kept:
         children.setdefault(actor.parent if actor.parent in kept else None, []).append(actor)
-    for below in children.values():
-        below.sort(key=lambda one: (one.started, one.key))
-    rows: list[Row] = []
-    waiting = [Row(one, 0, (), last) for one, last in _with_last(children.get(None, []))][::-1]
-    while waiting:
-        row = waiting.pop()
-        rows.append(row)
-        line = (*row.line, not row.last) if row.depth else ()
-        below = [Row(one, row.depth + 1, line, last) for one, last in _with_last(children.get(row.actor, []))]
-        waiting += below[::-1]
+    for actors in children.values():
+        actors.sort(key=lambda one: (one.started, one.key))
+    below = {above: actors for above, actors in children.items() if above is not None}
+    rows = [Row(*one) for one in arrange(children.get(None, []), below)]
     return Tree(rows, focus, left_out)
-
-
-def _with_last(actors: list[Actor]) -> list[tuple[Actor, bool]]:
-    return [(one, place == len(actors)) for place, one in enumerate(actors, 1)]
 
 
 def _family(account: Account) -> set[Actor]:
@@ -101,11 +80,6 @@ def _above(actor: Actor | None) -> list[Actor]:
         line.append(actor)
         actor = actor.parent
     return line
-
-
-def shown(text: str, longest: int = LONGEST_COMMAND) -> str:
-    """Return a text from outside as it can stand in a line, escaped and cut."""
-    return escape(text) if len(text) <= longest else escape(text[:longest]) + CUT
 
 
 def title(actor: Actor) -> str:
@@ -137,21 +111,16 @@ def commands(actor: Actor) -> list[str]:
     return lines if more <= 0 else [*lines, f"before: {more} more programs"]
 
 
-def tree_text(tree: Tree, container: Callable[[str], str]) -> str:
-    """Return a tree as text; ``container`` gives the name of one that is called by its id."""
-    lines: list[str] = []
-    for row in tree.rows:
-        actor = row.actor
-        stem = "".join("│  " if goes_on else "   " for goes_on in row.line)
-        branch = ("└─ " if row.last else "├─ ") if row.depth else ""
-        under = ("   " if row.last else "│  ") if row.depth else ""
+def shown_tree(tree: Tree, container: Callable[[str], str]) -> ProcessTree:
+    """Return a tree as it is shown; ``container`` gives the name of one that is called by its id."""
+    rows: list[Shown] = []
+    for actor, place in tree.rows:
         where = f" in {container(actor.container)}" if actor.container else ""
-        mark = "   <== the alert" if actor is tree.focus else ""
-        lines.append(f"{stem}{branch}{title(actor)}{where}, {span(actor)}{mark}")
-        lines += [f"{stem}{under}   {command}" for command in commands(actor)]
-    if tree.left_out:
-        lines.append(f"{tree.left_out:,} more processes are not shown.")
-    return "\n".join(lines) + "\n" if lines else "The capture has no process of the alert.\n"
+        is_focus = actor is tree.focus
+        kind = "focus" if is_focus else "inside" if actor.container else "box"
+        mark = "the alert" if is_focus else ""
+        rows.append(Shown(place, f"{title(actor)}{where}", span(actor), commands(actor), kind, mark))
+    return ProcessTree(rows, tree.left_out)
 
 
 def container_name(account: Account, full_id: str) -> str:

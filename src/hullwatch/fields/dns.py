@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hullwatch.fields.dns_message import Message, read_message
+from hullwatch.events.dns_message import Message, read_message
 from hullwatch.fields.field import FieldType, Multiplicity, field
 
 if TYPE_CHECKING:

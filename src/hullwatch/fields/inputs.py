@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hullwatch.fields.fd import DESCRIBED, NAMED, OPENING
+from hullwatch.fields.fd_names import NAME_FIELDS
 from hullwatch.fields.fs import path_parameter, raw_parameter
 from hullwatch.fields.proc_ns import NAMESPACE_FIELDS
 
@@ -146,7 +147,8 @@ def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool)
     if field.group in _PROCESS_GROUPS or name in _PROCESS_FIELDS:
         return None if name in _TIMED else _OF_PROCESS
     if field.group == "fd":
-        return _of_descriptor(name, kind.layout, failed=failed)
+        of = _of_names if name in NAME_FIELDS else _of_descriptor
+        return of(name, kind.layout, failed=failed)
     if name in _OF_TYPE:
         return NOTHING
     if name in _OF_DNS or name in _OF_DRIFT:
@@ -214,6 +216,13 @@ def _of_descriptor(name: str, layout: Layout, *, failed: bool) -> Inputs:
         return None
     end = _SERVER_END[layout.name]
     return _OF_PEER if name in _OF_CONNECTION or name in {f"fd.{end}port", f"fd.{end}proto"} else None
+
+
+def _of_names(_: str, layout: Layout, *, failed: bool) -> Inputs:
+    """Return what the names of addresses depend on: on what was answered until now, so on anything."""
+    if layout.name not in _ADDRESS_ONLY and "tuple" not in layout.variables:
+        return NOTHING
+    return NOTHING if layout.name == "accepted" and failed else None
 
 
 def _of_file(name: str, layout: Layout, *, failed: bool) -> Inputs:

@@ -26,7 +26,7 @@ def came_from_outside(process: Process) -> bool:
 
 
 @field("proc.is_container_entry")
-def is_container_entry(event: Event) -> bool:
+def is_containerentry_of(event: Event) -> bool:
     """Whether the process is in a container and its parent is not: its first process, or one entered by exec."""
     process = event.process
     return process is not None and event.container.id != "host" and came_from_outside(process)
@@ -49,14 +49,14 @@ def is_container_exec(event: Event) -> bool:
     process, container = event.process, event.container
     if process is None or container.id == "host":
         return False
-    entry = _entry(process)
+    entry = entry_of(process)
     if _is_first(entry, container):
         return False
     program = event.program if entry is process and event.program is not None else entry.program
     return not program.comm.startswith(RUNTIME_STAGE) and (program.exe, *program.args) not in _probes(container)
 
 
-def _entry(process: Process) -> Process:
+def entry_of(process: Process) -> Process:
     """Return the process or ancestor that came from outside; it is remembered, for the way up may be long."""
     below: list[Process] = []
     current = process

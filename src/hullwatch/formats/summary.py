@@ -17,7 +17,9 @@ SHOWN_PROCESSES = 5
 _BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 
 
-def summary(counters: Counters, *, now: int | None = None, colour: bool = False, did: str = "Watched for") -> str:
+def summary(
+    counters: Counters, *, now: int | None = None, colour: bool = False, did: str = "Watched for", told: str = ""
+) -> str:
     """Return what a run did as several lines, ending with a newline.
 
     Args:
@@ -25,15 +27,16 @@ def summary(counters: Counters, *, now: int | None = None, colour: bool = False,
         now: when it ended, ns since the epoch; the clock's time when None.
         colour: with ANSI colours.
         did: what was done, as the words before the time.
+        told: what was told of the events; the number of alerts when empty.
     """
     end = time.time_ns() if now is None else now
     seconds = max(0.0, (end - counters.started) / 1e9)
     watched = format_duration(round(seconds, 1) if seconds < 10 else round(seconds))
-    alerts = sum(counters.alerts.values())
+    told = told or _number(sum(counters.alerts.values()), "alert")
     lines = [
         _paint(_BOLD, colour)
         + f"{did} {watched}: {_number(counters.events_total, 'event')}, {counters.dropped_total:,} dropped, "
-        + f"{_number(alerts, 'alert')}."
+        + f"{told}."
         + _paint(_RESET, colour)
     ]
     lines += _section("Alerts by rule:", _largest_first(counters.alerts))
@@ -44,6 +47,7 @@ def summary(counters: Counters, *, now: int | None = None, colour: bool = False,
     )
     lines += _section("Busiest processes, by what they opened, connected to, ran and started:", _busiest(counters))
     lines += _section("Alerts that did not reach their reader:", _largest_first(counters.alerts_lost))
+    lines += _section("What the keeper left out or removed:", _largest_first(counters.store))
     lines += _section("Files that could not be compared with their image:", _largest_first(counters.drift_unknown))
     lines += _section("Also:", _others(counters))
     return "\n".join(lines) + "\n"
@@ -79,11 +83,15 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.processes_forgotten, "processes forgotten while they ran, for want of room"),
         (sum(counters.drift.values()), "files of containers compared with their image"),
         (counters.drift_not_asked, "not compared, for too many waited"),
+        (counters.names_unknown, "domain names in rules that have no address here"),
         (counters.captures_saved, "captures saved by the flight recorder"),
         (counters.captures_not_saved, "alerts whose capture could not be saved"),
         (counters.captures_cut_short, "captures that ended before their time"),
         (counters.captures_short, "captures with less of the time before the alert, for want of memory"),
         (counters.captures_removed, "older captures removed to make room"),
+        (counters.alerts_kept, "alerts kept in the store"),
+        (counters.cut_alerts, "of them with texts that were cut, to be kept"),
+        (counters.keeper_restarts, "restarts of the keeper"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]
     return [(number, words) for number, words in rows if number]

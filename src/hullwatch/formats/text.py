@@ -101,9 +101,14 @@ def _line(alert: Alert, said: str, *, colour: bool, short_time: bool) -> str:
     priority, rule, place = escape(alert.priority), escape(alert.rule), container(alert)
     if not colour:
         return f"{when} {priority} {rule} | {place} | {said}{ending}"
-    paint = _COLOURS.get(alert.priority, "")
+    paint = priority_colour(alert.priority)
     ending = f"{DIM}{ending}{RESET}" if ending else ""
     return f"{DIM}{when}{RESET} {paint}{priority}{RESET} {BOLD}{rule}{RESET} | {CYAN}{place}{RESET} | {said}{ending}"
+
+
+def priority_colour(priority: str) -> str:
+    """Return the ANSI colour of a priority; empty for one that has none."""
+    return _COLOURS.get(priority, "")
 
 
 def container(alert: Alert) -> str:

@@ -12,7 +12,7 @@ from hullwatch.alerts.mask import Masker
 from hullwatch.config.labels import alert_labels
 from hullwatch.config.values import at_least
 from hullwatch.enrich.notice import Notice
-from hullwatch.outputs.output import OUTPUTS
+from hullwatch.outputs.stdout import stdout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
     from hullwatch.config.settings import Settings
     from hullwatch.counters import Counters
     from hullwatch.detect.engine import Match
+    from hullwatch.outputs.printing import Printer
 
 
 def _no_capture(_: Match) -> str:
     return ""
+
+
+def _no_response(_: Match) -> None:
+    pass
 
 
 class Delivery:
@@ -34,6 +39,7 @@ class Delivery:
         masker: hides the secrets in alerts.
         does: what a run does, for people; empty for a watch with rules.
         capture: returns the path of the capture that a match is saved in; empty for none.
+        respond: is shown each match before its alert is made.
     """
 
     does = ""
@@ -42,14 +48,27 @@ class Delivery:
         """Open the outputs."""
         self.failed = False
         self.capture: Callable[[Match], str] = _no_capture
+        self.respond: Callable[[Match], None] = _no_response
         self._counters = counters
         self._labels = alert_labels(settings.output)
         self._fail_on = settings.run.fail_on
         self._hostname = socket.gethostname()
         self.masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
+        self._with_origin = False  # whether alerts say where they come from
         self._maker = AlertMaker(self.masker, self._hostname, self._labels)
         self._sent: list[int] = []  # times of the alerts that were sent since the last flush
-        self._outputs = [OUTPUTS.get("stdout")(settings, counters)]
+        self._outputs: list[Printer] = [stdout(settings, counters)]
+
+    def keep(self, keeper: Printer) -> None:
+        """Send alerts to what keeps them as well; they then say where they come from."""
+        self._outputs.append(keeper)
+        self._with_origin = True
+        self._maker = AlertMaker(self.masker, self._hostname, self._labels, with_origin=True)
+
+    @property
+    def told(self) -> str:
+        """What was told of the events, for the summary; empty for alerts."""
+        return ""
 
     @property
     def gone(self) -> bool:
@@ -67,6 +86,7 @@ class Delivery:
         """
         try:
             for match in matches:
+                self.respond(match)
                 if self._maker.take(match, self.capture(match)):
                     self._send_made()
         finally:
@@ -80,7 +100,7 @@ class Delivery:
     def take_settings(self, settings: Settings) -> None:
         """Give alerts other labels from now on."""
         self._labels = alert_labels(settings.output)
-        self._maker = AlertMaker(self.masker, self._hostname, self._labels)
+        self._maker = AlertMaker(self.masker, self._hostname, self._labels, with_origin=self._with_origin)
 
     def internal(self, rule: str, priority: str, message: str, **fields: object) -> None:
         """Send an alert about Hullwatch itself."""

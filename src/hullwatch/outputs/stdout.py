@@ -1,8 +1,9 @@
 """Alerts on standard output: a line each, those of a batch of events in one write.
 
 On a terminal, text has colours, repeats are counted, and the earlier events of a rule with state stand
-below its alert; a pipe or file gets plain text, one line for each alert. A reader that ends (``| head``)
-ends the output cleanly; a slow one is waited for, and that is counted.
+below its alert; a pipe or file gets plain text, one line for each alert. Other formats look the same everywhere; SARIF
+is one document, which is whole when the run has ended. A reader that ends (``| head``) ends the output cleanly; a slow
+one is waited for, and that is counted.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING
 from hullwatch.alerts.collapse import Collapser
 from hullwatch.formats.escape import escape
 from hullwatch.formats.falco import falco
+from hullwatch.formats.registry import FORMATS
+from hullwatch.formats.sarif import SarifDocument
 from hullwatch.formats.text import repeats, text, text_with_evidence
-from hullwatch.outputs.output import OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,21 +58,32 @@ class StandardOutput:
         self._counters = counters
         self._descriptor = descriptor
         self._clock = clock
-        self._json = settings.format == "json"
+        self._sarif = SarifDocument() if settings.format == "sarif" else None
+        self._line = self._line_of(settings.format)
         self._terminal = is_terminal(descriptor)
         self._colour = has_colours(descriptor)
         self._encoding = (
-            "utf-8" if self._json or not self._terminal else locale.getpreferredencoding(do_setlocale=False)
+            "utf-8" if self._line or not self._terminal else locale.getpreferredencoding(do_setlocale=False)
         )
-        collapses = self._terminal and not self._json and not settings.all
+        collapses = self._terminal and self._line is None and not settings.all
         self._collapser = Collapser() if collapses else None
         self._taken: list[bytes] = []  # lines that wait for a flush
         self._size = 0  # of them, bytes
+        if self._sarif is not None:
+            self._take(self._sarif.begin())
+
+    def _line_of(self, name: str) -> Callable[[Alert], bytes] | None:
+        """Return what writes an alert as a line; None for text, which depends on who reads."""
+        if self._sarif is not None:
+            return self._sarif.result
+        if name == "text":
+            return None
+        return falco if name == "json" else FORMATS.get(name)  # here no more is known, and it may wait for nobody
 
     def send(self, alert: Alert) -> None:
         """Take an alert to be written with the next flush, or count it as a repeat."""
-        if self._json:
-            self._take(falco(alert))
+        if self._line is not None:
+            self._take(self._line(alert))
             return
         shown: Alert | None = alert
         if self._collapser is not None:
@@ -101,6 +114,8 @@ class StandardOutput:
         """Write the counts of repeats that were not written yet."""
         if self._collapser is not None:
             self._take_repeats(self._collapser.close(self._clock()))
+        if self._sarif is not None:
+            self._take(self._sarif.end())
         self.flush()
 
     def _take_repeats(self, lines: Iterable[Repeats]) -> None:
@@ -162,7 +177,6 @@ def has_colours(descriptor: int) -> bool:
     return is_terminal(descriptor) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-@OUTPUTS.register("stdout")
 def stdout(settings: Settings, counters: Counters) -> StandardOutput:
     """Alerts on standard output, as text or JSON."""
     return StandardOutput(settings.output, counters)

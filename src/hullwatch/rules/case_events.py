@@ -14,10 +14,10 @@ from hullwatch.config.values import parse_duration
 from hullwatch.enrich.container import HOST, Container
 from hullwatch.enrich.process import Process, ProcessKey, Program
 from hullwatch.errors import UsageError
+from hullwatch.events.dns_message import write_message
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME, FLAGS, TYPES, EventType, Parameter
 from hullwatch.fields.address import write_address, write_tuple, write_unix_address, write_unix_tuple
-from hullwatch.fields.dns_message import write_message
 from hullwatch.rules.document import Mapping, Scalar, Sequence
 from hullwatch.rules.problem import ProblemError, did_you_mean
 

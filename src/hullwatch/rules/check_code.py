@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hullwatch.fields.fd_names import NAME_FIELDS
 from hullwatch.fields.field import FieldType, Multiplicity
 from hullwatch.rules import patterns
+from hullwatch.rules.domain_names import compared_name
 from hullwatch.rules.operators import LIST_OPERATORS, check_operator, field_test_code, test_code
 from hullwatch.rules.problem import ProblemError
 from hullwatch.rules.syntax import Check, FieldUse, Text, TextList, Transformed
@@ -114,7 +116,7 @@ class CheckCompiler:
                 self._fields.add(one.field.name)
 
     def _exists(self, term: Term) -> str:
-        if term.multiplicity is Multiplicity.ANY:
+        if term.multiplicity in {Multiplicity.ANY, Multiplicity.ENDS}:
             return f"(True if {term.code} else False)" if term.code != "None" else "False"
         return f"({term.code} is not None)" if term.code != "None" else "False"
 
@@ -144,6 +146,8 @@ class CheckCompiler:
         else:
             field = term.field.name if term.field is not None else term.name
             values = frozenset(parse_value(item, term.type, field) for item in right.items)
+            if field in NAME_FIELDS:
+                values = frozenset(compared_name(str(one), whole=True) for one in values)
             test = f"(v in {self.constants.name(values)})"
         return self._quantified(check.operator, term, test)
 

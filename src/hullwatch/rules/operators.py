@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hullwatch.fields.fd_names import NAME_FIELDS
 from hullwatch.fields.field import NUMBERS, TEXT, FieldType
 from hullwatch.rules import patterns
+from hullwatch.rules.domain_names import EQUAL, compared_name
 from hullwatch.rules.problem import ProblemError
 from hullwatch.rules.values import parse_hexadecimal, parse_value
 
@@ -78,6 +80,8 @@ def test_code(operator: str, term: Term, value: Text, constants: Constants) -> s
         return _text_test(operator[1:], repr(parse_hexadecimal(value, term.name)))
     field = term.field.name if term.field is not None else term.name
     literal = parse_value(value, term.type, field)
+    if field in NAME_FIELDS:
+        literal = compared_name(str(literal), whole=operator in EQUAL)
     if operator == "icontains":
         return f"({patterns.lower(str(literal))!r} in {constants.name(patterns.lower)}(v))"
     return _text_test(operator, repr(literal))

@@ -162,6 +162,8 @@ def value_text(term: Term, value: Any) -> str:
         return ABSENT
     if isinstance(value, tuple):
         items = [value_text(term, item) for item in value]  # pyright: ignore[reportUnknownVariableType] - Any
+        if term.type in TEXT and len(items) < 2:
+            return items[0] if items else ABSENT
         return " ".join(items) if term.multiplicity is Multiplicity.ANY else f"({','.join(items)})"
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -176,7 +178,7 @@ def field_value(term: Term, value: Any, event: Event) -> object:
     """Return a field's value as it stands in ``output_fields``."""
     if is_time(term):
         return event.time
-    if value is None or not _is_printable(term):
+    if value is None or value == () or not _is_printable(term):
         return None
     if isinstance(value, tuple) and term.multiplicity is Multiplicity.LIST:
         return [clean(str(item)) for item in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - Any

@@ -7,7 +7,6 @@ the sentence that says so.
 
 from __future__ import annotations
 
-import gzip
 import io
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
@@ -15,12 +14,12 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 import msgspec
 
 from hullwatch.errors import UsageError
+from hullwatch.sources.unpacking import GZIP_MAGIC, GzipStream, TooMuchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST_LINE = 1 << 20  # bytes
-_GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, 2.3.1
 _SKIPPED_AT_ONCE = 1 << 16  # bytes
 
 Plain = str | int | float | bool
@@ -59,8 +58,8 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[Line]:
     buffered = io.BufferedReader(cast("io.RawIOBase", stream))
     number = 0
     try:
-        packed = buffered.peek(2).startswith(_GZIP_MAGIC)
-        source: io.BufferedIOBase = gzip.GzipFile(fileobj=buffered) if packed else buffered
+        packed = buffered.peek(2).startswith(GZIP_MAGIC)
+        source: io.BufferedIOBase = io.BufferedReader(GzipStream(buffered)) if packed else buffered
         while data := source.readline(LONGEST_LINE + 1):
             number += 1
             if len(data) > LONGEST_LINE and not data.endswith(b"\n"):
@@ -68,7 +67,10 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[Line]:
                 yield Line(number, {}, f"it has more than {LONGEST_LINE >> 20} MiB")
             elif not data.isspace():
                 yield _decode(data, number)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except TooMuchError as error:
+        sentence = f"The file {name} was judged up to line {number}: {error}."
+        raise UsageError(sentence) from error
+    except (EOFError, zlib.error) as error:
         sentence = f"The compressed data of {name} is damaged behind line {number}: what follows was not judged."
         raise UsageError(sentence) from error
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,6 +22,16 @@ class Interest(NamedTuple):
     wanted: Collection[str] | None
     narrowed: Collection[str] = ()
     succeeded: Collection[str] = ()
+
+
+class Void(enum.IntEnum):
+    """What is not so any more of what a sensor was told to leave out."""
+
+    NOTHING = 0
+    CALLS = 1
+    """What no rule can match when certain processes do it: something else is known of processes now."""
+    ALL = 2
+    """Also what no rule can match whoever does it: the rules are others."""
 
 
 class Answer(NamedTuple):

@@ -109,9 +109,13 @@ class KernelSource:
         """Ask for the values of these variables of the environment, in what is told of a program from now on."""
         self._order(encode("control_environment", names="".join(f"{name}\0" for name in names).encode()))
 
-    def forget_ruled_out(self) -> None:
-        """Have the sensor remember what is ruled out from now on, and nothing of before."""
-        self._order(encode(BY_NAME["control_forget"]))
+    def forget_ruled_out(self, *, calls_only: bool = False) -> None:
+        """Have the sensor remember what is ruled out from now on, and nothing of before.
+
+        Args:
+            calls_only: forget only what no rule can match for certain processes, not what none can for any.
+        """
+        self._order(encode(BY_NAME["control_forget_calls" if calls_only else "control_forget"]))
 
     def rule_out(self, fingerprints: bytes) -> None:
         """Have the sensor leave out calls with these fingerprints (u64 numbers behind each other), if it listens now.

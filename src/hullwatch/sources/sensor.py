@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import BrokenStreamError
-from hullwatch.sources.interest import Interest
+from hullwatch.sources.interest import Interest, Void
 from hullwatch.sources.kernel import KernelSource, StreamEndedError
 from hullwatch.sources.silence import LOST, Silence
 
@@ -99,19 +99,19 @@ class Sensor:
             with contextlib.suppress(StreamEndedError):  # the next read tells
                 self._source.shed(self._shed[0], reads=self._shed[1], counts=self._shed[2])
 
-    def rule_out(self, fingerprints: bytes, answers: Collection[Answer], *, voided: bool) -> None:
+    def rule_out(self, fingerprints: bytes, answers: Collection[Answer], voided: Void) -> None:
         """Have it leave out calls that no rule can match.
 
         Args:
             fingerprints: of the calls, as u64 numbers behind each other.
             answers: to what it asked of processes.
-            voided: whether all that was told before is not so any more.
+            voided: what was told before and is not so any more.
         """
         if self._source is None or not self._pushdown:
             return
         with contextlib.suppress(OSError, StreamEndedError):  # the next read tells
             if voided:
-                self._source.forget_ruled_out()
+                self._source.forget_ruled_out(calls_only=voided == Void.CALLS)
             if fingerprints:
                 self._source.rule_out(fingerprints)
             if answers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,19 @@ from hullwatch.cli.rule_set import rules_files
 from hullwatch.counters import Counters
 from hullwatch.detect.engine import Engine
 from hullwatch.rules.loader import RulesFile, load
-from tests.captures.scap.scap_files import CAPTURES, machine, opened, section, thread, threads, unpacked
+from tests.captures.scap import made_up_streams as made_up
+from tests.captures.scap.scap_files import (
+    CAPTURES,
+    event,
+    i64,
+    machine,
+    opened,
+    section,
+    thread,
+    threads,
+    u32,
+    unpacked,
+)  # fmt: skip
 from tools.repository import ROOT
 
 if TYPE_CHECKING:
@@ -24,17 +37,17 @@ if TYPE_CHECKING:
 Raised = tuple[str, int]
 
 
-def raised(data: bytes, rules: RuleSet, *, remembers: bool) -> tuple[list[Raised], int]:
+def raised(data: bytes, rules: RuleSet, *, remembers: bool, native: bool = True) -> tuple[list[Raised], int]:
     """Return the rules that matched with the numbers of their events, and how many events were judged."""
     remembered = Remembered(rules) if remembers else None
     engine, found, judged = Engine(rules, Counters(), every=True, decide_once=False), list[Raised](), 0
     capture = ScapCapture(io.BytesIO(data), "x.scap")
-    for event in capture.judged(engine.names_wanted(SCAP_NAMES), remembered):
+    for one in capture.judged(engine.names_wanted(SCAP_NAMES), remembered, native=native):
         judged += 1
-        matches = engine.matches(event)
-        found += [(match.rule.name, event.number) for match in matches]
+        matches = engine.matches(one)
+        found += [(match.rule.name, one.number) for match in matches]
         if remembered is not None and not matches:
-            remembered.learn(event)
+            remembered.learn(one)
     return found, judged
 
 
@@ -81,6 +94,42 @@ BEGINNING = section() + machine() + threads(thread(10, 10, 1, "cat"), thread(11,
 def test_an_event_that_differs_in_nothing_that_is_looked_at_is_not_judged_again(condition: str, judged: int) -> None:
     events = [opened("/a"), opened("/a"), opened("/b"), opened("/a", tid=11), opened("/a", tid=12), opened("/a", fd=4)]
     assert raised(BEGINNING + b"".join(events), one_rule(condition), remembers=True) == ([], judged)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_made_up_streams_raise_what_they_raise_when_each_event_is_looked_at(seed: int) -> None:
+    conditions = (
+        "evt.type in (open, openat, openat2) and fd.name = /etc/shadow",
+        "evt.type in (open, openat) and fd.name endswith notes and proc.pname != init and fd.num > 3",
+        "evt.type in (open, openat) and container.name = web",
+        "evt.type in (openat, creat, socket) and user.name = root and evt.arg.ino = 4",
+        "evt.type in (unlink, rename, unlinkat) and proc.cwd startswith /tmp",
+        "evt.type in (open, connect) and fd.num = 3 and thread.tid = 11",
+    )
+    rules = [one_rule(one) for one in conditions[seed % 3 :: 3]]
+    data = made_up.beginning() + made_up.made_up_stream(random.Random(seed), 400)
+    for one in rules:
+        plain = raised(data, one, remembers=False, native=False)[0]
+        assert raised(data, one, remembers=True)[0] == plain
+        assert raised(data, one, remembers=True, native=False)[0] == plain
+
+
+def test_a_container_of_which_more_is_told_is_judged_again_and_one_told_of_again_is_not() -> None:
+    def told(name: str) -> bytes:
+        text = f'{{"container":{{"id":"0123456789ab","type":0,"name":"{name}","image":"{name}"}}}}'
+        return event(272, text.encode() + b"\0", tid=-1)
+
+    group = b"cpu=/docker/" + b"0123456789ab" * 5 + b"0123\0"
+    child = event(
+        223, i64(0), b"sh\0", b"", i64(20), i64(20), i64(1), b"/\0", i64(0), i64(0), i64(0), u32(0), u32(0), u32(0),
+        b"sh\0", group, u32(0), u32(0), u32(0), i64(20), i64(20), tid=20,
+    )  # fmt: skip
+    rules = one_rule("evt.type = openat and container.name = web")
+    data = (
+        BEGINNING + child + b"".join(told(name) + opened("/a", tid=20) for name in ("incomplete", "db", "incomplete"))
+    )
+    assert raised(data, rules, remembers=True) == ([], 2)
+    assert [one for one, _ in raised(data + told("web") + opened("/a", tid=20), rules, remembers=True)[0]] == ["one"]
 
 
 def test_relative_paths_are_told_apart_by_the_working_directory() -> None:

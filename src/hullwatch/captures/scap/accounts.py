@@ -18,15 +18,21 @@ ROOT_GROUP = Account(is_group=True, number=0, name="root")
 
 
 class Accounts:
-    """Names by container (empty for the host) and number."""
+    """Names by container (empty for the host) and number.
+
+    Attributes:
+        news: another number whenever something else is known.
+    """
 
     def __init__(self) -> None:
         """Start with none."""
+        self.news = 0
         self._users: dict[tuple[str, int], Account] = {}
         self._groups: dict[tuple[str, int], Account] = {}
 
     def add(self, accounts: Iterable[Account], container: str = "") -> None:
         """Enter accounts; of those with one number the first counts."""
+        self.news += 1
         for one in accounts:
             kept = self._groups if one.is_group else self._users
             if len(kept) < ACCOUNTS_KEPT:
@@ -42,6 +48,7 @@ class Accounts:
 
     def take(self, event: RawEvent) -> None:
         """Take an event of a user or group that was added or deleted."""
+        self.news += 1
         container = event.text_of("container_id")
         is_group = event.kind.name.startswith("group")
         number = event.number_of("gid" if is_group else "uid")

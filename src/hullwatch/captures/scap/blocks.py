@@ -11,6 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from hullwatch.errors import UsageError
+from hullwatch.sources.unpacking import GZIP_MAGIC, TooMuchError, UnpackLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,6 @@ V1_EVENTS = frozenset({0x204, 0x208, 0x8010ABCD})
 FLAGGED_EVENTS = frozenset({0x208, 0x217, 0x222})
 
 MAGIC = b"\n\r\r\n"
-GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, 2.3.1
 LONGEST_EVENT = (1 << 16) + 64  # bytes of an event's block
 LONGEST_LARGE = 16 << 20  # of one that may be larger
 LONGEST_LIST = 128 << 20  # of any other block: a host has some ten thousand threads, of 2 kB each
@@ -92,7 +92,7 @@ class BlockReader:
         blocks_read: whole ones.
         packed: whether it is compressed.
         skip: walks over blocks that nobody has to look at, from a place in some data on; returns where it ended and
-            over how many.
+            over how many. The whole block that it has ended at is the next one that is given.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -121,7 +121,7 @@ class BlockReader:
         """
         try:
             yield from self._blocks()
-        except (DamagedError, zlib.error) as error:
+        except (DamagedError, TooMuchError, zlib.error) as error:
             what = "its compressed data is damaged" if isinstance(error, zlib.error) else str(error)
             if not self.blocks_read:
                 raise UsageError(f"The file {self._name} is no capture (.scap) that can be read: {what}.") from error
@@ -144,12 +144,16 @@ class BlockReader:
 
     def _blocks(self) -> Iterator[Block]:
         while self._fill(_HEAD.size):
-            if self._walked_over():
-                continue
+            if self.skip is not None and self.blocks_read:
+                self._walk(self.skip)
+                if len(self._data) - self._begin < _HEAD.size:
+                    continue
             kind, length = _HEAD.unpack_from(self._data, self._begin)
             self._check(kind, length)
-            if not self._fill(length):
-                break
+            if len(self._data) - self._begin < length:
+                if not self._fill(length):
+                    break
+                continue
             data, begin, end = self._data, self._begin + _HEAD.size, self._begin + length - _LENGTH.size
             if _LENGTH.unpack_from(data, end)[0] != length:
                 raise DamagedError("the two lengths of a block differ")
@@ -174,13 +178,10 @@ class BlockReader:
         self._data, self._begin = b"".join(found), 0
         return have >= size
 
-    def _walked_over(self) -> bool:
-        """Walk over blocks that nobody has to look at; return whether there were any."""
-        if self.skip is None or not self.blocks_read:
-            return False
-        end, blocks = self.skip(self._data, self._begin)
+    def _walk(self, skip: Callable[[bytes, int], tuple[int, int]]) -> None:
+        """Walk over blocks that nobody has to look at."""
+        end, blocks = skip(self._data, self._begin)
         self._advance(blocks, end - self._begin)
-        return blocks > 0
 
     def _advance(self, blocks: int, length: int) -> None:
         self.blocks_read += blocks
@@ -210,7 +211,8 @@ class BlockReader:
 
     def _unpacked(self, first: bytes) -> Iterator[bytes]:
         """Yield the data of a compressed file that begins so."""
-        unpacker = zlib.decompressobj(31)
+        unpacker, limit = zlib.decompressobj(31), UnpackLimit()
+        limit.read(len(first))
         while first:
             before = unpacker.copy()
             try:
@@ -218,17 +220,23 @@ class BlockReader:
             except zlib.error:
                 yield from _unpacked_slowly(before, first)
                 raise
+            limit.became(len(piece))
             if piece:
                 yield piece
             first = unpacker.unconsumed_tail
             if unpacker.eof:
-                first = unpacker.unused_data or self._stream.read(_PACKED_READ)
+                first = unpacker.unused_data or self._read_packed(limit)
                 if not first.startswith(GZIP_MAGIC):
                     return  # another program's padding
                 unpacker = zlib.decompressobj(31)
             elif not first:
-                first = self._stream.read(_PACKED_READ)
+                first = self._read_packed(limit)
         self._cut = not unpacker.eof
+
+    def _read_packed(self, limit: UnpackLimit) -> bytes:
+        packed = self._stream.read(_PACKED_READ)
+        limit.read(len(packed))
+        return packed
 
 
 def _unpacked_slowly(unpacker: Any, data: bytes) -> Iterator[bytes]:

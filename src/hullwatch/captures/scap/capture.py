@@ -10,8 +10,9 @@ from hullwatch.captures.scap.calls import CallNames
 from hullwatch.captures.scap.conversion import convert
 from hullwatch.captures.scap.event import make_event
 from hullwatch.captures.scap.raw_event import STATE_ONLY, read_event
-from hullwatch.captures.scap.skipping import CLOSING, Skipper
-from hullwatch.captures.scap.state import ANONYMOUS, META, State
+from hullwatch.captures.scap.skipping import Skipper
+from hullwatch.captures.scap.state import State
+from hullwatch.captures.scap.walk_tables import Asked
 from hullwatch.detect.native import library
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class ScapCapture:
         state: as it is at the event that was given last.
         unknown: events whose type is not known.
         unknown_blocks: the same of blocks, which were passed by.
+        skipper: walks over events that need not be looked at; None while each is.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -57,12 +59,13 @@ class ScapCapture:
         self._number = 0
         self._wanted: Collection[str] | None = None
         self._counts: dict[str, int] = {}
-        self._skipper: Skipper | None = None
+        self.skipper: Skipper | None = None
+        self._begun_before: RawEvent | None = None  # the beginning of the present event's call, where it came late
 
     def counts(self) -> dict[str, int]:
         """Return how many events of each type rules could have seen, of those that ``judged`` has read."""
         found = dict(self._counts)
-        for name, number in self._skipper.counts().items() if self._skipper is not None else ():
+        for name, number in self.skipper.counts().items() if self.skipper is not None else ():
             found[name] = found.get(name, 0) + number
         return found
 
@@ -106,11 +109,10 @@ class ScapCapture:
             UsageError: as ``written``.
         """
         if native and library() is not None:
-            needed = {*wanted, *META, *(self.state.changing - {CLOSING})}
-            self._skipper = Skipper(needed, {*META, *ANONYMOUS}, self.state.close)
-            self.reader.skip = self._skipper.skip
-            self.state.threads.leaving = self._skipper.forget
-        counts = self._counts
+            self.skipper = Skipper(Asked(frozenset(wanted), self.state.changing, remembered), self.state)
+            self.reader.skip = self.skipper.skip
+            self.state.threads.leaving = self.skipper.know_not
+        counts, skipper, news = self._counts, self.skipper, self.state.accounts.news
         for written in self._events():
             event = self._next(written)
             if event is None:
@@ -118,12 +120,19 @@ class ScapCapture:
             name = event.kind.name if event.kind.number > _LAST_GENERIC else self._calls.name(event)
             counts[name] = counts.get(name, 0) + 1
             around = self._take(event)
-            if remembered is not None and event.kind.name in META:
+            if remembered is not None and self.state.accounts.news != news:
+                news = self.state.accounts.news
                 remembered.forget()
-            if name in wanted and not (remembered is not None and remembered.is_nothing(event, name, around)):
+            is_nothing = name not in wanted or (
+                remembered is not None and remembered.is_nothing(event, name, around, self.state)
+            )
+            if not is_nothing:
                 yield self._made(event, around)
-        if self._skipper is not None:
-            self._number += self._skipper.take_number()
+                is_nothing = remembered is not None and remembered.is_learned
+            if is_nothing and skipper is not None:
+                skipper.learn(event, self._begun_before, around)
+        if self.skipper is not None:
+            self._number += self.skipper.take_number()
 
     def _events(self) -> Iterator[RawEvent | None]:
         """Yield the events as they were written, None for those of unknown types; take other blocks. Damage ends it."""
@@ -132,6 +141,8 @@ class ScapCapture:
                 if block.type not in kinds.EVENTS:
                     self.unknown_blocks += not self.state.take_list(block)
                     continue
+                if self.skipper is not None:
+                    self._begun_before = self._take_begun(self.skipper, block.position)
                 event = read_event(block)
             except DamagedError as error:
                 self.reader.stop(block.position, str(error))
@@ -140,13 +151,24 @@ class ScapCapture:
                 self.unknown += 1
             elif event.kind.number <= _LAST_GENERIC:
                 self._calls.look(event)
+                if self._calls.is_other and self.skipper is not None:
+                    self.skipper.has_no_numbers()
             yield event
         self.state.finish()
 
+    def _take_begun(self, skipper: Skipper, position: int) -> RawEvent | None:
+        """Keep the beginning of the next event's call, if it was walked over; return it."""
+        block = skipper.take_begun(position)
+        begun = read_event(block) if block is not None else None
+        event = convert(begun, self._begun) if begun is not None else None
+        if event is not None:
+            self.state.keep(event)
+        return begun
+
     def _next(self, event: RawEvent | None) -> RawEvent | None:
         """Take an event; return it in its newest form, if rules see such ones."""
-        if self._skipper is not None:
-            walked_over = self._skipper.take_number()
+        if self.skipper is not None:
+            walked_over = self.skipper.take_number()
             self._number += walked_over
             self._has_begun |= walked_over > 0
         if event is None:
@@ -167,11 +189,8 @@ class ScapCapture:
 
     def _take(self, event: RawEvent) -> Around:
         around = self.state.take(event)
-        if self._skipper is not None and around.thread is not None:
-            if event.kind.name != "procexit":
-                self._skipper.know(event.tid)
-            if self._calls.is_other:
-                self.reader.skip = None  # what it would count by number has no name
+        if self.skipper is not None and around.thread is not None and event.kind.name != "procexit":
+            self.skipper.know(event.tid)
         return around
 
     def _make(self, event: RawEvent) -> ScapEvent:

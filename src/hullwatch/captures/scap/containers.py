@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from typing import Any, cast
 
@@ -35,6 +36,7 @@ _OTHERS = (
     re.compile(r"/libvirt/lxc/(?P<id>[^/]+)|(?:-lxc\\x2d|/)(?P<unit>[^/]+)\.libvirt-lxc"),
     re.compile(r"/bpm-(?P<id>[^/]+?)(?:\.scope)?\Z"),
 )
+_next_number = itertools.count(1).__next__
 _REASON = "the capture says nothing of it"
 
 
@@ -59,11 +61,18 @@ def container_of(cgroups: bytes) -> str:
 
 
 class Containers:
-    """The containers that the capture has told of, by the short form of their ids."""
+    """The containers that the capture has told of, by the short form of their ids.
+
+    Attributes:
+        news: another number whenever something else is known of one.
+    """
 
     def __init__(self) -> None:
         """Start with none."""
+        self.news = 0
         self._known: dict[str, Container] = {}
+        self._told: dict[str, int] = {}  # what stands for all that was told of a container
+        self._numbers: dict[bytes, int] = {}  # of the JSON
         self._size = 0
 
     def __iter__(self) -> Any:
@@ -88,14 +97,27 @@ class Containers:
         container = read_container(text)
         if container is None:
             return False
-        self._make_room(len(text))
-        self._known[container.id] = container
+        number = self._numbers.get(text)
+        if number is None:
+            self._make_room(len(text))
+            number = self._numbers[text] = _next_number()
+        if self._told.get(container.id) != number:
+            self._known[container.id] = container
+            self._told[container.id] = number
+            self.news += 1
         return True
+
+    def content(self, full_id: str) -> int:
+        """Return a number that stands for all that is known of a container; 0 when nobody told of it."""
+        return self._told.get(full_id[:SHORT_ID], 0)
 
     def _make_room(self, size: int = 0) -> None:
         if len(self._known) >= CONTAINERS_KEPT or self._size + size > JSON_KEPT:
             self._known.clear()
+            self._told.clear()
+            self._numbers.clear()
             self._size = 0
+            self.news += 1
         self._size += size
 
 

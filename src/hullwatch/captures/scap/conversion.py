@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.captures.scap.raw_event import RawEvent, text_of
 from hullwatch.captures.scap.table import CONVERSIONS, KINDS, NO_ID, SIZES, TEXTS, Conversion
@@ -12,7 +12,7 @@ from hullwatch.captures.scap.table import CONVERSIONS, KINDS, NO_ID, SIZES, TEXT
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from hullwatch.captures.scap.table import Parameter
+    from hullwatch.captures.scap.table import EventKind, Parameter
 
 MOST_BEGUN = 1 << 16  # calls, of as many threads
 LONGEST_BEGUN = 1 << 13  # bytes of one
@@ -64,6 +64,7 @@ def _conversion(number: int, count: int) -> Conversion | None:
     return CONVERSIONS.get((number, count))
 
 
+@functools.cache
 def newest(number: int, count: int) -> int | None:
     """Return the type that an event becomes; None when only its end is shown.
 
@@ -83,6 +84,7 @@ def newest(number: int, count: int) -> int | None:
     return number
 
 
+@functools.cache
 def is_stored(number: int, count: int) -> bool:
     """Tell whether an event of a type, with so many values, is kept until its call ends."""
     for _ in range(_MOST_STEPS):
@@ -99,30 +101,61 @@ def is_stored(number: int, count: int) -> bool:
     return False
 
 
+class _Source(NamedTuple):
+    """Where a value comes from: ``old``, ``enter``, ``callback`` or nowhere; and what stands for one that is absent."""
+
+    what: str
+    place: int
+    absent: bytes
+
+
+@functools.cache
+def _steps(number: int, count: int) -> tuple[EventKind, tuple[_Source, ...]]:
+    """Return the type that an event becomes, and where its values come from: as many steps as can be made at once."""
+    conversion = _conversion(number, count)
+    assert conversion is not None
+    if conversion.action != "add_params":
+        kind = KINDS[conversion.number]
+        return kind, _sources(conversion.fill, kind, 0)
+    kind, sources = KINDS[number], list[_Source]()
+    while conversion is not None and conversion.action == "add_params" and len(sources) < len(kind.parameters):
+        if not conversion.fill or (sources and not _is_at_once(conversion.fill)):
+            break
+        sources += _sources(conversion.fill, kind, count + len(sources))
+        conversion = _conversion(number, min(count + len(sources), len(kind.parameters)))
+    return kind, tuple(sources)
+
+
+def _is_at_once(fill: tuple[str, ...]) -> bool:
+    """Tell whether values can be found without those of the step before."""
+    return not any(source.startswith(("old", "callback")) for source in fill)
+
+
+def _sources(fill: tuple[str, ...], kind: EventKind, begin: int) -> tuple[_Source, ...]:
+    found: list[_Source] = []
+    for place, source in enumerate(fill[: max(len(kind.parameters) - begin, 0)], begin):
+        what, _, index = source.rstrip("?").partition(":")
+        absent = b"" if what == "empty" or source.endswith("?") else default(kind.parameters[place])
+        found.append(_Source(what, int(index or 0), absent))
+    return tuple(found)
+
+
 def _changed(event: RawEvent, conversion: Conversion, begun: MutableMapping[int, RawEvent]) -> RawEvent:
-    adds = conversion.action == "add_params"
-    kind = event.kind if adds else KINDS[conversion.number]
-    values = list(event.values) if adds else []
+    kind, sources = _steps(event.kind.number, len(event.values))
     begin = begun.get(event.tid)
     if begin is not None and begin.kind.number != event.kind.number - 1:
         begin = None
     if begin is not None and event.kind.number == _GENERIC and begin.bytes(0) != event.bytes(0):
         begin = None  # of another call
-    for source in conversion.fill:
-        if len(values) < len(kind.parameters):
-            values.append(_value(source, event, begin, kind.parameters[len(values)]))
+    values = list(event.values) if conversion.action == "add_params" else []
+    for what, index, absent in sources:
+        if what == "old":
+            values.append(event.bytes(index))
+        elif what == "enter" and begin is not None:
+            values.append(begin.bytes(index))
+        else:
+            values.append(_container(event) if what == "callback" else absent)
     return RawEvent(event.number, event.time, event.tid, event.cpu, event.flags, kind, tuple(values))
-
-
-def _value(source: str, event: RawEvent, begin: RawEvent | None, parameter: Parameter) -> bytes:
-    what, _, index = source.rstrip("?").partition(":")
-    if what == "old":
-        return event.bytes(int(index))
-    if what == "enter" and begin is not None:
-        return begin.bytes(int(index))
-    if what == "callback":
-        return _container(event)
-    return b"" if what == "empty" or source.endswith("?") else default(parameter)
 
 
 def default(parameter: Parameter) -> bytes:

@@ -50,6 +50,15 @@ _PLAIN_OBJECTS = {
     "memfd_create": "memfd",
     "pidfd_open": "pidfd",
 }
+_OPENING = ("open", "openat", "openat2", "creat", "open_by_handle_at")
+_SENDING = ("send", "sendto", "sendmsg", "sendmmsg")
+_RECEIVING = ("recv", "recvfrom", "recvmsg", "recvmmsg")
+MAKING = frozenset({*_OPENING, "socket", *_PLAIN_OBJECTS})
+"""Calls that make a descriptor, which depends on nothing but their values and the working directory."""
+TELLING = frozenset({*_SENDING, *_RECEIVING})
+"""Calls that change something only when their event has a tuple."""
+CHANGING_COMMANDS = frozenset({*_COPIES, _F_SETFD})
+"""Commands of fcntl that change something."""
 
 
 class DescriptorChanges:
@@ -63,10 +72,10 @@ class DescriptorChanges:
         """Work on a state."""
         self._state = state
         self.changes: dict[str, Change] = {
-            **dict.fromkeys(("open", "openat", "openat2", "creat", "open_by_handle_at"), self._open),
+            **dict.fromkeys(_OPENING, self._open),
             **dict.fromkeys(("accept", "accept4"), self._accept),
-            **dict.fromkeys(("send", "sendto", "sendmsg", "sendmmsg"), self._send),
-            **dict.fromkeys(("recv", "recvfrom", "recvmsg", "recvmmsg"), self._receive),
+            **dict.fromkeys(_SENDING, self._send),
+            **dict.fromkeys(_RECEIVING, self._receive),
             **dict.fromkeys(("dup", "dup2", "dup3"), self._duplicate),
             **dict.fromkeys(_PLAIN_OBJECTS, self._object),
             **dict.fromkeys(("pipe", "pipe2", "socketpair"), self._pair),
@@ -75,10 +84,14 @@ class DescriptorChanges:
         }  # fmt: skip
 
     def _add(self, thread: Thread, number: int, descriptor: Descriptor) -> None:
-        files = thread.shares.files
-        if number in files or self._state.threads.take(1):
-            files[number] = descriptor
+        self.put(thread, number, descriptor)
         thread.last = number
+
+    def put(self, thread: Thread, number: int, descriptor: Descriptor) -> None:
+        """Enter a descriptor, if there is room and a number."""
+        files = thread.shares.files
+        if number >= 0 and (number in files or self._state.threads.take(1)):
+            files[number] = descriptor
 
     def directory(self, thread: Thread, number: int) -> str:
         """Return the directory that a path is relative to; ``<UNKNOWN>`` when it is not known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -165,12 +166,13 @@ def _lengths(data: bytes, begin: int, end: int, size: int) -> tuple[int, ...]:
 
 def _find_lengths(data: bytes, begin: int, end: int, kind: EventKind, size: int) -> tuple[int, ...]:
     """Return the lengths of an event's values, whose number is what fits."""
-    over = 3 if kind.number in _LONGER_BY_3 else 0
-    for count in range(len(kind.parameters), -1, -1):
-        if begin + count * size <= end:
-            lengths = (_SHORT_LENGTHS if size == _SHORT else _LONG_LENGTHS)[count].unpack_from(data, begin)
-            if begin + count * size + sum(lengths) in {end, end - over}:
-                return lengths
+    right = {end - begin, end - begin - (3 if kind.number in _LONGER_BY_3 else 0)}
+    most = min(len(kind.parameters), (end - begin) // size)
+    lengths = (_SHORT_LENGTHS if size == _SHORT else _LONG_LENGTHS)[most].unpack_from(data, begin)
+    sizes = list(itertools.accumulate(lengths, initial=0))
+    for count in range(most, -1, -1):
+        if sizes[count] + count * size in right:
+            return lengths[:count]
     raise DamagedError("the values of an event do not end where it does")
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hullwatch.captures.scap.event import ScapEvent
     from hullwatch.captures.scap.raw_event import RawEvent
-    from hullwatch.captures.scap.state import Around
+    from hullwatch.captures.scap.state import Around, State
     from hullwatch.captures.scap.table import EventKind
     from hullwatch.captures.scap.threads import Thread
     from hullwatch.rules.compile import Compiled
@@ -58,7 +58,7 @@ _OF_STATE = frozenset(
 )  # whose text depends on more than the value
 
 
-class _Type(NamedTuple):
+class LookedAt(NamedTuple):
     """What the conditions of a type look at.
 
     Attributes:
@@ -86,19 +86,17 @@ class Remembered:
         self._rules = rules
         self._ancestries = Ancestries()
         self._dead: set[Hashable] = set()
-        self._types: dict[str, _Type] = {}
+        self._types: dict[str, LookedAt] = {}
         self._places: dict[tuple[int, str], _Places] = {}
         self._last: Hashable = None
 
-    def is_nothing(self, event: RawEvent, name: str, around: Around) -> bool:
+    def is_nothing(self, event: RawEvent, name: str, around: Around, state: State) -> bool:
         """Tell whether an event is known to match nothing; ``learn`` is for the event that was asked for last."""
-        known = self._types.get(name)
-        if known is None:
-            known = self._types[name] = self._look_at(name)
+        known = self._types.get(name) or self.looks_at(name)
         thread = around.thread
         self._last = None
         if known.is_known_again and thread is not None:
-            self._last = self._key(event, name, known, around, thread)
+            self._last = self._key(event, name, around, self.context(thread, state))
         return self._last is not None and self._last in self._dead
 
     def learn(self, event: ScapEvent) -> None:
@@ -110,11 +108,33 @@ class Remembered:
         self._dead.add(self._last)
 
     def forget(self) -> None:
-        """Forget everything: something else is known of a container or a user now."""
+        """Forget everything: something else is known of a user now."""
         self._dead.clear()
 
-    def _look_at(self, name: str) -> _Type:
+    def looks_at(self, name: str) -> LookedAt:
         """Return what the conditions of a type look at."""
+        known = self._types.get(name)
+        if known is None:
+            known = self._types[name] = self._look_at(name)
+        return known
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the event that was asked for last is known to match nothing."""
+        return self._last is not None and self._last in self._dead
+
+    def context(self, thread: Thread, state: State) -> tuple[Hashable, ...]:
+        """Return all that an event is judged by beside its values and its descriptor."""
+        return (
+            thread.ancestry or self._ancestries.number(thread),
+            thread.container_id,
+            state.containers.content(thread.container_id),
+            thread.uid,
+            thread.cwd,
+            thread.is_known,
+        )
+
+    def _look_at(self, name: str) -> LookedAt:
         known = name if name in event_names() else ""
         entries = [entry for rules in self._rules for entry in entries_for(rules, known)]
         fields = frozenset[str]().union(*(entry.condition.fields for entry in entries))
@@ -123,11 +143,11 @@ class Remembered:
             if not entry.condition.fields.isdisjoint(_OF_ARGUMENTS):
                 arguments |= _arguments(entry.condition)
         stateful = tuple(entry.condition for entry in entries if entry.rule.stateful is not None)
-        return _Type(all(map(_is_in_key, fields)), "fd.num" in fields, frozenset(arguments), stateful)
+        return LookedAt(all(map(_is_in_key, fields)), "fd.num" in fields, frozenset(arguments), stateful)
 
-    def _key(self, event: RawEvent, name: str, known: _Type, around: Around, thread: Thread) -> Hashable:
+    def _key(self, event: RawEvent, name: str, around: Around, context: tuple[Hashable, ...]) -> Hashable:
         """Return all that an event is judged by; None when that cannot be told."""
-        kind = event.kind
+        kind, known = event.kind, self._types[name]
         places = self._places.get((kind.number, name))
         if places is None:
             places = self._places[kind.number, name] = _places(kind, known.arguments)
@@ -142,11 +162,7 @@ class Remembered:
         descriptor, number = around.descriptor, around.number
         return (
             kind.number,
-            thread.ancestry or self._ancestries.number(thread),
-            thread.container_id,
-            thread.uid,
-            thread.cwd,
-            thread.is_known,
+            *context,
             number if known.has_number else number is None,
             None if descriptor is None else (*descriptor[:_INO], *descriptor[_INO + 1 :]),
             min(event.integer(0), 0),

@@ -53,7 +53,11 @@ class Around(NamedTuple):
 
 
 class State:
-    """What is known at one moment of a capture."""
+    """What is known at one moment of a capture.
+
+    Attributes:
+        changing: the names of the calls whose ends change something.
+    """
 
     def __init__(self) -> None:
         """Start with nothing known."""
@@ -69,7 +73,13 @@ class State:
         threads = ThreadChanges(self)
         self._changes: dict[str, Callable[[RawEvent, Thread], None]] = {**descriptors.changes, **threads.changes}
         self.changing = frozenset(self._changes)
-        """The names of the calls whose ends change something."""
+        self._moving = frozenset(threads.changes)
+        self._moved = 0
+
+    @property
+    def moved(self) -> int:
+        """Another number whenever something of a thread may have changed, other than its descriptors."""
+        return self._moved + self.containers.news
 
     def take_list(self, block: Block) -> bool:
         """Take a block that is no event; return whether its type is known.
@@ -84,12 +94,13 @@ class State:
         elif block.type in kinds.USERS:
             self.accounts.add(read_accounts(block))
         elif block.type in kinds.PROCESSES:
+            self._moved += 1
             for listed in read_threads(block):
                 self._list(listed)
         elif block.type in kinds.DESCRIPTORS:
             for one in read_descriptors(block):
                 thread = self.threads.find(one.tid)
-                if thread is not None and (one.number in thread.files or self.threads.take(1)):
+                if thread is not None and one.number >= 0 and (one.number in thread.files or self.threads.take(1)):
                     thread.files[one.number] = of_listed(one)
         else:
             return block.type == kinds.SECTION
@@ -135,14 +146,16 @@ class State:
             if kind.name in ANONYMOUS or "skip_parser_reset" in kind.marks:
                 return Around(None)
             thread = self.threads.unknown(event.tid)
+            self._moved += 1
         if kind.descriptor >= 0:
             thread.last = event.integer(kind.descriptor, -1)
         else:
             thread.last = -1
         before = thread.shares.files.get(thread.last) if kind.descriptor >= 0 else None
         if kind.enters:
-            keep(self._begun, event)
+            self.keep(event)
         elif change is not None:
+            self._moved += kind.name in self._moving
             change(event, thread)
             thread = self.threads.find(event.tid) or thread
         if kind.number % 2:  # the end of a call
@@ -189,13 +202,21 @@ class State:
         begin = self._begun.get(event.tid)
         return begin if begin is not None and begin.kind.number == event.kind.number - 1 else None
 
-    def close(self, closed: Iterable[tuple[int, int]]) -> None:
-        """Close descriptors: of each the thread and the number."""
-        self.finish()
-        for tid, number in closed:
-            thread = self.threads.find(tid)
-            if thread is not None:
-                self.paths.remove(thread.shares, number)
+    def keep(self, event: RawEvent) -> None:
+        """Keep the beginning of a call until that ends."""
+        keep(self._begun, event)
+
+    def change(self, changes: Iterable[tuple[int, int, Descriptor | None]]) -> None:
+        """Make and close descriptors: of each the thread, the number, and what it is of; None for a closed one."""
+        find, put, remove = self.threads.find, self.paths.put, self.paths.remove
+        for tid, number, descriptor in changes:
+            thread = find(tid)
+            if thread is None:
+                continue
+            if descriptor is None:
+                remove(thread.shares, number)
+            else:
+                put(thread, number, descriptor)
 
     def after(self, do: Callable[[], object]) -> None:
         """Do something when the next event comes."""
@@ -205,4 +226,5 @@ class State:
         """Do what the last event has left to be done."""
         if self._after is not None:
             self._after, after = None, self._after
+            self._moved += 1
             after()

@@ -207,6 +207,11 @@ class Threads:
         self._descriptors += number
         return True
 
+    @property
+    def room(self) -> int:
+        """How many descriptors there are places for."""
+        return max(DESCRIPTORS_KEPT - self._descriptors, 0)
+
     def drop(self, number: int) -> None:
         """Give places of descriptors back."""
         self._descriptors -= number

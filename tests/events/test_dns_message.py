@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hullwatch.events.dns_message import (
+    MAXIMUM_ALIASES,
+    MAXIMUM_ANSWERS,
+    Addresses,
+    Message,
+    read_addresses,
+    read_message,
+    write_message,
+)
 from hullwatch.fields.address import address_text
-from hullwatch.fields.dns_message import MAXIMUM_ANSWERS, Message, read_message, write_message
 
 HEAD = b"\0\7\x81\x80\0\1\0\1\0\0\0\0"
 LABELS = st.lists(st.text("abcxyz0-_", min_size=1, max_size=20), min_size=1, max_size=8).map(".".join)
@@ -95,3 +103,58 @@ def test_a_cut_message_gives_what_stood_before(length: int) -> None:
     message, expected = read_message(whole[:length]), read_message(whole)
     assert expected is not None
     assert message is None or message.answers == expected.answers[: len(message.answers)]
+
+
+def _answer_of(*records: bytes, name: bytes = b"\1a\4test\0") -> bytes:
+    return b"\0\7\x81\x80\0\1" + len(records).to_bytes(2, "big") + bytes(4) + name + b"\0\1\0\1" + b"".join(records)
+
+
+def _record_of(owner: bytes, kind: int, seconds: int, content: bytes) -> bytes:
+    return (
+        owner + kind.to_bytes(2, "big") + b"\0\1" + seconds.to_bytes(4, "big") + len(content).to_bytes(2, "big")
+    ) + content
+
+
+QUESTION = b"\xc0\x0c"
+ALIAS = b"\1b\4test\0"
+
+
+def test_addresses_have_the_name_that_was_asked_for_and_those_that_it_is_another_word_for() -> None:
+    message = _answer_of(
+        _record_of(QUESTION, 5, 30, ALIAS), _record_of(ALIAS, 1, 60, b"\xc0\0\2\1"), _record_of(ALIAS, 28, 9, bytes(16))
+    )
+    assert read_addresses(message) == Addresses(("a.test", "b.test"), {b"\xc0\0\2\1": 60, bytes(16): 9})
+    assert read_addresses(len(message).to_bytes(2, "big") + message, stream=True) == read_addresses(message)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [_record_of(ALIAS, 1, 60, b"\xc0\0\2\1")],  # of a name that nobody asked for
+        [_record_of(QUESTION, 1, 60, b"\xc0\0\2\1\0")],  # too long
+        [_record_of(QUESTION, 16, 60, b"\xc0\0\2\1")],  # no address
+        [_record_of(QUESTION, 5, 60, b"\xc0\xff")],
+        [],
+    ],
+)
+def test_what_says_nothing_of_the_name_that_was_asked_for_gives_no_address(records: list[bytes]) -> None:
+    assert read_addresses(_answer_of(*records)) is None
+
+
+def test_aliases_and_addresses_of_an_answer_are_limited() -> None:
+    aliases = [_record_of(QUESTION, 5, 1, b"\x02%02d\0" % number) for number in range(30)]
+    found = read_addresses(_answer_of(*aliases, _record_of(QUESTION, 1, 1, bytes(4))))
+    assert found is not None
+    assert len(found.names) == 1 + MAXIMUM_ALIASES
+    many = [_record_of(QUESTION, 1, 1, number.to_bytes(4, "big")) for number in range(60)]
+    found = read_addresses(_answer_of(*many))
+    assert found is not None
+    assert len(found.seconds) == MAXIMUM_ANSWERS
+
+
+@given(st.binary(max_size=80), st.integers(0, 200), st.booleans())
+def test_bytes_of_any_kind_give_addresses_or_none(data: bytes, cut: int, stream: bool) -> None:  # noqa: FBT001 - given
+    whole = _answer_of(_record_of(QUESTION, 5, 30, ALIAS), _record_of(ALIAS, 1, 60, b"\xc0\0\2\1"))
+    for one in (data, whole[:cut] + data, whole[:12] + data):
+        found = read_addresses(one, stream=stream)
+        assert found is None or all(len(address) in {4, 16} for address in found.seconds)

@@ -1,4 +1,4 @@
-"""The process tree around an alert as a drawing: SVG that any browser shows, without scripts or anything else."""
+"""A process tree as a drawing: SVG that any browser shows, without scripts or anything else."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import html
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.evidence.tree import commands, span, title
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from hullwatch.evidence.tree import Row, Tree
+    from hullwatch.formats.process_tree import ProcessTree, Shown
 
 MOST_DRAWN = 400  # processes
 LONGEST_LINE = 130  # characters
@@ -33,30 +29,28 @@ text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace
 
 
 class _Box(NamedTuple):
-    row: Row
+    row: Shown
     y: int
     height: int
     lines: list[str]
 
 
-def tree_svg(tree: Tree, heading: str, below: str, container: Callable[[str], str]) -> str:
+def tree_svg(tree: ProcessTree, heading: str, below: str) -> str:
     """Return the drawing.
 
     Args:
         tree: with at most ``MOST_DRAWN`` processes.
         heading: one line.
         below: a smaller one below it.
-        container: gives the name of a container that is called by its id.
     """
     boxes: list[_Box] = []
     y = _TOP
     for row in tree.rows:
-        lines = [_cut(command) for command in commands(row.actor)]
+        lines = [_cut(command) for command in row.lines]
         height = _ROW - _LINE + _LINE * len(lines)
         boxes.append(_Box(row, y, height, lines))
         y += height + 10
-    names = [_name(box.row, container) for box in boxes]
-    width = max((_x(box.row) + _width(box, name) + _MARGIN for box, name in zip(boxes, names, strict=True)), default=0)
+    width = max((_x(box.row) + _width(box) + _MARGIN for box in boxes), default=0)
     width = max(width, int(_WIDE * 1.45 * len(_cut(heading))) + 2 * _MARGIN, 480)
     end = y + (20 if tree.left_out else 0) + _MARGIN
     parts = [
@@ -67,24 +61,21 @@ def tree_svg(tree: Tree, heading: str, below: str, container: Callable[[str], st
         _text(_MARGIN, 34, heading, "head"),
         _text(_MARGIN, 58, below, "quiet"),
         *_branches(boxes),
-        *(part for box, name in zip(boxes, names, strict=True) for part in _draw(box, name, tree)),
+        *(part for box in boxes for part in _draw(box)),
     ]
     if tree.left_out:
         parts.append(_text(_MARGIN, y + 12, f"{tree.left_out:,} more processes are not shown.", "quiet"))
     return "\n".join((*parts, "</svg>", ""))
 
 
-def _name(row: Row, container: Callable[[str], str]) -> str:
-    where = f" in {container(row.actor.container)}" if row.actor.container else ""
-    return f"{title(row.actor)}{where}"
+def _x(row: Shown) -> int:
+    return _MARGIN + _INDENT * row.place.depth
 
 
-def _x(row: Row) -> int:
-    return _MARGIN + _INDENT * row.depth
-
-
-def _width(box: _Box, name: str) -> int:
-    longest = max(len(_cut(name)) + len(span(box.row.actor)) + 14, *(len(line) for line in box.lines), 20)
+def _width(box: _Box) -> int:
+    row = box.row
+    head = len(_cut(row.name)) + len(row.note) + (len(row.mark) + 5 if row.mark else 14)
+    longest = max(head, *(len(line) for line in box.lines), 20)
     return int(longest * _WIDE) + 24
 
 
@@ -93,7 +84,7 @@ def _branches(boxes: list[_Box]) -> list[str]:
     drawn: list[str] = []
     above: list[_Box] = []  # the box of each depth on the way to this one
     for box in boxes:
-        del above[box.row.depth :]
+        del above[box.row.place.depth :]
         if above:
             parent = above[-1]
             x, end = _x(parent.row) + 12, box.y + 16
@@ -102,18 +93,15 @@ def _branches(boxes: list[_Box]) -> list[str]:
     return drawn
 
 
-def _draw(box: _Box, name: str, tree: Tree) -> list[str]:
-    x, actor = _x(box.row), box.row.actor
-    is_focus = actor is tree.focus
-    kind = "focus" if is_focus else "inside" if actor.container else "box"
-    width = _width(box, name)
+def _draw(box: _Box) -> list[str]:
+    row, x, width = box.row, _x(box.row), _width(box)
     parts = [
-        f'<rect class="{kind}" x="{x}" y="{box.y}" width="{width}" height="{box.height}" rx="5"/>',
-        _text(x + 10, box.y + 20, name, "name"),
-        _text(x + 10 + int((len(_cut(name)) + 2) * _WIDE), box.y + 20, span(actor), "quiet"),
+        f'<rect class="{row.kind}" x="{x}" y="{box.y}" width="{width}" height="{box.height}" rx="5"/>',
+        _text(x + 10, box.y + 20, row.name, "name"),
+        _text(x + 10 + int((len(_cut(row.name)) + 2) * _WIDE), box.y + 20, row.note, "quiet"),
     ]
-    if is_focus:
-        parts.append(_text(x + width - 74, box.y + 20, "the alert", "alert"))
+    if row.mark:
+        parts.append(_text(x + width - 8 - int(_WIDE * len(row.mark)), box.y + 20, row.mark, "alert"))
     parts += [
         _text(x + 10, box.y + 20 + _LINE * place, line, "quiet" if place > 1 else "")
         for place, line in enumerate(box.lines, 1)

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import functools
 import socket
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAXIMUM_BYTES = 2047  # that the sensor sends of a message
 MAXIMUM_RECORDS = 64  # of a message that are looked at
 MAXIMUM_ANSWERS = 32  # that are kept
 MAXIMUM_NAME = 255  # bytes of a name (RFC 1035, 2.3.4)
 MAXIMUM_JUMPS = 16  # of a compressed name
+MAXIMUM_ALIASES = 8  # of a name
 MESSAGES_KEPT = 1024
 
 _HEADER = 12
 _POINTER = 0xC0
 _IPV4, _IPV6, _ALIAS = 1, 28, 5  # A, AAAA, CNAME
+_ADDRESS_SIZES = {_IPV4: 4, _IPV6: 16}
 _NAME_TYPES = frozenset({2, _ALIAS, 12})  # NS and PTR too
 _TYPES = {
     1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 10: "NULL", 12: "PTR", 13: "HINFO", 15: "MX", 16: "TXT", 28: "AAAA",
@@ -90,21 +95,82 @@ def _begins_with_length(data: bytes) -> bool:
     return length == len(data) - 2 or (len(data) == MAXIMUM_BYTES and length > len(data) - 2)
 
 
-def _answers(data: bytes, position: int, count: int) -> tuple[str, ...]:
-    found: list[str] = []
+class _Record(NamedTuple):
+    """A record of an answer: whose it is, its type, the seconds that it holds, and where its content lies."""
+
+    owner: str
+    kind: int
+    seconds: int
+    begin: int
+    end: int
+
+
+def _records(data: bytes, position: int, count: int) -> Iterator[_Record]:
     for _ in range(min(count, MAXIMUM_RECORDS)):
         name, position = _name(data, position)
         begin = position + 10
         if name is None or begin > len(data):
             break
         kind = int.from_bytes(data[position : position + 2], "big")
+        seconds = int.from_bytes(data[position + 4 : position + 8], "big")
         position = begin + int.from_bytes(data[begin - 2 : begin], "big")
-        if position > len(data) or len(found) >= MAXIMUM_ANSWERS:
+        if position > len(data):
             break
-        value = _value(data, kind, begin, position)
+        yield _Record(name, kind, seconds, begin, position)
+
+
+def _answers(data: bytes, position: int, count: int) -> tuple[str, ...]:
+    found: list[str] = []
+    for record in _records(data, position, count):
+        if len(found) >= MAXIMUM_ANSWERS:
+            break
+        value = _value(data, record.kind, record.begin, record.end)
         if value is not None:
             found.append(value)
     return tuple(found)
+
+
+class Addresses(NamedTuple):
+    """What an answer says of addresses.
+
+    Attributes:
+        names: that they have: the one that was asked for, and those that it is only another word for.
+        seconds: how long each holds, by the packed address (4 or 16 bytes).
+    """
+
+    names: tuple[str, ...]
+    seconds: dict[bytes, int]
+
+
+@functools.lru_cache(MESSAGES_KEPT)
+def read_addresses(data: bytes, *, stream: bool = False) -> Addresses | None:
+    """Return the addresses that an answer gives the name that was asked for; None for other messages.
+
+    Records of other names, that nobody asked for, are left out.
+
+    Args:
+        data: the message.
+        stream: whether it went over TCP, where its length may stand before it.
+    """
+    if stream and _begins_with_length(data):
+        data = data[2:]
+    flags, questions, answers = (int.from_bytes(data[at : at + 2], "big") for at in (2, 4, 6))
+    if len(data) < _HEADER or not flags & 0x8000 or flags & 15 or questions != 1 or not answers:
+        return None
+    name, position = _name(data, _HEADER)
+    if name is None or name == "." or position + 4 > len(data):
+        return None
+    names, seconds = [name], dict[bytes, int]()
+    for record in _records(data, position + 4, answers):
+        if record.owner not in names or len(seconds) >= MAXIMUM_ANSWERS:
+            continue
+        if record.kind == _ALIAS:
+            alias = _name(data, record.begin)[0]
+            if alias is not None and alias not in names and len(names) <= MAXIMUM_ALIASES:
+                names.append(alias)
+        elif record.end - record.begin == _ADDRESS_SIZES.get(record.kind):
+            seconds[data[record.begin : record.end]] = record.seconds
+    return Addresses(tuple(names), seconds) if seconds else None
 
 
 def _value(data: bytes, kind: int, begin: int, end: int) -> str | None:

@@ -1,0 +1,33 @@
+"""``hullwatch decisions``: what people have decided."""
+
+from __future__ import annotations
+
+from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.store_options import NumberFlag, StateFlag
+from hullwatch.cli.watch_options import ConfigFlag
+
+
+def decisions(
+    number: NumberFlag = 100, output: OutputOption = "text", state: StateFlag = None, config: ConfigFlag = None
+) -> int:
+    """Print what people have decided of issues and incidents, the last one first.
+
+    \b
+    Examples:
+      sudo hullwatch decisions
+      sudo hullwatch decisions -o json | jq 'select(.verb == "mute")'
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.cli.answer import wants_json, write_json, write_rows
+    from hullwatch.cli.decision_verbs import words
+    from hullwatch.cli.store_options import date, limit_of, open_store
+    from hullwatch.store.remembering import decisions as read
+
+    as_json = wants_json(output)
+    limit = limit_of(number)
+    found = read(open_store(state, config))[::-1][:limit]
+    if as_json:
+        for one in found:
+            write_json(one)
+    else:
+        write_rows([[str(one.id), date(one.at), one.target or "-", words(one)] for one in found])
+    return 0

@@ -1,0 +1,157 @@
+"""``hullwatch incidents``: alerts that belong together, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.decision_verbs import add_decisions
+from hullwatch.cli.issues import AllFlag
+from hullwatch.cli.store_options import IdArgument, NumberFlag, SinceFlag, StateFlag
+from hullwatch.cli.watch_options import ConfigFlag
+
+if TYPE_CHECKING:
+    from hullwatch.alerts.alert import Alert
+    from hullwatch.alerts.incident import Incident
+    from hullwatch.store.database import Database
+
+incidents = typer.Typer(
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    help="List incidents (alerts that belong together), look at one, and decide on it.",
+)
+add_decisions(incidents)
+LOOKED_AT = 500  # alerts of an incident, for what they alone tell
+
+
+@incidents.callback(invoke_without_command=True)
+def list_incidents(
+    context: typer.Context,
+    every: AllFlag = False,  # noqa: FBT002 - a flag
+    since: SinceFlag = None,
+    number: NumberFlag = 50,
+    output: OutputOption = "text",
+    state: StateFlag = None,
+    config: ConfigFlag = None,
+) -> int:
+    """List incidents (alerts that belong together), the highest score first.
+
+    \b
+    Examples:
+      sudo hullwatch incidents
+      sudo hullwatch incidents show ID
+      sudo hullwatch incidents why ID
+      sudo hullwatch incidents ack ID
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    if context.invoked_subcommand is not None:
+        return 0
+    from hullwatch.cli.answer import wants_json, write_json, write_rows
+    from hullwatch.cli.store_options import limit_of, moment, open_store
+    from hullwatch.formats.incident_list import documents, table
+    from hullwatch.store import reading
+
+    as_json = wants_json(output)
+    limit, begin = limit_of(number), moment(since, 0)
+    states = () if every else ("open", "acknowledged")
+    found = reading.incidents(open_store(state, config), states, limit, begin)
+    if not as_json:
+        write_rows(table(found))
+    for one in documents(found) if as_json else ():
+        write_json(one)
+    return 0
+
+
+@incidents.command("show")
+def show(
+    target: IdArgument,
+    svg: Annotated[
+        str | None, typer.Option("--svg", metavar="FILE", help="Draw its processes into a new file instead.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,  # noqa: FBT002 - a flag
+    output: OutputOption = "text",
+    state: StateFlag = None,
+    config: ConfigFlag = None,
+) -> int:
+    """Show an incident: what happened, where, in which order, its processes, what to do first, what was decided.
+
+    \b
+    Examples:
+      sudo hullwatch incidents show ID
+      sudo hullwatch incidents show ID --svg tree.svg
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.cli.answer import wants_json, write_json, write_safe
+    from hullwatch.cli.issues import write_decisions
+    from hullwatch.formats.incident import document, story
+    from hullwatch.outputs.stdout import has_colours
+    from hullwatch.store.remembering import decisions
+
+    as_json = wants_json(output)
+    database, one = _find(target, state, config)
+    alerts = _alerts(database, one)
+    if svg is not None:
+        _draw(one, alerts, svg, force=force)
+    elif as_json:
+        write_json({**document(one, alerts), "decisions": decisions(database, "target = ?", (one.id,))})
+    else:
+        write_safe(story(one, alerts, colour=has_colours(1)))
+        write_decisions(database, one.id)
+    return 0
+
+
+def _alerts(database: Database, one: Incident) -> list[Alert]:
+    """Return alerts of an incident: the first of each step, and the last ones."""
+    from hullwatch.store.reading import AlertReader, Wanted
+
+    reader = AlertReader(database)
+    first = [found for step in one.steps if (found := reader.alert(step.alert)) is not None]
+    found = {one.alert.id: one.alert for one in (*first, *reader.newest_first(Wanted(incident=one.id), LOOKED_AT))}
+    return sorted(found.values(), key=lambda alert: alert.time)
+
+
+def _draw(one: Incident, alerts: list[Alert], name: str, *, force: bool) -> None:
+    from hullwatch.captures.new_file import new_file
+    from hullwatch.formats.incident import summary
+    from hullwatch.formats.incident_facts import tree
+    from hullwatch.formats.process_tree_svg import MOST_DRAWN, tree_svg
+
+    drawing = tree_svg(tree(one, alerts, MOST_DRAWN), one.title, summary(one, alerts))
+    with new_file(name, force=force) as stream:
+        stream.write(drawing.encode("utf-8", "replace"))
+
+
+@incidents.command("why")
+def why(
+    target: IdArgument,
+    output: OutputOption = "text",
+    state: StateFlag = None,
+    config: ConfigFlag = None,
+) -> int:
+    """Say why each step belongs to an incident, and by what later alerts are known to."""
+    from hullwatch.cli.answer import wants_json, write_json, write_line
+
+    as_json = wants_json(output)
+    _, one = _find(target, state, config)
+    if as_json:
+        steps = [{"issue": step.issue, "alert": step.alert, "rule": step.rule, "why": step.why} for step in one.steps]
+        write_json({"id": one.id, "keys": one.keys, "steps": steps})
+        return 0
+    write_line(f"{one.id}  {one.title}")
+    for number, step in enumerate(one.steps, 1):
+        write_line(f"  {number}. {step.rule} ({step.issue}): {step.why or 'it opened the incident'}")
+    write_line("What comes later belongs to it by one of these:")
+    for key in one.keys:
+        write_line(f"  {key.replace(':', ' ', 1)}")
+    return 0
+
+
+def _find(target: str, state: str | None, config: str | None) -> tuple[Database, Incident]:
+    from hullwatch.cli.store_options import open_store
+    from hullwatch.store import reading
+    from hullwatch.store.deciding import find
+
+    database = open_store(state, config)
+    one = reading.incident(database, find(database, "incidents", target))
+    assert one is not None
+    return database, one

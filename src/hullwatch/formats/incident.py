@@ -1,0 +1,240 @@
+"""An incident as a story: what happened, where, in which order, with which techniques, and what to do first.
+
+The sentences are templates; names, paths and arguments in them come from whoever ran there, and are escaped and cut.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hullwatch.config.values import format_duration
+from hullwatch.enrich.container import SHORT_ID
+from hullwatch.formats.falco import times
+from hullwatch.formats.incident_facts import orders, tactics, techniques, touched, tree
+from hullwatch.formats.process_tree import shown, tree_text
+from hullwatch.formats.text import BOLD, DIM, RESET, evidence, priority_colour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hullwatch.alerts.alert import Alert
+    from hullwatch.alerts.incident import Incident, Step
+    from hullwatch.rules.responses import Responses
+
+WIDTH = 110
+_LONGEST_NAME = 80  # characters
+_LONGEST_LINE = 240
+_SECOND = 1_000_000_000  # ns
+_EXACT = 10  # seconds; longer times are told without their parts
+
+
+def story(
+    incident: Incident, alerts: Sequence[Alert], *, colour: bool = False, responses: Responses | None = None
+) -> str:
+    """Return an incident as text for people, its lines ended with newlines.
+
+    Args:
+        incident: with its steps.
+        alerts: of it, as many as there are at hand; with none, what they alone tell is left out.
+        colour: with ANSI colours.
+        responses: notes on what to do first; those of the pack if nothing is said.
+    """
+    paint = _Paint(colour=colour)
+    sections = [
+        list(_head(incident, paint)),
+        ["", paint.head("What happened"), *_wrapped(summary(incident, alerts))],
+        ["", paint.head("In order (UTC)"), *_timeline(incident, alerts, paint)],
+        *_optional(paint, "Techniques", _techniques(incident)),
+        *_optional(paint, "What it has to do with", _touched(alerts)),
+        *_optional(paint, "Process tree", _tree(incident, alerts)),
+        ["", paint.head(f"Why it has {incident.score} points"), *_parts(incident)],
+        ["", paint.head("What to do first"), *_orders(incident, responses)],
+    ]
+    return "".join(f"{line.rstrip()}\n" for section in sections for line in section)
+
+
+def summary(incident: Incident, alerts: Sequence[Alert] = ()) -> str:
+    """Return what happened, where and in which order, as a few sentences."""
+    steps = incident.steps
+    number = len(steps) + incident.steps_left_out
+    things = "One thing" if number == 1 else f"{number:,} different things"
+    raised = "one alert" if incident.count == 1 else f"{incident.count:,} alerts"
+    sentences = [f"{things} raised {raised} {_during(incident)} {_where(incident, alerts)}."]
+    sentences += _entry(alerts)
+    if steps:
+        first = f"It began with {_named(steps[0])}"
+        then = [_named(step) for step in steps[1:6]]
+        more = len(steps) - 1 - len(then) + incident.steps_left_out
+        if then:
+            first += f"; then came {_listed(then)}"
+        sentences.append(f"{first}{f', and {more} more' if more > 0 else ''}.")
+    seen = tactics(steps)
+    if len(seen) > 1:
+        sentences.append(f"Together they are {len(seen)} tactics of an attack: {_listed(seen)}.")
+    elif seen:
+        sentences.append(f"Its tactic is {seen[0]}.")
+    return " ".join(sentences)
+
+
+def document(incident: Incident, alerts: Sequence[Alert] = (), *, responses: Responses | None = None) -> dict[str, Any]:
+    """Return an incident for programs: all that it has, and what the story tells beside that."""
+    found: dict[str, Any] = msgspec.to_builtins(incident)
+    found["summary"] = summary(incident, alerts)
+    found["techniques"] = [one._asdict() for one in techniques(incident)]
+    found["tactics"] = tactics(incident.steps)
+    found["touched"] = touched(alerts)._asdict()
+    found["process_tree"] = tree_text(tree(incident, alerts)) if alerts else ""
+    found["do_first"] = [one._asdict() for one in orders(incident, responses)]
+    return found
+
+
+class _Paint:
+    """Colours, or none."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self._on = colour
+
+    def head(self, text: str) -> str:
+        return f"{BOLD}{text}{RESET}" if self._on else text
+
+    def quiet(self, text: str) -> str:
+        return f"{DIM}{text}{RESET}" if self._on else text
+
+    def priority(self, priority: str, text: str) -> str:
+        return f"{priority_colour(priority)}{text}{RESET}" if self._on else text
+
+
+def _head(incident: Incident, paint: _Paint) -> Iterator[str]:
+    yield paint.head(shown(incident.title, _LONGEST_LINE))
+    who = f"assigned to {shown(incident.assignee, _LONGEST_NAME)}" if incident.assignee else "assigned to nobody"
+    priority = paint.priority(incident.priority, shown(incident.priority, _LONGEST_NAME))
+    yield f"{shown(incident.id)}   score {incident.score}   {priority}   {incident.state}, {who}"
+
+
+def _during(incident: Incident) -> str:
+    begin = times(incident.opened)[1][:19].replace("T", " ")
+    seconds = (incident.last_seen - incident.opened) / _SECOND
+    if seconds < 0.001:
+        return f"at {begin} UTC"
+    return f"within {_span(seconds)} (from {begin} UTC)"
+
+
+def _span(seconds: float) -> str:
+    return format_duration(round(seconds, 3) if seconds < _EXACT else round(seconds))
+
+
+def _where(incident: Incident, alerts: Sequence[Alert]) -> str:
+    host = f" of {shown(incident.hostname, _LONGEST_NAME)}" if incident.hostname else ""
+    if incident.container == "host":
+        return f"on the host{host and ' ' + shown(incident.hostname, _LONGEST_NAME)}"
+    named: dict[str, str] = {}
+    for alert in alerts:
+        if alert.container_id != "host":
+            image = f", image {shown(alert.container_image, _LONGEST_NAME)}" if alert.container_image else ""
+            name = shown(alert.container_name, _LONGEST_NAME)
+            short = shown(alert.container_id[:SHORT_ID])
+            named.setdefault(short, f"{name} ({short}{image})" if name else short)
+    containers = list(named.values()) or [shown(incident.container, _LONGEST_NAME)]
+    more = f" and {len(containers) - 3} more" if len(containers) > 3 else ""
+    which = "the container" if len(containers) == 1 else "the containers"
+    return f"in {which} {_listed(containers[:3]) if not more else ', '.join(containers[:3]) + more}{host}"
+
+
+def _entry(alerts: Sequence[Alert]) -> Iterator[str]:
+    """Tell who came in from outside, where somebody did."""
+    seen: set[str] = set()
+    for alert in alerts:
+        origin = alert.origin
+        if origin is None or not origin.session or origin.session in seen or len(seen) >= 3:
+            continue
+        seen.add(origin.session)
+        name = shown(origin.session_name, _LONGEST_NAME) or "a process"
+        user = shown(origin.user, _LONGEST_NAME)
+        pid = shown(origin.session.partition(".")[0])
+        yield f"Somebody entered the container from outside with {name} (pid {pid}) as {user}."
+    login = next((one.origin.login for one in alerts if one.origin is not None and one.origin.login), "")
+    if login:
+        yield f"On the host it was the user {shown(login, _LONGEST_NAME)} who had logged in."
+
+
+def _named(step: Step) -> str:
+    by = f" by {shown(step.process, _LONGEST_NAME)}" if step.process else ""
+    often = f" ({step.count:,} times)" if step.count > 1 else ""
+    return f'"{shown(step.rule, _LONGEST_NAME)}"{by}{often}'
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def _timeline(incident: Incident, alerts: Sequence[Alert], paint: _Paint) -> Iterator[str]:
+    by_id = {alert.id: alert for alert in alerts if alert.id}
+    for number, step in enumerate(incident.steps, 1):
+        when = paint.quiet(times(step.at)[1][:23].replace("T", " "))
+        priority = paint.priority(step.priority, f"{shown(step.priority, _LONGEST_NAME):<13}")
+        yield f"  {number:>2}. {when}  {priority} {paint.head(shown(step.rule, _LONGEST_NAME))}"
+        alert = by_id.get(step.alert)
+        yield f"      {shown(alert.message if alert is not None else step.title, _LONGEST_LINE)}"
+        for before in evidence(alert) if alert is not None else ():
+            yield f"      {paint.quiet(shown(before, _LONGEST_LINE))}"
+        if step.count > 1:
+            yield f"      {step.count:,} times, the last {_span((step.last - step.at) / _SECOND)} later"
+        if step.why:
+            yield f"      {paint.quiet(f'belongs here: {shown(step.why, _LONGEST_LINE)}')}"
+    if incident.steps_left_out:
+        yield f"      and {incident.steps_left_out:,} more kinds of alerts, which are not listed"
+
+
+def _optional(paint: _Paint, heading: str, lines: list[str]) -> list[list[str]]:
+    return [["", paint.head(heading), *lines]] if lines else []
+
+
+def _techniques(incident: Incident) -> list[str]:
+    lines: list[str] = []
+    for one in techniques(incident):
+        steps = f"step{'s' * (len(one.steps) > 1)} {', '.join(map(str, one.steps))}"
+        lines.append(f"  {shown(one.id, _LONGEST_NAME):<10} {one.name or 'not named here'}: {steps}")
+    return lines
+
+
+def _touched(alerts: Sequence[Alert]) -> list[str]:
+    found = touched(alerts)
+    rows = [
+        ("files", found.files),
+        ("addresses", found.addresses),
+        ("names", found.names),
+        ("hashes", found.hashes),
+        ("users", found.users),
+    ]
+    lines: list[str] = []
+    for kind, values in rows:
+        for place, value in enumerate(values):
+            lines.append(f"  {kind if not place else '':<10} {shown(value, _LONGEST_LINE)}")
+    return [*lines, f"  and {found.left_out:,} more"] if found.left_out else lines
+
+
+def _tree(incident: Incident, alerts: Sequence[Alert]) -> list[str]:
+    made = tree(incident, alerts)
+    return [f"  {line}" for line in tree_text(made).splitlines()] if made.rows else []
+
+
+def _parts(incident: Incident) -> Iterator[str]:
+    for part in incident.parts:
+        yield f"  {part.points:>3}  {shown(part.why, _LONGEST_LINE)}"
+
+
+def _orders(incident: Incident, responses: Responses | None) -> Iterator[str]:
+    for order in orders(incident, responses):
+        yield from textwrap.wrap(
+            f"{shown(order.text, 1000)} (step {order.step}, {shown(order.rule, _LONGEST_NAME)})",
+            WIDTH,
+            initial_indent="  - ",
+            subsequent_indent="    ",
+        )
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")

@@ -1,0 +1,142 @@
+"""The engine's side: which matches something is to be done about, and a thread that asks for it."""
+
+from __future__ import annotations
+
+import fnmatch
+import queue
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from hullwatch.config.values import at_least
+from hullwatch.enrich.notice import Notice
+from hullwatch.errors import CannotError
+from hullwatch.respond.responding import Wish
+from hullwatch.rules.condition import condition_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hullwatch.config.response import ResponseAction
+    from hullwatch.config.settings import RespondSettings
+    from hullwatch.detect.engine import Match
+    from hullwatch.events.event import Event
+    from hullwatch.rules.loader import Rule
+
+MOST_WAITING = 64  # wishes; more are told as not done
+_END_WAIT = 5.0  # seconds
+
+
+class Response(NamedTuple):
+    """What came of a wish.
+
+    Attributes:
+        rule: that matched.
+        do: what was to be done.
+        done: whether it was.
+        words: what was done, or why not.
+        container: id of 12 digits, or ``host``.
+        pid: of the process that the alert is about.
+    """
+
+    rule: str
+    do: str
+    done: bool
+    words: str
+    container: str
+    pid: int
+
+    def notice(self, now: int) -> Notice:
+        """Return the alert that says it."""
+        said = f"{self.words}, for rule {self.rule}" if self.done else f"{self.do} was not done: {self.words}"
+        fields: dict[str, object] = {
+            "response.do": self.do,
+            "response.rule": self.rule,
+            "container.id": self.container,
+            "proc.pid": self.pid,
+        }
+        name, priority = ("Response", "Notice") if self.done else ("Response not done", "Warning")
+        return Notice(now, name, priority, f"{said[:1].upper()}{said[1:]}.", fields)
+
+
+class Responder:
+    """Looks at matches, and has done what is configured.
+
+    Args:
+        settings: of the run.
+        ask: does a wish, in JSON; raises ``CannotError``.
+        tell: called with each response, in the responder's thread.
+
+    Raises:
+        UsageError: when a condition is wrong.
+    """
+
+    def __init__(self, settings: RespondSettings, ask: Callable[[str], str], tell: Callable[[Response], None]) -> None:
+        """Compile the conditions, and start the thread if there is something to do."""
+        self._ask = ask
+        self._tell = tell
+        self._actions = [(action, _condition(action)) for action in settings.actions] if settings.enabled else []
+        self._wishes: queue.Queue[tuple[Match, Wish] | None] = queue.Queue(MOST_WAITING)
+        self._asked: set[tuple[str, int, int]] = set()
+        self._thread = threading.Thread(target=self._work, name="responder", daemon=True)
+        if self._actions:
+            self._thread.start()
+
+    def consider(self, match: Match) -> None:
+        """Look whether something is to be done about a match; never waits."""
+        for action, holds in self._actions:
+            if _is_for(action, match) and holds(match.event):
+                self._wish(match, action)
+
+    def _wish(self, match: Match, action: ResponseAction) -> None:
+        process, container = match.event.process, match.event.container
+        if process is None:
+            return
+        about = (action.do, process.key.pid, process.key.start)
+        if about in self._asked:  # one deed is enough, however many rules match what the process does
+            return
+        if len(self._asked) >= 4096:
+            self._asked.clear()
+        self._asked.add(about)
+        names = (container.name, container.image, process.program.comm)
+        wish = Wish(action.do, process.key.pid, process.key.start, tuple(name for name in names if name))
+        try:
+            self._wishes.put_nowait((match, wish))
+        except queue.Full:
+            self._tell(_response(match, wish, done=False, words=f"{MOST_WAITING} others wait already"))
+
+    def _work(self) -> None:
+        while (one := self._wishes.get()) is not None:
+            match, wish = one
+            try:
+                self._tell(_response(match, wish, done=True, words=self._ask(msgspec.json.encode(wish).decode())))
+            except CannotError as error:
+                self._tell(_response(match, wish, done=False, words=str(error)))
+
+    def close(self) -> None:
+        """Have what was wished done, and end."""
+        if self._actions:
+            self._wishes.put(None)
+            self._thread.join(_END_WAIT)
+
+
+def aimless(settings: RespondSettings, rules: Iterable[Rule]) -> list[ResponseAction]:
+    """Return the actions that are for no rule: probably a name is misspelt."""
+    names = [rule.name for rule in rules]
+    return [action for action in settings.actions if not fnmatch.filter(names, action.rule)] if settings.enabled else []
+
+
+def _is_for(action: ResponseAction, match: Match) -> bool:
+    rule = match.rule
+    return fnmatch.fnmatchcase(rule.name, action.rule) and at_least(str(rule.priority), action.priority)
+
+
+def _condition(action: ResponseAction) -> Callable[[Event], bool]:
+    if not action.condition:
+        return lambda _: True
+    return condition_rules(action.condition).rules[0].conditions[0].matches
+
+
+def _response(match: Match, wish: Wish, *, done: bool, words: str) -> Response:
+    return Response(match.rule.name, wish.do, done, words, match.event.container.id, wish.pid)

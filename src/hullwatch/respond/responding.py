@@ -1,0 +1,165 @@
+"""The supervisor's side: what the engine asks for is done within limits that the engine cannot change.
+
+The engine reads what attackers write. So who is meant is looked up here, in the kernel, and what is configured is
+checked again: the deed, the number of deeds in a minute, and the names that are never touched.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import signal
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hullwatch.config.response import DEEDS, Deed
+from hullwatch.errors import CannotError
+from hullwatch.respond import groups, network
+from hullwatch.respond.processes import HeldProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from hullwatch.config.settings import RespondSettings
+
+MINUTE = 60.0  # seconds
+NEVER = frozenset({1, 2})  # what all others come from
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What the engine asks for: a deed, the process that the alert is about, and the names of its container.
+
+    ``names`` are the container's name, image and Kubernetes namespace as the engine knows them: they can keep it from
+    being touched, never have it touched.
+    """
+
+    do: Deed
+    pid: int
+    start: int
+    names: tuple[str, ...] = ()
+
+
+class Responding:
+    """Does what is wished, or says why not.
+
+    Args:
+        settings: of the run.
+        own: returns the processes of Hullwatch.
+        clock: seconds that do not go back.
+    """
+
+    def __init__(
+        self, settings: RespondSettings, own: Callable[[], Collection[int]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Start with nothing done."""
+        self._settings = settings
+        self._own = own
+        self._clock = clock
+        self._done: deque[float] = deque()
+
+    def ask(self, text: str) -> str:
+        """Do what a wish in JSON says; see ``do``."""
+        try:
+            wish = msgspec.json.decode(text, type=Wish)
+        except msgspec.DecodeError as error:
+            raise CannotError(f"the engine wished for what is none: {error}") from error
+        return self.do(wish)
+
+    def do(self, wish: Wish) -> str:
+        """Do it; return what was done, as a sentence without its end.
+
+        Raises:
+            CannotError: with the reason why it was not.
+        """
+        allowed = [action for action in self._settings.actions if action.do == wish.do]
+        if not self._settings.enabled or not allowed:
+            raise CannotError(f'"{wish.do}" is not among the configured responses')
+        with HeldProcess(wish.pid, wish.start) as process:
+            self._protect(process, wish, host=any(action.host for action in allowed))
+            if self._settings.dry_run:
+                return f"would {DEEDS[wish.do]}: {_words(process)} (respond.dry_run is set)"
+            self._limit()
+            return _DO[wish.do](process)
+
+    def _protect(self, process: HeldProcess, wish: Wish, *, host: bool) -> None:
+        if process.pid in NEVER or process.pid in self._own() or process.pid == os.getpid():
+            raise CannotError(f"process {process.pid} ({process.name}) is never touched")
+        if not process.container and not host:
+            raise CannotError(f"process {process.pid} ({process.name}) is in no container")
+        for name in (process.name, process.container, *wish.names):
+            pattern = next((one for one in self._settings.protected if name and fnmatch.fnmatchcase(name, one)), None)
+            if pattern is not None:
+                raise CannotError(f'"{name}" is protected by "{pattern}" (respond.protected)')
+        if process.container and set(self._own()) & set(groups.members(process.groups)) and wish.do != "kill":
+            raise CannotError("Hullwatch itself runs in that container")
+
+    def _limit(self) -> None:
+        now = self._clock()
+        while self._done and now - self._done[0] >= MINUTE:
+            self._done.popleft()
+        if len(self._done) >= self._settings.most_per_minute:
+            raise CannotError(f"{len(self._done)} responses within a minute are enough (respond.most_per_minute)")
+        self._done.append(now)
+
+
+def _words(process: HeldProcess) -> str:
+    where = f" of container {process.container[:12]}" if process.container else ""
+    return f"process {process.pid} ({process.name}){where}"
+
+
+def _kill(process: HeldProcess) -> str:
+    signal.pidfd_send_signal(process.descriptor, signal.SIGKILL)
+    return f"ended {_words(process)}"
+
+
+def _pause(process: HeldProcess) -> str:
+    groups.freeze(process.groups)
+    return f"froze container {process.container[:12]}; 'hullwatch respond undo {process.container[:12]}' lets it go on"
+
+
+def _stop(process: HeldProcess) -> str:
+    number = groups.end_all(process.groups)
+    return f"ended all {number} processes of container {process.container[:12]}"
+
+
+def _disconnect(process: HeldProcess) -> str:
+    changed = network.set_network(process.pid, up=False)
+    if not changed:
+        raise CannotError(f"container {process.container[:12]} has no interface that is up")
+    return (
+        f"took {', '.join(changed)} of container {process.container[:12]} down; 'hullwatch respond undo "
+        f"{process.container[:12]}' takes them up again"
+    )
+
+
+_DO: dict[Deed, Callable[[HeldProcess], str]] = {
+    "kill": _kill, "pause": _pause, "stop": _stop, "disconnect": _disconnect
+}  # fmt: skip
+
+
+def undo(container: str) -> list[str]:
+    """Let a container go on and take its interfaces up again; return what was done.
+
+    Args:
+        container: its id, or the beginning of it.
+
+    Raises:
+        CannotError: when it is not there, or cannot be done.
+    """
+    found = groups.find(container)
+    done: list[str] = []
+    if groups.thaw(found):
+        done.append("its processes go on")
+    pids = groups.members(found)
+    if pids and Path(f"/proc/{pids[0]}/ns/net").exists():
+        try:
+            changed = network.set_network(pids[0], up=True)
+        except CannotError as error:
+            done.append(f"its network is as it was: {error}")
+        else:
+            done.append(f"interfaces taken up: {', '.join(changed) or 'none was down'}")
+    return done

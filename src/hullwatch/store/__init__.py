@@ -1,0 +1,1 @@
+"""What is kept of alerts: the alerts themselves, issues, incidents, and what people decided about them."""

@@ -1,0 +1,248 @@
+"""Keeping alerts: each batch is grouped and written in one transaction, each alert once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import msgspec
+
+from hullwatch.store.joining import Joined
+from hullwatch.store.packing import Packer, dictionary_of, unpack
+from hullwatch.store.placing import Placements, columns_of
+from hullwatch.store.remembering import StoredMemory, decisions, mutes, write_incidents, write_issues
+from hullwatch.store.retention import Retention
+from hullwatch.store.schema import upgrade
+
+if TYPE_CHECKING:
+    from hullwatch.alerts.alert import Alert
+    from hullwatch.alerts.incident import Incident, Memory, Placement
+    from hullwatch.alerts.issue import Decision, Issue, Mute
+    from hullwatch.config.settings import StoreSettings
+    from hullwatch.store.database import Database
+
+_AT_ONCE = 500  # parameters of a query
+_SAMPLES = 256  # alerts of a batch that a dictionary is made of
+_INSERT = "INSERT INTO alerts (id, time, placement, body) VALUES (?, ?, ?, ?)"
+
+
+class Grouping(Protocol):
+    """Decides what belongs together; see ``alerts/grouping.py``."""
+
+    def place(self, alert: Alert) -> Placement:
+        """Return where an alert belongs."""
+        ...
+
+    def use_mutes(self, mutes: Sequence[Mute]) -> None:
+        """Mute these from now on, and nothing else."""
+        ...
+
+    def decide(self, decision: Decision) -> None:
+        """Do to an issue or incident what somebody decided."""
+        ...
+
+
+MakeGrouping = Callable[["Memory"], Grouping]
+"""Makes what decides what belongs together, from what the store remembers."""
+
+
+class Packed(NamedTuple):
+    """An alert as it comes: its id, ns since the epoch, its bytes (see ``packing.py``)."""
+
+    id: str
+    time: int
+    body: bytes
+
+
+class Kept(NamedTuple):
+    """What came of a batch: the alerts that are new, each with its placement (None where it could not be found)."""
+
+    alerts: list[Alert]
+    placements: list[Placement | None]
+
+
+HandOver = Callable[[Sequence["Alert"], Sequence["Placement | None"]], None]
+"""Takes the alerts of a batch that are new, before they count as kept: what is cut off in between comes again."""
+
+
+def _nobody(_: Sequence[Alert], __: Sequence[Placement | None]) -> None:
+    pass
+
+
+class Keeping:
+    """Writes alerts to a database that only this one writes alerts to.
+
+    Attributes:
+        counts: what was counted since somebody took it, by reason.
+    """
+
+    def __init__(self, database: Database, settings: StoreSettings, make_grouping: MakeGrouping) -> None:
+        """Bring the tables to the newest version, and take up what is in them.
+
+        Args:
+            database: open for writing.
+            settings: the limits.
+            make_grouping: makes what decides what belongs together.
+
+        Raises:
+            StoreError: when it cannot be used.
+        """
+        self._database = database
+        self.copy = upgrade(database)
+        self._make_grouping = make_grouping
+        self._placements = Placements(database)
+        self._joined = Joined(database, self._placements)
+        self.retention = Retention(database, settings, self._placements)
+        self.counts: dict[str, int] = {}
+        self._packer = packer_of(database)
+        self._decided = 0  # the last decision that the grouping knows
+        self._grouping: Grouping | None = None
+
+    def take(self, batch: Sequence[Packed], hand_over: HandOver = _nobody) -> Kept:
+        """Keep alerts; those that are kept already are left out.
+
+        Args:
+            batch: of alerts.
+            hand_over: told of those that are kept now; must not raise.
+
+        Raises:
+            StoreError: when they cannot be written; then none of them is.
+        """
+        kept, packer = Kept([], []), self._packer
+        try:
+            with self._database.transaction():
+                grouping = self._grouping_now()
+                new = self._new(batch)
+                for one in new:
+                    self._place(one, grouping, kept)
+                if kept.alerts:
+                    self._write(new, kept)
+                    hand_over(*kept)
+        except BaseException:
+            self._grouping = None  # it has counted what is not kept
+            self._placements.forget()
+            self._packer = packer
+            raise
+        self.retention.make_room(len(new), sum([len(one.body) for one in new]))
+        return kept
+
+    def tick(self, now: float) -> bool:
+        """Do what is due; return whether there may be more to do at once.
+
+        Raises:
+            StoreError: when the store cannot be written.
+        """
+        return self.retention.tick(now)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def take_counts(self) -> dict[str, int]:
+        """Return what was counted since the last time, by reason."""
+        counts, self.counts = self.counts, {}
+        for reason, number in self.retention.removed.items():
+            counts[f"removed: {reason}"] = number
+        self.retention.removed = {}
+        return counts
+
+    def _grouping_now(self) -> Grouping:
+        """Return the grouping, with what people have decided since."""
+        grouping = self._grouping
+        if grouping is None:
+            newest = int(self._database.read("SELECT coalesce(max(id), 0) FROM decisions")[0][0])
+            grouping = self._make_grouping(StoredMemory(self._database))
+            grouping.use_mutes(mutes(self._database, time.time_ns()))
+            self._grouping, self._decided = grouping, newest
+            return grouping
+        for decision in decisions(self._database, "id > ?", (self._decided,)):
+            grouping.decide(decision)
+            self._decided = decision.id
+        return grouping
+
+    def _new(self, batch: Sequence[Packed]) -> list[Packed]:
+        """Return the alerts that are not kept yet, each once."""
+        new = {one.id: one for one in batch}
+        ids = list(new)
+        for begin in range(0, len(ids), _AT_ONCE):
+            part = ids[begin : begin + _AT_ONCE]
+            sql = f"SELECT id FROM alerts WHERE id IN (?{', ?' * (len(part) - 1)})"  # noqa: S608 - parameters only
+            for (known,) in self._database.read(sql, part):
+                del new[known]
+        if len(new) < len(batch):
+            self._count("came twice", len(batch) - len(new))
+        return list(new.values())
+
+    def _place(self, one: Packed, grouping: Grouping, kept: Kept) -> None:
+        try:
+            alert = unpack(one.body, one.id, one.time)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self._count("unreadable")
+            return
+        placement: Placement | None = None
+        try:
+            placement = grouping.place(alert)
+        except Exception as error:  # noqa: BLE001 - whatever an alert provokes: the others are kept, and it as well
+            self._count(f"not grouped: {type(error).__name__}")
+        kept.alerts.append(alert)
+        kept.placements.append(placement)
+
+    def _write(self, new: Sequence[Packed], kept: Kept) -> None:
+        bodies = {one.id: one.body for one in new}
+        if not self._packer.number:
+            self._make_dictionary(list(bodies.values()))
+        compress = self._packer.compress
+        columns = [columns_of(alert, place) for alert, place in zip(kept.alerts, kept.placements, strict=True)]
+        self._joined.look_for(kept.placements)
+        for place, alert in enumerate(kept.alerts):
+            columns[place] = self._joined.changed(alert.id, columns[place])
+        numbers = self._placements.numbers(columns)
+        rows = [
+            (alert.id, alert.time, number, compress(bodies[alert.id]))
+            for alert, number in zip(kept.alerts, numbers, strict=True)
+        ]
+        self._database.write_many(_INSERT, rows)
+        self._joined.write_others()
+        self._write_groups(kept, {row[0]: row[3] for row in rows})
+
+    def _write_groups(self, kept: Kept, bodies: dict[str, bytes]) -> None:
+        """Write the issues and incidents that the alerts changed, each once."""
+        issues: dict[str, tuple[Issue, Alert, Alert]] = {}
+        incidents: dict[str, Incident] = {}
+        for alert, placement in zip(kept.alerts, kept.placements, strict=True):
+            if placement is None:
+                continue
+            issue = placement.issue
+            known = issues.get(issue.fingerprint)
+            issues[issue.fingerprint] = (issue, alert if known is None else known[1], alert)
+            if placement.incident is not None:
+                incidents[placement.incident.id] = placement.incident
+        write_issues(
+            self._database,
+            [
+                (issue, _with_name(first, bodies[first.id]), _with_name(last, bodies[last.id]))
+                for issue, first, last in issues.values()
+            ],
+        )
+        write_incidents(self._database, incidents.values())
+
+    def _make_dictionary(self, bodies: list[bytes]) -> None:
+        data = dictionary_of(bodies[:_SAMPLES])
+        if data is not None:
+            self._database.write("INSERT INTO dictionaries (id, data) VALUES (1, ?)", (data,))
+            self._packer = Packer({1: data})
+
+    def _count(self, reason: str, number: int = 1) -> None:
+        self.counts[reason] = self.counts.get(reason, 0) + number
+
+
+def packer_of(database: Database) -> Packer:
+    """Return what compresses and expands the alerts of a store."""
+    rows = database.read("SELECT id, data FROM dictionaries")
+    return Packer({int(number): bytes(data) for number, data in rows})
+
+
+def _with_name(alert: Alert, body: bytes) -> bytes:
+    """Return an alert as an issue keeps it: id, time and what is stored of it."""
+    return msgspec.msgpack.encode((alert.id, alert.time, body))

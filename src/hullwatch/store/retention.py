@@ -1,0 +1,140 @@
+"""What is removed from the store, so that it stays within its size: the least severe first, the oldest first."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hullwatch.config.values import PRIORITIES
+
+if TYPE_CHECKING:
+    from hullwatch.config.settings import StoreSettings
+    from hullwatch.store.database import Database
+    from hullwatch.store.placing import Placements
+
+FULL, ROOMY = 0.9, 0.8  # of the limit: removing begins and ends there, so that a batch never goes beyond it
+AT_ONCE = 5000  # alerts in a transaction: who wants to decide something has to wait for it
+MOST_ISSUES = 100_000
+MOST_INCIDENTS = 50_000
+PLACEMENTS_EVERY = 50_000  # removed alerts, after which placements without any are removed too
+AGE_INTERVAL = 60.0  # seconds between looks at what is too old
+OVERHEAD = 200  # bytes of a stored alert beside what it says, about
+MOST_TAKEN = 2  # times what is known of their size, alerts may take; it is measured before that is all
+
+_OF_PRIORITY = "placement IN (SELECT id FROM placements WHERE priority = ?)"
+_PLACEMENTS = "DELETE FROM placements WHERE id NOT IN (SELECT placement FROM alerts)"
+_COUNT = (
+    "INSERT INTO removed (what, reason, number) VALUES (?, ?, ?) "
+    "ON CONFLICT (what, reason) DO UPDATE SET number = removed.number + excluded.number"
+)
+
+
+class Retention:
+    """Keeps a store within its limits.
+
+    Issues and incidents keep their counts, and issues their first and last alert.
+
+    Attributes:
+        removed: alerts since somebody took it, by reason.
+    """
+
+    def __init__(self, database: Database, settings: StoreSettings, placements: Placements) -> None:
+        """Take the limits; nothing is removed yet."""
+        self._database = database
+        self._keep = int(settings.keep * 1e9)
+        self._largest = settings.largest
+        self._placements = placements
+        self._room = 0.0  # bytes that may come before the size is looked at
+        self._since = 0  # alerts removed since placements were
+        self._next_age = 0.0
+        self.removed: dict[str, int] = {}
+
+    def make_room(self, alerts: int, size: int) -> None:
+        """Remove alerts when the limit of the size is near; to be called after each batch.
+
+        Args:
+            alerts: of the batch.
+            size: bytes of them.
+
+        Raises:
+            StoreError: when the store cannot be written.
+        """
+        self._room -= MOST_TAKEN * (size + alerts * OVERHEAD)
+        if self._room > 0:
+            return
+        used = self._database.used()
+        if used > FULL * self._largest:
+            used = self._make_room(used)
+        self._room = FULL * self._largest - used
+
+    def _make_room(self, used: int) -> int:
+        """Remove alerts, and return how many bytes are used then."""
+        for priority in range(len(PRIORITIES) - 1, -1, -1):
+            while (beyond := used - ROOMY * self._largest) > 0:
+                alerts = int(self._database.read("SELECT count(*) FROM alerts")[0][0])
+                number = min(AT_ONCE, int(alerts * beyond / used) + 1)
+                if not self._remove("size", _OF_PRIORITY, priority, number):
+                    break
+                used = self._database.used()
+        self._tidy()
+        return self._database.used()
+
+    def tick(self, now: float) -> bool:
+        """Do what is due; return whether there may be more to do at once.
+
+        Args:
+            now: seconds, monotonic.
+
+        Raises:
+            StoreError: when the store cannot be written.
+        """
+        if now < self._next_age:
+            return False
+        if self._remove("age", "time < ?", time.time_ns() - self._keep):
+            return True
+        self._next_age = now + AGE_INTERVAL
+        self._limit("issues", "fingerprint", MOST_ISSUES)
+        self._limit("incidents", "id", MOST_INCIDENTS)
+        if self._since:
+            self._tidy()
+        self._database.shrink()
+        return False
+
+    def _remove(self, reason: str, where: str, parameter: int, most: int = AT_ONCE) -> int:
+        database = self._database
+        with database.transaction():
+            number = database.write(
+                "DELETE FROM alerts WHERE number IN "  # noqa: S608 - our own text
+                f"(SELECT number FROM alerts WHERE {where} ORDER BY time LIMIT ?)",
+                (parameter, most),
+            )
+            if number:
+                database.write(_COUNT, ("alerts", reason, number))
+        if number:
+            self._since += number
+            self.removed[reason] = self.removed.get(reason, 0) + number
+        return number
+
+    def _tidy(self) -> None:
+        """Remove placements that no alert has any more."""
+        if self._since < PLACEMENTS_EVERY and self._database.used() <= FULL * self._largest:
+            return
+        self._since = 0
+        with self._database.transaction():
+            removed = self._database.write(_PLACEMENTS)
+        if removed:
+            self._placements.forget()
+
+    def _limit(self, table: str, key: str, most: int) -> None:
+        """Remove the issues or incidents that were not seen for longest, when there are too many."""
+        database = self._database
+        number = int(database.read(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our own names
+        if number <= most:
+            return
+        with database.transaction():
+            removed = database.write(
+                f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} "  # noqa: S608 - our own names
+                "ORDER BY CASE WHEN state = 'acknowledged' THEN 1 ELSE 0 END, last_seen LIMIT ?)",
+                (number - most,),
+            )
+            database.write(_COUNT, (table, "number", removed))

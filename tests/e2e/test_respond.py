@@ -1,0 +1,138 @@
+"""What is configured is done about real processes in real containers, and there is a way back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hullwatch.errors import CannotError
+from hullwatch.respond import groups
+from tests.respond.settled import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.e2e.watch import Watch
+    from tests.lab import Engine
+
+pytestmark = [pytest.mark.kernel, pytest.mark.engine, pytest.mark.timeout(180)]
+
+RULES = "".join(
+    f"""
+- rule: Deed {deed}
+  desc: a program of the test in a container
+  condition: evt.type = execve and container.id != host and proc.args contains deed-{deed}
+  output: "%proc.args"
+  priority: WARNING
+"""
+    for deed in ("kill", "pause", "stop", "disconnect", "dry")
+)
+CONFIGURATION = """
+[respond]
+enabled = true
+dry_run = {dry}
+actions = [
+  {{do = "kill", rule = "Deed kill"}},
+  {{do = "pause", rule = "Deed pause", condition = "proc.args contains pause and container.image contains bb"}},
+  {{do = "stop", rule = "Deed stop", priority = "warning"}},
+  {{do = "disconnect", rule = "Deed disconnect"}},
+  {{do = "kill", rule = "Nothing that is there"}},
+]
+"""
+LOOP = "while true; do busybox sleep 1; done"
+
+
+def start(watch: Callable[..., Watch], folder: Path, engine: Engine, *, dry: bool = False) -> Watch:
+    (folder / "rules.yaml").write_text(RULES)
+    (folder / "hullwatch.toml").write_text(CONFIGURATION.format(dry=str(dry).lower()))
+    arguments = ("-r", str(folder / "rules.yaml"), "--config", str(folder / "hullwatch.toml"))
+    return watch(*arguments, docker_host=engine.url)
+
+
+def said(watching: Watch, words: str, rule: str = "Response") -> None:
+    def found() -> bool:
+        return any(one["rule"] == rule and words in one["output"] for one in watching.alerts)
+
+    assert watching.wait(found, 20), f"no {rule!r} with {words!r}: {watching.describe()}"
+
+
+def lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_deeds_are_done_within_a_second_to_the_container_that_is_meant_and_no_other(
+    docker_engine: Engine, watch: Callable[..., Watch], tmp_path: Path
+) -> None:
+    watching = start(watch, tmp_path, docker_engine)
+    assert any("'kill on rule \"Nothing that is there\"' is for no rule" in line for line in watching.said)
+    network = docker_engine.create_network("hullwatch-respond")
+    other = docker_engine.run("busybox", "sh", "-c", LOOP)
+    script = "busybox sleep 300 & exec busybox sh -c '{}' deed-{}"
+    doing = {
+        deed: docker_engine.run("busybox", "sh", "-c", script.format(LOOP, deed), network=network)
+        for deed in ("stop", "pause", "disconnect")
+    }
+    said(watching, "Ended all ")
+    said(watching, "Froze container ")
+    said(watching, "Took eth0 of container ")
+    until(lambda: not groups_of(doing["stop"].id))
+    frozen = groups.find(doing["pause"].id)
+    assert groups.is_frozen(next(groups.freezers(frozen))[0])
+    assert _is_up(doing["disconnect"].id, "eth0") is False
+    assert groups_of(other.id)
+    for deed in ("pause", "disconnect"):
+        done = subprocess.run(
+            [sys.executable, "-m", "hullwatch", "respond", "undo", doing[deed].id[:12]],
+            capture_output=True, text=True, check=True, timeout=60,
+        )  # fmt: skip
+        assert "its processes go on" in done.stdout
+    assert not groups.is_frozen(next(groups.freezers(frozen))[0])
+    assert _is_up(doing["disconnect"].id, "eth0") is True
+    for container in (other, *doing.values()):
+        docker_engine.remove(container)
+
+
+def test_a_process_is_killed_and_its_container_goes_on(
+    docker_engine: Engine, watch: Callable[..., Watch], tmp_path: Path
+) -> None:
+    watching = start(watch, tmp_path, docker_engine)
+    container = docker_engine.run("busybox", "sh", "-c", f"w=deed; busybox sh -c 'busybox sleep 300' $w-kill; {LOOP}")
+    said(watching, "(busybox) of container ")
+    assert groups_of(container.id)
+    docker_engine.remove(container)
+
+
+def test_a_dry_run_says_what_would_be_done_and_touches_nothing(
+    docker_engine: Engine, watch: Callable[..., Watch], tmp_path: Path
+) -> None:
+    watching = start(watch, tmp_path, docker_engine, dry=True)
+    container = docker_engine.run("busybox", "sh", "-c", f"exec busybox sh -c '{LOOP}' deed-stop")
+    said(watching, "Would end all processes of its container: process ")
+    assert groups_of(container.id)
+    docker_engine.remove(container)
+
+
+def groups_of(container: str) -> list[int]:
+    """Return the processes of a container; none when it is gone."""
+    try:
+        return groups.members(groups.find(container))
+    except CannotError:
+        return []
+
+
+LOOK = """
+import ctypes, fcntl, os, socket, struct, sys
+ctypes.CDLL(None).setns(os.open(f"/proc/{sys.argv[1]}/ns/net", 0), 0)
+flags = fcntl.ioctl(socket.socket(), 0x8913, struct.pack("16sh22x", sys.argv[2].encode(), 0))
+print(struct.unpack("16sh22x", flags)[1] & 1)
+"""
+
+
+def _is_up(container: str, interface: str) -> bool:
+    pid = groups.members(groups.find(container))[0]
+    command = [sys.executable, "-c", LOOK, str(pid), interface]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1\n"

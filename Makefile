@@ -9,6 +9,8 @@ FUZZ_SECONDS ?= 300
 ORACLE_EXAMPLES ?= 5000
 PREPARE := @$(PYTHON) tools/prepare.py
 INSIDE := .venv/bin/
+PREFIX ?= /opt/hullwatch
+PREFIX_OPTIONS = --prefix "$(PREFIX)" $(if $(DESTDIR),--destdir "$(DESTDIR)")
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=DOCKER_HOST)
 
 SOAK := tests/test_keeper_process.py tests/e2e/test_many_containers.py
@@ -16,7 +18,7 @@ FUZZ := tests/native/test_classifier.py tests/native/test_scap.py tests/native/t
 	tests/detect/test_three_engines.py tests/rules/test_oracle.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak fuzz demo check bench kernels docs build wheel clean
+.PHONY: help run test soak fuzz demo check bench kernels docs build wheel install clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -63,6 +65,9 @@ build: ## Set up everything and build the sensor into src/hullwatch/bin
 
 wheel: build ## Build the wheel into dist
 	@$(INSIDE)python -m pip --quiet wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+install: wheel ## Install it as a service: PREFIX=/opt/hullwatch, DESTDIR= for a package (root or sudo)
+	@$(if $(DESTDIR),,$(AS_ROOT)) $(INSIDE)python -m tools.install $(PREFIX_OPTIONS) $(ARGS) "$$(ls -t dist/*.whl | head -1)"
 
 clean: ## Remove what was built; .venv stays
 	@rm -rf build dist src/hullwatch/bin

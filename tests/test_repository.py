@@ -105,13 +105,13 @@ def test_every_dependency_of_the_project_is_locked() -> None:
     assert {re.split(r"[<>=!~ ;\[]", name)[0].lower() for name in wanted} <= locked
 
 
-def test_the_makefile_has_at_most_thirteen_targets_and_explains_each() -> None:
-    """What people do, and what CI has in a short form only: soak, fuzz and kernels are found where one looks first."""
+def test_the_makefile_has_at_most_fourteen_targets_and_explains_each() -> None:
+    """What people do, to install it too, and what CI has in a short form only: soak, fuzz and kernels."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.MULTILINE))
     explained = set(re.findall(r"^([a-z][\w-]*):.*## \w", makefile, re.MULTILINE))
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    assert len(targets) <= 13
+    assert len(targets) <= 14
     assert targets == explained
     assert phony is not None
     assert targets == set(phony[1].split())

@@ -14,10 +14,12 @@ from hullwatch.config.written import commented_file, example, variable_text, wit
 from tools.repository import ROOT
 
 validate: Any = fastjsonschema.compile(schema(), use_default=False)
+SECTIONS = {path.partition(".")[0] for path in leaves()}
 EXAMPLES = [
     (path.name, block)
     for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
     for block in re.findall(r"```toml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    if set(tomllib.loads(block)) & SECTIONS  # other files are TOML too
 ]
 
 

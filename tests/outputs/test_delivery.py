@@ -104,3 +104,16 @@ def test_the_evidence_of_a_match_is_delivered_with_its_secrets_hidden(capfd: pyt
     shown = match("/a")._replace(evidence=(make_event(name="/b --password=hunter2"),))
     delivery(Counters()).match(shown)
     assert [one["fd.name"] for one in alerts(capfd)[0]["evidence"]] == ["/b --password=***"]
+
+
+def test_other_labels_leave_it_as_it_is_whether_alerts_say_where_they_come_from(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    delivered = delivery(Counters())
+    delivered.keep(delivered._outputs[0])
+    before = delivered._maker
+    delivered.take_settings(Settings(output=OutputSettings(cluster="north", node="n")))
+    assert delivered._maker is not before
+    assert delivered._maker._origins is not None
+    delivered.match(match())
+    assert alerts(capfd)[0]["labels"] == {"cluster": "north", "node": "n"}

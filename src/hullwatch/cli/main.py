@@ -30,6 +30,7 @@ from hullwatch.cli.rules import rules
 from hullwatch.cli.run import run
 from hullwatch.cli.selection import SelectingCommand
 from hullwatch.cli.store import store
+from hullwatch.cli.uninstall import uninstall
 from hullwatch.cli.version import version
 
 HELP = """\b
@@ -79,6 +80,7 @@ app.add_typer(outputs, name="outputs")
 app.command("doctor")(doctor)
 app.command("metrics")(metrics)
 app.add_typer(config, name="config")
+app.command("uninstall")(uninstall)
 app.command("version")(version)
 
 

@@ -54,6 +54,7 @@ class Delivery:
         self._fail_on = settings.run.fail_on
         self._hostname = socket.gethostname()
         self.masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
+        self._with_origin = False  # whether alerts say where they come from
         self._maker = AlertMaker(self.masker, self._hostname, self._labels)
         self._sent: list[int] = []  # times of the alerts that were sent since the last flush
         self._outputs: list[Printer] = [stdout(settings, counters)]
@@ -61,6 +62,7 @@ class Delivery:
     def keep(self, keeper: Printer) -> None:
         """Send alerts to what keeps them as well; they then say where they come from."""
         self._outputs.append(keeper)
+        self._with_origin = True
         self._maker = AlertMaker(self.masker, self._hostname, self._labels, with_origin=True)
 
     @property
@@ -98,7 +100,7 @@ class Delivery:
     def take_settings(self, settings: Settings) -> None:
         """Give alerts other labels from now on."""
         self._labels = alert_labels(settings.output)
-        self._maker = AlertMaker(self.masker, self._hostname, self._labels)
+        self._maker = AlertMaker(self.masker, self._hostname, self._labels, with_origin=self._with_origin)
 
     def internal(self, rule: str, priority: str, message: str, **fields: object) -> None:
         """Send an alert about Hullwatch itself."""

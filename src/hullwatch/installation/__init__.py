@@ -1,0 +1,1 @@
+"""What `make install` made on this machine, and taking it away again."""

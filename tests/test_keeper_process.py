@@ -58,6 +58,9 @@ class Noting:
     def tick(self) -> None:
         pass
 
+    def tell(self, name: str, alert: Alert, placement: Placement | None) -> bool:
+        raise AssertionError(f"nobody is to be told: {name}, {alert.id}, {placement}")
+
     def close(self) -> None:
         with self.path.open("a") as stream:
             stream.write("closed\n")

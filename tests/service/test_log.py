@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hullwatch.outputs import stdout
+from hullwatch.outputs import standard_error
 from hullwatch.service.log import A_SECOND, BURST, LONGEST_LINE, Log, reads_journal, speak
 from hullwatch.service.relay import Relay
 
@@ -91,17 +91,17 @@ def test_the_journal_is_known_by_its_stream() -> None:
 @pytest.fixture
 def _plain_again() -> Iterator[None]:
     yield
-    stdout.through(None)
+    standard_error.through(None)
 
 
 @pytest.mark.usefixtures("_plain_again")
 def test_what_is_said_goes_through_the_log_in_the_form_that_was_set(capfd: pytest.CaptureFixture[str]) -> None:
     assert not speak("engine", "text")
     assert not speak("engine", "auto")  # this is no journal
-    stdout.say("plain")
+    standard_error.say("plain")
     assert speak("engine", "json")
-    stdout.say("as JSON")
-    stdout.say_lines("a summary:\n  1\n")
+    standard_error.say("as JSON")
+    standard_error.say_lines("a summary:\n  1\n")
     plain, one, two = capfd.readouterr().err.splitlines()
     assert plain == "plain"
     assert json.loads(one)["message"] == "as JSON"

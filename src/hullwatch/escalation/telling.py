@@ -70,7 +70,7 @@ class Telling:
 def _alert(notice: Notice, now: int) -> Alert:
     incident, person = notice.incident, notice.target.person
     whom = f" for {person.name}" if person is not None else ""
-    again = f", for the {notice.number + 1}. time" if notice.number else ""
+    again = f" (told {notice.number + 1} times now)" if notice.number else ""
     said = (
         f"Incident {incident.id} (score {incident.score}): {incident.title}{whom}{again}. "
         f"Acknowledge it with 'hullwatch incidents ack {incident.id}'."

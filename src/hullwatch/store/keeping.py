@@ -11,8 +11,7 @@ import msgspec
 from hullwatch.store.joining import Joined
 from hullwatch.store.packing import Packer, dictionary_of, unpack
 from hullwatch.store.placing import Placements, columns_of
-from hullwatch.store.reading import incidents
-from hullwatch.store.remembering import MOST_OPEN, StoredMemory, decisions, mutes, write_incidents, write_issues
+from hullwatch.store.remembering import StoredMemory, decisions, mutes, write_incidents, write_issues
 from hullwatch.store.retention import Retention
 from hullwatch.store.schema import upgrade
 
@@ -137,8 +136,8 @@ class Keeping:
         return self.retention.tick(now)
 
     def open_incidents(self) -> list[Incident]:
-        """Return the incidents that are not closed, with what people have decided; the highest score first."""
-        return incidents(self._database, ("open", "acknowledged"), MOST_OPEN)
+        """Return the incidents that are not closed, with what people have decided; the last seen first."""
+        return StoredMemory(self._database).open_incidents(0)
 
     def remembered(self, name: str) -> str:
         """Return what ``remember`` was given last for a name; empty for nothing."""

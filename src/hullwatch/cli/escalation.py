@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.store_options import StateFlag, complete_id
 from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
@@ -83,26 +84,33 @@ def who(
 
 
 @escalation.command("test")
-def show_plan(
+def show_plan(  # noqa: PLR0913, PLR0917 - each is a flag
+    incident: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[INCIDENT]", help="Its id in the store; a made-up one if none.", autocompletion=complete_id
+        ),
+    ] = None,
     score: Annotated[int, typer.Option("--score", min=0, max=100, help="Of a made-up incident.")] = 80,
     workload: Annotated[str, typer.Option("--workload", help="Of a made-up incident.")] = "host",
     file: FileOption = None,
     at: AtOption = None,
     output: OutputOption = "text",
+    state: StateFlag = None,
     config: ConfigFlag = None,
 ) -> int:
     """Show who would be told of an incident, when and by which output, if nobody acknowledged it; sends nothing.
 
     \b
     Examples:
-      hullwatch escalation test
+      sudo hullwatch escalation test ne8601ca307
       hullwatch escalation test --score 75 --workload shop/web --at 2026-12-24T23:00
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
     from hullwatch.escalation.plan import choose, schedule, targets
 
     as_json, read, begin = wants_json(output), _read(file, config), _moment(at)
-    of = _made_up(score, workload)
+    of = _made_up(score, workload) if incident is None else _stored(incident, state, config)
     policy, said = choose(read, of, begin)
     if not as_json:
         for line in said:
@@ -186,3 +194,14 @@ def _made_up(score: int, workload: str) -> Incident:
     from hullwatch.alerts.incident import Incident
 
     return Incident(id="n0", title="A made-up incident", opened=0, last_seen=0, score=score, workload=workload)
+
+
+def _stored(incident: str, state: str | None, config: str | None) -> Incident:
+    from hullwatch.cli.store_options import open_store
+    from hullwatch.store import reading
+    from hullwatch.store.deciding import find
+
+    database = open_store(state, config)
+    found = reading.incident(database, find(database, "incidents", incident))
+    assert found is not None
+    return found

@@ -95,7 +95,7 @@ def limit_of(number: int) -> int:
 def table_of(context: typer.Context) -> str:
     """Return which of both a verb is about that issues and incidents have: ``issues`` or ``incidents``."""
     parent = context.parent
-    return "incidents" if parent is not None and parent.info_name == "incidents" else "issues"
+    return "incidents" if parent is not None and parent.info_name in {"incidents", "escalation"} else "issues"
 
 
 def complete_id(context: typer.Context, incomplete: str) -> list[str]:

@@ -27,7 +27,7 @@ _VALUES = (
 )
 
 
-@benchmark(*_VALUES, runs=1, limit=43)
+@benchmark(*_VALUES, runs=1, limit=39)
 def engine_memory(run: Run) -> Iterator[Sample]:
     """Let a process of its own judge a stream whose never-seen paths are new in every round."""
     from bench.engine import STREAMS

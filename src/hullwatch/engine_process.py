@@ -17,10 +17,10 @@ from hullwatch.app import Watch
 from hullwatch.channel import Supervisor
 from hullwatch.counters import Counters
 from hullwatch.detect.stream import Stream
-from hullwatch.errors import CannotError, HullwatchError
+from hullwatch.errors import HullwatchError
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say
-from hullwatch.own_process import CRASHED
+from hullwatch.own_process import CRASHED, drop_privileges
 from hullwatch.rules import loader
 from hullwatch.rules.problem import RulesError
 from hullwatch.rules.reload import cache_of, load_rules
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from hullwatch.config.settings import Settings
 
 NAME = "hullwatch-engine"
-PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of malloc.h
 _LARGE = 1 << 18  # bytes
 
@@ -119,21 +118,6 @@ def limit_fragments() -> None:
         set_option(_MMAP_THRESHOLD, _LARGE)
         set_option(_TRIM_THRESHOLD, _LARGE)
         set_option(_ARENA_MAX, 1)
-
-
-def drop_privileges(uid: int, gid: int) -> None:
-    """Become an ordinary user, for good.
-
-    Raises:
-        CannotError: when the kernel refuses.
-    """
-    os.setgroups([])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise CannotError(f"New privileges cannot be given up: {os.strerror(ctypes.get_errno())}.")
-    os.umask(0o077)
-    os.chdir("/")
 
 
 def _report_end(error: BaseException, state: Path) -> int:

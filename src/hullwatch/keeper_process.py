@@ -17,11 +17,11 @@ import msgspec
 
 from hullwatch.alerts.grouping import Grouper
 from hullwatch.counters import Counters
-from hullwatch.engine_process import drop_privileges
-from hullwatch.errors import CannotError, HullwatchError
+from hullwatch.errors import HullwatchError
 from hullwatch.escalation.telling import Telling
+from hullwatch.own_process import drop_privileges
 from hullwatch.store.database import StoreError
-from hullwatch.store.frames import ENCODER, FRAMES, MAXIMUM_MESSAGE, Told, alert_id, make_pair
+from hullwatch.store.frames import ENCODER, FRAMES, MAXIMUM_MESSAGE, Told, alert_id
 from hullwatch.store.keeping import Keeping, Packed
 from hullwatch.store.opening import open_to_keep
 
@@ -42,7 +42,7 @@ BATCH = 1 << 20  # bytes of alerts that are written at once
 ALERTS = 2000  # the same in alerts
 TICK = 1.0  # seconds between looks at what is due
 RETRY = 1.0  # seconds until something that failed is tried again
-END_WAIT = 5.0  # seconds for the keeper to write what it has
+
 _COLLECT_AFTER = 100_000  # objects; alerts are many and have no cycles, so that looking for those finds nothing
 
 
@@ -230,90 +230,6 @@ class Keeper:
         self._counts[reason] = self._counts.get(reason, 0) + number
 
 
-class KeeperStarter:
-    """The supervisor's side: starts the keeper, and has the engine's end of the socket pair to it.
-
-    Args:
-        settings: of the run.
-        user: uid and gid that it becomes.
-        state: the directory of what lasts, which is that user's.
-    """
-
-    def __init__(self, settings: Settings, user: tuple[int, int], state: Path) -> None:
-        """Start nothing yet."""
-        self._settings = settings
-        self._user = user
-        self._state = state
-        self._pid = 0
-        self._end: socket.socket | None = None
-
-    def pids(self) -> list[int]:
-        """Return the process id, of a process that is started now if none runs; nothing when none is to run.
-
-        To be called where there is one thread only, for it forks.
-        """
-        if not self._settings.store.enabled:
-            return []
-        if not self._runs():
-            self._start()
-        return [self._pid]
-
-    def connection(self) -> socket.socket:
-        """Return the engine's end, of which one stays here for the next engine.
-
-        Raises:
-            CannotError: when alerts are not to be kept.
-        """
-        self.pids()
-        if self._end is None:
-            raise CannotError("Alerts are not kept: store.enabled is false.")
-        return self._end.dup()
-
-    def stop(self) -> None:
-        """Let it write what it has, and end it."""
-        self._close()
-        deadline = time.monotonic() + END_WAIT
-        while self._runs():
-            if time.monotonic() > deadline:
-                os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-                self._pid = 0
-                return
-            time.sleep(0.01)
-
-    def _runs(self) -> bool:
-        if not self._pid:
-            return False
-        if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
-            if self._end is None or not has_gone(self._end):
-                return True
-            os.kill(self._pid, signal.SIGKILL)  # it has let go of its end: it is about to end
-            os.waitpid(self._pid, 0)
-        self._pid = 0
-        return False
-
-    def _start(self) -> None:
-        self._close()
-        ours, theirs = make_pair()
-        pid = os.fork()
-        if pid == 0:
-            be_keeper(theirs, self._settings, self._state, self._user)
-        theirs.close()
-        self._pid, self._end = pid, ours
-
-    def _close(self) -> None:
-        if self._end is not None:
-            self._end.close()
-            self._end = None
-
-
-def has_gone(end: socket.socket) -> bool:
-    """Tell whether nobody has the other end of a socket pair any more."""
-    looked_at = select.poll()
-    looked_at.register(end, 0)
-    return bool(looked_at.poll(0))
-
-
 def preload(settings: Settings) -> None:
     """Import what the keeper needs later, while the files can still be read."""
     if settings.outputs:
@@ -333,6 +249,7 @@ def be_keeper(end: socket.socket, settings: Settings, state: Path, user: tuple[i
     code = 1
     try:
         _leave_everything(end.fileno())
+        preload(settings)
         secrets = _read_secrets(settings)  # while files that only root may read can be read
         escalation = _read_escalation(settings)
         drop_privileges(*user)

@@ -6,14 +6,18 @@ nobody needs would be there once for each process.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
 from typing import TYPE_CHECKING
 
+from hullwatch.errors import CannotError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 CRASHED = 70  # the exit code after a mistake of our own (EX_SOFTWARE of sysexits.h)
 
 
@@ -40,3 +44,18 @@ def start(name: str, begin: Callable[[], object]) -> int:
         sys.stderr.write(f"The process {name} ended by a mistake of its own: {type(error).__name__}: {error}\n")
     finally:
         os._exit(CRASHED)
+
+
+def drop_privileges(uid: int, gid: int) -> None:
+    """Become an ordinary user, for good.
+
+    Raises:
+        CannotError: when the kernel refuses.
+    """
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise CannotError(f"New privileges cannot be given up: {os.strerror(ctypes.get_errno())}.")
+    os.umask(0o077)
+    os.chdir("/")

@@ -36,8 +36,7 @@ from hullwatch.config.paths import private_directory, run_directory, sensor_prog
 from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
 from hullwatch.errors import CannotError
-from hullwatch.keeper_process import KeeperStarter
-from hullwatch.keeper_process import preload as preload_keeper
+from hullwatch.keeper import KeeperStarter
 from hullwatch.metrics.serving import Serving
 from hullwatch.outputs.standard_error import say, write_error
 from hullwatch.own_process import start
@@ -96,7 +95,6 @@ def run(
     check_host(settings)
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
     try:
-        preload_keeper(settings)
         return _Supervision(sources, deliver, as_json=as_json).serve()
     finally:
         os.close(lock)

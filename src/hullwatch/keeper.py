@@ -1,0 +1,108 @@
+"""The supervisor's side of the process that keeps alerts, which imports for itself what it needs."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from hullwatch.errors import CannotError
+from hullwatch.own_process import start
+from hullwatch.store.frames import make_pair
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+    from hullwatch.config.settings import Settings
+
+END_WAIT = 5.0  # seconds for the keeper to write what it has
+
+
+class KeeperStarter:
+    """The supervisor's side: starts the keeper, and has the engine's end of the socket pair to it.
+
+    Args:
+        settings: of the run.
+        user: uid and gid that it becomes.
+        state: the directory of what lasts, which is that user's.
+    """
+
+    def __init__(self, settings: Settings, user: tuple[int, int], state: Path) -> None:
+        """Start nothing yet."""
+        self._settings = settings
+        self._user = user
+        self._state = state
+        self._pid = 0
+        self._end: socket.socket | None = None
+
+    def pids(self) -> list[int]:
+        """Return the process id, of a process that is started now if none runs; nothing when none is to run.
+
+        To be called where there is one thread only, for it forks.
+        """
+        if not self._settings.store.enabled:
+            return []
+        if not self._runs():
+            self._start()
+        return [self._pid]
+
+    def connection(self) -> socket.socket:
+        """Return the engine's end, of which one stays here for the next engine.
+
+        Raises:
+            CannotError: when alerts are not to be kept.
+        """
+        self.pids()
+        if self._end is None:
+            raise CannotError("Alerts are not kept: store.enabled is false.")
+        return self._end.dup()
+
+    def stop(self) -> None:
+        """Let it write what it has, and end it."""
+        self._close()
+        deadline = time.monotonic() + END_WAIT
+        while self._runs():
+            if time.monotonic() > deadline:
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
+                self._pid = 0
+                return
+            time.sleep(0.01)
+
+    def _runs(self) -> bool:
+        if not self._pid:
+            return False
+        if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
+            if self._end is None or not has_gone(self._end):
+                return True
+            os.kill(self._pid, signal.SIGKILL)  # it has let go of its end: it is about to end
+            os.waitpid(self._pid, 0)
+        self._pid = 0
+        return False
+
+    def _start(self) -> None:
+        self._close()
+        ours, theirs = make_pair()
+
+        def begin() -> None:
+            from hullwatch.keeper_process import be_keeper
+
+            be_keeper(theirs, self._settings, self._state, self._user)
+
+        self._pid, self._end = start("that keeps alerts", begin), ours
+        theirs.close()
+
+    def _close(self) -> None:
+        if self._end is not None:
+            self._end.close()
+            self._end = None
+
+
+def has_gone(end: socket.socket) -> bool:
+    """Tell whether nobody has the other end of a socket pair any more."""
+    looked_at = select.poll()
+    looked_at.register(end, 0)
+    return bool(looked_at.poll(0))

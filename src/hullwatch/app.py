@@ -267,7 +267,10 @@ class Watch:
         waited.register(self._wake_read, select.POLLIN)
         if self._sensor.source is not None:
             waited.register(self._sensor.source, select.POLLIN)
-        return [descriptor for descriptor, _ in waited.poll(math.ceil(max(0.0, patience) * 1000))]
+        ready = [descriptor for descriptor, _ in waited.poll(math.ceil(max(0.0, patience) * 1000))]
+        if self._wake_read.fileno() in ready:
+            self._wake_read.recv(4096)
+        return ready
 
     def _read_sensor(self) -> None:
         try:
@@ -321,8 +324,6 @@ class Watch:
             self._wake_write.send(b"\0")
 
     def _read_containers(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._wake_read.recv(4096)
         while self._inbox:
             self._feed_own("container", json=encode_container(self._inbox.popleft()))
 

@@ -55,6 +55,7 @@ class KeeperLink:
         self._lock = threading.Lock()
         self._empty = threading.Condition(self._lock)
         self._number = 0  # of the last alert
+        self._told = 0  # the number that the thread was woken for
         self._frame = 0  # of the next frame
         self._wake_descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._connection: socket.socket | None = None
@@ -79,7 +80,9 @@ class KeeperLink:
 
     def flush(self) -> None:
         """Let what was taken be handed over."""
-        self._wake()
+        if self._told != self._number:  # called for each batch of events, most of which raise none
+            self._told = self._number
+            self._wake()
 
     def tick(self) -> None:
         """Note how much waits; the thread looks after everything else."""

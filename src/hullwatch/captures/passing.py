@@ -12,7 +12,7 @@ from hullwatch.captures.chunk import RECORDS
 from hullwatch.captures.writer import MOST_CONTAINERS
 from hullwatch.detect.plan import HEARD
 from hullwatch.enrich.container import HOST, SHORT_ID
-from hullwatch.events.table import BY_NAME
+from hullwatch.events.table import BY_NAME, BY_NUMBER
 from hullwatch.rules.domain_names import asks_for_names
 from hullwatch.rules.event_types import possible_values
 from hullwatch.rules.syntax import in_order
@@ -29,10 +29,15 @@ _LOST = BY_NAME["sensor_lost"].number
 
 
 class Passes:
-    """Tells what can be passed over for some rules, each of which judges an event by itself."""
+    """Tells what can be passed over for some rules, each of which judges an event by itself.
+
+    Attributes:
+        passed: how many events were passed over, which have numbers all the same.
+    """
 
     def __init__(self, rules: RuleSet) -> None:
         """Read from the rules' conditions which event types and containers they can be true for."""
+        self.passed = 0
         names = rules.event_types()
         self._types: frozenset[int] | None = None
         if names is not None and "container" not in names:
@@ -45,6 +50,11 @@ class Passes:
                 ids = None if found is None or ids is None or HOST.id in found else ids | found
         self._containers = None if ids is None else frozenset(ids)
 
+    def take_passed(self) -> int:
+        """Return how many events were passed over since the last time."""
+        passed, self.passed = self.passed, 0
+        return passed
+
     def may_have(self, head: ChunkHead) -> bool:
         """Whether something in a chunk of records may be what was asked for."""
         types = head.summary.types
@@ -56,6 +66,12 @@ class Passes:
         if len(named) >= MOST_CONTAINERS:  # it does not name all
             return True
         return not self._containers.isdisjoint(one[:SHORT_ID] for one in named)
+
+
+def _events_in(head: ChunkHead) -> int:
+    """Return how many events a chunk has."""
+    types = head.summary.types.items()
+    return sum(number for type_, number in types if type_ in BY_NUMBER and BY_NUMBER[type_].is_event)
 
 
 def wanted_chunks(
@@ -80,6 +96,9 @@ def wanted_chunks(
         if head.kind != RECORDS:
             until = next((n for n in range(place + 1, len(heads)) if heads[n].kind != RECORDS), len(heads))
             if not any(passes.may_have(one) for one in heads[place + 1 : until]) and may_pass():
+                if not place and (first := reader.read(head)) is not None:
+                    yield first, False  # it says from which number on events are counted
+                passes.passed += sum(_events_in(one) for one in heads[place + 1 : until])
                 place, jumped = until, True
                 continue
         chunk = reader.read(head)

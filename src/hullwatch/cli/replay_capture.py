@@ -138,7 +138,7 @@ class CaptureReplay:
         for chunk, jumped in self._chunks(reader):
             if chunk.head.kind != RECORDS:
                 if not begun or jumped or chunk.head.anew:
-                    self._restore(chunk, reader.name)
+                    self._restore(chunk, reader.name, begun=begun)
             elif self._is_over(chunk):
                 break
             else:
@@ -189,8 +189,12 @@ class CaptureReplay:
     def _is_wanted(self, time_of: int) -> bool:
         return self._part.begin <= time_of <= (self._part.end or time_of)
 
-    def _restore(self, chunk: Chunk, name: str) -> None:
+    def _restore(self, chunk: Chunk, name: str, *, begun: bool) -> None:
         self._end_waiting()
         number = self._assembler.number
         restore(chunk, name, [self._judge])
-        self._assembler.number = max(self._assembler.number, number)  # none is given twice
+        passed = 0 if self._passes is None else self._passes.take_passed()
+        if passed and begun:
+            self._assembler.number = number + passed  # as if they had been read
+        else:
+            self._assembler.number = max(self._assembler.number, number)  # none is given twice

@@ -9,6 +9,14 @@
 /* The header of a record: see events/table.py. */
 enum { HEADER_SIZE = 56, TYPE_OFFSET = 4, CONTEXT_OFFSET = 16 };
 
+static inline uint16_t read_u16(const uint8_t *at)
+{
+	uint16_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
 static inline uint32_t read_u32(const uint8_t *at)
 {
 	uint32_t value;

@@ -97,7 +97,7 @@ static int find_count(const struct hw_scap_type *type, const uint8_t *lengths, u
 		if (sum > left)
 			continue;
 		for (int value = 0; value < count; value++)
-			sum += u16_at(lengths + 2 * value);
+			sum += read_u16(lengths + 2 * value);
 		if (sum == left)
 			return count;
 	}
@@ -111,7 +111,7 @@ static int are_right(const struct event *event)
 	uint32_t count = event->count < event->type->values ? event->count : event->type->values;
 
 	for (uint32_t one = 0; one < count; one++) {
-		uint16_t length = u16_at(event->lengths + 2 * one);
+		uint16_t length = read_u16(event->lengths + 2 * one);
 		uint8_t size = event->type->sizes[one];
 
 		if (length && size == HW_SCAP_TEXT && value[length - 1])
@@ -132,15 +132,15 @@ static int read_event(const struct hw_scap *scap, uint32_t block, const uint8_t 
 	int count;
 
 	if (block == EVENT_V1_FLAGS || block == EVENT_V2_FLAGS) {
-		if (size < 6 || u32_at(body + 2))
+		if (size < 6 || read_u32(body + 2))
 			return 0;
 		at = 6;
 	}
 	if (size < at + EVENT_HEAD)
 		return 0;
 	memcpy(&event->tid, body + at + 8, sizeof(event->tid));
-	length = u32_at(body + at + 16);
-	event->number = u16_at(body + at + 20);
+	length = read_u32(body + at + 16);
+	event->number = read_u16(body + at + 20);
 	if (length < EVENT_HEAD || length > size - at || event->number >= HW_SCAP_TYPES)
 		return 0;
 	event->type = &scap->types[event->number];
@@ -156,14 +156,14 @@ static int read_event(const struct hw_scap *scap, uint32_t block, const uint8_t 
 	} else {
 		if (length < 4)
 			return 0;
-		event->count = u32_at(body);
+		event->count = read_u32(body);
 		body += 4;
 		length -= 4;
 		sum = 2 * (uint64_t)event->count;
 		if (event->count > HW_SCAP_VALUES || sum > length)
 			return 0;
 		for (uint32_t value = 0; value < event->count; value++)
-			sum += u16_at(body + 2 * value);
+			sum += read_u16(body + 2 * value);
 		if (sum != length)
 			return 0;
 	}
@@ -180,11 +180,11 @@ static int is_asked_for(struct hw_scap *scap, const struct event *event, uint64_
 	uint32_t code, number = ANY_NUMBER;
 	uint16_t right;
 
-	if (!event->count || !u16_at(event->lengths))
+	if (!event->count || !read_u16(event->lengths))
 		return 1;
-	code = u16_at(event->values);
-	if (event->count > 1 && u16_at(event->lengths + 2))
-		number = u16_at(event->values + 2);
+	code = read_u16(event->values);
+	if (event->count > 1 && read_u16(event->lengths + 2))
+		number = read_u16(event->values + 2);
 	if (code >= HW_SCAP_CALLS)
 		return 1;
 	if (scap->calls.by_code[code] == HW_SCAP_CALL_BY_NUMBER) {
@@ -310,7 +310,7 @@ static void end_at(struct hw_scap *scap, const uint8_t *body, uint64_t size, uin
 	if (size < at + EVENT_HEAD)
 		return;
 	memcpy(&tid, body + at + 8, sizeof(tid));
-	number = u16_at(body + at + 20);
+	number = read_u16(body + at + 20);
 	if (number < HW_SCAP_TYPES && scap->types[number].flags & HW_SCAP_KNOWN)
 		flags = scap->types[number].flags;
 	thread = find_thread(scap, tid, !(number % 2) && flags & HW_SCAP_BEGINS);
@@ -338,15 +338,15 @@ uint64_t hw_scap_skip(struct hw_scap *scap, const uint8_t *data, uint64_t begin,
 	counts->key = counts->asked = counts->begun = 0;
 	while (begin < size && size - begin >= BLOCK_AROUND && counts->changed < HW_SCAP_CHANGES) {
 		const uint8_t *at = data + begin;
-		uint32_t block = u32_at(at);
-		uint64_t length = u32_at(at + 4);
+		uint32_t block = read_u32(at);
+		uint64_t length = read_u32(at + 4);
 		int is_again = AGAIN_NO;
 
 		if (!is_event(block) && block != EVENT_V2_LARGE && block != EVENT_V2_FLAGS_LARGE)
 			break;
 		if (length < BLOCK_AROUND || length % 4 || length > size - begin)
 			break;
-		if (is_event(block) && length <= LONGEST_BLOCK && u32_at(at + length - 4) == length &&
+		if (is_event(block) && length <= LONGEST_BLOCK && read_u32(at + length - 4) == length &&
 		    read_event(scap, block, at + BLOCK_HEAD, length - BLOCK_AROUND, &event))
 			is_again = is_nothing(scap, &event, find_thread(scap, event.tid, 0), at, length);
 		if (is_again == AGAIN_NO)

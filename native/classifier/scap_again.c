@@ -46,7 +46,7 @@ static int changes_nothing(const struct hw_scap *scap, const struct event *event
 		return 0;
 	value = says->values;
 	for (uint32_t one = 0; one < command; one++)
-		value += u16_at(says->lengths + 2 * one);
+		value += read_u16(says->lengths + 2 * one);
 	return !scap->calls.changes[*value];
 }
 
@@ -56,7 +56,7 @@ static uint8_t *put_values(uint8_t *to, const uint8_t *end, const struct event *
 	const uint8_t *value = event->values;
 
 	for (uint32_t one = 0; one < event->count; one++) {
-		uint16_t length = u16_at(event->lengths + 2 * one);
+		uint16_t length = read_u16(event->lengths + 2 * one);
 
 		if (end - to < length + 2)
 			return NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "records.h"
 #include "scap.h"
 
 #define EVENT_V1 0x204
@@ -55,32 +56,16 @@ struct hw_scap {
 	uint16_t last[HW_SCAP_CHANGES]; /* place of the last change of a descriptor, by the low bits of its number */
 };
 
-static inline uint16_t u16_at(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
-static inline uint32_t u32_at(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
 /* A value of 8 bytes, or what is to be taken without it. */
 static inline int64_t number_at(const struct event *event, uint32_t place, int64_t absent)
 {
 	const uint8_t *value = event->values;
 	int64_t number;
 
-	if (place >= event->count || u16_at(event->lengths + 2 * place) != sizeof(number))
+	if (place >= event->count || read_u16(event->lengths + 2 * place) != sizeof(number))
 		return absent;
 	for (uint32_t one = 0; one < place; one++)
-		value += u16_at(event->lengths + 2 * one);
+		value += read_u16(event->lengths + 2 * one);
 	memcpy(&number, value, sizeof(number));
 	return number;
 }
@@ -88,7 +73,7 @@ static inline int64_t number_at(const struct event *event, uint32_t place, int64
 /* The bytes of a value; 0 when there is none. */
 static inline uint32_t length_at(const struct event *event, uint32_t place)
 {
-	return place < event->count ? u16_at(event->lengths + 2 * place) : 0;
+	return place < event->count ? read_u16(event->lengths + 2 * place) : 0;
 }
 
 #define AGAIN_NO 0

@@ -7,15 +7,8 @@
 #include <string.h>
 
 #include "classifier.h"
+#include "records.h"
 #include "siphash.h"
-
-static inline uint16_t read_u16(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
 
 struct text {
 	const uint8_t *bytes; /* NULL when it would lie outside of the record */

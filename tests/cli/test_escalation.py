@@ -85,3 +85,27 @@ def test_names_with_terminal_escapes_come_out_escaped(command: Command, tmp_path
     lines = command("escalation", "who", "-f", str(path), "--at", "2026-11-30T12:00:00Z", "--days", "1")[1]
     assert "\x1b" not in "".join(lines)
     assert any("Anna" in line for line in lines)
+
+
+WRONG = """\
+[escalation]
+file = "escalation.yaml"
+[respond]
+actions = [{do = "kill", rule = "x", condition = "proc.nam = x"}]
+"""
+
+
+def test_a_wrong_file_and_a_wrong_condition_are_found_before_anything_is_watched(
+    command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "hullwatch.toml").write_text(WRONG)
+    (tmp_path / "escalation.yaml").write_text(TEXT.replace("quiet: night", "quiet: nite"))
+    code, lines, _ = command("config", "check", str(tmp_path / "hullwatch.toml"))
+    assert code == 2
+    said = "\n".join(lines)
+    assert 'There is no calendar "nite" in this file (did you mean "night"?).' in said
+    assert "There is no field 'proc.nam'" in said
+    (tmp_path / "escalation.yaml").write_text(TEXT)
+    code, _, said = command("run", "--config", str(tmp_path / "hullwatch.toml"), "--duration", "1s")
+    assert code == 2
+    assert 'There is no output "pager-anna" in the configuration' in said

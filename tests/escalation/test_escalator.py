@@ -68,7 +68,7 @@ def test_an_incident_that_no_policy_is_for_is_followed_by_none(tmp_path: Path) -
 def test_another_file_goes_on_with_policies_of_the_same_name(tmp_path: Path) -> None:
     escalator, one = Escalator(read(tmp_path)), incident(80)
     escalator.due([one], ns("2026-11-28T09:30"))
-    escalator.use(read(tmp_path, TEXT.replace("repeat: 5m", "repeat: 7m")))
+    escalator = Escalator(read(tmp_path, TEXT.replace("repeat: 5m", "repeat: 7m")), escalator.progress)
     assert not escalator.due([one], ns("2026-11-28T09:36"))
     assert told(escalator.due([one], ns("2026-11-28T09:37"))) == [("pager-bob", 0, 1)]
 

@@ -75,7 +75,7 @@ static void look(struct hw_scap *scap, struct hw_scap_counts *counts)
 {
 	if (counts->changed > HW_SCAP_CHANGES)
 		fail("%lu descriptors were made and closed", counts->changed);
-	if (counts->begun > HW_SCAP_LONGEST_BEGUN || (counts->begun && counts->begun != u32_at(counts->block + 4)))
+	if (counts->begun > HW_SCAP_LONGEST_BEGUN || (counts->begun && counts->begun != read_u32(counts->block + 4)))
 		fail("the beginning of a call has %lu bytes", counts->begun);
 	for (uint64_t one = 0; one < counts->changed; one++) {
 		if (counts->changes[one].made > made_last)
@@ -134,7 +134,7 @@ static void walk(struct hw_scap *scap, const uint8_t *bytes, uint64_t size, stru
 			memcpy(&tid, bytes + begin + BLOCK_HEAD + 10, sizeof(tid));
 			hw_scap_know(scap, tid, below(8) > 0);
 		}
-		length = u32_at(bytes + begin + 4);
+		length = read_u32(bytes + begin + 4);
 		if (length < BLOCK_AROUND || length > size - begin)
 			length = (uint32_t)(1 + below(64));
 		begin += length;

@@ -27,6 +27,7 @@ def check(
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.alerts.mask import Masker
     from hullwatch.cli.answer import wants_json, write_json, write_line
+    from hullwatch.cli.policy_checks import check_actions, check_escalation
     from hullwatch.config.checking import check_settings
     from hullwatch.outputs.configured import options_of
 
@@ -34,7 +35,8 @@ def check(
         Masker(value if isinstance(value, tuple) else ())  # pyright: ignore[reportUnknownArgumentType]
 
     as_json = wants_json(output)
-    found = check_settings(file, more={"mask.patterns": patterns}, options_of=options_of)
+    more = {"mask.patterns": patterns, "escalation.file": check_escalation, "respond.actions": check_actions}
+    found = check_settings(file, more=more, options_of=options_of)
     for one in found:
         severity = "warning" if one.warning else "error"
         if as_json:

@@ -75,10 +75,6 @@ class Escalator:
         """How far it is, to be kept before the notices are sent."""
         return list(self._progress.values())
 
-    def use(self, escalation: Escalation) -> None:
-        """Follow another file from now on; a policy of the same name goes on where it was."""
-        self._escalation = escalation
-
     def due(self, incidents: Iterable[Incident], now: int) -> list[Notice]:
         """Return what is due.
 

@@ -120,8 +120,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = AuditJudge(rules_of(made_up_rules(10)), Counters())
     for number in range(300):
         judge.matches({"verb": f"v{number}", "objectRef": {"resource": "pods"}, "user": {"username": f"u{number}"}})
-    assert len(judge._known) <= 50  # pyright: ignore[reportPrivateUsage] - that it is bounded
-    assert len(judge._callers) <= 50  # pyright: ignore[reportPrivateUsage] - that it is bounded
+    assert len(judge._known) <= 50
+    assert len(judge._callers) <= 50
 
 
 def test_a_deep_or_huge_event_is_judged() -> None:

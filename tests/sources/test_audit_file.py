@@ -31,18 +31,18 @@ def lines(events: Any) -> str:
     return "".join(json.dumps(one) + "\n" for one in events)
 
 
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lines,
-        json.dumps,
-        lambda events: json.dumps(events, indent=2),
-        lambda events: json.dumps({"kind": "EventList", "items": events}),
-        lambda events: json.dumps({"kind": "EventList", "items": events}, indent=1),
-        lambda events: lines([{"kind": "EventList", "items": events[:1]}, events[1:]]),
-        lambda events: json.dumps([{"kind": "EventList", "items": events}], indent=2),
-    ],
-)
+WRAPPERS: list[Callable[[list[dict[str, str]]], str]] = [
+    lines,
+    json.dumps,
+    lambda events: json.dumps(events, indent=2),
+    lambda events: json.dumps({"kind": "EventList", "items": events}),
+    lambda events: json.dumps({"kind": "EventList", "items": events}, indent=1),
+    lambda events: lines([{"kind": "EventList", "items": events[:1]}, events[1:]]),
+    lambda events: json.dumps([{"kind": "EventList", "items": events}], indent=2),
+]
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_every_form_gives_the_same_events(wrap: Callable[[Any], str], pack: Callable[[bytes], bytes]) -> None:
     assert read(pack(wrap(EVENTS).encode())) == (EVENTS, {})

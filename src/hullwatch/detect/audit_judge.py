@@ -37,7 +37,7 @@ _NONE: Mapping[str, Any] = {}
 _OF_COMBINATION = frozenset(
     {
         *("ka.verb", "ka.stage", "ka.level", "ka.target.resource", "ka.target.subresource", "ka.target.group"),
-        *("ka.target.session", "ka.response.code", "ka.response.success", "ka.auth.decision"),
+        *("ka.target.session", "ka.response.code", "ka.response.status", "ka.response.success", "ka.auth.decision"),
         *("evt.type", "evt.type.is", "evt.source", "evt.pluginname", "evt.is_async", "evt.count"),
     }
 )

@@ -134,3 +134,8 @@ def test_an_alert_is_made_whatever_stands_where(value: Any) -> None:
         assert fingerprint(alert).title
         assert keys_of(alert) is not None
         text(alert)
+
+
+def test_a_call_about_all_objects_of_a_kind_is_about_the_kind() -> None:
+    every = {"resource": "pods", "namespace": "shop"}
+    assert origin_of(AuditEvent(call(verb="list", objectRef=every))).workload == "shop/pods"

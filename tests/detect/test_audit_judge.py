@@ -27,6 +27,7 @@ SHAPES = (
     "ka.req.pod.containers.image exists or (ka.verb = {verb} and tolower(ka.useragent) contains curl)",
     "ka.response.success = false and ka.auth.decision = forbid and not ka.target.resource = {resource}",
     "ka.user.name = val(ka.target.name) or ka.user.kind = anonymous",
+    "not ka.user.kind in (component, node) and (ka.verb = {verb} or not ka.user.serviceaccount exists)",
 )
 
 
@@ -90,6 +91,16 @@ def test_a_value_of_a_wrong_type_is_judged_like_any_other(place: str, value: obj
         names = [match.rule.name for match in judge.matches(audit)]
         assert names == [match.rule.name for match in judge.matches_of(AuditEvent(audit))]
     assert counters.dropped == {}
+
+
+def test_a_caller_without_a_name_is_known_by_its_groups() -> None:
+    rules = rules_of(
+        "- rule: R\n  desc: d\n  condition: ka.user.kind = anonymous\n  output: x\n"
+        "  priority: INFO\n  source: k8s_audit\n"
+    )
+    judge = AuditJudge(rules, Counters())
+    users = [{"username": "", "groups": [group]} for group in ("a", "system:unauthenticated", "b")]
+    assert [len(judge.matches(completed({"user": user}))) for user in users] == [0, 1, 0]
 
 
 def test_true_and_1_are_told_apart_where_an_event_is_known_by_them() -> None:

@@ -85,8 +85,8 @@ def _workload(event: AuditEvent) -> str:
     if not resource:
         return "cluster"
     name = word(at(audit, "objectRef", "name")) or ka_workload.name(event) or ""
-    kind = _KINDS.get(resource, resource)
-    if resource == "pods":
+    kind = _KINDS.get(resource, resource) if name else resource  # without a name the call is about all of them
+    if resource == "pods" and name:
         kind, name = _owner(event) or (kind, _OF_SET.sub("", _OF_REPLICAS.sub("", name)) or name)
     parts = (word(at(audit, "objectRef", "namespace")), kind, name)
     return "/".join(_cut(part) for part in parts if part)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from hullwatch.alerts.audit import identity, origin_of
+from hullwatch.alerts.audit import fields_of, identity, origin_of
 from hullwatch.alerts.belonging import keys_of, why
 from hullwatch.alerts.fingerprint import fingerprint
 from hullwatch.alerts.maker import AlertMaker
@@ -121,6 +121,12 @@ def test_secrets_in_an_event_are_masked_and_earlier_events_are_shown() -> None:
     assert "hunter2" not in "".join(alert.message for alert in made)
     (counted,) = [alert for alert in made if alert.rule == "Called three times"]
     assert [one["ka.user.name"] for one in counted.evidence] == ["alice", "alice"]
+
+
+def test_a_list_in_an_alert_is_cut() -> None:
+    fields = fields_of(AuditEvent(call()), {"ka.user.groups": [str(number) for number in range(5000)]})
+    groups = cast("list[str]", fields["ka.user.groups"])
+    assert (len(groups), groups[0], groups[-2]) == (101, "0", "99")
 
 
 WRONG: list[Any] = [5, [], {}, None, [[{}]], "\ud800"]

@@ -145,7 +145,9 @@ class Keeper:
             except msgspec.MsgspecError:
                 self._count("wrong frame")
                 continue
-            self._batch += [Packed(alert_id(frame.run, one.number), one.time, one.body) for one in frame.alerts]
+            self._batch += [
+                Packed(one.id or alert_id(frame.run, one.number), one.time, one.body) for one in frame.alerts
+            ]
             self._last[frame.run] = frame.number
             size += len(data)
 

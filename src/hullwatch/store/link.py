@@ -72,7 +72,7 @@ class KeeperLink:
         if cut:
             self._counters.cut_alerts += 1
         self._number += 1
-        entry = Entry(Sent(self._number, alert.time, body), PRIORITY.get(alert.priority, LEAST))
+        entry = Entry(Sent(self._number, alert.time, body, alert.id), PRIORITY.get(alert.priority, LEAST))
         with self._lock:
             dropped = self._backlog.add(entry)
         if dropped:

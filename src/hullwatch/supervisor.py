@@ -48,7 +48,7 @@ from hullwatch.service.notify import Notifier
 from hullwatch.service.relay import Relay
 from hullwatch.service.sources import Sources, Texts
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
-from hullwatch.sources.host import types_problem
+from hullwatch.sources.host import OWN_PROCESS_IDS, has_own_process_ids, types_problem
 from hullwatch.sources.podman_files import StorageSearch, open_images, open_state
 from hullwatch.sources.silence import why_silent
 
@@ -94,6 +94,8 @@ def run(
         _check_rules(sources.files, settings)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
+    if has_own_process_ids():
+        say(f"Warning: {OWN_PROCESS_IDS}")
     try:
         return _Supervision(sources, deliver, as_json=as_json).serve()
     finally:

@@ -111,6 +111,15 @@ def test_what_is_not_allowed_is_refused_with_the_reason(sleeper: Sleeper, values
     assert sleeper.lives
 
 
+def test_nothing_is_done_where_numbers_of_processes_are_others_than_the_kernel_s(
+    sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hullwatch.respond.responding.has_own_process_ids", lambda: True)
+    with pytest.raises(CannotError, match="Hullwatch has process ids of its own"):
+        responding().do(sleeper.wish())
+    assert sleeper.lives
+
+
 def test_hullwatch_itself_and_the_first_processes_are_never_touched(sleeper: Sleeper) -> None:
     with pytest.raises(CannotError, match="is never touched"):
         responding(own=(sleeper.pid,)).do(sleeper.wish())

@@ -20,6 +20,7 @@ from hullwatch.config.response import DEEDS, Deed
 from hullwatch.errors import CannotError
 from hullwatch.respond import groups, network
 from hullwatch.respond.processes import HeldProcess
+from hullwatch.sources.host import has_own_process_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -78,6 +79,8 @@ class Responding:
         allowed = [action for action in self._settings.actions if action.do == wish.do]
         if not self._settings.enabled or not allowed:
             raise CannotError(f'"{wish.do}" is not among the configured responses')
+        if has_own_process_ids():
+            raise CannotError(f"process {wish.pid} is called something else here: Hullwatch has process ids of its own")
         with HeldProcess(wish.pid, wish.start) as process:
             self._protect(process, wish, host=any(action.host for action in allowed))
             if self._settings.dry_run:

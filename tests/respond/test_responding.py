@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import signal
@@ -118,6 +119,23 @@ def test_nothing_is_done_where_numbers_of_processes_are_others_than_the_kernel_s
     with pytest.raises(CannotError, match="Hullwatch has process ids of its own"):
         responding().do(sleeper.wish())
     assert sleeper.lives
+
+
+@root
+def test_a_container_is_ended_where_control_groups_are_read_only_and_what_is_refused_is_told(
+    contained: str, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    del contained
+    with monkeypatch.context() as patched:
+        patched.setattr(groups, "thaw", refuse)
+        patched.setattr(groups, "freeze", refuse)
+        with pytest.raises(CannotError, match=rf"refuses it to process {sleeper.pid} .*: Read-only file system"):
+            responding().do(sleeper.wish("pause"))
+        assert sleeper.lives
+        assert responding().do(sleeper.wish("stop")).startswith("ended all 1 processes")
 
 
 def test_hullwatch_itself_and_the_first_processes_are_never_touched(sleeper: Sleeper) -> None:

@@ -86,7 +86,10 @@ class Responding:
             if self._settings.dry_run:
                 return f"would {DEEDS[wish.do]}: {_words(process)} (respond.dry_run is set)"
             self._limit()
-            return _DO[wish.do](process)
+            try:
+                return _DO[wish.do](process)
+            except OSError as error:
+                raise CannotError(f"the system refuses it to {_words(process)}: {error.strerror}") from error
 
     def _protect(self, process: HeldProcess, wish: Wish, *, host: bool) -> None:
         if process.pid in NEVER or process.pid in self._own() or process.pid == os.getpid():

@@ -32,6 +32,7 @@ from hullwatch.detect.shedding import message as shedding_message
 from hullwatch.detect.stream import Stream
 from hullwatch.drift.asking import Asker
 from hullwatch.enrich.found_engines import FoundEngines
+from hullwatch.enrich.given_labels import GivenLabels
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.kernel_support import describe, is_blind, weakened
@@ -98,7 +99,8 @@ class Watch:
         if self._keeper is not None:
             self._delivery.keep(self._keeper)
         self._supervisor = supervisor
-        self._containers = FoundEngines(supervisor, self.counters, self._wake)
+        labels = GivenLabels(state)
+        self._containers = FoundEngines(supervisor, self.counters, self._wake, labels)
         every = settings.rules.match == "all"
         self._names = LookedUpNames(settings.names, self._wake)
         self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)
@@ -111,11 +113,12 @@ class Watch:
         self._flight = FlightRecorder(
             settings.flight_recorder, supervisor.open_flight_capture, self._stream.assembler, self.counters, mask=mask
         )
+        self._responses = Responses(settings, supervisor.respond, self._wake, labels)
+        self._delivery.respond = self._responses.consider
+        self._flight.ask_too(self._responses.may_capture, self._responses.captures)
         self._flight.use(rules)
         self._stream.keep(self._flight.events)
         self._delivery.capture = self._flight.capture
-        self._responses = Responses(settings.respond, supervisor.respond, self._wake)
-        self._delivery.respond = self._responses.consider
         for sentence in self._responses.aimless(rules):
             say(sentence)
         self._recording = begin_recording(

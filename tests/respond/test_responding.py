@@ -138,6 +138,21 @@ def test_a_container_is_ended_where_control_groups_are_read_only_and_what_is_ref
         assert responding().do(sleeper.wish("stop")).startswith("ended all 1 processes")
 
 
+def test_labels_are_allowed_though_the_process_has_ended_and_within_the_same_limits() -> None:
+    action = ResponseAction(do="label", rule="*", labels={"a": "b"})
+    wish = Wish("label", 2**22 + 1, 5, ("web", "shop:1"), "0123456789ab")
+    said = "labelled container 0123456789ab; 'hullwatch respond undo 0123456789ab' takes that back"
+    allowing = responding(actions=(action,), most_per_minute=1)
+    assert allowing.do(wish) == said
+    with pytest.raises(CannotError, match="within a minute are enough"):
+        allowing.do(wish)
+    with pytest.raises(CannotError, match='"shop:1" is protected by "shop'):
+        responding(actions=(action,), protected=("shop*",)).do(wish)
+    with pytest.raises(CannotError, match="is in no container"):
+        responding(actions=(action,)).do(Wish("label", 5, 5, (), "host"))
+    assert responding(actions=(action,), dry_run=True).do(wish).startswith("would give its container labels")
+
+
 def test_hullwatch_itself_and_the_first_processes_are_never_touched(sleeper: Sleeper) -> None:
     with pytest.raises(CannotError, match="is never touched"):
         responding(own=(sleeper.pid,)).do(sleeper.wish())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hullwatch.channel import Supervisor
     from hullwatch.counters import Counters
     from hullwatch.enrich.container import Container
+    from hullwatch.enrich.given_labels import GivenLabels
 
 SEARCH_INTERVAL = 5.0  # seconds between looks for container engines
 INBOX_MAXIMUM = 10_000  # answers of container engines that were not looked at yet
@@ -35,17 +36,21 @@ class FoundEngines(ContainerEngines):
         supervisor: looks for them, and opens their sockets.
         counters: counts the answers that are too many.
         wake: called in an engine's thread when there is something to take.
+        labels: that Hullwatch gave containers.
 
     Raises:
         CannotError: when the supervisor does not answer.
     """
 
-    def __init__(self, supervisor: Supervisor, counters: Counters, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, supervisor: Supervisor, counters: Counters, wake: Callable[[], None], labels: GivenLabels
+    ) -> None:
         """Find those that are there; they are not asked yet."""
         super().__init__(self._keep)
         self._supervisor = supervisor
         self._counters = counters
         self._wake = wake
+        self._labels = labels
         self._inbox: deque[Container] = deque()
         self._ended = threading.Event()
         self._find()
@@ -71,8 +76,12 @@ class FoundEngines(ContainerEngines):
         Args:
             now: gives the time since boot, ns.
         """
+        for full_id, labels in self._labels.changed().items():
+            self.set_labels(full_id, labels)
+            self.request(full_id)  # the answer, which comes soon, gets them
         while self._inbox:
-            yield encode("container", {"time": now()}, json=encode_container(self._inbox.popleft()))
+            labelled = self._labels.on(self._inbox.popleft())
+            yield encode("container", {"time": now()}, json=encode_container(labelled))
 
     def _keep(self, container: Container) -> None:
         """Keep what an engine says; called in the engines' threads."""

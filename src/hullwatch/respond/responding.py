@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import signal
 import time
 from collections import deque
@@ -17,31 +18,34 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.config.response import DEEDS, Deed
+from hullwatch.enrich.given_labels import GivenLabel, GivenLabels
 from hullwatch.errors import CannotError
 from hullwatch.respond import groups, network
 from hullwatch.respond.processes import HeldProcess
 from hullwatch.sources.host import has_own_process_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from hullwatch.config.settings import RespondSettings
 
 MINUTE = 60.0  # seconds
 NEVER = frozenset({1, 2})  # what all others come from
+_SHORT_ID = re.compile(r"[0-9a-f]{12}")
 
 
 class Wish(msgspec.Struct, frozen=True):
     """What the engine asks for: a deed, the process that the alert is about, and the names of its container.
 
     ``names`` are the container's name, image and Kubernetes namespace as the engine knows them: they can keep it from
-    being touched, never have it touched.
+    being touched, never have it touched. ``container`` is 12 digits of its id, for labels only.
     """
 
     do: Deed
     pid: int
     start: int
     names: tuple[str, ...] = ()
+    container: str = ""
 
 
 class Responding:
@@ -77,8 +81,10 @@ class Responding:
             CannotError: with the reason why it was not.
         """
         allowed = [action for action in self._settings.actions if action.do == wish.do]
-        if not self._settings.enabled or not allowed:
+        if not self._settings.enabled or not allowed or wish.do == "capture":
             raise CannotError(f'"{wish.do}" is not among the configured responses')
+        if wish.do == "label":
+            return self._label(wish)
         if has_own_process_ids():
             raise CannotError(f"process {wish.pid} is called something else here: Hullwatch has process ids of its own")
         with HeldProcess(wish.pid, wish.start) as process:
@@ -96,12 +102,25 @@ class Responding:
             raise CannotError(f"process {process.pid} ({process.name}) is never touched")
         if not process.container and not host:
             raise CannotError(f"process {process.pid} ({process.name}) is in no container")
-        for name in (process.name, process.container, *wish.names):
+        self._spare((process.name, process.container, *wish.names))
+        if process.container and set(self._own()) & set(groups.members(process.groups)) and wish.do != "kill":
+            raise CannotError("Hullwatch itself runs in that container")
+
+    def _spare(self, names: Iterable[str]) -> None:
+        for name in names:
             pattern = next((one for one in self._settings.protected if name and fnmatch.fnmatchcase(name, one)), None)
             if pattern is not None:
                 raise CannotError(f'"{name}" is protected by "{pattern}" (respond.protected)')
-        if process.container and set(self._own()) & set(groups.members(process.groups)) and wish.do != "kill":
-            raise CannotError("Hullwatch itself runs in that container")
+
+    def _label(self, wish: Wish) -> str:
+        """Allow labels, which the engine remembers for itself: nobody is touched, and the process may have ended."""
+        self._spare((wish.container, *wish.names))
+        if not _SHORT_ID.fullmatch(wish.container):
+            raise CannotError(f"process {wish.pid} is in no container")
+        if self._settings.dry_run:
+            return f"would {DEEDS['label']}: container {wish.container} (respond.dry_run is set)"
+        self._limit()
+        return f"labelled container {wish.container}; 'hullwatch respond undo {wish.container}' takes that back"
 
     def _limit(self) -> None:
         now = self._clock()
@@ -169,3 +188,25 @@ def undo(container: str) -> list[str]:
         else:
             done.append(f"interfaces taken up: {', '.join(changed) or 'none was down'}")
     return done
+
+
+def take_labels_back(state: Path, container: str) -> dict[str, GivenLabel]:
+    """Take the labels of a container back; return them. Whoever watches is told by the file.
+
+    The directory is the engine's user's, who may have put anything there: it is written to as that user.
+
+    Raises:
+        CannotError: when it cannot be done.
+    """
+    try:
+        owner = state.stat()
+    except OSError:
+        return {}
+    user, group = os.geteuid(), os.getegid()
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        return GivenLabels(state).take_back(container)
+    finally:
+        os.seteuid(user)
+        os.setegid(group)

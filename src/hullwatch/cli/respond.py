@@ -29,7 +29,7 @@ def list_actions(output: OutputOption = "text", config: ConfigFlag = None) -> in
     from hullwatch.config.paths import state_directory
     from hullwatch.config.response import DEEDS
     from hullwatch.enrich.given_labels import GivenLabels
-    from hullwatch.formats.falco import times
+    from hullwatch.formats.falco import second
     from hullwatch.formats.process_tree import shown
 
     as_json, settings = wants_json(output), load_settings({}, config).settings
@@ -52,8 +52,8 @@ def list_actions(output: OutputOption = "text", config: ConfigFlag = None) -> in
         if as_json:
             write_json({"container": full_id, "labels": labels})
         for name, one in () if as_json else labels.items():
-            until = f", until {times(one.until)[1][:19]}Z" if one.until else ""
-            given = f"given by {one.who} for rule {shown(one.why)} at {times(one.given)[1][:19]}Z{until}"
+            until = f", until {second(one.until)} UTC" if one.until else ""
+            given = f"given by {one.who} for rule {shown(one.why)} at {second(one.given)} UTC{until}"
             write_line(f"{full_id[:12]} has the label {name}={shown(one.value)}, {given}")
     return 0
 

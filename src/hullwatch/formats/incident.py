@@ -12,7 +12,7 @@ import msgspec
 
 from hullwatch.config.values import format_duration
 from hullwatch.enrich.container import SHORT_ID
-from hullwatch.formats.falco import times
+from hullwatch.formats.falco import second, times
 from hullwatch.formats.incident_facts import orders, tactics, techniques, touched, tree
 from hullwatch.formats.process_tree import shown, tree_text
 from hullwatch.formats.text import BOLD, DIM, RESET, evidence, priority_colour
@@ -117,7 +117,7 @@ def _head(incident: Incident, paint: _Paint) -> Iterator[str]:
 
 
 def _during(incident: Incident) -> str:
-    begin = times(incident.opened)[1][:19].replace("T", " ")
+    begin = second(incident.opened)
     seconds = (incident.last_seen - incident.opened) / _SECOND
     if seconds < 0.001:
         return f"at {begin} UTC"

@@ -98,7 +98,8 @@ def test_deeds_are_done_within_a_second_to_the_container_that_is_meant_and_no_ot
         for deed in ("stop", "pause", "disconnect")
     }
     said(watching, "Ended all ")
-    said(watching, "Froze container ")
+    said(watching, "Paused container ")
+    assert _state(docker_engine, doing["pause"].id) == "paused"
     said(watching, "Took eth0 of container ")
     until(lambda: not groups_of(doing["stop"].id))
     frozen = groups.find(doing["pause"].id)
@@ -108,9 +109,10 @@ def test_deeds_are_done_within_a_second_to_the_container_that_is_meant_and_no_ot
     for deed in ("pause", "disconnect"):
         done = subprocess.run(
             [sys.executable, "-m", "hullwatch", "respond", "undo", doing[deed].id[:12]],
-            capture_output=True, text=True, check=True, timeout=60,
+            env=watching.environment, capture_output=True, text=True, check=True, timeout=60,
         )  # fmt: skip
         assert "its processes go on" in done.stdout
+    assert _state(docker_engine, doing["pause"].id) == "running"
     assert not groups.is_frozen(next(groups.freezers(frozen))[0])
     assert _is_up(doing["disconnect"].id, "eth0") is True
     for container in (other, *doing.values()):
@@ -196,3 +198,7 @@ def _is_up(container: str, interface: str) -> bool:
     pid = groups.members(groups.find(container))[0]
     command = [sys.executable, "-c", LOOK, str(pid), interface]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1\n"
+
+
+def _state(engine: Engine, container: str) -> str:
+    return str(engine.client.containers.get(container).status)

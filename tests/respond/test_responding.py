@@ -172,7 +172,7 @@ def test_a_dry_run_says_what_would_be_done(sleeper: Sleeper) -> None:
 def test_more_than_so_many_in_a_minute_are_refused_and_the_next_minute_is_another_one() -> None:
     now = [0.0]
     settings = RespondSettings(enabled=True, dry_run=False, actions=EVERYTHING, most_per_minute=2)
-    limited = Responding(settings, list, lambda: now[0])
+    limited = Responding(settings, list, clock=lambda: now[0])
     sleepers = [Sleeper() for _ in range(4)]
     try:
         for one in sleepers[:2]:

@@ -79,16 +79,21 @@ def undo(
     from hullwatch.formats.process_tree import shown
     from hullwatch.respond.responding import take_labels_back
     from hullwatch.respond.responding import undo as undo_responses
+    from hullwatch.sources.engine_search import docker_sockets, find_engines
 
     if not re.fullmatch(r"[0-9a-f]{6,64}", container):
         raise UsageError(f'"{container[:80]}" is no id of a container: write 6 to 64 digits of 0-9 and a-f.')
     if os.geteuid() != 0:
         raise CannotError("To let a container go on needs root: run it with sudo.")
-    labels = take_labels_back(state_directory(load_settings({}, config).settings.directories.state), container)
+    settings = load_settings({}, config).settings
+    labels = take_labels_back(state_directory(settings.directories.state), container)
     if labels:
         write_line(f"labels taken back: {', '.join(f'{name}={shown(one.value)}' for name, one in labels.items())}")
     try:
-        for done in undo_responses(container):
+        known = find_engines(
+            settings.docker.host, settings.containers.engines, os.environ, search=settings.containers.search
+        )
+        for done in undo_responses(container, docker_sockets(known)):
             write_line(done)
     except CannotError:
         if not labels:  # it may have ended, and its labels are what was to be undone

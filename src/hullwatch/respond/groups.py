@@ -127,6 +127,11 @@ def end_all(groups: list[Group]) -> int:
     raise CannotError(f"{len(members(groups))} of its processes did not end")
 
 
+def container_of(found: list[Group]) -> str:
+    """Return the whole id of the container that groups were found for."""
+    return found[0].path.removesuffix(".scope")[-64:]
+
+
 def find(container: str) -> list[Group]:
     """Return the control groups of a container by its id, or the beginning of it.
 

@@ -21,6 +21,7 @@ from hullwatch.config.response import DEEDS, Deed
 from hullwatch.enrich.given_labels import GivenLabel, GivenLabels
 from hullwatch.errors import CannotError
 from hullwatch.respond import groups, network
+from hullwatch.respond.engine_pause import ask_engines
 from hullwatch.respond.processes import HeldProcess
 from hullwatch.sources.host import has_own_process_ids
 
@@ -54,15 +55,21 @@ class Responding:
     Args:
         settings: of the run.
         own: returns the processes of Hullwatch.
+        engines: returns the sockets of root's engines with Docker's API, which can pause a container themselves.
         clock: seconds that do not go back.
     """
 
     def __init__(
-        self, settings: RespondSettings, own: Callable[[], Collection[int]], clock: Callable[[], float] = time.monotonic
+        self,
+        settings: RespondSettings,
+        own: Callable[[], Collection[int]],
+        engines: Callable[[], Collection[str]] = tuple,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start with nothing done."""
         self._settings = settings
         self._own = own
+        self._engines = engines
         self._clock = clock
         self._done: deque[float] = deque()
 
@@ -93,6 +100,8 @@ class Responding:
                 return f"would {DEEDS[wish.do]}: {_words(process)} (respond.dry_run is set)"
             self._limit()
             try:
+                if wish.do == "pause":
+                    return self._pause(process)
                 return _DO[wish.do](process)
             except OSError as error:
                 raise CannotError(f"the system refuses it to {_words(process)}: {error.strerror}") from error
@@ -122,6 +131,14 @@ class Responding:
         self._limit()
         return f"labelled container {wish.container}; 'hullwatch respond undo {wish.container}' takes that back"
 
+    def _pause(self, process: HeldProcess) -> str:
+        """Have the engine do it, which then knows; where none answers, do it behind its back."""
+        short = process.container[:12]
+        if ask_engines(self._engines(), process.container, "pause"):
+            return f"paused container {short}, as its engine does; 'hullwatch respond undo {short}' lets it go on"
+        groups.freeze(process.groups)
+        return f"froze container {short}; 'hullwatch respond undo {short}' lets it go on"
+
     def _limit(self) -> None:
         now = self._clock()
         while self._done and now - self._done[0] >= MINUTE:
@@ -141,11 +158,6 @@ def _kill(process: HeldProcess) -> str:
     return f"ended {_words(process)}"
 
 
-def _pause(process: HeldProcess) -> str:
-    groups.freeze(process.groups)
-    return f"froze container {process.container[:12]}; 'hullwatch respond undo {process.container[:12]}' lets it go on"
-
-
 def _stop(process: HeldProcess) -> str:
     number = groups.end_all(process.groups)
     return f"ended all {number} processes of container {process.container[:12]}"
@@ -162,22 +174,24 @@ def _disconnect(process: HeldProcess) -> str:
 
 
 _DO: dict[Deed, Callable[[HeldProcess], str]] = {
-    "kill": _kill, "pause": _pause, "stop": _stop, "disconnect": _disconnect
+    "kill": _kill, "stop": _stop, "disconnect": _disconnect
 }  # fmt: skip
 
 
-def undo(container: str) -> list[str]:
+def undo(container: str, engines: Collection[str] = ()) -> list[str]:
     """Let a container go on and take its interfaces up again; return what was done.
 
     Args:
         container: its id, or the beginning of it.
+        engines: sockets of root's engines with Docker's API: one of them may have paused it.
 
     Raises:
         CannotError: when it is not there, or cannot be done.
     """
     found = groups.find(container)
     done: list[str] = []
-    if groups.thaw(found):
+    unpaused = ask_engines(engines, groups.container_of(found), "unpause")
+    if groups.thaw(found) or unpaused:
         done.append("its processes go on")
     pids = groups.members(found)
     if pids and Path(f"/proc/{pids[0]}/ns/net").exists():

@@ -17,6 +17,7 @@ from hullwatch.sources.k8s_audit.counts import IntakeCounts
 from hullwatch.sources.k8s_audit.documents import documents
 from hullwatch.sources.k8s_audit.payload import unpack
 from hullwatch.sources.k8s_audit.unwrapping import unwrap
+from hullwatch.sources.unpacking import TooMuchError
 from tests.sources.k8s_audit import wrapped
 
 EVENTS = [wrapped.event(number) for number in range(3)]
@@ -151,8 +152,9 @@ def test_a_first_line_that_is_broken_costs_no_other_line() -> None:
     assert counts.left_out == {reasons.NOT_JSON: 1}
 
 
-def test_a_bomb_is_damaged_and_not_unpacked() -> None:
-    assert unpack(gzip.compress(b"\0" * 10_000), 9_999) is None
+def test_a_bomb_is_not_unpacked() -> None:
+    with pytest.raises(TooMuchError, match="more than 9999 bytes"):
+        unpack(gzip.compress(b"\0" * 10_000), 9_999)
     assert unpack(gzip.compress(b"\0" * 10_000), 10_000) == b"\0" * 10_000
 
 

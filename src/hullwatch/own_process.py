@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from hullwatch.errors import CannotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 CRASHED = 70  # the exit code after a mistake of our own (EX_SOFTWARE of sysexits.h)
@@ -46,15 +46,25 @@ def start(name: str, begin: Callable[[], object]) -> int:
         os._exit(CRASHED)
 
 
+def leave_descriptors(kept: Iterable[int]) -> None:
+    """Close all descriptors but the standard ones and some others."""
+    first = 3
+    for descriptor in sorted(kept):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
 def drop_privileges(uid: int, gid: int) -> None:
-    """Become an ordinary user, for good.
+    """Become an ordinary user, for good; who is one already stays who it is.
 
     Raises:
         CannotError: when the kernel refuses.
     """
-    os.setgroups([])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise CannotError(f"New privileges cannot be given up: {os.strerror(ctypes.get_errno())}.")
     os.umask(0o077)

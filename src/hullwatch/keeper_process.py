@@ -145,6 +145,7 @@ class Keeper:
                 data = b""
             if not data:
                 self._ends.remove(end)
+                end.close()
                 return
             try:
                 frame = FRAMES.decode(data)
@@ -237,7 +238,7 @@ class Keeper:
         if self._keeping is not None:
             counts |= self._keeping.take_counts()
         events, self._events = self._events, []
-        with contextlib.suppress(OSError):  # the engine has crashed, or does not read: the next one asks anew
+        with contextlib.suppress(OSError):  # it has crashed, or does not read: the next one asks anew
             end.send(ENCODER.encode(Told(run, stored, self._problem, events, counts)))
 
     def _count(self, reason: str, number: int = 1) -> None:
@@ -258,7 +259,8 @@ def preload(settings: Settings) -> None:
 def be_keeper(ends: Sequence[socket.socket], settings: Settings, state: Path, user: tuple[int, int]) -> NoReturn:
     """Be the keeper, in the process that was forked for it: give up power first, and never return.
 
-    It ends when the supervisor and all who have alerts have closed their ends; signals that end them do not end it before.
+    It ends when the supervisor and all who have alerts have closed their ends; signals that end them do not end it
+    before.
     """
     code = 1
     try:

@@ -12,6 +12,7 @@ import msgspec
 
 from hullwatch.config.values import format_duration
 from hullwatch.enrich.container import SHORT_ID
+from hullwatch.fields.audit_event import SOURCE
 from hullwatch.formats.falco import times
 from hullwatch.formats.incident_facts import orders, tactics, techniques, touched, tree
 from hullwatch.formats.process_tree import shown, tree_text
@@ -128,6 +129,8 @@ def _span(seconds: float) -> str:
 
 def _where(incident: Incident, alerts: Sequence[Alert]) -> str:
     host = f" of {shown(incident.hostname, _LONGEST_NAME)}" if incident.hostname else ""
+    if alerts and all(alert.source == SOURCE for alert in alerts):
+        return f"in the cluster, {shown(incident.workload, _LONGEST_NAME)}"
     if incident.container == "host":
         return f"on the host{host and ' ' + shown(incident.hostname, _LONGEST_NAME)}"
     named: dict[str, str] = {}

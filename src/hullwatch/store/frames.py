@@ -13,10 +13,7 @@ BUFFER = 2 << 20  # bytes that wait in the socket
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True):
-    """An alert: its number in the run, ns since the epoch, its bytes (see ``packing.py``).
-
-    ``id`` is set where what it is of has an id of its own, so that it is the same when it is judged again.
-    """
+    """An alert: its number in the run, ns since the epoch, its bytes (see ``packing.py``), and its id if it has one."""
 
     number: int
     time: int

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of malloc.h
+_LARGE = 1 << 18  # bytes
 CRASHED = 70  # the exit code after a mistake of our own (EX_SOFTWARE of sysexits.h)
 
 
@@ -69,3 +71,16 @@ def drop_privileges(uid: int, gid: int) -> None:
         raise CannotError(f"New privileges cannot be given up: {os.strerror(ctypes.get_errno())}.")
     os.umask(0o077)
     os.chdir("/")
+
+
+def limit_fragments() -> None:
+    """Let what is given back go back to the system, where the C library is glibc.
+
+    Left alone it raises its thresholds with each large object that is freed: batches of records then lie between
+    what stays, and leave holes. And it keeps memory apart for each thread.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, _LARGE)
+        set_option(_TRIM_THRESHOLD, _LARGE)
+        set_option(_ARENA_MAX, 1)

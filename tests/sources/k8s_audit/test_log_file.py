@@ -86,7 +86,22 @@ def test_a_file_of_which_nothing_is_known_is_begun_at_its_end_and_one_that_comes
     assert other.read() == []
     other.path.parent.mkdir()
     other.write(2)
+    other.rename("audit-2026-11-28T12-00-00.000.log")
+    other.write(2)
+    other.begin(from_end=True)
     assert other.read() == other.written
+    assert not other.counts.left_out
+
+
+def test_what_comes_while_nobody_reads_is_new_also_before_the_first_line(log: Log) -> None:
+    log.write(3)
+    log.begin(from_end=True)
+    log.read()
+    log.write(2)
+    log.rename("audit-2026-11-28T12-00-00.000.log")
+    log.write(2)
+    log.begin(from_end=True)
+    assert log.read() == log.written[3:]
 
 
 def test_a_rename_loses_nothing_also_what_is_written_behind_it(log: Log) -> None:

@@ -78,7 +78,7 @@ class LogReader:
         try:
             while not self._feed.ending.is_set():
                 for lines, place in self._log.read():
-                    self._waiting.append((self._feed.take(lines), place))
+                    self._waiting.append((self._feed.take(lines) if lines else 0, place))
                     self.settle()
                 self.settle()
                 self._feed.ending.wait(LOOK)

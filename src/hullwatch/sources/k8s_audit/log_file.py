@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 from hullwatch.errors import CannotError
 from hullwatch.sources.k8s_audit.counts import DAMAGED, TOO_LARGE, IntakeCounts
 from hullwatch.sources.k8s_audit.log_opening import MOST_ROTATED
+from hullwatch.sources.k8s_audit.log_place import Place
 from hullwatch.sources.k8s_audit.opened_log import OpenedLog
 from hullwatch.sources.unpacking import TooMuchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hullwatch.sources.k8s_audit.log_place import Place
-
 LONGEST_LINE = 32 << 20  # bytes
 NOT_FOUND = "log file of before, not found again: what it got meanwhile"
 Open = Callable[[int], int]
 """Returns a descriptor of the file (0) or of what it was renamed to (1 is the newest); raises CannotError."""
-Read = tuple[list[bytes], "Place"]
-"""Lines, and the place behind them."""
+Read = tuple[list[bytes], Place]
+"""Lines, and the place behind them; no lines for the place where a file is begun."""
 
 
 class LogFile:
@@ -35,7 +34,7 @@ class LogFile:
         open_file: opens it.
         counts: gets what is left out.
         place: where to go on; None for a file of which nothing is known.
-        from_end: whether such a file is begun at its end, if it is there already.
+        from_end: whether such a file is begun at its end; one that is not there yet is new when it comes.
     """
 
     def __init__(self, open_file: Open, counts: IntakeCounts, place: Place | None, *, from_end: bool) -> None:
@@ -54,7 +53,12 @@ class LogFile:
     def read(self) -> Iterator[Read]:
         """Yield what has come; ends when there is nothing more now."""
         if self._live is None:
+            known = self._place is not None
             *older, self._live = self._sequence()
+            if not known:
+                # To be kept before anything is read: what comes while we are away is then known to be new.
+                self._place = Place() if self._live is None else self._live.place(0)
+                yield [], self._place
             for one in older:
                 if one is not None:
                     yield from self._rest_of(one, ended=True)
@@ -75,24 +79,29 @@ class LogFile:
         if self._place is None:
             if current is not None and self._from_end:
                 current.seek_end()
-            self._from_end = False  # one that comes later is new
             return [current]
-        newer: list[OpenedLog | None] = [current]
         if current is not None and current.go_to(self._place):
-            return newer
+            return [current]
+        newer, found = self._rotated_since(self._place)
+        if found or self._place == Place():  # there was no file yet, so that all of them are new
+            return [*newer[::-1], current]
+        for one in newer:
+            one.close()
+        if not self._read_whole:
+            self._counts.leave_out(NOT_FOUND)
+        return [current]
+
+    def _rotated_since(self, place: Place) -> tuple[list[OpenedLog], bool]:
+        """Return what the log was renamed to since a place, the newest first, and whether that of the place is there."""
+        newer: list[OpenedLog] = []
         for number in range(1, MOST_ROTATED + 1):
             rotated = self._open(number)
             if rotated is None:
                 break
             newer.append(rotated)
-            if rotated.go_to(self._place):
-                return newer[::-1]
-        for one in newer[1:]:
-            if one is not None:
-                one.close()
-        if not self._read_whole:
-            self._counts.leave_out(NOT_FOUND)
-        return [current]
+            if rotated.go_to(place):
+                return newer, True
+        return newer, False
 
     def _look_for_another(self, live: OpenedLog) -> None:
         """Let go of a file that was cut or renamed: the next look finds it again, and those that came since."""

@@ -92,7 +92,7 @@ class LogFile:
         return [current]
 
     def _rotated_since(self, place: Place) -> tuple[list[OpenedLog], bool]:
-        """Return what the log was renamed to since a place, the newest first, and whether that of the place is there."""
+        """Return what the log was renamed to since a place, the newest first, and whether the place is in there."""
         newer: list[OpenedLog] = []
         for number in range(1, MOST_ROTATED + 1):
             rotated = self._open(number)

@@ -27,6 +27,7 @@ SHAPES = (
     "ka.req.pod.containers.image exists or (ka.verb = {verb} and tolower(ka.useragent) contains curl)",
     "ka.response.success = false and ka.auth.decision = forbid and not ka.target.resource = {resource}",
     "ka.user.name = val(ka.target.name) or ka.user.kind = anonymous",
+    "not ka.user.kind in (component, node) and (ka.verb = {verb} or not ka.user.serviceaccount exists)",
 )
 
 
@@ -92,6 +93,16 @@ def test_a_value_of_a_wrong_type_is_judged_like_any_other(place: str, value: obj
     assert counters.dropped == {}
 
 
+def test_a_caller_without_a_name_is_known_by_its_groups() -> None:
+    rules = rules_of(
+        "- rule: R\n  desc: d\n  condition: ka.user.kind = anonymous\n  output: x\n"
+        "  priority: INFO\n  source: k8s_audit\n"
+    )
+    judge = AuditJudge(rules, Counters())
+    users = [{"username": "", "groups": [group]} for group in ("a", "system:unauthenticated", "b")]
+    assert [len(judge.matches(completed({"user": user}))) for user in users] == [0, 1, 0]
+
+
 def test_true_and_1_are_told_apart_where_an_event_is_known_by_them() -> None:
     judge = AuditJudge(rules_of(
         "- rule: R\n  desc: d\n  condition: ka.response.code = 1\n  output: x\n  priority: INFO\n  source: k8s_audit\n"
@@ -120,8 +131,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = AuditJudge(rules_of(made_up_rules(10)), Counters())
     for number in range(300):
         judge.matches({"verb": f"v{number}", "objectRef": {"resource": "pods"}, "user": {"username": f"u{number}"}})
-    assert len(judge._known) <= 50  # pyright: ignore[reportPrivateUsage] - that it is bounded
-    assert len(judge._callers) <= 50  # pyright: ignore[reportPrivateUsage] - that it is bounded
+    assert len(judge._known) <= 50
+    assert len(judge._callers) <= 50
 
 
 def test_a_deep_or_huge_event_is_judged() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hullwatch.alerts.mask import CUT, valid_text
 from hullwatch.alerts.origin import LONGEST_NAME, Origin
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hullwatch.fields.audit_event import AuditEvent
 
 
+MOST_LISTED = 100  # items of a list in an alert
 _ID_DIGITS = 24
 _MADE = "[bcdfghj-np-tvwxz24-9]"  # letters of the ends of names that Kubernetes makes
 _OF_REPLICAS = re.compile(rf"-{_MADE}{{8,10}}-{_MADE}{{5}}$")
@@ -46,7 +47,15 @@ def fields_of(event: AuditEvent, written: Mapping[str, object]) -> dict[str, obj
         name: valid_text(value) if isinstance(value, str) else value for name, value in found.items()
     }
     fields.update(written)
-    return fields
+    return {name: _shortened(value) for name, value in fields.items()}
+
+
+def _shortened(value: object) -> object:
+    """Return a value of which a list has at most ``MOST_LISTED`` items: events are as large as somebody makes them."""
+    if not isinstance(value, list):
+        return value
+    items = cast("list[object]", value)
+    return items if len(items) <= MOST_LISTED else [*items[:MOST_LISTED], CUT]
 
 
 def identity(event: AuditEvent, rule: str) -> str:
@@ -85,8 +94,8 @@ def _workload(event: AuditEvent) -> str:
     if not resource:
         return "cluster"
     name = word(at(audit, "objectRef", "name")) or ka_workload.name(event) or ""
-    kind = _KINDS.get(resource, resource)
-    if resource == "pods":
+    kind = _KINDS.get(resource, resource) if name else resource  # without a name the call is about all of them
+    if resource == "pods" and name:
         kind, name = _owner(event) or (kind, _OF_SET.sub("", _OF_REPLICAS.sub("", name)) or name)
     parts = (word(at(audit, "objectRef", "namespace")), kind, name)
     return "/".join(_cut(part) for part in parts if part)

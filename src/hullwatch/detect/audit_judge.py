@@ -37,13 +37,12 @@ _NONE: Mapping[str, Any] = {}
 _OF_COMBINATION = frozenset(
     {
         *("ka.verb", "ka.stage", "ka.level", "ka.target.resource", "ka.target.subresource", "ka.target.group"),
-        *("ka.target.session", "ka.response.code", "ka.response.success", "ka.auth.decision"),
+        *("ka.target.session", "ka.response.code", "ka.response.status", "ka.response.success", "ka.auth.decision"),
         *("evt.type", "evt.type.is", "evt.source", "evt.pluginname", "evt.is_async", "evt.count"),
     }
 )
-_OF_CALLER = frozenset(
-    {"ka.user.name", "ka.user.serviceaccount", "ka.user.serviceaccount.namespace"}  # of the user's name alone
-)
+# Those whose checks the name of the caller answers, if he has one.
+_OF_CALLER = frozenset({"ka.user.name", "ka.user.kind", "ka.user.serviceaccount", "ka.user.serviceaccount.namespace"})
 _POINTERS_OF_COMBINATION = frozenset(
     {
         *("/kind", "/verb", "/stage", "/level", "/objectRef/resource", "/objectRef/subresource"),
@@ -156,7 +155,7 @@ class AuditJudge:
         if not left.asked:
             return []
         name = at(audit, "user", "username")
-        if isinstance(name, str):
+        if isinstance(name, str) and name:
             known = self._callers.get((id(left), name))
             left = known[1] if known is not None else self._learn_caller(left, name, audit)
             if not left.asked:

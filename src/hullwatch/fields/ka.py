@@ -235,6 +235,13 @@ def response_code(event: AuditEvent) -> str | None:
     return text(at(event.audit, "responseStatus", "code"))
 
 
+@field("ka.response.status", FieldType.INT64)
+def response_status(event: AuditEvent) -> int | None:
+    """HTTP status of the answer as a number, for < and >."""
+    code = at(event.audit, "responseStatus", "code")
+    return code if code.__class__ is int else None
+
+
 @field("ka.response.success", FieldType.BOOL)
 def response_success(event: AuditEvent) -> bool | None:
     """Whether the call was answered without an error; absent while there is no answer."""

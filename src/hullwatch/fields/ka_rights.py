@@ -110,6 +110,10 @@ def resources(event: AuditEvent, argument: str | None = None) -> Texts:
 @field("ka.req.role.grants", FieldType.CHARBUF, Multiplicity.LIST)
 def grants(event: AuditEvent) -> Texts:
     """What a role allows, each verb with each resource of its rule: "get secrets", "create pods/exec", "* *"."""
+    return event.once("grants", _grants)
+
+
+def _grants(event: AuditEvent) -> Texts:
     found: dict[str, None] = {}
     for one in _rules(event):
         named = [word(resource) for resource in items(one.get("resources"))]

@@ -158,7 +158,13 @@ def _entry(alerts: Sequence[Alert]) -> Iterator[str]:
         user = shown(origin.user, _LONGEST_NAME)
         pid = shown(origin.session.partition(".")[0])
         yield f"Somebody entered the container from outside with {name} (pid {pid}) as {user}."
-    login = next((one.origin.login for one in alerts if one.origin is not None and one.origin.login), "")
+    callers = dict.fromkeys(one.origin.user for one in alerts if one.source == SOURCE and one.origin is not None)
+    if callers:
+        names = [shown(name, _LONGEST_NAME) for name in list(callers)[:3]]
+        more = f" and {len(callers) - 3} more" if len(callers) > 3 else ""
+        yield f"The API of the cluster was called by {_listed(names) if not more else ', '.join(names) + more}."
+    of_host = [one.origin for one in alerts if one.source != SOURCE and one.origin is not None]
+    login = next((one.login for one in of_host if one.login), "")
     if login:
         yield f"On the host it was the user {shown(login, _LONGEST_NAME)} who had logged in."
 

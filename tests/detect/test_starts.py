@@ -205,9 +205,7 @@ def test_processes_that_begin_alike_have_the_matches_and_the_state_of_processes_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rules, met, were_kept = load_text(RULES), set[str](), 0
-    assert {"one", "kelvin", " two", "three"} <= set(
-        Stream(rules, Counters(), lambda _: None, 20).plan.arguments.words
-    )
+    assert {"one", "kelvin", " two", "three"} <= set(Stream(rules, Counters(), lambda _: None, 20).plan.arguments.words)
     for seed in range(6):
         batches = _Lives(seed).batches(3000)
         slow, fast = (

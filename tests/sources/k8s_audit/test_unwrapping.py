@@ -112,7 +112,7 @@ LEFT_OUT: dict[str, tuple[bytes, str]] = {
     ),
     "a line of klog": (b"E1121 21:36:00.123456       1 controller.go:1] failed {}", reasons.KLOG),
     "text": (b"hello", reasons.NOT_JSON),
-    "half an event": (encode(EVENTS[0])[:200], reasons.NOT_JSON),
+    "half an event": (encode(EVENTS[0])[:200], reasons.TRUNCATED),
     "another object": (b'{"kind":"Pod"}', reasons.NO_EVENT),
     "a number": (b"17", reasons.NO_EVENT),
     "no time": (encode({"kind": "Event", "auditID": "x"}), reasons.NO_TIME),
@@ -149,7 +149,22 @@ def test_events_that_the_carrier_has_cut_are_named() -> None:
 def test_a_first_line_that_is_broken_costs_no_other_line() -> None:
     counts = IntakeCounts()
     assert len(read(b'{"kind":\n' + lines(EVENTS), counts)) == 3
-    assert counts.left_out == {reasons.NOT_JSON: 1}
+    assert counts.left_out == {reasons.TRUNCATED: 1}
+
+
+def test_a_damaged_file_is_read_as_far_as_it_goes() -> None:
+    packed = gzip.compress(lines(EVENTS * 500), 0)
+    counts = IntakeCounts()
+    assert len(read(packed[: len(packed) // 2], counts)) > 100
+    assert counts.left_out[reasons.DAMAGED] == 1
+
+
+def test_a_line_that_is_too_long_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullwatch.sources.k8s_audit.documents.LONGEST_LINE", 1000)
+    long = wrapped.event(requestObject="x" * 5000)
+    counts = IntakeCounts()
+    assert [event for event, _, _ in read(lines([*EVENTS, long, *EVENTS]), counts)] == EVENTS * 2
+    assert counts.left_out == {reasons.TOO_LARGE: 1}
 
 
 def test_a_bomb_is_not_unpacked() -> None:

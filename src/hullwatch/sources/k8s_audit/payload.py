@@ -115,7 +115,7 @@ def _of_line(line: bytes, counts: IntakeCounts) -> Iterator[object]:
 
 def _one_behind_the_other(line: bytes, counts: IntakeCounts) -> Iterator[object]:
     """Yield values that stand without anything between them, as Firehose puts them in files."""
-    if line.rstrip(b'"}\\ \r').endswith(_TRUNCATED):
+    if line.rstrip(b'"}\\ \r').endswith(_TRUNCATED) or (line.startswith(b"{") and not line.endswith(b"}")):
         note_truncated(line, counts)
         return
     decoder, rest = json.JSONDecoder(), line.decode("utf-8", "replace")

@@ -105,8 +105,8 @@ class Webhook:
                 raise RefusedError(400, "The body is damaged: its gzip cannot be unpacked.")
             body = unpacked
         taken = await self._taking.take([body])
-        if not taken.events and taken.unusable:
-            raise RefusedError(400, f"There is no audit event in the body: {taken.unusable}.")
+        if not taken.events and (taken.unusable or not _is_json(body)):
+            raise RefusedError(400, f"There is no audit event in the body: {taken.unusable or 'it is no JSON'}.")
         if not await self._taking.kept(taken.ticket):
             raise RefusedError(503, "The alerts could not be kept yet; send it again.", Retry_After="5")
         request = head.fields.get("x-amz-firehose-request-id", "")
@@ -115,6 +115,14 @@ class Webhook:
                 200, msgspec.json.encode({"requestId": request, "timestamp": taken.time // 1_000_000}).decode()
             )
         return Answer(200)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def read_token(path: Path) -> str:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hullwatch.audit_policy.blind import BlindSpots
+from hullwatch.audit_policy.needs import needs_of
 from hullwatch.counters import Counters, Latency
 from hullwatch.detect.audit_judge import AuditJudge
 from hullwatch.outputs.delivery import Delivery
@@ -50,6 +52,10 @@ END_PATIENCE = 4.0  # seconds for requests and readers to come to an end
 MOST_WAITING = 32 << 20  # bytes of alerts that wait for the keeper, until nothing more is taken
 FEWEST_DESCRIPTORS = 256  # that are kept free of connections
 _MOST_DESCRIPTORS = 8192
+
+
+_SHOWN_RULES = 5
+_LONGEST = 4000  # characters
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -103,7 +109,8 @@ class AuditWatch:
             self._link = KeeperLink(supervisor.keeper, self.counters, on_stored=self._when_stored)
             self._delivery.keep(self._link)
         self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all")
-        self.pipeline: Pipeline[Match] = Pipeline(self._judge.matches, self._hand_over, None, self._audit.remember)
+        self._blind: BlindSpots | None = None  # known soon after the beginning
+        self.pipeline: Pipeline[Match] = Pipeline(self._judge.matches, self._hand_over, self._see, self._audit.remember)
         self._places = Places(state)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stored = asyncio.Event()  # set, and another one made, whenever something was stored
@@ -120,6 +127,14 @@ class AuditWatch:
             self._delivery.internal("Audit intake restarted", "Critical", text)
 
     # ---- what inputs hand their documents to
+
+    def _see(self, event: dict[str, object]) -> None:
+        if self._blind is not None:
+            self._blind.look(event)
+
+    async def _find_needs(self) -> None:
+        """Find out what the rules need of events; that takes a second, and nothing waits for it."""
+        self._blind = BlindSpots(await asyncio.to_thread(needs_of, self._rules.of_api))
 
     def _hand_over(self, matches: Sequence[Match], _: dict[str, object]) -> int:
         if matches:
@@ -185,6 +200,7 @@ class AuditWatch:
         loop.add_signal_handler(signal.SIGTERM, self.stop)
         loop.add_reader(lifeline, self.stop)
         threads = self._start_readers()
+        finding = loop.create_task(self._find_needs())
         serving: asyncio.Task[None] | None = None
         if self._listener is not None:
             webhook = Webhook(
@@ -205,6 +221,7 @@ class AuditWatch:
                     await asyncio.wait_for(self._end.wait(), TICK)
         finally:
             loop.remove_reader(lifeline)
+            finding.cancel()
             await self._finish(serving, threads)
         return 1 if self._delivery.failed else 0
 
@@ -257,6 +274,7 @@ class AuditWatch:
             self._delivery.internal(*notice)
         self._tell_problems()
         self._tell_truncated()
+        self._tell_blind()
         self._write_status()
 
     def _tell_problems(self) -> None:
@@ -279,6 +297,18 @@ class AuditWatch:
             )
             self._truncated = number
             self._delivery.internal("Audit events truncated", "Warning", text)
+
+    def _tell_blind(self) -> None:
+        """Tell of rules that cannot match, because the audit policy keeps less than they need."""
+        found = {} if self._blind is None else self._blind.take()
+        if found:
+            shown = "; ".join(f"{rule} ({why})" for rule, why in list(found.items())[:_SHOWN_RULES])
+            more = f" and {len(found) - _SHOWN_RULES} more" if len(found) > _SHOWN_RULES else ""
+            text = (
+                f"The audit policy hides what {len(found)} rules need: {shown}{more}. "
+                "hullwatch k8s audit-policy generate writes one that gives it."
+            )
+            self._delivery.internal("Audit policy hides fields", "Error", text, rules=", ".join(found)[:_LONGEST])
 
     def status(self) -> dict[str, object]:
         """Return how it goes, for ``hullwatch doctor``."""

@@ -110,13 +110,9 @@ def test_a_policy_that_is_made_for_any_rules_leaves_none_of_them_blind(condition
 def test_events_that_have_less_than_a_rule_needs_are_noticed_once() -> None:
     spots = BlindSpots(needs("ka.verb = create and ka.req.binding.role = x"))
     event: dict[str, Any] = {"verb": "create", "level": "Metadata", "objectRef": {"resource": "rolebindings"}}
-    for one in (
-        {**event, "level": "Request"},
-        {**event, "objectRef": 5},
-        {**event, "verb": []},
-        {**event, "verb": "get"},
-    ):
-        spots.look(one)
+    changes: list[tuple[str, Any]] = [("level", "Request"), ("objectRef", 5), ("verb", []), ("verb", "get")]
+    for name, value in changes:
+        spots.look({**event, name: value})
     assert spots.take() == {}
     spots.look(event)
     assert spots.take() == {"r0": "create rolebindings is logged at Metadata, Request is needed"}

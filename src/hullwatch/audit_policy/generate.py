@@ -22,9 +22,7 @@ def generate(needs: Needs, *, with_secrets: bool = False) -> str:
         with_secrets: log what secrets and tokens hold as well, if a rule needs it.
     """
     wanted = _wanted(needs)
-    secret = {call for call, level in wanted.items() if level > Level.METADATA and (call.group, call.about) in SECRET}
-    if with_secrets:
-        secret = set()
+    secret: set[Call] = set() if with_secrets else _secret(wanted)
     wanted |= dict.fromkeys(secret, Level.METADATA)
     lines = [
         "# Made by: hullwatch k8s audit-policy generate",
@@ -38,6 +36,11 @@ def generate(needs: Needs, *, with_secrets: bool = False) -> str:
     if not any(one <= {STAGES[0]} for one in stages):  # no rule is about the beginning of a call alone
         lines.append(f"omitStages: [{STAGES[0]}]")
     return "\n".join([*lines, "rules:", *_all_rules(wanted)]) + "\n"
+
+
+def _secret(wanted: dict[Call, Level]) -> set[Call]:
+    """Return the calls of which rules would like to see what is secret."""
+    return {call for call, level in wanted.items() if level > Level.METADATA and (call.group, call.about) in SECRET}
 
 
 def _wanted(needs: Needs) -> dict[Call, Level]:

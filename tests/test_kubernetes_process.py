@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hullwatch.rules.pack import builtin_files
 from tests.kubernetes_intake import RULES, free_port, intake, open_folder, until
 from tests.sources.k8s_audit import wrapped
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROUNDS = 3
-EVENTS = int(os.environ.get("AUDIT_EVENTS", "12000"))  # `make soak` takes 10 million
+EVENTS = int(os.environ.get("AUDIT_EVENTS", "20000"))  # `make soak` takes 10 million
 
 
 @pytest.fixture
@@ -153,7 +154,8 @@ def test_memory_stays_flat_over_many_events(folder: Path) -> None:
     number = EVENTS
     sample = Path(__file__).parent / "data" / "kubernetes" / "audit.jsonl.gz"
     lines = gzip.decompress(sample.read_bytes()).splitlines()
-    with intake(folder, "stdin = true\nremember = 20000") as run:
+    pack = "".join(file.text.decode() for file in builtin_files("k8s_audit"))
+    with intake(folder, "stdin = true\nremember = 20000", pack) as run:
         process = run.start(stdin=subprocess.PIPE)
         assert process.stdin is not None
         run.ready()

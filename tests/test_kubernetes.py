@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from hullwatch.config.kubernetes_settings import AuditSettings, KubernetesSettings
-from hullwatch.config.settings import RunSettings, Settings
+from hullwatch.config.settings import OutputSettings, RunSettings, Settings
 from hullwatch.errors import CannotError, HullwatchError, UsageError
 from hullwatch.kubernetes import IntakeStarter, check, sources_of
 from hullwatch.kubernetes_process import read_secrets
@@ -29,6 +30,14 @@ def test_audit_events_are_taken_where_they_are_set_and_nothing_else_where_the_ho
     assert sources_of(settings(somewhere, "syscall")) == {"syscall"}
     with pytest.raises(UsageError, match="There is no source of audit events"):
         sources_of(settings(AuditSettings(), "k8s_audit"))
+
+
+def test_a_format_that_is_one_document_is_for_one_source_only() -> None:
+    both = settings(AuditSettings(stdin=True))
+    sarif = msgspec.structs.replace(both, output=OutputSettings(format="sarif"))
+    with pytest.raises(UsageError, match="sarif is one document"):
+        sources_of(sarif)
+    assert sources_of(msgspec.structs.replace(sarif, run=RunSettings(sources=("k8s_audit",)))) == {"k8s_audit"}
 
 
 WRONG: list[tuple[AuditSettings, str]] = [

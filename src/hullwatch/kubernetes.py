@@ -47,6 +47,10 @@ def sources_of(settings: Settings) -> frozenset[str]:
             "There is no source of audit events: set listen, files, stdin or eks_log_groups in [kubernetes.audit] "
             "(hullwatch config explain kubernetes.audit)."
         )
+    if len(wanted) > 1 and settings.output.format == "sarif":
+        raise UsageError(
+            "sarif is one document, and two processes write alerts: choose another format, or --enable-source one."
+        )
     return wanted
 
 

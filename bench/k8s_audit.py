@@ -15,7 +15,7 @@ from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
 from hullwatch.rules.loader import RulesFile, load
 from hullwatch.rules.pack import builtin_files
-from hullwatch.sources.audit_file import audit_events
+from hullwatch.sources.k8s_audit.reading import audit_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

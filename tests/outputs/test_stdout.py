@@ -278,3 +278,25 @@ def test_an_alert_of_several_lines_that_is_not_written_is_one_lost_alert(
 def test_it_is_made_of_the_settings() -> None:
     made = stdout(Settings(), Counters())
     assert isinstance(made, StandardOutput)
+
+
+def test_processes_that_share_a_pipe_never_mix_their_lines() -> None:
+    read, write = os.pipe()
+    pids: list[int] = []
+    for letter in "ab":
+        pid = os.fork()
+        if not pid:
+            output = StandardOutput(OutputSettings(format="json"), Counters(), write, shared=True)
+            for _ in range(40):
+                output._take(letter.encode() * 30_000)
+                output._take(letter.encode() * 30_000)
+                output.flush()
+            os._exit(0)
+        pids.append(pid)
+    os.close(write)
+    with os.fdopen(read, "rb") as stream:
+        lines = stream.read().splitlines()
+    for pid in pids:
+        os.waitpid(pid, 0)
+    assert len(lines) == 160
+    assert {(len(line), len(set(line))) for line in lines} == {(30_000, 1)}

@@ -37,14 +37,14 @@ def show(
     from hullwatch.cli.answer import wants_json, write_json, write_rows
     from hullwatch.cli.settings import load_settings
     from hullwatch.config import leaves
+    from hullwatch.config.settings import value_of
     from hullwatch.config.written import shown, without_secrets
 
     as_json = wants_json(output)
     loaded = load_settings({}, config_file)
     rows: list[list[str]] = []
     for path, leaf in leaves().items():
-        section, _, name = path.partition(".")
-        value = getattr(getattr(loaded.settings, section), name)
+        value = value_of(loaded.settings, path)
         if as_json:
             write_json(
                 {

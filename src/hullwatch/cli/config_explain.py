@@ -39,6 +39,7 @@ def explain(
     from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
     from hullwatch.cli.settings import load_settings
     from hullwatch.config import leaves
+    from hullwatch.config.settings import value_of
     from hullwatch.config.values import nearest
     from hullwatch.config.written import shown
     from hullwatch.errors import UsageError
@@ -50,9 +51,9 @@ def explain(
         raise UsageError(f'There is no setting "{key[:80]}"{nearest(key, known)}; "hullwatch config show" lists them.')
     loaded = load_settings({}, config_file)
     for number, leaf in enumerate(chosen):
-        section, _, name = leaf.path.partition(".")
+        section, _, name = leaf.path.rpartition(".")
         facts = _facts(leaf)
-        facts["value"] = shown(getattr(getattr(loaded.settings, section), name), leaf)
+        facts["value"] = shown(value_of(loaded.settings, leaf.path), leaf)
         facts["origin"] = loaded.origins[leaf.path]
         if as_json:
             write_json(facts)

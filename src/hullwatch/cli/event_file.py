@@ -66,7 +66,7 @@ def read_audit_event_of(name: str, number: int | None) -> AuditEvent:
     from hullwatch.cli.input_file import open_input
     from hullwatch.errors import UsageError
     from hullwatch.fields.audit_event import AuditEvent
-    from hullwatch.sources.audit_file import audit_events
+    from hullwatch.sources.k8s_audit.reading import audit_events
 
     first = (number or 1) - 1
     with contextlib.ExitStack() as stack:

@@ -13,7 +13,7 @@ from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say_lines
 from hullwatch.outputs.stdout import has_colours
-from hullwatch.sources.audit_file import audit_events
+from hullwatch.sources.k8s_audit.reading import audit_events
 
 if TYPE_CHECKING:
     from hullwatch.app import Deliver

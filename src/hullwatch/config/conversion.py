@@ -99,7 +99,7 @@ def _in_form(leaf: Leaf, value: Any) -> Any:
 def _absolute(leaf: Leaf, value: object, base: Path) -> object:
     if (leaf.path in _DIRECTORY_PATHS or "path" in leaf.marks) and isinstance(value, str):
         return str(base.absolute() / Path(value).expanduser())
-    if leaf.path == "rules.files" and isinstance(value, tuple):
+    if (leaf.path == "rules.files" or "path" in leaf.marks) and isinstance(value, tuple):
         return tuple(str(base.absolute() / Path(item).expanduser()) for item in cast("tuple[str, ...]", value))
     return value
 

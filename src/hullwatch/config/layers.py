@@ -19,7 +19,7 @@ from hullwatch.config.values import nearest
 from hullwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Report = Callable[[UsageError], None]
     """Takes what is wrong with a value, and raises it or goes on."""
@@ -107,13 +107,12 @@ def files_to_read(
 
 
 def _build(values: Mapping[str, object]) -> Settings:
-    tree: dict[str, dict[str, object]] = {}
+    tree: dict[str, object] = {}
     for key, value in values.items():
-        section, _, name = key.partition(".")
-        group = tree.setdefault(section, {})
-        if section == OUTPUTS:
-            output, _, name = name.partition(".")
-            group = cast("dict[str, object]", group.setdefault(output, {}))
+        *path, name = key.split(".", 2 if key.startswith(f"{OUTPUTS}.") else -1)
+        group = tree
+        for section in path:
+            group = cast("dict[str, object]", group.setdefault(section, {}))
         group[name] = value
     # Every value was converted already; this only puts them into their places.
     return msgspec.convert(tree, Settings)
@@ -155,17 +154,38 @@ def read_file(
         if section == OUTPUTS:
             write_down(written, cast("dict[str, object]", group), path, partial(_line_of, text, section))
             continue
-        for name, value in cast("dict[str, object]", group).items():
-            key = f"{section}.{name}"
-            line = _line_of(text, section, name)
+        for key, value in _values_in(section, cast("dict[str, object]", group), known):
+            line = _line_of(text, *key.rsplit(".", 1))
             try:
-                if key not in known:
-                    names = [leaf.partition(".")[2] for leaf in known if leaf.startswith(section + ".")]
-                    raise UsageError(f'{path}:{line}: [{section}] has no key "{name}"{nearest(name, names)}.')
-                found[key] = (line, convert(known[key], value, f"{path}:{line}", path.parent))
+                found[key] = (line, _value(known, key, value, path, line))
             except UsageError as error:
                 report(error)
     return found
+
+
+def _values_in(section: str, group: dict[str, object], known: Mapping[str, Leaf]) -> Iterator[tuple[str, object]]:
+    """Yield the values of a section and of those inside it, by their dotted paths."""
+    for name, value in group.items():
+        key = f"{section}.{name}"
+        if isinstance(value, dict) and key not in known and any(leaf.startswith(f"{key}.") for leaf in known):
+            yield from _values_in(key, cast("dict[str, object]", value), known)
+        else:
+            yield key, value
+
+
+def _value(known: Mapping[str, Leaf], key: str, value: object, path: Path, line: int) -> object:
+    """Return a value as it is in the tree.
+
+    Raises:
+        UsageError: when there is none of this name, or it is a wrong one.
+    """
+    if key in known:
+        return convert(known[key], value, f"{path}:{line}", path.parent)
+    section, _, name = key.rpartition(".")
+    if any(leaf.startswith(f"{key}.") for leaf in known):
+        raise UsageError(f'{path}:{line}: "{key}" is a section; write [{key}] and values below.')
+    names = [leaf.removeprefix(f"{section}.").partition(".")[0] for leaf in known if leaf.startswith(section + ".")]
+    raise UsageError(f'{path}:{line}: [{section}] has no key "{name}"{nearest(name, names)}.')
 
 
 def _text(path: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from hullwatch.config.settings import Settings, leaves
+from hullwatch.config.settings import Settings, leaves, value_of
 
 _SHOWN = 20
 
@@ -39,24 +39,28 @@ def change(running: Settings, wanted: Settings) -> SettingsChange:
     """Return what of the wanted settings can be had while running."""
     taken: list[str] = []
     waiting: list[str] = []
-    sections: dict[str, Any] = {}
+    result = running
     for path, leaf in leaves().items():
-        section, _, name = path.partition(".")
-        value = getattr(getattr(wanted, section), name)
-        if value == getattr(getattr(running, section), name):
+        value = value_of(wanted, path)
+        if value == value_of(running, path):
             continue
         if not leaf.live:
             waiting.append(path)
             continue
         taken.append(path)
-        group = sections.get(section, getattr(running, section))
-        sections[section] = msgspec.structs.replace(group, **{name: value})
+        result = _with(result, path.split("."), value)
     waiting += [
         f"outputs.{name}"
         for name in sorted({*running.outputs, *wanted.outputs})
         if running.outputs.get(name) != wanted.outputs.get(name)
     ]
-    return SettingsChange(msgspec.structs.replace(running, **sections), tuple(taken), tuple(waiting))
+    return SettingsChange(result, tuple(taken), tuple(waiting))
+
+
+def _with(group: Any, path: list[str], value: Any) -> Any:
+    """Return a section, or the tree, with another value at a path."""
+    name, *rest = path
+    return msgspec.structs.replace(group, **{name: _with(getattr(group, name), rest, value) if rest else value})
 
 
 def _list(paths: tuple[str, ...]) -> str:

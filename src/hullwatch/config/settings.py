@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from hullwatch.config.incident_settings import IncidentsSettings
+from hullwatch.config.kubernetes_settings import KubernetesSettings
 from hullwatch.config.response import MOST_ACTIONS, ResponseAction
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
 from hullwatch.config.service_settings import LIVE, LogSettings, MetricsSettings
@@ -209,6 +211,10 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     duration: Annotated[Duration | None, _help("End after this time; unset: run until Ctrl-C.")] = None
     fail_on: Annotated[str | None, _help("End with exit code 1 if there was an alert at least this severe.")] = None
+    sources: Annotated[
+        tuple[Literal["syscall", "k8s_audit"], ...],
+        _help("What is watched: syscall (this host), k8s_audit; empty: this host, and k8s_audit where it is set."),
+    ] = ()
 
 
 class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -348,6 +354,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     respond: RespondSettings = RespondSettings()
     incidents: IncidentsSettings = IncidentsSettings()
     store: StoreSettings = StoreSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     outputs: Annotated[
@@ -401,16 +408,37 @@ class Leaf(msgspec.Struct, frozen=True):
 def leaves() -> dict[str, Leaf]:
     """Return every value of the tree by its dotted path, in the order of the tree; without those of outputs."""
     found: dict[str, Leaf] = {}
-    for section in msgspec.structs.fields(Settings):
-        if section.name != OUTPUTS:
-            found.update((leaf.path, leaf) for leaf in leaves_of(section.type, section.name).values())
+    for section, kind in sections().items():
+        found.update((leaf.path, leaf) for leaf in leaves_of(kind, section).values())
     return found
+
+
+def sections() -> dict[str, type[msgspec.Struct]]:
+    """Return the sections by their dotted paths, those inside others too; without the outputs."""
+    found: dict[str, type[msgspec.Struct]] = {}
+    waiting = [(field.name, field.type) for field in msgspec.structs.fields(Settings) if field.name != OUTPUTS]
+    for path, kind in waiting:
+        found[path] = kind
+        waiting += [(f"{path}.{one.name}", one.type) for one in msgspec.structs.fields(kind) if is_section(one.type)]
+    return found
+
+
+def is_section(kind: Any) -> bool:
+    """Tell whether a type is that of a section, and not of a value."""
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def value_of(settings: Any, path: str) -> Any:
+    """Return a value of the tree, or a section, by its dotted path."""
+    return functools.reduce(getattr, path.split("."), settings)
 
 
 def leaves_of(group: type[msgspec.Struct], path: str) -> dict[str, Leaf]:
     """Return the values of one struct by their names; their dotted paths begin with ``path``."""
     found: dict[str, Leaf] = {}
     for value in msgspec.structs.fields(group):
+        if is_section(value.type):
+            continue
         meta = _metadata(value.type)
         marks = {name: mark for item in reversed(meta) for name, mark in (item.extra or {}).items()}  # outer ones win
         made = value.default_factory

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
 
 import msgspec
 
-from hullwatch.config.settings import Settings, leaves
+from hullwatch.config.settings import leaves, sections
 from hullwatch.config.values import format_duration
 
 if TYPE_CHECKING:
@@ -147,9 +147,9 @@ def commented_file(schema: str = "") -> str:
         "# Those that are marked (reload) are taken by SIGHUP (systemctl reload hullwatch), all others by a restart.",
     ]
     section = ""
-    docs = {field.name: cast("type", field.type).__doc__ or "" for field in msgspec.structs.fields(Settings)}
+    docs = {path: kind.__doc__ or "" for path, kind in sections().items()}
     for path, leaf in leaves().items():
-        group, _, name = path.partition(".")
+        group, _, name = path.rpartition(".")
         if group != section:
             section = group
             lines += ["", f"# ---- {docs[group].strip()}", f"[{group}]"]

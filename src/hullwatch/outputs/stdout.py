@@ -8,7 +8,9 @@ one is waited for, and that is counted.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import locale
 import os
 import select
@@ -16,6 +18,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hullwatch.alerts.collapse import Collapser
+from hullwatch.config.kubernetes_settings import is_set
 from hullwatch.formats.falco import falco
 from hullwatch.formats.registry import FORMATS
 from hullwatch.formats.sarif import SarifDocument
@@ -43,6 +46,8 @@ class StandardOutput:
         counters: Counters,
         descriptor: int = 1,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        shared: bool = False,
     ) -> None:
         """Look at what the descriptor is.
 
@@ -51,8 +56,10 @@ class StandardOutput:
             counters: where lost alerts and slow writes are counted.
             descriptor: to write to; it stays open.
             clock: seconds that do not go back.
+            shared: whether another process of the run writes there too: each lets the other end its lines.
         """
         self.gone = False
+        self._shared = shared
         self._counters = counters
         self._descriptor = descriptor
         self._clock = clock
@@ -131,6 +138,7 @@ class StandardOutput:
 
     def _write(self, data: memoryview) -> None:
         begin = self._clock()
+        self._take_turn(fcntl.LOCK_EX)
         try:
             while data:
                 data = data[self._write_some(data) :]
@@ -138,8 +146,16 @@ class StandardOutput:
             self.gone = error.errno in _GONE
             reason = "its reader has gone" if self.gone else os.strerror(error.errno or 0)
             self._lose(self._unwritten(len(data)), reason)
+        finally:
+            self._take_turn(fcntl.LOCK_UN)
         if self._clock() - begin > SLOW:
             self._counters.slow_writes += 1
+
+    def _take_turn(self, how: int) -> None:
+        """Keep others of the run from writing, or let them: a lock of POSIX is a process's own, also on a pipe."""
+        if self._shared:
+            with contextlib.suppress(OSError):  # not everywhere there are locks; then lines may mix
+                fcntl.lockf(self._descriptor, how)
 
     def _unwritten(self, size: int) -> int:
         """Return how many of the alerts that were taken are among the last bytes, wholly or in part."""
@@ -177,4 +193,5 @@ def has_colours(descriptor: int) -> bool:
 
 def stdout(settings: Settings, counters: Counters) -> StandardOutput:
     """Alerts on standard output, as text or JSON."""
-    return StandardOutput(settings.output, counters)
+    shared = is_set(settings.kubernetes.audit) and not settings.run.sources
+    return StandardOutput(settings.output, counters, shared=shared or len(settings.run.sources) > 1)

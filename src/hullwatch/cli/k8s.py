@@ -1,0 +1,14 @@
+"""``hullwatch k8s``: the verbs about Kubernetes, each in a file of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from hullwatch.cli.k8s_audit_policy import audit_policy
+from hullwatch.cli.k8s_audit_webhook import audit_webhook
+
+k8s = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="Kubernetes: what is in the cluster, and who did what there."
+)
+k8s.add_typer(audit_policy, name="audit-policy")
+k8s.add_typer(audit_webhook, name="audit-webhook")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hullwatch.posture.changes import Change, changes
+from hullwatch.posture.changes import MOST_LINES, Change, changes
 from tests.posture.events import wrote
 from tests.posture.made import binding, real_log, role, rule
 
@@ -114,6 +114,17 @@ def test_the_real_log_tells_who_made_what() -> None:
     assert told["RoleBinding", "podexec"].risks == ("pods-exec",)
     assert told["ClusterRoleBinding", ""].refused  # mallory's, refused
     assert all(one.by.user.endswith("aggregation-controller") for one in told.values() if one.verb == "patch")
+
+
+def test_a_role_of_endless_lines_is_cut_and_says_so() -> None:
+    long = {
+        "apiGroups": [f"g{one}" for one in range(300)],
+        "resources": [f"r{one}" for one in range(300)],
+        "verbs": ["get"],
+    }
+    (change,) = found(wrote("create", role("r", long)))
+    assert len(change.added) == MOST_LINES + 1
+    assert change.added[-1].startswith("more than")
 
 
 @pytest.mark.parametrize("junk", [5, None, [], "x", [5]])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hullwatch.errors import UsageError
+from hullwatch.posture import inventory as inventory_module
 from hullwatch.posture.inventory import Inventory
 from hullwatch.posture.reading import Reading
 from tests.posture.made import binding, real_log, role, rule
@@ -141,6 +142,14 @@ def test_lists_in_lists_end_somewhere() -> None:
         nested = {"kind": "List", "apiVersion": "v1", "items": [nested]}
     inventory = Inventory([nested])
     assert (len(inventory), inventory.passed_over["list in too many lists"]) == (0, 1)
+
+
+def test_a_bomb_of_lists_ends_at_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventory_module, "MOST_OBJECTS", 1000)
+    nested: dict[str, Any] = ROLE
+    for _ in range(7):
+        nested = {"kind": "List", "apiVersion": "v1", "items": [nested] * 20}
+    assert Inventory([nested]).passed_over["more objects than are looked at"] == 1
 
 
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hullwatch.posture import roles
 from hullwatch.posture.audit_event import actor, is_allowed, request_of
 from hullwatch.posture.audit_state import AuditState
 from hullwatch.posture.policy_rule import PolicyRule, read_rule
@@ -282,3 +283,19 @@ def test_a_name_of_a_megabyte_is_cut_and_stays_another_than_its_neighbour() -> N
     first, second = (subject.name for subject in rights.subjects())
     assert len(first) < 1100
     assert first != second
+
+
+def test_roles_that_all_collect_each_other_end_within_a_bound_and_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roles, "MOST_COLLECTED", 500)
+    every = {"clusterRoleSelectors": [{}]}
+    made = [role(f"r{number}", rule("get", f"things{number}"), aggregationRule=every) for number in range(100)]
+    found = Rights(cluster(made))
+    assert any("so many rules" in sentence for sentence in found.problems)
+    assert sum(len(one.rules) for one in found.roles.values()) < 1000
+
+
+def test_labels_that_are_too_many_to_compare_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roles, "MOST_COMPARED", 10)
+    made = [labelled(f"r{number}", "v", rule("get", "pods")) for number in range(20)]
+    found = Rights(cluster(made, collects("all", "v")))
+    assert any("too many to be compared" in sentence for sentence in found.problems)

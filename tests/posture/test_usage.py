@@ -137,6 +137,16 @@ def test_the_real_log_tells_that_the_exec_right_was_never_used() -> None:
     assert found["reader-alice"].unused == ("get pods",)
 
 
+def test_a_rule_of_endless_words_counts_as_one_right() -> None:
+    long = {
+        "apiGroups": [""],
+        "resources": [f"r{one}" for one in range(1000)],
+        "verbs": [f"v{one}" for one in range(1000)],
+    }
+    (found,) = unused(used(event("alice", "get", "pods")), granted("alice", long))
+    assert (found.used, found.rights) == (0, 1)
+
+
 # ---- suggested roles
 
 

@@ -63,6 +63,9 @@ def read_all(sources: list[str] | None, since: str = "") -> tuple[Inventory, Usa
 
     reading = Reading(inventory.take, take_event)
     read(reading, sources)
+    for reason, number in inventory.passed_over.items():
+        if not reason.startswith("kind"):  # other kinds are nobody's mistake
+            reading.remarks.append(f"{number} objects are left out: {reason}.")
     if reading.counts["objects"] + reading.counts["events"] and not len(inventory):
         reading.remarks.append("Nothing in it is looked at here: no roles, bindings, pods, services or the like.")
     for kind, number in sorted(state.unknown.items()):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.posture.audit_event import actor, is_allowed, is_done, parameters, when
 from hullwatch.posture.audit_state import AuditState, kind_of
 from hullwatch.posture.inventory import KINDS, RBAC
-from hullwatch.posture.plain import at, items, name_of, table, tables, text, texts
+from hullwatch.posture.plain import as_json, at, items, name_of, table, tables, text, texts
 from hullwatch.posture.policy_rule import read_rule
 from hullwatch.posture.risk_table import hits, risks
 from hullwatch.posture.severity import SEVERITIES
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WATCHED = {f"{kind}.{RBAC}" for kind in ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")}
 VERBS = {"create", "update", "patch", "delete", "deletecollection"}
 LONGEST_PATCH = 2000  # characters
+MOST_LINES = 5000  # of one object
 
 
 class Change(NamedTuple):
@@ -210,10 +211,12 @@ def _facts(kind: str, plain: Plain | None, namespace: str) -> dict[str, None]:
         return {}
     found: list[str] = []
     if kind.startswith(("Role.", "ClusterRole.")):
-        for rule in tables(plain.get("rules")):
-            found += _atoms(rule)
+        lines = (line for rule in tables(plain.get("rules")) for line in _atoms(rule))
+        found += itertools.islice(lines, MOST_LINES)
+        if next(lines, None) is not None:
+            found.append(f"more than {MOST_LINES} lines, of which the rest is not compared")
         for one in items(at(plain, "aggregationRule", "clusterRoleSelectors")):
-            found.append(f"collects roles by {json.dumps(one, sort_keys=True)[:300]}")
+            found.append(f"collects roles by {as_json(one, 300)}")
     else:
         role = table(plain.get("roleRef"))
         found.append(f"role {text(role.get('kind'))} {text(role.get('name'))}")
@@ -243,7 +246,7 @@ def _unknown(event: Plain, verb: str, before: Plain | None, after: Plain | None)
         return "" if before is not None else "what it gave: the log does not show it before"
     if after is None:
         if isinstance(event.get("requestObject"), dict | list):
-            patch = json.dumps(event["requestObject"])[:LONGEST_PATCH]
+            patch = as_json(event["requestObject"], LONGEST_PATCH)
             return f"the result: the log has the level {level or 'of nobody'}, so only the request is known: {patch}"
         return f"what changed: the log has the level {level or 'of nobody'}, which keeps no contents"
     if before is None and verb in {"update", "patch"}:

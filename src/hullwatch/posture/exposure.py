@@ -97,7 +97,7 @@ def _node_addresses(inventory: Inventory) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for plain in inventory.of("Node").values():
         for one in tables(at(plain, "status", "addresses")):
-            if one.get("type") in {"ExternalIP", "ExternalDNS"}:
+            if text(one.get("type")) in {"ExternalIP", "ExternalDNS"}:
                 found[text(one.get("address"))] = None
     return tuple(found)[:100]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.posture.audit_event import actor, is_done, when
 from hullwatch.posture.audit_state import AuditState, kind_of
 from hullwatch.posture.inventory import GATEWAY, KINDS, NETWORKING, kind_key
 from hullwatch.posture.openings import OUTSIDE, ROUTE_KINDS, of_object, parents
-from hullwatch.posture.plain import at, items, name_of, table, tables, text
+from hullwatch.posture.plain import as_json, at, items, name_of, table, tables, text
 from hullwatch.posture.workloads import TEMPLATES
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ def _may_open(kind: str, event: Plain) -> bool:
     """Whether a change whose result is unknown is worth a word: pods and workloads open nothing as a rule."""
     if kind in {"Service", f"Ingress.{NETWORKING}", f"Gateway.{GATEWAY}", _POLICY, *ROUTE_KINDS}:
         return True
-    written = json.dumps(event.get("requestObject"))[:1_000_000] if event.get("requestObject") else ""
+    written = as_json(event["requestObject"], 1_000_000) if event.get("requestObject") else ""
     return "hostPort" in written or "hostNetwork" in written
 
 
@@ -175,7 +174,7 @@ def _is_part(inner: str, outer: str) -> bool:
 
 def _let_in(policy: Plain) -> set[str]:
     """Return what a policy lets in: an empty set for one that is new is right, for it only takes away."""
-    return {f"lets in {json.dumps(rule, sort_keys=True)[:300]}" for rule in items(at(policy, "spec", "ingress"))}
+    return {f"lets in {as_json(rule, 300)}" for rule in items(at(policy, "spec", "ingress"))}
 
 
 def _change(event: Plain, kind: str, place: tuple[str, str], change: str, what: tuple[str, ...]) -> ExposureChange:

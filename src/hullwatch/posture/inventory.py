@@ -49,6 +49,7 @@ _FORMER = {
     "extensions": {"Ingress": NETWORKING, "NetworkPolicy": NETWORKING, "Deployment": "apps", "DaemonSet": "apps"}
 }
 _DEEPEST = 8  # lists in lists
+MOST_OBJECTS = 5_000_000  # a YAML file of a page can stand for more, by references to itself
 
 Key = tuple[str, str]  # namespace and name
 
@@ -64,6 +65,7 @@ class Inventory:
         """Take objects in: plain ones, and lists of them as ``kubectl get -o json`` prints them."""
         self._kinds: dict[str, dict[Key, Plain]] = {kind: {} for kind in KINDS}
         self.passed_over: Counter[str] = Counter()
+        self._taken = 0
         for one in objects:
             self.take(one)
 
@@ -77,6 +79,10 @@ class Inventory:
             depth: of the lists that it stands in.
         """
         plain = table(one)
+        self._taken += 1
+        if self._taken > MOST_OBJECTS:
+            self.passed_over["more objects than are looked at"] += 1
+            return
         kind, version = text(plain.get("kind")) or kind, text(plain.get("apiVersion")) or version
         if kind.endswith("List") and isinstance(plain.get("items"), list):
             self._take_list(plain, kind.removesuffix("List"), version, depth)
@@ -96,6 +102,8 @@ class Inventory:
             self.passed_over["list in too many lists"] += 1
             return
         for one in cast("list[object]", plain["items"]):  # all of them: a cluster may have more than fit into an object
+            if self._taken > MOST_OBJECTS:
+                return
             self.take(one, kind, version, depth + 1)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:

@@ -250,4 +250,4 @@ def _kubernetes_own(place: Place) -> bool:
 
 
 def _keeps_from_host(inventory: Inventory, namespace: str) -> bool:
-    return inventory.namespace_labels(namespace).get("pod-security.kubernetes.io/enforce") in _NO_HOST
+    return text(inventory.namespace_labels(namespace).get("pod-security.kubernetes.io/enforce")) in _NO_HOST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -79,6 +80,14 @@ def name_of(value: object) -> str:
 def namespace_of(value: object) -> str:
     """Return the namespace of an object; empty for one of the whole cluster."""
     return text(at(value, "metadata", "namespace"))
+
+
+def as_json(value: object, longest: int) -> str:
+    """Return a value as JSON in which the order of keys means nothing, cut to so many characters."""
+    try:
+        return json.dumps(value, sort_keys=True, default=str)[:longest]
+    except (TypeError, ValueError, RecursionError):  # keys of several types, or a circle: YAML has both
+        return "something that is no JSON"
 
 
 def joined(words: Iterable[str], most: int = 6) -> str:

@@ -167,7 +167,7 @@ class Reading:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Return the files of a folder that may hold objects or events, in order; links to elsewhere are not followed."""
+    """Return the files of a folder that may hold objects or events, in order."""
     found = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
     yield from found[:MOST_FILES]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.posture.inventory import RBAC
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from hullwatch.posture.inventory import Inventory
     from hullwatch.posture.plain import Plain
 
+MOST_COLLECTED = 2_000_000  # rules of all aggregated roles together
+MOST_CIRCLES = 200  # aggregated roles that are looked at for circles
+MOST_COMPARED = 20_000_000  # labels of one role with the selectors of another
 RoleKey = tuple[str, str, str]  # kind, namespace and name
 
 
@@ -46,8 +50,17 @@ def read_roles(inventory: Inventory) -> tuple[dict[RoleKey, Role], list[str]]:
     cluster = {name: plain for (_, name), plain in inventory.of(f"ClusterRole.{RBAC}").items()}
     own = {name: rules_of(plain) for name, plain in cluster.items()}
     collected, problems = _collected(cluster)
+    left = MOST_COLLECTED
     for name in cluster:
-        roles["ClusterRole", "", name] = Role("ClusterRole", "", name, _rules(name, own, collected))
+        rules = own[name]
+        if name in collected and left > 0:
+            rules = _rules(name, own, collected)
+            left -= len(rules)
+        roles["ClusterRole", "", name] = Role("ClusterRole", "", name, rules)
+    if left <= 0:
+        problems.append(
+            "Aggregated roles collect so many rules that some have only their own here: answers may lack them."
+        )
     return roles, problems
 
 
@@ -56,20 +69,28 @@ def _collected(cluster: dict[str, Plain]) -> tuple[dict[str, list[str]], list[st
     named = {name: labels(at(plain, "metadata", "labels")) for name, plain in cluster.items()}
     labelled = {name: of for name, of in named.items() if of}
     found: dict[str, list[str]] = {}
+    problems: list[str] = []
+    left = MOST_COMPARED
     for name, plain in cluster.items():
         selectors = [Selector(one) for one in tables(at(plain, "aggregationRule", "clusterRoleSelectors"))]
         if not selectors:
             continue
         candidates = named if any(selector.empty for selector in selectors) else labelled
+        left -= len(candidates) * len(selectors)
+        if left < 0:
+            problems.append(
+                f"ClusterRole {name} collects others, and they are too many to be compared: it has its own rules."
+            )
+            continue
         found[name] = [
             other
             for other, of in candidates.items()
             if other != name and any(selector.holds(of) for selector in selectors)
         ]
-    problems = [
+    problems += [
         f"ClusterRole {name} collects itself through others; each of them gets the rules of all."
-        for name in found
-        if name in _reached(found.get(name, ()), found)
+        for name in itertools.islice(found, MOST_CIRCLES)
+        if name in _reached(found[name], found)
     ]
     return found, problems
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hullwatch.posture.usage import Usage
 
 MOST_LISTED = 200  # rights of one grant
+MOST_RIGHTS = 100_000  # of one rule: beyond them it counts as one right
 
 
 class Unused(NamedTuple):
@@ -102,6 +103,9 @@ def _compare(grant: Grant, use: _Use | None) -> Unused:
     narrower: list[str] = []
     for rule in grant.role.rules:
         requests = of_rule.get(rule, [])
+        if len(rule.verbs) * len(rule.resources or rule.urls) > MOST_RIGHTS:
+            number, used = number + 1, used + bool(requests)
+            continue
         for verb in rule.verbs:
             for resource in rule.resources or rule.urls:
                 number += 1

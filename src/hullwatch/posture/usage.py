@@ -80,7 +80,7 @@ class Usage:
 
     def take(self, event: Plain) -> None:
         """Count a request once, at the first of its stages that tells what the authoriser decided."""
-        stage, moment = event.get("stage"), when(event)
+        stage, moment = text(event.get("stage")), when(event)
         if stage not in {"ResponseStarted", "ResponseComplete", "Panic"} or (self._since and moment < self._since):
             return
         number = text(event.get("auditID"))

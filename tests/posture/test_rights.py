@@ -287,7 +287,7 @@ def test_a_name_of_a_megabyte_is_cut_and_stays_another_than_its_neighbour() -> N
 
 def test_roles_that_all_collect_each_other_end_within_a_bound_and_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roles, "MOST_COLLECTED", 500)
-    every = {"clusterRoleSelectors": [{}]}
+    every: dict[str, object] = {"clusterRoleSelectors": [{}]}
     made = [role(f"r{number}", rule("get", f"things{number}"), aggregationRule=every) for number in range(100)]
     found = Rights(cluster(made))
     assert any("so many rules" in sentence for sentence in found.problems)

@@ -43,12 +43,12 @@ WORDS = st.sampled_from(
 )
 KEYS = st.sampled_from(
     """metadata name namespace labels annotations ownerReferences kind rules verbs apiGroups resources resourceNames
-    nonResourceURLs subjects roleRef spec type ports port nodePort targetPort selector externalIPs status loadBalancer
-    ingress host http paths backend service tls hosts listeners allowedRoutes parentRefs backendRefs podSelector from
-    policyTypes containers volumes hostPath securityContext privileged env envFrom template jobTemplate subsets
-    addresses endpoints aggregationRule clusterRoleSelectors matchLabels matchExpressions serviceAccountName objectRef resource
-    subresource responseObject requestObject user username groups impersonatedUser verb stage responseStatus code
-    requestURI level items""".split()  # noqa: SIM905 - a list of a line each would be two pages
+    nonResourceURLs subjects roleRef spec type ports port nodePort targetPort selector externalIPs status
+    loadBalancer ingress host http paths backend service tls hosts listeners allowedRoutes parentRefs backendRefs
+    podSelector from policyTypes containers volumes hostPath securityContext privileged env envFrom template
+    jobTemplate subsets addresses endpoints aggregationRule clusterRoleSelectors matchLabels matchExpressions
+    serviceAccountName objectRef resource subresource responseObject requestObject user username groups
+    impersonatedUser verb stage responseStatus code requestURI level items""".split()  # noqa: SIM905 - a list of a line each would be two pages
 )
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), WORDS),

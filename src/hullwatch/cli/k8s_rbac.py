@@ -22,10 +22,6 @@ rbac = typer.Typer(
     no_args_is_help=True,
     help="Who may do what in a cluster, what of it is dangerous, what is not used, what was changed.",
 )
-rbac.command("unused")(unused)
-rbac.command("suggest")(suggest)
-rbac.command("changes")(changes)
-rbac.command("paths")(paths)
 
 
 @rbac.command("who-can")
@@ -172,3 +168,7 @@ def _tell_problems(rights: Rights) -> None:
         say(f"Warning: {sentence}")
     if len(rights.problems) > 20:
         say(f"Warning: {len(rights.problems) - 20} more such bindings and roles.")
+
+
+for name, verb in (("paths", paths), ("unused", unused), ("suggest", suggest), ("changes", changes)):
+    rbac.command(name)(verb)

@@ -81,6 +81,13 @@ def test_an_account_whose_token_is_not_mounted_is_reached_over_the_node_only() -
     assert "User alice" not in [start.words for start in found.starts(found.ways(ADMIN))]
 
 
+@pytest.mark.parametrize(("label", "reached"), [("node-role.kubernetes.io/control-plane", True), ("zone", False)])
+def test_a_node_of_the_control_plane_is_everything(label: str, *, reached: bool) -> None:
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1", "labels": {label: ""}}}
+    found = paths(granted("group:oncall", rule("get", "nodes/proxy")), node)
+    assert ("Group oncall" in [start.words for start in found.starts(found.ways(ADMIN))]) is reached
+
+
 def test_groups_that_a_log_shows_users_in_count() -> None:
     found = paths(granted("group:ops", rule("*", "*", "*")), groups={"alice": ("ops",)})
     assert "User alice" in [start.words for start in found.starts(found.ways(ADMIN))]

@@ -87,6 +87,15 @@ def test_identities_of_clouds_are_told() -> None:
     assert (found.risk, found.what) == ("cloud-identity", ("eks.amazonaws.com/role-arn=arn:aws:iam::1:role/x",))
 
 
+def test_a_dangerous_role_without_a_binding_is_told_unless_another_role_collects_it() -> None:
+    part = role("part", rule("get", "secrets"), metadata={"labels": {"x": "y"}})
+    assert [(one.risk, one.subject.words) for one in findings(part)] == [("unbound", "ClusterRole part")]
+    whole = role("whole", aggregationRule={"clusterRoleSelectors": [{"matchLabels": {"x": "y"}}]})
+    told = findings(part, whole, binding("b", "whole", "alice"))
+    assert [(one.risk, one.subject.words) for one in told] == [("secrets-read", "User alice")]
+    assert findings(role("harmless", rule("get", "pods"))) == []
+
+
 def test_the_same_risk_through_two_bindings_is_one_finding_with_both() -> None:
     made = [*granted("alice", rule("get", "secrets")), binding("again", "of-alice", "alice")]
     (found,) = findings(*made)

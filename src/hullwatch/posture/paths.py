@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hullwatch.posture.workloads import Pod
 
 ADMIN, EVERY_SECRET = "everything in the cluster", "every secret in the cluster"
+_CONTROL_PLANE = {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
 _NO_HOST = {"baseline", "restricted"}  # levels of pod security that keep pods from the host
 
 
@@ -98,6 +99,7 @@ class Paths:
         pods = Workloads(inventory)
         self._of_accounts(rights, groups)
         self._of_pods(pods.pods, inventory)
+        self._of_nodes(inventory)
         self._of_secrets(inventory)
         self._of_namespaces()
 
@@ -191,6 +193,13 @@ class Paths:
             if Subject("ServiceAccount", pod.account, pod.namespace) in self._stealing:
                 why = f"and {account.words}, which {pod.workload.words} has there, can draw pods to it"
                 self._step(node, Place("accounts", ""), why)
+
+    def _of_nodes(self, inventory: Inventory) -> None:
+        for (_, name), plain in inventory.of("Node").items():
+            node = Place("Node", name)
+            self._step(Place("nodes", ""), node, "is one of them")
+            if _CONTROL_PLANE & labels(at(plain, "metadata", "labels")).keys():
+                self._step(node, Place("goal", ADMIN), "it runs the control plane, whose keys lie there")
 
     def _of_secrets(self, inventory: Inventory) -> None:
         for (namespace, name), secret in inventory.of("Secret").items():

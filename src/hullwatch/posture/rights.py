@@ -71,13 +71,14 @@ class Rights:
     Attributes:
         roles: all of them.
         bindings: those whose role is there.
+        collected: names of ClusterRoles that aggregated ones collect.
         problems: sentences about bindings to missing roles and the like.
         accounts: service accounts that exist or that a binding names.
     """
 
     def __init__(self, inventory: Inventory) -> None:
         """Join the bindings of an inventory with its roles."""
-        self.roles, self.problems = read_roles(inventory)
+        self.roles, self.collected, self.problems = read_roles(inventory)
         self.bindings: list[Binding] = []
         self.missing: list[Binding] = []
         for (namespace, name), plain in inventory.of(f"ClusterRoleBinding.{RBAC}").items():

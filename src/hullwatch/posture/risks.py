@@ -203,6 +203,8 @@ def _unbound(rights: Rights, of_role: dict[RoleKey, tuple[Hit, ...]]) -> list[Fi
     for key, role in rights.roles.items():
         if key in of_role or role.name.startswith("system:") or role.name in _SHIPPED_ROLES:
             continue
+        if role.kind == "ClusterRole" and role.name in rights.collected:
+            continue  # the one that collects it says it
         worst = [hit for rule in role.rules for hit in hits(rule) if at_least(_alone(hit, role.namespace), "high")]
         if worst:
             what = tuple(dict.fromkeys(one for hit in worst for one in hit.what))

@@ -36,8 +36,16 @@ class Role(NamedTuple):
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
-def read_roles(inventory: Inventory) -> tuple[dict[RoleKey, Role], list[str]]:
-    """Return all roles, and sentences about what is wrong with them."""
+class Roles(NamedTuple):
+    """All roles, the names of ClusterRoles that others collect, and sentences about what is wrong."""
+
+    roles: dict[RoleKey, Role]
+    collected: set[str]
+    problems: list[str]
+
+
+def read_roles(inventory: Inventory) -> Roles:
+    """Return all roles, each with the rules that it has or will have."""
     known: dict[PolicyRule, PolicyRule] = {}  # equal rules are one object: thousands of roles share a few
 
     def rules_of(plain: Plain) -> tuple[PolicyRule, ...]:
@@ -61,7 +69,7 @@ def read_roles(inventory: Inventory) -> tuple[dict[RoleKey, Role], list[str]]:
         problems.append(
             "Aggregated roles collect so many rules that some have only their own here: answers may lack them."
         )
-    return roles, problems
+    return Roles(roles, {name for names in collected.values() for name in names}, problems)
 
 
 def _collected(cluster: dict[str, Plain]) -> tuple[dict[str, list[str]], list[str]]:

@@ -197,6 +197,7 @@ def test_connections_in_stored_alerts_tell_which_databases_are_reached(
         (["rbac", "risks", "--from", "/no/such/file"], "The file /no/such/file cannot be read"),
         (["exposure", "-o", "xml", "--from", LOG], "--output is text or json"),
         (["rbac", "unused", "--since", "soon", "--from", LOG], "soon"),
+        (["rbac", "unused", "--since", "30d", "--from", "-"], "Standard input can be read once only"),
     ],
 )
 def test_wrong_input_ends_with_a_sentence(command: Command, arguments: list[str], sentence: str) -> None:

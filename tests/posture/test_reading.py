@@ -82,6 +82,14 @@ def test_a_log_whose_first_line_is_cut_is_read_all_the_same(tmp_path: Path) -> N
     assert (len(events), told.counts["wrong lines"]) == (2, 1)
 
 
+def test_a_log_that_begins_with_something_else_is_read_all_the_same(tmp_path: Path) -> None:
+    line = json.dumps(real_log()[0])
+    _, events, told = reading(write(tmp_path / "audit.log", f"I1121 10:00:00 klog: starting\n{line}\n"))
+    assert (len(events), told.counts["wrong lines"]) == (1, 1)
+    with pytest.raises(UsageError, match="is no JSON: its line 1 is not"):
+        reading(write(tmp_path / "other.log", "I1121 10:00:00 klog: starting\n"))
+
+
 def test_an_event_of_the_cluster_is_no_event_of_the_log(tmp_path: Path) -> None:
     plain = {"kind": "Event", "apiVersion": "v1", "metadata": {"name": "e"}}
     _, events, told = reading(write(tmp_path / "x.json", json.dumps(plain)))

@@ -136,6 +136,7 @@ def _begin(since: str | None, sources: list[str] | None) -> str:
 
     from hullwatch.cli.k8s_input import read
     from hullwatch.config.values import parse_duration, parse_time
+    from hullwatch.errors import UsageError
     from hullwatch.posture.audit_event import when
     from hullwatch.posture.plain import Plain
     from hullwatch.posture.reading import Reading
@@ -145,6 +146,8 @@ def _begin(since: str | None, sources: list[str] | None) -> str:
     if "-" in since or ":" in since:
         return _written(parse_time(since) / 1e9)
     duration = parse_duration(since)
+    if "-" in (sources or ()):
+        raise UsageError("Standard input can be read once only: give --since as a date, or the log as a file.")
     last = [""]
 
     def take(event: Plain) -> None:

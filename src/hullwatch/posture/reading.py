@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hullwatch.posture.plain import Plain
 
 SUFFIXES = {".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".log"}
+LINED = {".jsonl", ".ndjson", ".log"}  # a document a line, whatever the first of them looks like
 MOST_FILES = 100_000
 LARGEST_DOCUMENT = 1 << 30  # bytes of one JSON document
 LARGEST_MANIFEST = 1 << 28  # bytes of a YAML file
@@ -80,12 +82,16 @@ class Reading:
             with Path(name).open("rb") as stream:
                 self._stream(name, stream)
         except OSError as error:
-            raise UsageError(f"The file {name} cannot be read: {error.strerror or error}.") from error
+            raise UsageError(f"{_called(name)} cannot be read: {error.strerror or error}.") from error
 
     def _stream(self, name: str, stream: BinaryIO) -> None:
         first = stream.readline(LONGEST_LINE)
         while first and not first.strip():
             first = stream.readline(LONGEST_LINE)
+        if Path(name).suffix in LINED:
+            lines = iter(lambda: stream.readline(LONGEST_LINE), b"")
+            self._lines(name, itertools.chain((first,), lines) if first else lines)
+            return
         if first.lstrip()[:1] not in {b"{", b"["}:
             self._manifest(name, first, stream)
             return
@@ -94,7 +100,7 @@ class Reading:
             rest = stream.read(LARGEST_DOCUMENT)
             if len(rest) == LARGEST_DOCUMENT:
                 raise UsageError(
-                    f"The file {name} is larger than {LARGEST_DOCUMENT >> 20} MB in one document: split it."
+                    f"{_called(name)} is larger than {LARGEST_DOCUMENT >> 20} MB in one document: split it."
                 )
             whole = _decoded(first + rest)
             if whole is not None:
@@ -120,7 +126,7 @@ class Reading:
                 good += 1
                 self._document(document)
         if wrong and not good and not before:
-            raise UsageError(f"The file {name} is no JSON: its line {first} is not, nor is the whole of it.")
+            raise UsageError(f"{_called(name)} is no JSON: its line {first} is not, nor is the whole of it.")
         if wrong:
             self.counts["wrong lines"] += wrong
             self._remark(f"{wrong} lines of {name} are no JSON, the first is line {first}. They are left out.")
@@ -130,7 +136,7 @@ class Reading:
 
         data = first + stream.read(LARGEST_MANIFEST)
         if len(data) > LARGEST_MANIFEST:
-            raise UsageError(f"The file {name} is larger than {LARGEST_MANIFEST >> 20} MB of YAML: give it as JSON.")
+            raise UsageError(f"{_called(name)} is larger than {LARGEST_MANIFEST >> 20} MB of YAML: give it as JSON.")
         try:
             documents = cast("Iterator[object]", yaml.load_all(data, Loader=yaml.CSafeLoader))
             for document in documents:
@@ -139,10 +145,10 @@ class Reading:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-            raise UsageError(f"The file {name} is no YAML{where}: {error.problem or error.context}.") from error
+            raise UsageError(f"{_called(name)} is no YAML{where}: {error.problem or error.context}.") from error
         except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
             reason = "it is too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())[:200]
-            raise UsageError(f"The file {name} cannot be read as YAML: {reason}.") from error
+            raise UsageError(f"{_called(name)} cannot be read as YAML: {reason}.") from error
 
     def _document(self, document: object) -> None:
         for one in cast("list[object]", document) if isinstance(document, list) else [document]:
@@ -170,6 +176,10 @@ def _files(folder: Path) -> Iterator[Path]:
     """Return the files of a folder that may hold objects or events, in order."""
     found = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
     yield from found[:MOST_FILES]
+
+
+def _called(name: str) -> str:
+    return "Standard input" if name == "-" else f"The file {name}"
 
 
 def _decoded(data: bytes) -> object | None:

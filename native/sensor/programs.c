@@ -303,6 +303,8 @@ void programs_attach(struct programs *programs)
 	};
 	struct bpf_program *program;
 
+	programs->snapshot = attach(find_program(programs, "list_process"));
+	own_processes_translate(programs);
 	for (size_t i = 0; i < sizeof(attached) / sizeof(*attached); i++)
 		programs_attach_one(programs, find_program(programs, attached[i]));
 	bpf_object__for_each_program(program, programs->always)
@@ -310,7 +312,6 @@ void programs_attach(struct programs *programs)
 		if (hooks_is_optional(bpf_program__name(program)) && bpf_program__autoload(program))
 			programs_attach_one(programs, program);
 	}
-	programs->snapshot = attach(find_program(programs, "list_process"));
 }
 
 /* Calls with these fingerprints are not sent again, until their places are taken by others. */

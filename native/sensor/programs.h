@@ -143,6 +143,13 @@ __u32 programs_link_id(const struct bpf_link *link);
 void programs_attach_one(struct programs *programs, struct bpf_program *program);
 void programs_new_secret(struct programs *programs);
 
+/* snapshot.c */
+void programs_list(struct programs *programs, void (*take)(const struct record_header *header, void *context),
+		   void *context);
+
+/* own_processes.c */
+void own_processes_translate(struct programs *programs);
+
 /* process_counts.c */
 bool process_counts_has_program(const char *program);
 void process_counts_leave_out_tables(struct bpf_object *object);

@@ -96,10 +96,10 @@ static void push_host(struct queue *queue, const struct record_program *first)
 	queue_push(queue, &host, sizeof(host));
 }
 
-/* List the running processes into the queue; when it is full, some of it has to be sent before there can be more. */
-void programs_snapshot(struct programs *programs, struct queue *queue, void (*make_room)(void *), void *context)
+/* Hand over a record of each process that runs and can be seen from our pid namespace. */
+void programs_list(struct programs *programs, void (*take)(const struct record_header *header, void *context),
+		   void *context)
 {
-	struct record_snapshot_end end = {.started = boot_time()};
 	int iterator = bpf_iter_create(bpf_link__fd(programs->snapshot));
 	static __u8 buffer[SNAPSHOT_READ_BYTES];
 	size_t length = 0;
@@ -120,19 +120,49 @@ void programs_snapshot(struct programs *programs, struct queue *queue, void (*ma
 
 			if (header->length > length - position)
 				break;
-			if (end.processes == 0)
-				push_host(queue, (const void *)header);
-			if (!push(programs, queue, header))
-				make_room(context);
+			take(header, context);
 			position += header->length;
-			end.processes++;
 		}
 		length -= position;
 		memmove(buffer, buffer + position, length);
 	}
 	close(iterator);
-	end.header.length = sizeof(end);
-	end.header.type = EVENT_SNAPSHOT_END;
-	end.header.time = boot_time();
-	queue_push(queue, &end, sizeof(end));
+}
+
+/* Where a list goes. */
+struct listing {
+	struct programs *programs;
+	struct queue *queue;
+	void (*make_room)(void *context);
+	void *context;
+	struct record_snapshot_end end;
+};
+
+static void take_process(const struct record_header *header, void *context)
+{
+	struct listing *listing = context;
+
+	if (listing->end.processes == 0)
+		push_host(listing->queue, (const void *)header);
+	if (!push(listing->programs, listing->queue, header))
+		listing->make_room(listing->context);
+	listing->end.processes++;
+}
+
+/* List the running processes into the queue; when it is full, some of it has to be sent before there can be more. */
+void programs_snapshot(struct programs *programs, struct queue *queue, void (*make_room)(void *), void *context)
+{
+	struct listing listing = {
+		.programs = programs,
+		.queue = queue,
+		.make_room = make_room,
+		.context = context,
+		.end.started = boot_time(),
+	};
+
+	programs_list(programs, take_process, &listing);
+	listing.end.header.length = sizeof(listing.end);
+	listing.end.header.type = EVENT_SNAPSHOT_END;
+	listing.end.header.time = boot_time();
+	queue_push(queue, &listing.end, sizeof(listing.end));
 }

@@ -12,11 +12,9 @@ import math
 import os
 import select
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,8 +31,8 @@ from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
 from hullwatch.detect.stream import Stream
 from hullwatch.drift.asking import Asker
-from hullwatch.enrich.container import encode as encode_container
-from hullwatch.enrich.engines import ContainerEngines
+from hullwatch.enrich.found_engines import FoundEngines
+from hullwatch.enrich.given_labels import GivenLabels
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.kernel_support import describe, is_blind, weakened
@@ -42,15 +40,11 @@ from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say, say_lines
 from hullwatch.outputs.stdout import has_colours
-from hullwatch.respond.responder import Responder, Response, aimless
-from hullwatch.rules.domain_names import names_of
+from hullwatch.respond.responses import Responses
 from hullwatch.rules.loader import RuleSet
+from hullwatch.rules.looked_up_names import LookedUpNames
 from hullwatch.rules.reload import LONGEST_PROBLEM, Reload, Reloader, cache_of, first_lines, rules_change
-from hullwatch.sources.docker_connection import tls_settings
-from hullwatch.sources.engine_search import EngineAddress
 from hullwatch.sources.interest import Interest
-from hullwatch.sources.name_resolver import NameResolver
-from hullwatch.sources.podman import PodmanFiles
 from hullwatch.sources.sensor import Sensor, SensorLostError
 from hullwatch.store.link import KeeperLink
 
@@ -63,13 +57,10 @@ if TYPE_CHECKING:
     from hullwatch.config.reload import SettingsChange
     from hullwatch.config.settings import Settings
     from hullwatch.drift.asking import Asked
-    from hullwatch.enrich.container import Container
 
 TICK = 1.0  # seconds between looks at what is due
 START_TICK = 0.02  # the same until everything is ready
 READY_PATIENCE = 3.0  # seconds for a slow container engine to list what runs, before people are told that we watch
-SEARCH_INTERVAL = 5.0  # seconds between looks for container engines
-INBOX_MAXIMUM = 10_000  # answers of container engines that were not looked at yet
 DRIFT_PATIENCE = 1.0  # seconds at the end for files that are being compared
 STATUS_INTERVAL = 2.0  # seconds between writes of status.json
 
@@ -108,11 +99,10 @@ class Watch:
         if self._keeper is not None:
             self._delivery.keep(self._keeper)
         self._supervisor = supervisor
-        self._containers = ContainerEngines(self._take_container)
-        self._find_engines()
-        self._ended = threading.Event()
+        labels = GivenLabels(state)
+        self._containers = FoundEngines(supervisor, self.counters, self._wake, labels)
         every = settings.rules.match == "all"
-        self._names = NameResolver(settings.names.refresh, self._wake)
+        self._names = LookedUpNames(settings.names, self._wake)
         self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)
         self._stream = Stream(
             rules, self.counters, self._containers.request, settings.hold.events, every=every,
@@ -123,14 +113,14 @@ class Watch:
         self._flight = FlightRecorder(
             settings.flight_recorder, supervisor.open_flight_capture, self._stream.assembler, self.counters, mask=mask
         )
+        self._responses = Responses(settings, supervisor.respond, self._wake, labels)
+        self._delivery.respond = self._responses.consider
+        self._flight.ask_too(self._responses.may_capture, self._responses.captures)
         self._flight.use(rules)
         self._stream.keep(self._flight.events)
         self._delivery.capture = self._flight.capture
-        self._responses: deque[Response] = deque()
-        self._responder = Responder(settings.respond, supervisor.respond, self._take_response)
-        self._delivery.respond = self._responder.consider
-        for action in aimless(settings.respond, rules.rules):
-            say(f"Warning: the response '{action}' is for no rule that is loaded.")
+        for sentence in self._responses.aimless(rules):
+            say(sentence)
         self._recording = begin_recording(
             settings, supervisor.open_capture, self._stream.assembler, self._containers.request, mask
         )
@@ -139,7 +129,6 @@ class Watch:
         self._shedding = Shedding(settings.sensor.cpu_budget, counts=settings.sensor.counts)
         self._next_sample = 0.0
         self._hold_timeout = int(settings.hold.timeout * 1e9)
-        self._inbox: deque[Container] = deque()
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
         self._reloads: deque[Reload[Plan]] = deque()
         self._reloaded = {"taken": 0, "refused": 0}
@@ -173,7 +162,6 @@ class Watch:
         end = float("inf") if duration is None else time.monotonic() + duration
         self._feed(encode("clock", {"time": boot_time()}, realtime=time.time_ns()))
         self._containers.start()
-        threading.Thread(target=self._keep_searching, name="engine-search", daemon=True).start()
         self._reloader.start()
         self._look_up_names()
         gc.freeze()  # rules and code stay: the collector need not look at them again and again
@@ -183,9 +171,8 @@ class Watch:
                 if lifeline in self._wait(lifeline, end):
                     break
                 self._read_sensor()
-                self._read_containers()
+                self._read_answers()
                 self._read_drift()
-                self._read_names()
                 self._read_reloads()
                 self._read_responses()
                 self._give_up_waiting(f"no metadata within {self._hold_timeout // 1_000_000} ms", self._hold_timeout)
@@ -293,39 +280,15 @@ class Watch:
                 restarts=self.counters.sensor_restarts,
             )
 
-    def _take_container(self, container: Container) -> None:
-        """Take what the container engine says; called in the source's threads."""
-        if len(self._inbox) >= INBOX_MAXIMUM:
-            self.counters.drop("container", "engine_behind")  # what waits for it is judged without, after a while
-            return
-        self._inbox.append(container)
-        self._wake()
-
-    def _keep_searching(self) -> None:
-        """Look for container engines that have come since; in a thread, for the supervisor may wait for an engine."""
-        while not self._ended.wait(SEARCH_INTERVAL):
-            with contextlib.suppress(CannotError):  # a supervisor that is gone ends us soon
-                self._find_engines()
-
-    def _find_engines(self) -> None:
-        """Watch the container engines that are there by now."""
-        for number, found in enumerate(self._supervisor.container_engines()):
-            address = EngineAddress(*found)
-            if address.folder:
-                opens = (self._supervisor.open_engine_state, self._supervisor.open_engine_images)
-                self._containers.add_files(address, PodmanFiles(*(partial(open_file, number) for open_file in opens)))
-            elif address.socket:
-                self._containers.add(address, partial(self._supervisor.open_container_engine, number), None)
-            else:
-                self._containers.add(address, None, tls_settings(os.environ))
-
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full: it wakes up anyway
             self._wake_write.send(b"\0")
 
-    def _read_containers(self) -> None:
-        while self._inbox:
-            self._feed_own("container", json=encode_container(self._inbox.popleft()))
+    def _read_answers(self) -> None:
+        """Take what container engines and the host's name system say."""
+        for source in (self._containers, self._names):
+            for record in source.take(boot_time):
+                self._feed(record)
 
     def _ask_drift(self, asked: Asked) -> bool:
         """Have a file compared with its container's image, if a rule looks at what comes of it; tell if so."""
@@ -343,27 +306,15 @@ class Watch:
         for record in self._drift.take(boot_time):
             self._feed(record)
 
-    def _take_response(self, response: Response) -> None:
-        """Take what came of a response; called in the responder's thread."""
-        self._responses.append(response)
-        self._wake()
-
     def _read_responses(self) -> None:
-        while self._responses:
-            self._delivery.notice(self._responses.popleft().notice(time.time_ns()))
+        for notice in self._responses.take(time.time_ns):
+            self._delivery.notice(notice)
 
     def _look_up_names(self) -> None:
         """Have the domain names that rules compare with looked up, from now on."""
-        if not self._settings.names.resolve:
-            return
         recorded = () if self._recording is None else self._recording.rules.rules
-        left_out = self._names.use(names_of(RuleSet([*self._rules.rules, *recorded])))
-        if left_out:
-            say(f"Warning: {left_out} of the domain names in the rules are not looked up, for they are too many.")
-
-    def _read_names(self) -> None:
-        for record in self._names.take(boot_time):
-            self._feed(record)
+        for sentence in self._names.use_rules([*self._rules.rules, *recorded]):
+            say(sentence)
 
     def _take_reload(self, reload: Reload[Plan]) -> None:
         """Take what came of changed rules files; called in the reloader's thread."""
@@ -495,7 +446,7 @@ class Watch:
 
     def _state_of_now(self) -> dict[str, object]:
         """Return what is so now, for the status; what adds up is in the counters."""
-        waiting = {"held_events": self._stream.assembler.gate.held, "containers": len(self._inbox)}
+        waiting = {"held_events": self._stream.assembler.gate.held, "containers": self._containers.waiting}
         return {
             "rules": len(self._rules.rules),
             "reloads": self._reloaded,
@@ -509,7 +460,7 @@ class Watch:
         with contextlib.suppress(BrokenStreamError):
             for frame in self._sensor.finish():
                 self._feed(frame.records)
-        self._responder.close()
+        self._responses.close()
         self._read_responses()
         self._drift.finish(DRIFT_PATIENCE)
         self._read_drift()
@@ -518,7 +469,6 @@ class Watch:
         if self._recording is not None and self._recording.words:
             say(self._recording.words)
         self._tell(self._flight.close())
-        self._ended.set()
         self._containers.stop()
         self._reloader.stop()
         self._names.stop()

@@ -1,6 +1,6 @@
 """The one process with power: it starts the sensor and the engine, answers a few requests, and judges nothing.
 
-It reads no rules, decodes no events and speaks to no engine: it opens what the engine may not open and
+It reads no rules, decodes no events and listens to no engine: it opens what the engine may not open and
 hands over the descriptor.
 """
 
@@ -48,8 +48,8 @@ from hullwatch.service.log import Log, reads_journal, speak
 from hullwatch.service.notify import Notifier
 from hullwatch.service.relay import Relay
 from hullwatch.service.sources import Sources, Texts
-from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
-from hullwatch.sources.host import types_problem
+from hullwatch.sources.engine_search import MAXIMUM_ENGINES, docker_sockets, find_engines
+from hullwatch.sources.host import OWN_PROCESS_IDS, has_own_process_ids, types_problem
 from hullwatch.sources.podman_files import StorageSearch, open_images, open_state
 from hullwatch.sources.silence import why_silent
 
@@ -99,6 +99,8 @@ def run(
         _check_rules(sources.files, settings)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
     lock = take_lock(private_directory(run_directory(settings.directories.run)))
+    if has_own_process_ids():
+        say(f"Warning: {OWN_PROCESS_IDS}")
     try:
         return _Supervision(sources, deliver, as_json=as_json).serve()
     finally:
@@ -185,7 +187,7 @@ class _Supervision:
         self._asked = False  # the engine that runs has come so far as to ask for something
         self._captures = CaptureFiles(settings.record)
         self._flight = FlightFiles(settings.flight_recorder, self._state)
-        self._responding = Responding(settings.respond, self._own_processes)
+        self._responding = Responding(settings.respond, self._own_processes, lambda: docker_sockets(self._engines))
         self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
 
     def _make_state_directory(self) -> Path:

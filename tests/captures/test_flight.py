@@ -253,6 +253,12 @@ def test_severe_alerts_are_saved_whatever_their_rule_says_and_mild_ones_are_not(
     flight.recorder.close()
 
 
+def test_others_can_ask_for_a_capture_of_matches_whose_rule_does_not(flight: Flight) -> None:
+    flight.recorder.ask_too(lambda rule: rule.name == "Mild", lambda match: match.rule.name == "Mild")
+    (path,) = flight.opens(30, "/etc/mild", C)
+    assert path == str(flight.files[0])
+
+
 def test_nothing_is_kept_where_no_rule_can_ask_for_it(tmp_path: Path) -> None:
     flight = Flight(tmp_path, priority="none", events="changes")
     assert flight.recorder.events == CHANGES

@@ -43,6 +43,27 @@ actions = [
   {{do = "kill", rule = "Nothing that is there"}},
 ]
 """
+LABELLED = """
+- rule: Suspect did something
+  desc: a container that was labelled runs a program
+  condition: evt.type = execve and container.label[state] = suspect and proc.args contains deed-label
+  output: "%proc.args by %container.label[state] %container.name"
+  priority: WARNING
+- rule: Deed label
+  desc: a program of the test in a container
+  condition: evt.type = execve and container.id != host and proc.args contains deed-label
+  output: "%proc.args"
+  priority: WARNING
+"""
+LABELS = """
+[respond]
+enabled = true
+dry_run = false
+actions = [
+  {do = "label", rule = "Deed label", labels = {state = "suspect"}, expires = "1h"},
+  {do = "capture", rule = "Suspect*"},
+]
+"""
 LOOP = "while true; do busybox sleep 1; done"
 
 
@@ -77,7 +98,8 @@ def test_deeds_are_done_within_a_second_to_the_container_that_is_meant_and_no_ot
         for deed in ("stop", "pause", "disconnect")
     }
     said(watching, "Ended all ")
-    said(watching, "Froze container ")
+    said(watching, "Paused container ")
+    assert _state(docker_engine, doing["pause"].id) == "paused"
     said(watching, "Took eth0 of container ")
     until(lambda: not groups_of(doing["stop"].id))
     frozen = groups.find(doing["pause"].id)
@@ -87,9 +109,10 @@ def test_deeds_are_done_within_a_second_to_the_container_that_is_meant_and_no_ot
     for deed in ("pause", "disconnect"):
         done = subprocess.run(
             [sys.executable, "-m", "hullwatch", "respond", "undo", doing[deed].id[:12]],
-            capture_output=True, text=True, check=True, timeout=60,
+            env=watching.environment, capture_output=True, text=True, check=True, timeout=60,
         )  # fmt: skip
         assert "its processes go on" in done.stdout
+    assert _state(docker_engine, doing["pause"].id) == "running"
     assert not groups.is_frozen(next(groups.freezers(frozen))[0])
     assert _is_up(doing["disconnect"].id, "eth0") is True
     for container in (other, *doing.values()):
@@ -116,6 +139,45 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(
     docker_engine.remove(container)
 
 
+def test_a_labelled_container_is_known_by_its_label_until_that_is_taken_back(
+    docker_engine: Engine, watch: Callable[..., Watch], tmp_path: Path
+) -> None:
+    (tmp_path / "rules.yaml").write_text(LABELLED)
+    (tmp_path / "hullwatch.toml").write_text(LABELS)
+    watching = watch(
+        "-r", str(tmp_path / "rules.yaml"), "--config", str(tmp_path / "hullwatch.toml"), docker_host=docker_engine.url
+    )
+    script = f"w=deed; while true; do busybox sh -c 'busybox true' $w-label; busybox sleep 0.3; done; {LOOP}"
+    container = docker_engine.run("busybox", "sh", "-c", script)
+    said(watching, "(state=suspect), for rule Deed label")
+    alert = watching.alert({"Suspect did something"})
+    assert alert["output_fields"]["container.label[state]"] == "suspect"
+    assert Path(alert["capture"]).name.endswith(f"-{container.id[:12]}.hwcap")
+    assert not any("capture" in one for one in watching.alerts if one["rule"] == "Deed label")
+    assert alert["output"].endswith(f"by suspect {container.name}")
+
+    def hullwatch(*arguments: str) -> str:
+        command = [sys.executable, "-m", "hullwatch", "respond", *arguments]
+        environment = watching.environment
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    (line,) = [one for one in hullwatch("list").splitlines() if "has the label" in one]
+    assert line.startswith(
+        f"{container.id[:12]} has the label state=suspect, given by hullwatch for rule Deed label at"
+    )
+    assert ", until 20" in line
+    assert "labels taken back: state=suspect\n" in hullwatch("undo", container.id[:12])
+    assert "has the label" not in hullwatch("list")
+    assert (watching.state / "labels.json").stat().st_uid == watching.state.stat().st_uid
+
+    def is_forgotten() -> bool:
+        last = next(one for one in reversed(watching.alerts) if one["rule"] in {"Deed label", "Suspect did something"})
+        return last["rule"] == "Deed label" and "container.label[state]" not in last["output_fields"]
+
+    assert watching.wait(is_forgotten, 20), watching.describe()
+    docker_engine.remove(container)
+
+
 def groups_of(container: str) -> list[int]:
     """Return the processes of a container; none when it is gone."""
     try:
@@ -136,3 +198,7 @@ def _is_up(container: str, interface: str) -> bool:
     pid = groups.members(groups.find(container))[0]
     command = [sys.executable, "-c", LOOK, str(pid), interface]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1\n"
+
+
+def _state(engine: Engine, container: str) -> str:
+    return str(engine.client.containers.get(container).status)

@@ -92,6 +92,19 @@ def test_a_plain_container_is_known_when_it_is_made_when_it_runs_and_when_it_has
     assert not plain.next(full_id).running
 
 
+def test_labels_are_set_and_taken_away_in_the_engine_and_others_stay(containerd: Containerd, plain: Following) -> None:
+    full_id = containerd.run(options=("--label", "team=shop"))
+    plain.next(full_id, lambda one: one.running)
+    assert isinstance(plain.source, ContainerdSource)
+    plain.source.set_labels(full_id, {"state": "suspect", "by.whom": "hullwatch"})
+    labels = plain.next(full_id, lambda one: "state" in one.labels).labels
+    assert (labels["state"], labels["by.whom"], labels["team"]) == ("suspect", "hullwatch", "shop")
+    plain.source.set_labels(full_id, {"state": ""})
+    labels = plain.next(full_id, lambda one: "state" not in one.labels).labels
+    assert (labels["by.whom"], labels["team"]) == ("hullwatch", "shop")
+    containerd.remove(full_id)
+
+
 def test_a_privileged_container_of_containerd_is_told_as_such(containerd: Containerd, plain: Following) -> None:
     full_id = containerd.run(options=("--privileged", "--net-host"))
     container = plain.next(full_id)

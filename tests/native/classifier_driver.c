@@ -186,6 +186,14 @@ static uint64_t below(uint64_t end)
 	return end ? (draw() >> 16) % end : 0;
 }
 
+/* Begins a round of numbers: what a seed and a round are made into is alike for neighbours, until it was turned. */
+static void begin_round(uint64_t seed, uint64_t round)
+{
+	state = (seed ^ round << 32) * 0x9e3779b97f4a7c15 + 1;
+	for (int turns = 0; turns < 32; turns++)
+		draw();
+}
+
 static uint8_t batch[LONGEST_BATCH];
 static uint64_t size;
 static uint64_t last; /* where the last record begins */
@@ -451,7 +459,7 @@ static void fuzz(uint64_t seed, uint64_t rounds)
 	struct hw_classifier *classifier = read_all();
 
 	for (; rounds; rounds--) {
-		state = (seed ^ rounds << 32) * 0x9e3779b97f4a7c15 + 1;
+		begin_round(seed, rounds);
 		make_batch();
 		for (uint64_t left = below(4) ? below(6) : 0; left && size; left--)
 			damage();

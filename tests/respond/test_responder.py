@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from hullwatch.config.response import ResponseAction
@@ -52,7 +53,7 @@ def test_the_wish_names_the_process_of_the_match() -> None:
         return "ended it"
 
     (told,) = done(ResponseAction(do="kill", rule="Bad*"), matches=(match(),), ask=ask)
-    assert wishes == ['{"do":"kill","pid":5,"start":50,"names":["host","bad"]}']
+    assert wishes == ['{"do":"kill","pid":5,"start":50,"names":["host","bad"],"container":"host"}']
     assert (told.rule, told.do, told.done, told.words) == ("Bad program", "kill", True, "ended it")
 
 
@@ -117,3 +118,20 @@ def test_mistakes_in_actions_are_sentences() -> None:
     assert aimless(RespondSettings(enabled=True, actions=(wrong, ResponseAction(do="kill", rule="Bad*"))), rules) == [
         wrong
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"do": "label"}, "needs 1 to 16 of them"),
+        ({"do": "kill", "labels": {"a": "b"}}, "needs 1 to 16 of them"),
+        ({"do": "label", "labels": {str(one): "b" for one in range(17)}}, "needs 1 to 16 of them"),
+        ({"do": "label", "labels": {"a b": "c"}}, "must have 1 to 63 letters"),
+        ({"do": "label", "labels": {"a": "b"}, "expires": "soon"}, "soon"),
+        ({"do": "pause", "expires": "1h"}, 'expires is for do = "label" only'),
+    ],
+    ids=["no labels", "labels of a kill", "too many", "a wrong name", "no duration", "a pause that expires"],
+)
+def test_labels_and_durations_that_are_none_are_refused(values: dict[str, object], said: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=said):
+        msgspec.convert({"rule": "*", **values}, ResponseAction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import signal
@@ -111,6 +112,47 @@ def test_what_is_not_allowed_is_refused_with_the_reason(sleeper: Sleeper, values
     assert sleeper.lives
 
 
+def test_nothing_is_done_where_numbers_of_processes_are_others_than_the_kernel_s(
+    sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hullwatch.respond.responding.has_own_process_ids", lambda: True)
+    with pytest.raises(CannotError, match="Hullwatch has process ids of its own"):
+        responding().do(sleeper.wish())
+    assert sleeper.lives
+
+
+@root
+def test_a_container_is_ended_where_control_groups_are_read_only_and_what_is_refused_is_told(
+    contained: str, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    del contained
+    with monkeypatch.context() as patched:
+        patched.setattr(groups, "thaw", refuse)
+        patched.setattr(groups, "freeze", refuse)
+        with pytest.raises(CannotError, match=rf"refuses it to process {sleeper.pid} .*: Read-only file system"):
+            responding().do(sleeper.wish("pause"))
+        assert sleeper.lives
+        assert responding().do(sleeper.wish("stop")).startswith("ended all 1 processes")
+
+
+def test_labels_are_allowed_though_the_process_has_ended_and_within_the_same_limits() -> None:
+    action = ResponseAction(do="label", rule="*", labels={"a": "b"})
+    wish = Wish("label", 2**22 + 1, 5, ("web", "shop:1"), "0123456789ab")
+    said = "labelled container 0123456789ab; 'hullwatch respond undo 0123456789ab' takes that back"
+    allowing = responding(actions=(action,), most_per_minute=1)
+    assert allowing.do(wish) == said
+    with pytest.raises(CannotError, match="within a minute are enough"):
+        allowing.do(wish)
+    with pytest.raises(CannotError, match='"shop:1" is protected by "shop'):
+        responding(actions=(action,), protected=("shop*",)).do(wish)
+    with pytest.raises(CannotError, match="is in no container"):
+        responding(actions=(action,)).do(Wish("label", 5, 5, (), "host"))
+    assert responding(actions=(action,), dry_run=True).do(wish).startswith("would give its container labels")
+
+
 def test_hullwatch_itself_and_the_first_processes_are_never_touched(sleeper: Sleeper) -> None:
     with pytest.raises(CannotError, match="is never touched"):
         responding(own=(sleeper.pid,)).do(sleeper.wish())
@@ -130,7 +172,7 @@ def test_a_dry_run_says_what_would_be_done(sleeper: Sleeper) -> None:
 def test_more_than_so_many_in_a_minute_are_refused_and_the_next_minute_is_another_one() -> None:
     now = [0.0]
     settings = RespondSettings(enabled=True, dry_run=False, actions=EVERYTHING, most_per_minute=2)
-    limited = Responding(settings, list, lambda: now[0])
+    limited = Responding(settings, list, clock=lambda: now[0])
     sleepers = [Sleeper() for _ in range(4)]
     try:
         for one in sleepers[:2]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hullwatch.sources.host import NoSupportError, ask_support, lacks_of, types_problem
+from hullwatch.sources.host import NoSupportError, ask_support, has_own_process_ids, lacks_of, types_problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,3 +50,13 @@ def test_a_kernel_without_types_is_told(tmp_path: Path) -> None:
     problem = types_problem(tmp_path / "vmlinux")
     assert problem is not None
     assert "CONFIG_DEBUG_INFO_BTF=y" in problem
+
+
+@pytest.mark.parametrize(("target", "own"), [("pid:[4026531836]", False), ("pid:[4026532501]", True), (None, False)])
+def test_process_ids_that_are_others_than_the_kernel_s_are_told_by_the_namespace(
+    target: str | None, tmp_path: Path, *, own: bool
+) -> None:
+    link = tmp_path / "pid"
+    if target is not None:
+        link.symlink_to(target)
+    assert has_own_process_ids(link) is own

@@ -114,6 +114,7 @@ def _suggested(container: Container) -> dict[str, object]:
         "container.name": container.name or None,
         "container.image.repository": container.image_repository or None,
         "container.image.tag": container.image_tag or None,
+        **{f"container.label[{name}]": value for name, value in container.given_labels.items()},
     }
 
 

@@ -43,6 +43,10 @@ STATE_SHARE = 50  # a state is not taken before so many times its own cost have 
 _GROUPS_KEPT = 1 << 16
 
 
+def _never(_: object) -> bool:
+    return False
+
+
 class FlightRecorder:
     """Keeps the last minutes, and saves them.
 
@@ -74,6 +78,8 @@ class FlightRecorder:
         self._threshold = None if settings.priority == NO_PRIORITY else Priority.parse(settings.priority)
         self._ring: Ring | None = None
         self._savings = Savings(settings, open_file, assembler, counters, self._make_writer)
+        self._may_ask: Callable[[Rule], bool] = _never
+        self._asks: Callable[[Match], bool] = _never
         self._taken: list[bytes] = []
         self._size = 0  # of what was taken, bytes
         self._since = 0.0
@@ -83,7 +89,7 @@ class FlightRecorder:
 
     def use(self, rules: RuleSet) -> None:
         """Know the rules that judge from now on: where none can ask for a capture, nothing is kept."""
-        wanted = self._settings.enabled and any(self.is_wanted(rule) for rule in rules.rules)
+        wanted = self._settings.enabled and any(self.is_wanted(rule) or self._may_ask(rule) for rule in rules.rules)
         if wanted and self._ring is None:
             self._ring = Ring(self._settings.before, self._settings.memory)
             self._add_state(self._ring, self._clock())
@@ -96,6 +102,10 @@ class FlightRecorder:
     def events(self) -> frozenset[str]:
         """Names of the event types that are to be sent though no rule can match them."""
         return CHANGES if self._ring is not None and self._settings.events == "changes" else frozenset()
+
+    def ask_too(self, may_ask: Callable[[Rule], bool], asks: Callable[[Match], bool]) -> None:
+        """Let others ask for captures as well: of which rules they may, and of a match whether they do."""
+        self._may_ask, self._asks = may_ask, asks
 
     def is_wanted(self, rule: Rule) -> bool:
         """Tell whether alerts of a rule are saved."""
@@ -112,7 +122,7 @@ class FlightRecorder:
 
     def capture(self, match: Match) -> str:
         """Return the path of the capture that a match is saved in; empty if it asks for none, or gets none."""
-        if self._ring is None or not self.is_wanted(match.rule):
+        if self._ring is None or not (self.is_wanted(match.rule) or self._asks(match)):
             return ""
         return self._savings.take(match, self._clock())
 

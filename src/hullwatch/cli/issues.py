@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.decision_verbs import add_decisions
+from hullwatch.cli.scored_list import AllFlag, write_scored
 from hullwatch.cli.store_options import IdArgument, NumberFlag, SinceFlag, StateFlag
 from hullwatch.cli.watch_options import ConfigFlag
 
@@ -22,7 +23,6 @@ issues = typer.Typer(
     invoke_without_command=True,
     help="List issues (alerts that say the same, counted), look at one, and decide on it.",
 )
-AllFlag = Annotated[bool, typer.Option("--all", help="Also what is closed.")]
 SHOWN_ALERTS = 5
 add_decisions(issues)
 
@@ -48,20 +48,7 @@ def list_issues(
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     if context.invoked_subcommand is not None:
         return 0
-    from hullwatch.cli.answer import wants_json, write_json, write_rows
-    from hullwatch.cli.store_options import limit_of, moment, open_store
-    from hullwatch.formats.issue_list import documents, table
-    from hullwatch.store import reading
-
-    as_json = wants_json(output)
-    limit, begin = limit_of(number), moment(since, 0)
-    states = () if every else ("open", "acknowledged")
-    found = reading.issues(open_store(state, config), states, limit, begin)
-    if not as_json:
-        write_rows(table(found))
-    for one in documents(found) if as_json else ():
-        write_json(one)
-    return 0
+    return write_scored("issues", every=every, since=since, number=number, output=output, state=state, config=config)
 
 
 @issues.command("show")

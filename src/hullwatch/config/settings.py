@@ -291,7 +291,7 @@ class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         msgspec.Meta(max_length=MOST_ACTIONS),
         _help(
             'What is done: {do = "kill", rule = "Reverse shell*", priority = "Critical"}; do is one of kill, pause, '
-            "stop, disconnect."
+            "stop, disconnect, label, capture."
         ),
     ] = ()
 

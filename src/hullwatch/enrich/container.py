@@ -50,6 +50,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     image_tag: str = ""
     image_digest: str = ""
     labels: dict[str, str] = {}
+    given_labels: dict[str, str] = {}  # by Hullwatch's responses; they stand before those of the engine
     privileged: bool = False
     mounts: tuple[Mount, ...] = ()
     ports: tuple[Port, ...] = ()

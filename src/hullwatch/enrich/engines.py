@@ -121,6 +121,12 @@ class ContainerEngines:
         for _, (source, _) in sources:
             source.request(full_id)
 
+    def set_labels(self, full_id: str, labels: dict[str, str]) -> None:
+        """Set labels of a container in the engines that can do so; an empty text takes one away."""
+        for source, _ in self._all():
+            if isinstance(source, ContainerdSource):
+                source.set_labels(full_id, labels)
+
     def _all(self) -> list[tuple[EngineSource, int]]:
         with self._lock:
             return list(self._sources.values())

@@ -173,13 +173,16 @@ def mount_propagation(event: Event, argument: str) -> str:
 @field("container.label")
 def label(event: Event, argument: str) -> str | None:
     """A label of the container; absent when it has none of that name."""
-    return event.container.labels.get(argument)
+    container = event.container
+    given = container.given_labels.get(argument)
+    return container.labels.get(argument) if given is None else given
 
 
 @field("container.labels")
 def labels(event: Event) -> str:
     """All labels, comma-separated: key:value."""
-    return ", ".join(f"{key}:{value}" for key, value in event.container.labels.items())
+    labels = event.container.labels | event.container.given_labels
+    return ", ".join(f"{key}:{value}" for key, value in labels.items())
 
 
 @field("container.healthcheck")

@@ -83,6 +83,11 @@ def _encoded(document: dict[str, Any]) -> list[str]:
     return [escape_json(piece) for piece in pieces]
 
 
+def second(nanoseconds: int) -> str:
+    """Return ns since the epoch as date and time in UTC, for people: ``2026-11-21 23:40:05``."""
+    return times(nanoseconds)[1][:19].replace("T", " ")
+
+
 def times(nanoseconds: int) -> tuple[str, str]:
     """Return ns since the epoch as Falco's ``evt.time`` in local time, and as date and time in UTC.
 

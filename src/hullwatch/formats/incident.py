@@ -13,7 +13,7 @@ import msgspec
 from hullwatch.config.values import format_duration
 from hullwatch.enrich.container import SHORT_ID
 from hullwatch.fields.audit_event import SOURCE
-from hullwatch.formats.falco import times
+from hullwatch.formats.falco import second, times
 from hullwatch.formats.incident_facts import orders, tactics, techniques, touched, tree
 from hullwatch.formats.process_tree import shown, tree_text
 from hullwatch.formats.text import BOLD, DIM, RESET, evidence, priority_colour
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 WIDTH = 110
 _LONGEST_NAME = 80  # characters
 _LONGEST_LINE = 240
+_LABEL = "container.label["
+_MOST_LABELS = 16
 _SECOND = 1_000_000_000  # ns
 _EXACT = 10  # seconds; longer times are told without their parts
 
@@ -116,7 +118,7 @@ def _head(incident: Incident, paint: _Paint) -> Iterator[str]:
 
 
 def _during(incident: Incident) -> str:
-    begin = times(incident.opened)[1][:19].replace("T", " ")
+    begin = second(incident.opened)
     seconds = (incident.last_seen - incident.opened) / _SECOND
     if seconds < 0.001:
         return f"at {begin} UTC"
@@ -134,7 +136,9 @@ def _where(incident: Incident, alerts: Sequence[Alert]) -> str:
     if incident.container == "host":
         return f"on the host{host and ' ' + shown(incident.hostname, _LONGEST_NAME)}"
     named: dict[str, str] = {}
+    given: dict[str, None] = {}
     for alert in alerts:
+        given |= dict.fromkeys(_given_labels(alert))
         if alert.container_id != "host":
             image = f", image {shown(alert.container_image, _LONGEST_NAME)}" if alert.container_image else ""
             name = shown(alert.container_name, _LONGEST_NAME)
@@ -143,7 +147,15 @@ def _where(incident: Incident, alerts: Sequence[Alert]) -> str:
     containers = list(named.values()) or [shown(incident.container, _LONGEST_NAME)]
     more = f" and {len(containers) - 3} more" if len(containers) > 3 else ""
     which = "the container" if len(containers) == 1 else "the containers"
-    return f"in {which} {_listed(containers[:3]) if not more else ', '.join(containers[:3]) + more}{host}"
+    labelled = f", labelled {', '.join(list(given)[:_MOST_LABELS])}" if given else ""
+    return f"in {which} {_listed(containers[:3]) if not more else ', '.join(containers[:3]) + more}{host}{labelled}"
+
+
+def _given_labels(alert: Alert) -> Iterator[str]:
+    """Yield the labels of the container that the alert shows, as those that a response gave."""
+    for name, value in alert.output_fields.items():
+        if name.startswith(_LABEL) and value is not None:
+            yield shown(f"{name.removeprefix(_LABEL).removesuffix(']')}={value}", _LONGEST_NAME)
 
 
 def _entry(alerts: Sequence[Alert]) -> Iterator[str]:

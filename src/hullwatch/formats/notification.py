@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.alerts.audit import target_of
@@ -11,6 +10,7 @@ from hullwatch.fields.audit_event import SOURCE
 from hullwatch.formats.attack import attack
 from hullwatch.formats.document import clean
 from hullwatch.formats.escape import escape
+from hullwatch.formats.falco import second
 
 if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
@@ -71,7 +71,7 @@ def _where(alert: Alert) -> list[str]:
     pod, namespace = (alert.output_fields.get(field) for field in ("k8s.pod.name", "k8s.ns.name"))
     if pod:
         lines.append(f"Pod: {namespace}/{pod}" if namespace else f"Pod: {pod}")
-    lines.append(f"When: {_clock(alert.time)} UTC")
+    lines.append(f"When: {second(alert.time)} UTC")
     if alert.labels:
         lines.append(f"Labels: {', '.join(f'{key}={value}' for key, value in alert.labels.items())}")
     return lines
@@ -88,8 +88,4 @@ def _steps(incident: Incident) -> list[str]:
 
 def _step(step: Step) -> str:
     times = f", {step.count} times" if step.count > 1 else ""
-    return f"  {_clock(step.at)[11:]} {step.priority}: {step.title or step.rule}{times}"
-
-
-def _clock(nanoseconds: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(nanoseconds // 1_000_000_000))
+    return f"  {second(step.at)[11:]} {step.priority}: {step.title or step.rule}{times}"

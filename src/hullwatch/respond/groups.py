@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -120,9 +121,15 @@ def end_all(groups: list[Group]) -> int:
                 ended.add(pid)
             except ProcessLookupError:
                 continue
-        thaw(groups)  # a frozen process of the old hierarchies ends when it goes on
+        with contextlib.suppress(OSError):  # control groups may be read-only here, as under the unit for systemd
+            thaw(groups)  # a frozen process of the old hierarchies ends when it goes on
         time.sleep(0.02)
     raise CannotError(f"{len(members(groups))} of its processes did not end")
+
+
+def container_of(found: list[Group]) -> str:
+    """Return the whole id of the container that groups were found for."""
+    return found[0].path.removesuffix(".scope")[-64:]
 
 
 def find(container: str) -> list[Group]:

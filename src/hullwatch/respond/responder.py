@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 MOST_WAITING = 64  # wishes; more are told as not done
 _END_WAIT = 5.0  # seconds
+_LABEL_AGAIN = (
+    60_000_000_000  # ns until labels that are not there (they have ended, or were taken back) are given again
+)
 
 
 class Response(NamedTuple):
@@ -60,6 +63,10 @@ class Response(NamedTuple):
         return Notice(now, name, priority, f"{said[:1].upper()}{said[1:]}.", fields)
 
 
+def _keep_no_labels(match: Match, action: ResponseAction) -> None:
+    del match, action
+
+
 class Responder:
     """Looks at matches, and has done what is configured.
 
@@ -67,18 +74,26 @@ class Responder:
         settings: of the run.
         ask: does a wish, in JSON; raises ``CannotError``.
         tell: called with each response, in the responder's thread.
+        label: gives the container of a match the labels of an action; raises ``CannotError``.
 
     Raises:
         UsageError: when a condition is wrong.
     """
 
-    def __init__(self, settings: RespondSettings, ask: Callable[[str], str], tell: Callable[[Response], None]) -> None:
+    def __init__(
+        self,
+        settings: RespondSettings,
+        ask: Callable[[str], str],
+        tell: Callable[[Response], None],
+        label: Callable[[Match, ResponseAction], None] = _keep_no_labels,
+    ) -> None:
         """Compile the conditions, and start the thread if there is something to do."""
         self._ask = ask
         self._tell = tell
+        self._label = None if settings.dry_run else label
         self._actions = [(action, _condition(action)) for action in settings.actions] if settings.enabled else []
-        self._wishes: queue.Queue[tuple[Match, Wish] | None] = queue.Queue(MOST_WAITING)
-        self._asked: set[tuple[str, int, int]] = set()
+        self._wishes: queue.Queue[tuple[Match, Wish, ResponseAction] | None] = queue.Queue(MOST_WAITING)
+        self._asked: set[tuple[str, str, int, int]] = set()
         self._thread = threading.Thread(target=self._work, name="responder", daemon=True)
         if self._actions:
             self._thread.start()
@@ -89,28 +104,43 @@ class Responder:
             if _is_for(action, match) and holds(match.event):
                 self._wish(match, action)
 
+    def captures(self, match: Match) -> bool:
+        """Tell whether a match is to be saved by the flight recorder."""
+        return any(
+            action.do == "capture" and _is_for(action, match) and holds(match.event) for action, holds in self._actions
+        )
+
     def _wish(self, match: Match, action: ResponseAction) -> None:
         process, container = match.event.process, match.event.container
-        if process is None:
+        if process is None or action.do == "capture":  # the flight recorder does that: see Responses.captures
             return
-        about = (action.do, process.key.pid, process.key.start)
+        about = (action.do, "", process.key.pid, process.key.start)
+        if action.do == "label":
+            if action.labels.items() <= container.given_labels.items():
+                return
+            about = (f"{action}: {action.labels}", container.full_id, 0, match.event.time // _LABEL_AGAIN)
         if about in self._asked:  # one deed is enough, however many rules match what the process does
             return
         if len(self._asked) >= 4096:
             self._asked.clear()
         self._asked.add(about)
         names = (container.name, container.image, process.program.comm)
-        wish = Wish(action.do, process.key.pid, process.key.start, tuple(name for name in names if name))
+        wish = Wish(action.do, process.key.pid, process.key.start, tuple(name for name in names if name), container.id)
         try:
-            self._wishes.put_nowait((match, wish))
+            self._wishes.put_nowait((match, wish, action))
         except queue.Full:
             self._tell(_response(match, wish, done=False, words=f"{MOST_WAITING} others wait already"))
 
     def _work(self) -> None:
         while (one := self._wishes.get()) is not None:
-            match, wish = one
+            match, wish, action = one
             try:
-                self._tell(_response(match, wish, done=True, words=self._ask(msgspec.json.encode(wish).decode())))
+                words = self._ask(msgspec.json.encode(wish).decode())
+                if action.do == "label":
+                    words += f" ({', '.join(f'{name}={value}' for name, value in action.labels.items())})"
+                    if self._label is not None:
+                        self._label(match, action)
+                self._tell(_response(match, wish, done=True, words=words))
             except CannotError as error:
                 self._tell(_response(match, wish, done=False, words=str(error)))
 
@@ -128,7 +158,11 @@ def aimless(settings: RespondSettings, rules: Iterable[Rule]) -> list[ResponseAc
 
 
 def _is_for(action: ResponseAction, match: Match) -> bool:
-    rule = match.rule
+    return is_for_rule(action, match.rule)
+
+
+def is_for_rule(action: ResponseAction, rule: Rule) -> bool:
+    """Tell whether an action may be for matches of a rule."""
     return fnmatch.fnmatchcase(rule.name, action.rule) and at_least(str(rule.priority), action.priority)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.sources.containerd_labels import Labeller
 from hullwatch.sources.cri import cri_answers, pod_answer
 from hullwatch.sources.engine import Answers, EngineSource, EngineVersion, Inspection, News
 from hullwatch.sources.engine_errors import NotKnownError, NotSupportedError
@@ -57,6 +58,11 @@ class ContainerdSource(EngineSource):
         """
         places = _Places()
         super().__init__(url, emit, lambda: _ContainerdClient(connect, places))
+        self._labeller = Labeller(connect, places.of)
+
+    def set_labels(self, full_id: str, labels: dict[str, str]) -> None:
+        """Set labels of a container, soon; an empty text takes one away."""
+        self._labeller.set(full_id, labels)
 
 
 class _Places:

@@ -49,6 +49,11 @@ class EngineAddress(NamedTuple):
         return self.url.partition("://")[2] if self.scheme in {"unix", "containerd", "cri"} else ""
 
 
+def docker_sockets(addresses: Iterable[EngineAddress]) -> list[str]:
+    """Return the sockets of root's engines that have Docker's API."""
+    return [one.socket for one in addresses if one.scheme == "unix" and not one.user]
+
+
 def find_engines(
     docker_host: str,
     named: Iterable[str],

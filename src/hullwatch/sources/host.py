@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,12 @@ from hullwatch.events.table import FLAGS
 BTF_FILE = Path("/sys/kernel/btf/vmlinux")
 PROBE_SECONDS = 10.0
 LONGEST_ANSWER = 500  # characters
+FIRST_PROCESS_IDS = "pid:[4026531836]"  # PROC_PID_INIT_INO: the namespace that a kernel starts with has this number
+OWN_PROCESS_IDS = (
+    "Hullwatch has process ids of its own here, as in a container without the host's: processes that run already are "
+    "not listed, files are not compared with their image, and no response is done. The host's are hostPID: true in a "
+    "pod, --pid host for Docker and Podman."
+)
 
 
 class KernelSupport(NamedTuple):
@@ -60,3 +67,11 @@ def types_problem(path: Path = BTF_FILE) -> str | None:
         f"The kernel does not describe its types: there is no {path}. It must be built with CONFIG_DEBUG_INFO_BTF=y, "
         "as those of the distributions are."
     )
+
+
+def has_own_process_ids(link: Path = Path("/proc/self/ns/pid")) -> bool:
+    """Tell whether the numbers of processes are others here than the kernel's, which events have."""
+    try:
+        return os.readlink(link) != FIRST_PROCESS_IDS  # noqa: PTH115 - its text is no path
+    except OSError:
+        return False

@@ -135,6 +135,7 @@ class IntakeStarter:
         self._files: list[tuple[str, bytes]] = []
         self._before: list[tuple[str, bytes]] | None = None  # rules that those of now may have to be given up for
         self._alone = alone
+        self._failed = False  # a process of before has told of an alert that is severe
         self._wait_until = 0.0
         if self.wanted:
             check(settings)
@@ -244,22 +245,31 @@ class IntakeStarter:
             return open_log(self._settings.kubernetes.audit.files, request.number)
         raise CannotError(f"The request {request.name} is not for the process that takes audit events.")
 
-    def read_rules_again(self, settings: Settings) -> None:
+    def read_rules_again(self, settings: Settings) -> bool:
         """Judge by the rules files as they are now: the process ends when all is kept, and another one goes on.
 
         With a mistake in them, those of before go on.
 
         Args:
             settings: with the rules that are wanted now.
+
+        Returns:
+            Whether they could be read.
         """
         if not self.wanted or self.exit_code is not None:
-            return
+            return True
         before = self._files
-        self._settings, self._files = settings, read_rules(settings)
-        self.stop(RELOAD_WAIT)
+        try:
+            self._files = read_rules(settings)
+        except UsageError as error:
+            say(f"The rules for audit events cannot be read, and those of before go on: {error}")
+            return False
+        self._settings = settings
+        self._failed = bool(self.stop(RELOAD_WAIT))
         self._before = before
         self.exit_code = None
         self._start()
+        return True
 
     def terminate(self) -> None:
         """Have it end soon."""
@@ -268,7 +278,7 @@ class IntakeStarter:
                 os.kill(self._pid, signal.SIGTERM)
 
     def stop(self, patience: float = STOP_WAIT) -> int:
-        """End it within so many seconds, and return its exit code: 1 when an alert was at least as severe as is told by that, else 0."""
+        """End it within so many seconds; return 1 when an alert was as severe as ``--fail-on`` says, else 0."""
         self.terminate()
         deadline = time.monotonic() + patience
         while self._pid:
@@ -283,7 +293,7 @@ class IntakeStarter:
             else:
                 self._answer_soon()
         self._close()
-        return int(self.exit_code == 1)
+        return int(self._failed or self.exit_code == 1)
 
     def _answer_soon(self) -> None:
         """Answer what it asks for until it has ended: it may need the keeper for that."""

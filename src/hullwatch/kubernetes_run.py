@@ -126,8 +126,5 @@ class _Run:
         settings = self._settings
         with contextlib.suppress(UsageError):
             settings = settings if self._again is None else self._again()
-        try:
-            self._intake.read_rules_again(settings)
+        if self._intake.read_rules_again(settings):
             say("Rules were read again.")
-        except UsageError as error:
-            say(f"The rules files cannot be read, and those of before go on: {error}")

@@ -250,7 +250,8 @@ class AuditWatch:
             self._groups.append(LogGroup(client, group, self, self._places, every=audit.eks_every, from_end=from_end))
         works += [("log", reader.run) for reader in self._readers] + [("cloudwatch", one.run) for one in self._groups]
         if audit.stdin:
-            works.append(("stdin", StreamReader(sys.stdin.buffer, self, self._at_end_of_input).run))
+            stream: Any = sys.stdin.buffer
+            works.append(("stdin", StreamReader(stream, self, self.pipeline.counts, self._at_end_of_input).run))
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works]
         for thread in threads:
             thread.start()

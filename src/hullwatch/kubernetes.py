@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SYSCALL, AUDIT = "syscall", "k8s_audit"
 BACKLOG = 1024  # connections that wait to be taken
 STOP_WAIT = 10.0  # seconds for it to have kept what it took
+RELOAD_WAIT = 5.0  # the same where the engine waits for us
 RESTARTS_MAXIMUM = 5  # crashes ...
 RESTARTS_PERIOD = 60.0  # ... within this many seconds, then we give up
 ENDED = frozenset({0, 1, 2, 3})  # exit codes of a process that ended on purpose
@@ -102,10 +103,17 @@ class IntakeStarter:
         user: uid and gid that it becomes.
         state: the directory of what lasts, which is that user's.
         keeper: returns a connection to the keeper.
+        alone: whether the run has nothing else to do, and ends when the process crashes again and again.
     """
 
     def __init__(
-        self, settings: Settings, user: tuple[int, int], state: Path, keeper: Callable[[], socket.socket]
+        self,
+        settings: Settings,
+        user: tuple[int, int],
+        state: Path,
+        keeper: Callable[[], socket.socket],
+        *,
+        alone: bool = False,
     ) -> None:
         """Take the place to listen at, so that a run which cannot have it ends at once.
 
@@ -125,6 +133,10 @@ class IntakeStarter:
         self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
         self._listener: socket.socket | None = None
         self._files: list[tuple[str, bytes]] = []
+        self._before: list[tuple[str, bytes]] | None = None  # rules that those of now may have to be given up for
+        self._alone = alone
+        self._failed = False  # a process of before has told of an alert that is severe
+        self._wait_until = 0.0
         if self.wanted:
             check(settings)
             self._files = read_rules(settings)
@@ -139,7 +151,8 @@ class IntakeStarter:
         if not self.wanted or self.exit_code is not None:
             return
         if not self._pid:
-            self._start()
+            if time.monotonic() >= self._wait_until:
+                self._start()
             return
         pid, status = os.waitpid(self._pid, os.WNOHANG)
         if pid:
@@ -148,16 +161,27 @@ class IntakeStarter:
     def _ended(self, code: int) -> None:
         self._pid = 0
         self._close()
+        if code in ENDED and code > 1 and self._before is not None:
+            say("The changed rules for audit events cannot be used, and those of before go on.")
+            self._files, self._before = self._before, None
+            self._start()
+            return
         if code in ENDED:
             self.exit_code = code
             return
         now = time.monotonic()
-        if len(self._crashes) == RESTARTS_MAXIMUM and now - self._crashes[0] < RESTARTS_PERIOD:
-            raise CannotError(
-                f"The process that takes audit events has crashed {RESTARTS_MAXIMUM + 1} times within a minute; what "
-                f"it said last is in {self._state}/kubernetes-crash.txt."
-            )
+        often = len(self._crashes) == RESTARTS_MAXIMUM and now - self._crashes[0] < RESTARTS_PERIOD
+        sentence = (
+            f"The process that takes audit events has crashed {RESTARTS_MAXIMUM + 1} times within a minute; what it "
+            f"said last is in {self._state}/kubernetes-crash.txt."
+        )
         self._crashes.append(now)
+        if often and self._alone:
+            raise CannotError(sentence)
+        if often:
+            say(f"{sentence} It is started again in a minute.")
+            self._wait_until = now + RESTARTS_PERIOD
+            return
         self._start()
 
     def _start(self) -> None:
@@ -205,6 +229,7 @@ class IntakeStarter:
             say(str(error))
             send_answer(channel, Answer(granted=False, text=str(error)))
             return
+        self._before = None  # it has loaded its rules, else it would not ask
         try:
             descriptor = self._grant(request)
         except CannotError as error:
@@ -220,18 +245,31 @@ class IntakeStarter:
             return open_log(self._settings.kubernetes.audit.files, request.number)
         raise CannotError(f"The request {request.name} is not for the process that takes audit events.")
 
-    def read_rules_again(self, settings: Settings) -> None:
+    def read_rules_again(self, settings: Settings) -> bool:
         """Judge by the rules files as they are now: the process ends when all is kept, and another one goes on.
+
+        With a mistake in them, those of before go on.
 
         Args:
             settings: with the rules that are wanted now.
+
+        Returns:
+            Whether they could be read.
         """
         if not self.wanted or self.exit_code is not None:
-            return
-        self._settings, self._files = settings, read_rules(settings)
-        self.stop()
+            return True
+        before = self._files
+        try:
+            self._files = read_rules(settings)
+        except UsageError as error:
+            say(f"The rules for audit events cannot be read, and those of before go on: {error}")
+            return False
+        self._settings = settings
+        self._failed = bool(self.stop(RELOAD_WAIT))
+        self._before = before
         self.exit_code = None
         self._start()
+        return True
 
     def terminate(self) -> None:
         """Have it end soon."""
@@ -239,10 +277,10 @@ class IntakeStarter:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)
 
-    def stop(self) -> int:
-        """End it, and return its exit code: 1 when an alert was at least as severe as is told by that, else 0."""
+    def stop(self, patience: float = STOP_WAIT) -> int:
+        """End it within so many seconds; return 1 when an alert was as severe as ``--fail-on`` says, else 0."""
         self.terminate()
-        deadline = time.monotonic() + STOP_WAIT
+        deadline = time.monotonic() + patience
         while self._pid:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
             if pid:
@@ -255,7 +293,7 @@ class IntakeStarter:
             else:
                 self._answer_soon()
         self._close()
-        return int(self.exit_code == 1)
+        return int(self._failed or self.exit_code == 1)
 
     def _answer_soon(self) -> None:
         """Answer what it asks for until it has ended: it may need the keeper for that."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hullwatch.config.paths import private_directory, run_directory, state_directory
 from hullwatch.errors import UsageError
 from hullwatch.keeper import KeeperStarter
-from hullwatch.kubernetes import AUDIT, IntakeStarter
+from hullwatch.kubernetes import IntakeStarter
 from hullwatch.outputs.standard_error import say
 from hullwatch.service.instance import take_lock
 from hullwatch.service.log import speak
@@ -69,7 +69,7 @@ class _Run:
         self._settings = settings
         self._again = again
         self._keeper = KeeperStarter(settings, user, state)
-        self._intake = IntakeStarter(settings, user, state, self._keeper.connection)
+        self._intake = IntakeStarter(settings, user, state, self._keeper.connection, alone=True)
         self._notifier = Notifier()
         self._stopping = False
         self._reload = False
@@ -126,25 +126,5 @@ class _Run:
         settings = self._settings
         with contextlib.suppress(UsageError):
             settings = settings if self._again is None else self._again()
-        try:
-            _check_rules(settings)
-            self._intake.read_rules_again(settings)
+        if self._intake.read_rules_again(settings):
             say("Rules were read again.")
-        except UsageError as error:
-            say(f"The rules files cannot be used, and those of before go on: {error}")
-
-
-def _check_rules(settings: Settings) -> None:
-    """Look whether rules can be loaded, where that is not done with power."""
-    from hullwatch.kubernetes import read_rules
-    from hullwatch.rules.loader import RulesFile
-    from hullwatch.rules.problem import RulesError
-    from hullwatch.rules.reload import load_rules
-
-    files = read_rules(settings)
-    if os.geteuid() == 0:
-        return
-    try:
-        load_rules([RulesFile(*file) for file in files], settings.rules, sources=frozenset({AUDIT}))
-    except RulesError as error:
-        raise UsageError(str(error)) from error

@@ -217,6 +217,8 @@ class _Supervision:
                 self._condition.look()
                 self._metrics.keep()
                 self._intake.keep()
+                if self._intake.exit_code in {2, 3}:  # it cannot begin: a certificate, a rule
+                    return self._intake.exit_code
                 code = self._look_after_engine()
                 if code is not None:
                     return max(code, self._intake.stop())

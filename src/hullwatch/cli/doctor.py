@@ -50,6 +50,7 @@ def doctor(
 
 def _checks(config_file: str | None) -> Iterator[Check]:
     """Make all checks, one after the other."""
+    from hullwatch.cli.checks.audit_events import audit_events
     from hullwatch.cli.checks.captures import captures
     from hullwatch.cli.checks.check import Check
     from hullwatch.cli.checks.classifier import classifier
@@ -59,9 +60,11 @@ def _checks(config_file: str | None) -> Iterator[Check]:
     from hullwatch.cli.checks.permissions import capabilities
     from hullwatch.cli.checks.rules import rules
     from hullwatch.cli.checks.sensor import sensor
+    from hullwatch.config.kubernetes_settings import is_set
     from hullwatch.config.paths import state_directory
 
     settings, configuration = _settings(config_file)
+    state = state_directory(settings.directories.state)
     yield configuration
     checks: list[tuple[str, Callable[[], Check | list[Check]]]] = [
         ("kernel", lambda: kernel(settings.engine.sensor)),
@@ -72,8 +75,9 @@ def _checks(config_file: str | None) -> Iterator[Check]:
         ("classifier", classifier),
         ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
         ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
-        ("captures", lambda: captures(settings.flight_recorder, state_directory(settings.directories.state))),
-        ("instance", lambda: instance(state_directory(settings.directories.state))),
+        ("captures", lambda: captures(settings.flight_recorder, state)),
+        ("instance", lambda: instance(state)),
+        ("audit events", lambda: audit_events(state, wanted=is_set(settings.kubernetes.audit))),
     ]
     for name, check in checks:
         try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from hullwatch.sources.k8s_audit.log_file import LogFile
+from hullwatch.sources.k8s_audit.counts import TOO_LARGE
+from hullwatch.sources.k8s_audit.log_file import LONGEST_LINE, LogFile
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from io import BufferedReader
 
     from hullwatch.sources.k8s_audit.counts import IntakeCounts
     from hullwatch.sources.k8s_audit.log_file import Open
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOK = 0.25  # seconds between looks at a log file
 KEEP = 1.0  # seconds between places that are kept
-_LINES = 1000  # of standard input that are judged together
+_READ = 1 << 18  # bytes
 
 
 class Feed(Protocol):
@@ -102,20 +105,31 @@ class StreamReader:
     Args:
         stream: of lines.
         feed: takes them.
+        counts: gets what is left out.
         at_end: called when there are no more.
     """
 
-    def __init__(self, stream: BinaryIO, feed: Feed, at_end: Callable[[], None]) -> None:
+    def __init__(self, stream: BufferedReader, feed: Feed, counts: IntakeCounts, at_end: Callable[[], None]) -> None:
         """Read nothing yet."""
         self._stream = stream
         self._feed = feed
+        self._counts = counts
         self._at_end = at_end
 
     def run(self) -> None:
         """Read until the end."""
-        try:
-            while lines := self._stream.readlines(1):
-                self._feed.take(lines)
-        except (EndingError, OSError, ValueError):
-            pass
+        with contextlib.suppress(EndingError, OSError, ValueError):
+            self._read()
         self._at_end()
+
+    def _read(self) -> None:
+        rest = b""
+        while data := self._stream.read1(_READ):  # what is there: nobody waits for more
+            *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > LONGEST_LINE:
+                self._counts.leave_out(TOO_LARGE)
+                rest = b""  # what follows of it is no JSON
+            if lines:
+                self._feed.take(lines)
+        if rest:
+            self._feed.take([rest])

@@ -30,6 +30,7 @@ from hullwatch.channel import (
     sealed_rules,
     send_answer,
 )
+from hullwatch.cluster import ClusterStarter
 from hullwatch.config.capture_files import CaptureFiles
 from hullwatch.config.flight_files import FlightFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
@@ -168,6 +169,7 @@ class _Supervision:
         limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
         self._comparing = Comparing((self._uid, self._gid), limits)
         self._keeper = KeeperStarter(settings, (self._uid, self._gid), self._state)
+        self._cluster = ClusterStarter(settings, (self._uid, self._gid), self._state)
         self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
@@ -201,6 +203,7 @@ class _Supervision:
         gc.freeze()  # what is here is shared with the processes that are forked, as long as nobody writes to it
         try:
             self._metrics.keep()
+            self._cluster.keep()
             self._start_engine()
             while True:
                 with selectors.DefaultSelector() as selector:
@@ -218,6 +221,7 @@ class _Supervision:
                     self._relay.take()
                 self._condition.look()
                 self._metrics.keep()
+                self._cluster.keep()
                 code = self._look_after_engine()
                 if code is not None:
                     return code
@@ -244,7 +248,7 @@ class _Supervision:
     def _patience(self) -> float | None:
         if self._stopping is not None:
             return max(0.05, self._stopping - time.monotonic())
-        return self._condition.patience
+        return self._cluster.patience(self._condition.patience)
 
     # ---- the engine
 
@@ -391,7 +395,7 @@ class _Supervision:
 
     def _own_processes(self) -> list[int]:
         """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
-        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids())
+        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids(), *self._cluster.pids())
         sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
         return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
 
@@ -495,6 +499,7 @@ class _Supervision:
         self._comparing.stop()
         self._keeper.stop()
         self._metrics.stop()
+        self._cluster.stop()
         if self._relay is not None:
             self._relay.close()
             self._relay = None

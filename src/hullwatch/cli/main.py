@@ -21,6 +21,7 @@ from hullwatch.cli.events import events
 from hullwatch.cli.formats import formats
 from hullwatch.cli.incidents import incidents
 from hullwatch.cli.issues import issues
+from hullwatch.cli.k8s import k8s
 from hullwatch.cli.metrics import metrics
 from hullwatch.cli.outputs import outputs
 from hullwatch.cli.record import record
@@ -74,6 +75,7 @@ app.add_typer(incidents, name="incidents")
 app.add_typer(issues, name="issues")
 app.command("alerts")(alerts)
 app.command("decisions")(decisions)
+app.add_typer(k8s, name="k8s")
 app.add_typer(store, name="store")
 app.add_typer(formats, name="formats")
 app.add_typer(outputs, name="outputs")

@@ -1,0 +1,18 @@
+"""``hullwatch k8s``: the verbs about Kubernetes, each in a file of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from hullwatch.cli.k8s_ip import ip
+from hullwatch.cli.k8s_learn import learn
+from hullwatch.cli.k8s_objects import objects
+from hullwatch.cli.k8s_sessions import sessions
+
+k8s = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="Kubernetes: what is in the cluster, and who did what there."
+)
+k8s.command("ip")(ip)
+k8s.command("learn")(learn)
+k8s.command("objects")(objects)
+k8s.command("sessions")(sessions)

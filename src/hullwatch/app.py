@@ -34,7 +34,7 @@ from hullwatch.detect.shedding import message as shedding_message
 from hullwatch.detect.stream import Stream
 from hullwatch.drift.asking import Asker
 from hullwatch.enrich.container import encode as encode_container
-from hullwatch.enrich.engines import ContainerEngines
+from hullwatch.enrich.pods import EnginesWithPods
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import BrokenStreamError, encode
 from hullwatch.formats.kernel_support import describe, is_blind, weakened
@@ -53,6 +53,7 @@ from hullwatch.sources.name_resolver import NameResolver
 from hullwatch.sources.podman import PodmanFiles
 from hullwatch.sources.sensor import Sensor, SensorLostError
 from hullwatch.store.link import KeeperLink
+from hullwatch.store.pod_source import stored_pods
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +109,7 @@ class Watch:
         if self._keeper is not None:
             self._delivery.keep(self._keeper)
         self._supervisor = supervisor
-        self._containers = ContainerEngines(self._take_container)
+        self._containers = EnginesWithPods(self._take_container, stored_pods(settings.kubernetes.api, state))
         self._find_engines()
         self._ended = threading.Event()
         every = settings.rules.match == "all"

@@ -14,6 +14,7 @@ from hullwatch.config.values import format_duration
 from hullwatch.enrich.container import SHORT_ID
 from hullwatch.formats.falco import times
 from hullwatch.formats.incident_facts import orders, tactics, techniques, touched, tree
+from hullwatch.formats.incident_people import people, person
 from hullwatch.formats.process_tree import shown, tree_text
 from hullwatch.formats.text import BOLD, DIM, RESET, evidence, priority_colour
 
@@ -86,6 +87,7 @@ def document(incident: Incident, alerts: Sequence[Alert] = (), *, responses: Res
     found["techniques"] = [one._asdict() for one in techniques(incident)]
     found["tactics"] = tactics(incident.steps)
     found["touched"] = touched(alerts)._asdict()
+    found["people"] = people(alerts)
     found["process_tree"] = tree_text(tree(incident, alerts)) if alerts else ""
     found["do_first"] = [one._asdict() for one in orders(incident, responses)]
     return found
@@ -154,7 +156,8 @@ def _entry(alerts: Sequence[Alert]) -> Iterator[str]:
         name = shown(origin.session_name, _LONGEST_NAME) or "a process"
         user = shown(origin.user, _LONGEST_NAME)
         pid = shown(origin.session.partition(".")[0])
-        yield f"Somebody entered the container from outside with {name} (pid {pid}) as {user}."
+        who, how = person(alert)
+        yield f"{who} entered the container from outside with {name} (pid {pid}) as {user}{how}."
     login = next((one.origin.login for one in alerts if one.origin is not None and one.origin.login), "")
     if login:
         yield f"On the host it was the user {shown(login, _LONGEST_NAME)} who had logged in."

@@ -9,10 +9,12 @@ import signal
 import socket
 import sqlite3
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import pytest
 
 from hullwatch import keeper_process
@@ -111,7 +113,7 @@ class Forked:
             settings = Settings(store=StoreSettings(keep=10 * 365 * 86_400.0))
             outputs = Noting(self.state / "told", breaks=self.breaks)
             try:
-                Keeper(theirs, settings, self.state, StandIn, outputs).serve()
+                Keeper([theirs], settings, self.state, StandIn, outputs).serve()
             except BaseException:  # noqa: BLE001 - the last line of this process
                 os._exit(1)
             os._exit(0)
@@ -191,6 +193,30 @@ def test_alerts_are_stored_grouped_and_given_to_the_outputs(run: Run, tmp_path: 
     told = (tmp_path / "told").read_text().split()
     assert told == [one.alert.id for one in reversed(found)] + ["closed"]
     assert reading.issues(open_to_read("", tmp_path))[0].count == 1000
+
+
+def test_several_who_have_alerts_are_served_and_an_alert_with_an_id_of_its_own_is_kept_once(tmp_path: Path) -> None:
+    pairs = [make_pair() for _ in range(2)]
+    keeper = Keeper([theirs for _, theirs in pairs], Settings(), tmp_path, StandIn)
+    thread = threading.Thread(target=keeper.serve)
+    thread.start()
+    stored_now = threading.Event()
+    links = [KeeperLink(ours.dup, Counters(), on_stored=stored_now.set) for ours, _ in pairs]
+    for link in links:
+        for number in range(100):
+            link.send(msgspec.structs.replace(alert(number), id=f"own-{number % 50}"))
+        link.send(alert(200))
+        link.flush()
+    assert stored_now.wait(PATIENCE)
+    for link in links:
+        link.close(PATIENCE)
+        assert (link.stored(), link.number, link.waiting()) == (101, 101, 0)
+    for ours, _ in pairs:
+        ours.close()
+    thread.join()
+    ids = [one.alert.id for one in stored(tmp_path).newest_first(Wanted())]
+    assert sorted(one for one in ids if one.startswith("own-")) == sorted(f"own-{number}" for number in range(50))
+    assert len(ids) == 52
 
 
 def test_a_keeper_that_is_killed_again_and_again_loses_nothing_that_it_acknowledged(run: Run, tmp_path: Path) -> None:

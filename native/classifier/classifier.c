@@ -90,6 +90,13 @@ void hw_free(struct hw_classifier *classifier)
 	free(classifier);
 }
 
+int hw_set_argument_words(struct hw_classifier *classifier, const uint8_t *columns, uint32_t column_count,
+			  const uint32_t *next, uint32_t state_count, const uint32_t *output_ends,
+			  const uint32_t *outputs)
+{
+	return words_make(&classifier->starts.words, columns, column_count, next, state_count, output_ends, outputs);
+}
+
 int hw_set_words(struct hw_classifier *classifier, uint32_t kind, uint32_t slot, const uint8_t *columns,
 		 uint32_t column_count, const uint32_t *next, uint32_t state_count, const uint32_t *output_ends,
 		 const uint32_t *outputs)
@@ -431,7 +438,8 @@ void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, 
 	contexts_learn(&classifier->contexts, &known);
 }
 
-void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset)
+void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset,
+		    uint32_t any_arguments)
 {
 	uint64_t length = record_length(batch, size, offset);
 	const uint8_t *record = batch + offset;
@@ -446,7 +454,7 @@ void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint
 	if (classifier->types[position - 1].state == HW_NOTE)
 		starts_learn_child(&classifier->starts, &classifier->contexts, record, length);
 	else if (classifier->types[position - 1].state == HW_STOP_UNLESS_KNOWN)
-		starts_learn_program(&classifier->starts, &classifier->contexts, record, length);
+		starts_learn_program(&classifier->starts, &classifier->contexts, record, length, any_arguments);
 }
 
 void hw_forget_starts(struct hw_classifier *classifier)
@@ -527,8 +535,15 @@ uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerpri
 	return told_take(&classifier->told, fingerprints);
 }
 
-void hw_take_counts(struct hw_classifier *classifier, uint64_t *counts)
+uint32_t hw_take_counts(struct hw_classifier *classifier, struct hw_count *counts)
 {
-	memcpy(counts, classifier->counts, classifier->type_count * sizeof(*counts));
-	memset(classifier->counts, 0, classifier->type_count * sizeof(*counts));
+	uint32_t found = 0;
+
+	for (uint32_t type = 0; type < classifier->type_count; type++) {
+		if (!classifier->counts[type])
+			continue;
+		counts[found++] = (struct hw_count){.type = type, .count = classifier->counts[type]};
+		classifier->counts[type] = 0;
+	}
+	return found;
 }

@@ -88,6 +88,7 @@ struct hw_starts {
 	uint32_t vpid;
 	uint32_t lengths;
 	uint32_t variables; /* the last one is not looked at */
+	uint32_t arguments; /* which of them they are, each ended by a zero byte */
 	uint32_t scalar_count;
 	struct hw_piece scalars[HW_START_SCALARS]; /* of 8 bytes at most */
 };
@@ -141,6 +142,14 @@ void hw_classify(struct hw_classifier *classifier, const uint8_t *batch, struct 
 void hw_set_starts(struct hw_classifier *classifier, const struct hw_starts *where);
 
 /*
+ * The words, as an automaton as of hw_set_words, without which in their arguments programs may be alike whatever these
+ * are; `columns` has letters of both cases in one. Returns -1 without memory.
+ */
+int hw_set_argument_words(struct hw_classifier *classifier, const uint8_t *columns, uint32_t column_count,
+			  const uint32_t *next, uint32_t state_count, const uint32_t *output_ends,
+			  const uint32_t *outputs);
+
+/*
  * `classes` has one for each kind; `container` is a number of the caller's, not 0. `alone`: it has no other context.
  * `ancestry` stands for all that the classes follow from, but for container and user, and `above` is its parent's; 0
  * when that is not known, or not all.
@@ -150,9 +159,11 @@ void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, 
 
 /*
  * What was learnt of the process that begins with a record, a child or one that runs a program, holds for all that
- * begin alike: from now on their records need not be judged. Until a container or a control group is forgotten.
+ * begin alike: from now on their records need not be judged. Until a container or a control group is forgotten. With
+ * `any_arguments`, programs begin alike whatever arguments behind the first they have, but for those with words.
  */
-void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset);
+void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset,
+		    uint32_t any_arguments);
 void hw_forget_starts(struct hw_classifier *classifier);
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
 		      uint64_t offset, uint32_t judged);
@@ -171,7 +182,13 @@ void hw_forget_processes(struct hw_classifier *classifier);
 /* Gives fingerprints of calls that were ruled out since the last call, HW_TOLD at most; returns how many. */
 uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerprints);
 
-/* Gives how many events of each type there were since the last call, in the order of `types` of hw_new. */
-void hw_take_counts(struct hw_classifier *classifier, uint64_t *counts);
+/* Events of a type, which is its position in `types` of hw_new. */
+struct hw_count {
+	uint64_t type;
+	uint64_t count;
+};
+
+/* Gives how many events there were since the last call, of types that there were any of; returns how many types. */
+uint32_t hw_take_counts(struct hw_classifier *classifier, struct hw_count *counts);
 
 #endif

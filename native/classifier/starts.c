@@ -9,9 +9,9 @@
 
 #define WAYS 4
 #define SETS 512	  /* a power of two */
-#define LONGEST_TEXT 2048 /* bytes of a program's texts; longer ones hardly come again */
+#define LONGEST_TEXT 8192 /* bytes of a program's texts; longer ones hardly come again */
 
-enum { SPACE_CHILD = 1, SPACE_PROGRAM = 2 };
+enum { SPACE_CHILD = 1, SPACE_PROGRAM = 2, SPACE_ANY_ARGUMENTS = 3 };
 
 int starts_make(struct starts *starts, const uint64_t hash_key[2])
 {
@@ -23,6 +23,7 @@ int starts_make(struct starts *starts, const uint64_t hash_key[2])
 void starts_free(struct starts *starts)
 {
 	free(starts->entries);
+	words_free(&starts->words);
 }
 
 static struct start *set_of(const struct starts *starts, uint64_t key)
@@ -86,29 +87,74 @@ static uint64_t child_key(const struct starts *starts, const struct context *par
 	return siphash_end(&hash);
 }
 
-/* What those that run a program have in common with others below the same; 0 when the record contradicts itself. */
+/* The arguments of a program's record behind the first, which is a name; without bytes when there are none. */
+static struct text arguments_of(const struct hw_starts *where, const uint8_t *record)
+{
+	const uint8_t *begin = record + where->program_end, *name_end;
+	uint64_t size;
+
+	for (uint32_t one = 0; one < where->arguments; one++)
+		begin += read_u16(record + where->lengths + 2 * one);
+	size = read_u16(record + where->lengths + 2 * where->arguments);
+	name_end = size ? memchr(begin, 0, size) : NULL;
+	if (!name_end || name_end + 1 == begin + size)
+		return (struct text){0};
+	return (struct text){.bytes = name_end + 1, .size = begin + size - (name_end + 1)};
+}
+
+/* Whether rules cannot tell arguments from others: what is not ASCII may have letters that are the same in another case. */
+static int is_like_any(const struct words *words, struct text arguments)
+{
+	for (uint64_t one = 0; one < arguments.size; one++)
+		if (arguments.bytes[one] & 0x80)
+			return 0;
+	return arguments.bytes && words->next && !words_occur(words, arguments.bytes, arguments.size);
+}
+
+/*
+ * What those that run a program have in common with others below the same; 0 when the record contradicts itself, or is
+ * of arguments that must not be any.
+ */
 static uint64_t program_key(const struct starts *starts, const struct context *process, const uint8_t *record,
-			    uint64_t length)
+			    uint64_t length, int any_arguments)
 {
 	const struct hw_starts *where = &starts->where;
 	uint64_t head[4 + HW_START_SCALARS] = {process->above, process->key.cgroup,
 					       (uint64_t)process->key.hierarchy << 32 | process->key.uid};
-	uint64_t end = where->program_end;
+	const uint8_t *lengths = record + where->lengths;
+	uint64_t end = where->program_end, size;
+	struct text left_out = {0};
+	uint8_t texts[LONGEST_TEXT];
 	struct siphash hash;
 
 	if (!end || length < end || !process->above)
 		return 0;
 	for (uint32_t one = 0; one + 1 < where->variables; one++) /* all but the ancestors, which come last */
-		end += read_u16(record + where->lengths + 2 * one);
-	if (end + read_u16(record + where->lengths + 2 * (where->variables - 1)) > length ||
-	    end - where->lengths > LONGEST_TEXT)
+		end += read_u16(lengths + 2 * one);
+	if (end + read_u16(lengths + 2 * (where->variables - 1)) > length || end - where->lengths > LONGEST_TEXT)
 		return 0;
+	if (any_arguments) {
+		left_out = arguments_of(where, record);
+		if (!is_like_any(&starts->words, left_out))
+			return 0;
+	}
 	head[3] = read_u64(record + where->vpid) == 1;
 	for (uint32_t one = 0; one < where->scalar_count; one++)
 		memcpy(&head[4 + one], record + where->scalars[one].offset, where->scalars[one].size);
-	siphash_begin(&hash, starts->hash_key, SPACE_PROGRAM);
+	siphash_begin(&hash, starts->hash_key, any_arguments ? SPACE_ANY_ARGUMENTS : SPACE_PROGRAM);
 	siphash_add(&hash, (const uint8_t *)head, sizeof(head));
-	siphash_add(&hash, record + where->lengths, end - where->lengths);
+	if (!any_arguments) {
+		siphash_add(&hash, lengths, record + end - lengths);
+		return siphash_end(&hash);
+	}
+	for (uint32_t one = 0; one + 1 < where->variables; one++) {
+		head[0] = read_u16(lengths + 2 * one) - (one == where->arguments ? left_out.size : 0);
+		siphash_add(&hash, (const uint8_t *)head, sizeof(head[0]));
+	}
+	size = left_out.bytes - (record + where->program_end);
+	memcpy(texts, record + where->program_end, size);
+	memcpy(texts + size, left_out.bytes + left_out.size, record + end - (left_out.bytes + left_out.size));
+	siphash_add(&hash, texts, end - where->program_end - left_out.size);
 	return siphash_end(&hash);
 }
 
@@ -143,9 +189,13 @@ int starts_child(struct starts *starts, struct contexts *contexts, const uint8_t
 int starts_program(struct starts *starts, struct contexts *contexts, const uint8_t *record, uint64_t length)
 {
 	const struct context *process = contexts_entry(contexts, record + CONTEXT_OFFSET);
-	const struct start *start = process ? find(starts, program_key(starts, process, record, length)) : NULL;
+	const struct start *start = NULL;
 	struct context_key key;
 
+	if (!process)
+		return 0;
+	for (int any_arguments = 1; any_arguments >= 0 && !start; any_arguments--)
+		start = find(starts, program_key(starts, process, record, length, any_arguments));
 	if (!start)
 		return 0;
 	key = process->key;
@@ -168,12 +218,18 @@ void starts_learn_child(struct starts *starts, const struct contexts *contexts, 
 }
 
 void starts_learn_program(struct starts *starts, const struct contexts *contexts, const uint8_t *record,
-			  uint64_t length)
+			  uint64_t length, int any_arguments)
 {
 	const struct context *process = contexts_entry(contexts, record + CONTEXT_OFFSET);
-	uint64_t key = process ? program_key(starts, process, record, length) : 0;
+	uint64_t key = 0;
 
-	if (key && process->ancestry)
+	if (!process || !process->ancestry)
+		return;
+	if (any_arguments)
+		key = program_key(starts, process, record, length, 1);
+	if (!key)
+		key = program_key(starts, process, record, length, 0);
+	if (key)
 		learn(starts, key, process);
 }
 

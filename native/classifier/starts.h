@@ -10,6 +10,7 @@
 
 #include "classifier.h"
 #include "contexts.h"
+#include "words.h"
 
 struct start {
 	uint64_t key;	    /* a hash of all that such processes have in common */
@@ -20,6 +21,7 @@ struct start {
 
 struct starts {
 	struct hw_starts where;
+	struct words words; /* without these in them, arguments need not be the same */
 	struct start *entries;
 	uint64_t replaced;
 	uint64_t hash_key[2];
@@ -35,7 +37,7 @@ int starts_program(struct starts *starts, struct contexts *contexts, const uint8
 /* What is known of the process of a record holds for all that start like it. */
 void starts_learn_child(struct starts *starts, const struct contexts *contexts, const uint8_t *record, uint64_t length);
 void starts_learn_program(struct starts *starts, const struct contexts *contexts, const uint8_t *record,
-			  uint64_t length);
+			  uint64_t length, int any_arguments);
 void starts_forget(struct starts *starts);
 
 #endif

@@ -116,3 +116,15 @@ uint64_t words_signature(const struct words *words, const uint8_t *path, uint64_
 	siphash_add(&hash, (const uint8_t *)search.found, search.count * sizeof(search.found[0]));
 	return siphash_end(&hash);
 }
+
+int words_occur(const struct words *words, const uint8_t *text, uint64_t size)
+{
+	uint32_t state = 0;
+
+	for (uint64_t one = 0; one < size; one++) {
+		state = words->next[(uint64_t)state * words->column_count + words->columns[text[one]]];
+		if (words->output_ends[state] != (state ? words->output_ends[state - 1] : 0))
+			return 1;
+	}
+	return 0;
+}

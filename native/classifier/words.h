@@ -25,4 +25,7 @@ void words_free(struct words *words);
 uint64_t words_signature(const struct words *words, const uint8_t *path, uint64_t size, const uint64_t key[2],
 			 uint64_t space);
 
+/* Whether one of the words occurs in a text. */
+int words_occur(const struct words *words, const uint8_t *text, uint64_t size);
+
 #endif

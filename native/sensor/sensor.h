@@ -14,7 +14,7 @@
 #define EXIT_CANNOT 3			 /* Hullwatch's exit code for "could not do it" */
 #define TYPES_MAXIMUM (2 * INDEX_COUNT)	 /* types in an order */
 #define OWN_PROCESS_LIMIT 8		 /* as in event.h */
-#define DRAIN_INTERVAL_MS 8		 /* between looks at the ring buffers */
+#define DRAIN_INTERVAL_MS 12		 /* between looks at the ring buffers */
 #define ORDER_SLACK_NS 2000000		 /* records younger than this wait for slower CPUs */
 #define REPORT_INTERVAL_NS 1000000000ull /* between clock and drop records */
 #define FRAME_MAGIC 0x42525748		 /* "HWRB" */

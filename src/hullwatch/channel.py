@@ -34,6 +34,7 @@ RequestName = Literal[
     "drift_comparer",
     "respond",
     "keeper",
+    "open_audit_log",
     "ready",
     "alive",
 ]
@@ -55,6 +56,7 @@ REQUESTS: dict[RequestName, str] = {
     "drift_comparer": "return a connection to the process that compares files with the image of their container",
     "respond": "do what is configured about the process of an alert, within limits",
     "keeper": "return a connection to the process that keeps alerts",
+    "open_audit_log": "return a log file of Kubernetes that the settings name, or what it was renamed to",
 }
 
 SETTINGS_FILE = "\0settings"  # among the changed rules files, which no file can be called: the changed settings
@@ -289,6 +291,14 @@ class Supervisor:
             CannotError: with the reason.
         """
         return self._ask_for_socket("keeper")
+
+    def open_audit_log(self, number: int) -> int:
+        """Return a descriptor to read a log file of Kubernetes; see ``sources.k8s_audit.log_opening``.
+
+        Raises:
+            CannotError: with the reason; empty when there is no such file.
+        """
+        return self._ask_for_file("open_audit_log", number)
 
     def open_capture(self, number: int) -> int:
         """Return a descriptor to write a file of the recording to.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import os
 import signal
@@ -20,7 +19,7 @@ from hullwatch.detect.stream import Stream
 from hullwatch.errors import HullwatchError
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say
-from hullwatch.own_process import CRASHED, drop_privileges
+from hullwatch.own_process import CRASHED, drop_privileges, limit_fragments
 from hullwatch.rules import loader
 from hullwatch.rules.problem import RulesError
 from hullwatch.rules.reload import cache_of, load_rules
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from hullwatch.config.settings import Settings
 
 NAME = "hullwatch-engine"
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of malloc.h
-_LARGE = 1 << 18  # bytes
 
 # Imported by libraries when they need them, which is too late for a user who may not see the files.
 _WRONG_RULE = b"- rule: wrong\n  desc: wrong\n  condition: proc.nam = x\n  output: wrong\n  priority: info\n"
@@ -105,19 +102,6 @@ def be_engine(  # noqa: PLR0913 - what a supervisor hands over
     except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape
         code = _report_end(error, state)
     os._exit(code)
-
-
-def limit_fragments() -> None:
-    """Let what is given back go back to the system, where the C library is glibc.
-
-    Left alone it raises its thresholds with each large object that is freed: batches of records then lie between
-    what stays, and leave holes. And it keeps memory apart for each thread.
-    """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is not None:
-        set_option(_MMAP_THRESHOLD, _LARGE)
-        set_option(_TRIM_THRESHOLD, _LARGE)
-        set_option(_ARENA_MAX, 1)
 
 
 def _report_end(error: BaseException, state: Path) -> int:

@@ -22,21 +22,23 @@ END_WAIT = 5.0  # seconds for the keeper to write what it has
 
 
 class KeeperStarter:
-    """The supervisor's side: starts the keeper, and has the engine's end of the socket pair to it.
+    """The supervisor's side: starts the keeper, and has the other ends of the socket pairs to it.
 
     Args:
         settings: of the run.
         user: uid and gid that it becomes.
         state: the directory of what lasts, which is that user's.
+        ends: how many processes have alerts.
     """
 
-    def __init__(self, settings: Settings, user: tuple[int, int], state: Path) -> None:
+    def __init__(self, settings: Settings, user: tuple[int, int], state: Path, ends: int = 1) -> None:
         """Start nothing yet."""
+        self._number = ends
         self._settings = settings
         self._user = user
         self._state = state
         self._pid = 0
-        self._end: socket.socket | None = None
+        self._ends: list[socket.socket] = []
 
     def pids(self) -> list[int]:
         """Return the process id, of a process that is started now if none runs; nothing when none is to run.
@@ -49,16 +51,19 @@ class KeeperStarter:
             self._start()
         return [self._pid]
 
-    def connection(self) -> socket.socket:
-        """Return the engine's end, of which one stays here for the next engine.
+    def connection(self, place: int = 0) -> socket.socket:
+        """Return the end of a process that has alerts, of which one stays here for the next such process.
+
+        Args:
+            place: which of them, from 0.
 
         Raises:
             CannotError: when alerts are not to be kept.
         """
         self.pids()
-        if self._end is None:
+        if not self._ends:
             raise CannotError("Alerts are not kept: store.enabled is false.")
-        return self._end.dup()
+        return self._ends[place].dup()
 
     def stop(self) -> None:
         """Let it write what it has, and end it."""
@@ -76,7 +81,7 @@ class KeeperStarter:
         if not self._pid:
             return False
         if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
-            if self._end is None or not has_gone(self._end):
+            if not self._ends or not has_gone(self._ends[0]):
                 return True
             os.kill(self._pid, signal.SIGKILL)  # it has let go of its end: it is about to end
             os.waitpid(self._pid, 0)
@@ -85,20 +90,22 @@ class KeeperStarter:
 
     def _start(self) -> None:
         self._close()
-        ours, theirs = make_pair()
+        pairs = [make_pair() for _ in range(self._number)]
+        theirs = [pair[1] for pair in pairs]
 
         def begin() -> None:
             from hullwatch.keeper_process import be_keeper
 
             be_keeper(theirs, self._settings, self._state, self._user)
 
-        self._pid, self._end = start("that keeps alerts", begin), ours
-        theirs.close()
+        self._pid, self._ends = start("that keeps alerts", begin), [pair[0] for pair in pairs]
+        for end in theirs:
+            end.close()
 
     def _close(self) -> None:
-        if self._end is not None:
-            self._end.close()
-            self._end = None
+        for end in self._ends:
+            end.close()
+        self._ends.clear()
 
 
 def has_gone(end: socket.socket) -> bool:

@@ -19,7 +19,7 @@ from hullwatch.alerts.grouping import Grouper
 from hullwatch.counters import Counters
 from hullwatch.errors import HullwatchError
 from hullwatch.escalation.telling import Telling
-from hullwatch.own_process import drop_privileges
+from hullwatch.own_process import drop_privileges, leave_descriptors
 from hullwatch.store.database import StoreError
 from hullwatch.store.frames import ENCODER, FRAMES, MAXIMUM_MESSAGE, Told, alert_id
 from hullwatch.store.keeping import Keeping, Packed
@@ -68,10 +68,10 @@ class Outputs(Protocol):
 
 
 class Keeper:
-    """Serves an engine, and the next one if it crashes.
+    """Serves those who have alerts, and the next ones if they crash.
 
     Args:
-        end: of the socket pair.
+        ends: of the socket pairs, one for each who has alerts.
         settings: of the run.
         state: the directory of what lasts.
         make_grouping: makes what decides what belongs together.
@@ -81,7 +81,7 @@ class Keeper:
 
     def __init__(
         self,
-        end: socket.socket,
+        ends: Sequence[socket.socket],
         settings: Settings,
         state: Path,
         make_grouping: MakeGrouping,
@@ -89,8 +89,9 @@ class Keeper:
         escalation: Escalation | None = None,
     ) -> None:
         """Open nothing yet."""
-        self._end = end
-        self._end.settimeout(0)
+        self._ends = list(ends)  # those that somebody has the other side of
+        for end in self._ends:
+            end.settimeout(0)
         self._settings = settings
         self._state = state
         self._make_grouping = make_grouping
@@ -102,20 +103,19 @@ class Keeper:
         self._events: list[tuple[str, str, str]] = []
         self._counts: dict[str, int] = {}
         self._problem = ""
-        self._last: dict[str, int] = {}  # the last frame of each run that is taken
+        self._last: dict[tuple[socket.socket, str], int] = {}  # the last frame of each run that is taken
         self._batch: list[Packed] = []
-        self._ended = False
         self._next_tick = 0.0
 
     def serve(self) -> None:
-        """Take alerts until the other end is closed, and all of them are kept."""
+        """Take alerts until all other ends are closed, and all of them are kept."""
         while True:
-            if not self._batch and not self._ended:
+            if not self._batch and self._ends:
                 self._wait()
                 self._read()
             done = self._store()
             self._do_what_is_due()
-            if self._ended and (done or not self._batch):
+            if not self._ends and (done or not self._batch):
                 break
             if not done:
                 time.sleep(RETRY)
@@ -126,29 +126,38 @@ class Keeper:
 
     def _wait(self) -> None:
         waited = select.poll()
-        waited.register(self._end, select.POLLIN)
+        for end in self._ends:
+            waited.register(end, select.POLLIN)
         waited.poll(max(0.0, self._next_tick - time.monotonic()) * 1000)
 
     def _read(self) -> None:
-        """Read the frames that are there, as many as are written at once."""
+        """Read the frames that are there, as many as are written at once; everybody has a part of that."""
+        share = max(1, len(self._ends))
+        for end in list(self._ends):
+            self._read_end(end, BATCH // share, len(self._batch) + ALERTS // share)
+
+    def _read_end(self, end: socket.socket, most: int, alerts: int) -> None:
         size = 0
-        while size < BATCH and len(self._batch) < ALERTS:
+        while size < most and len(self._batch) < alerts:
             try:
-                data = self._end.recv(MAXIMUM_MESSAGE)
+                data = end.recv(MAXIMUM_MESSAGE)
             except BlockingIOError:
                 return
             except ConnectionResetError:
                 data = b""
             if not data:
-                self._ended = True
+                self._ends.remove(end)
+                end.close()
                 return
             try:
                 frame = FRAMES.decode(data)
             except msgspec.MsgspecError:
                 self._count("wrong frame")
                 continue
-            self._batch += [Packed(alert_id(frame.run, one.number), one.time, one.body) for one in frame.alerts]
-            self._last[frame.run] = frame.number
+            self._batch += [
+                Packed(one.id or alert_id(frame.run, one.number), one.time, one.body) for one in frame.alerts
+            ]
+            self._last[end, frame.run] = frame.number
             size += len(data)
 
     def _store(self) -> bool:
@@ -160,14 +169,15 @@ class Keeper:
         except StoreError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
-                for run in self._last or {"": 0}:
-                    self._tell(run, -1)
+                self._tell_all()
             return False
-        told, self._problem = self._problem or self._events or self._counts, ""
+        again, self._problem = bool(self._problem), ""
         self._batch.clear()
-        for run, number in self._last.items() or ([("", -1)] if told else []):
-            self._tell(run, number)
+        for (end, run), number in self._last.items():
+            self._tell(end, run, number)
         self._last.clear()
+        if again or self._events or self._counts:
+            self._tell_all()
         return True
 
     def _open(self) -> Keeping:
@@ -211,10 +221,16 @@ class Keeper:
 
     def _name_late(self, keeping: Keeping) -> None:
         """Name who is behind exec sessions whose alerts are kept already."""
-        events = self._names.late(keeping)
+        try:
+            events = self._names.late(keeping)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an alert or a request provokes: alerts are kept
+            self._count(f"sessions not named: {type(error).__name__}")
+            return
         if events:
             self._events += events
-            self._tell("", -1)
+            self._tell_all()
 
     def _escalate(self, keeping: Keeping) -> None:
         """Have those told who are due to be."""
@@ -226,15 +242,20 @@ class Keeper:
         problems = self._telling.tick(keeping.open_incidents(), time.time_ns())
         self._events += [("Nobody told", "Error", problem) for problem in problems]
         if problems:
-            self._tell("", -1)
+            self._tell_all()
 
-    def _tell(self, run: str, stored: int) -> None:
+    def _tell_all(self) -> None:
+        """Tell everybody how it stands; the first one what else there is to say."""
+        for end in self._ends:
+            self._tell(end, "", -1)
+
+    def _tell(self, end: socket.socket, run: str, stored: int) -> None:
         counts, self._counts = self._counts, {}
         if self._keeping is not None:
             counts |= self._keeping.take_counts()
         events, self._events = self._events, []
-        with contextlib.suppress(OSError):  # the engine has crashed, or does not read: the next one asks anew
-            self._end.send(ENCODER.encode(Told(run, stored, self._problem, events, counts)))
+        with contextlib.suppress(OSError):  # it has crashed, or does not read: the next one asks anew
+            end.send(ENCODER.encode(Told(run, stored, self._problem, events, counts)))
 
     def _count(self, reason: str, number: int = 1) -> None:
         self._counts[reason] = self._counts.get(reason, 0) + number
@@ -251,14 +272,15 @@ def preload(settings: Settings) -> None:
             import psycopg  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 
-def be_keeper(end: socket.socket, settings: Settings, state: Path, user: tuple[int, int]) -> NoReturn:
+def be_keeper(ends: Sequence[socket.socket], settings: Settings, state: Path, user: tuple[int, int]) -> NoReturn:
     """Be the keeper, in the process that was forked for it: give up power first, and never return.
 
-    It ends when the supervisor and the engine have closed their ends; signals that end them do not end it before.
+    It ends when the supervisor and all who have alerts have closed their ends; signals that end them do not end it
+    before.
     """
     code = 1
     try:
-        _leave_everything(end.fileno())
+        _leave_everything([end.fileno() for end in ends])
         preload(settings)
         secrets = _read_secrets(settings)  # while files that only root may read can be read
         escalation = _read_escalation(settings)
@@ -266,7 +288,7 @@ def be_keeper(end: socket.socket, settings: Settings, state: Path, user: tuple[i
         gc.freeze()  # what was there before the fork stays shared, as long as nobody looks at it
         gc.set_threshold(_COLLECT_AFTER, 50, 1000)
         outputs = _make_outputs(settings, state, secrets)
-        Keeper(end, settings, state, _grouping(settings), outputs, escalation).serve()
+        Keeper(ends, settings, state, _grouping(settings), outputs, escalation).serve()
         code = 0
     except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape
         with contextlib.suppress(OSError):
@@ -315,14 +337,13 @@ def _make_outputs(settings: Settings, state: Path, secrets: dict[str, Secrets]) 
     return Router(settings, Counters(), state / FOLDER, secrets)
 
 
-def _leave_everything(kept: int) -> None:
-    """Let go of what the supervisor has: its signals, its descriptors, its name."""
+def _leave_everything(kept: Sequence[int]) -> None:
+    """Let go of what the supervisor has: its signals, its descriptors but for some, its name."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends when everybody else has
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    leave_descriptors(kept)
     with contextlib.suppress(OSError):  # only what `ps` shows
         Path("/proc/self/comm").write_text(NAME, encoding="ascii")
     with contextlib.suppress(OSError):

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from hullwatch.errors import CannotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of malloc.h
+_LARGE = 1 << 18  # bytes
 CRASHED = 70  # the exit code after a mistake of our own (EX_SOFTWARE of sysexits.h)
 
 
@@ -46,16 +48,39 @@ def start(name: str, begin: Callable[[], object]) -> int:
         os._exit(CRASHED)
 
 
+def leave_descriptors(kept: Iterable[int]) -> None:
+    """Close all descriptors but the standard ones and some others."""
+    first = 3
+    for descriptor in sorted(kept):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
 def drop_privileges(uid: int, gid: int) -> None:
-    """Become an ordinary user, for good.
+    """Become an ordinary user, for good; who is one already stays who it is.
 
     Raises:
         CannotError: when the kernel refuses.
     """
-    os.setgroups([])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise CannotError(f"New privileges cannot be given up: {os.strerror(ctypes.get_errno())}.")
     os.umask(0o077)
     os.chdir("/")
+
+
+def limit_fragments() -> None:
+    """Let what is given back go back to the system, where the C library is glibc.
+
+    Left alone it raises its thresholds with each large object that is freed: batches of records then lie between
+    what stays, and leave holes. And it keeps memory apart for each thread.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, _LARGE)
+        set_option(_TRIM_THRESHOLD, _LARGE)
+        set_option(_ARENA_MAX, 1)

@@ -38,6 +38,8 @@ from hullwatch.drift.comparing import Comparing
 from hullwatch.drift.question import Limits
 from hullwatch.errors import CannotError
 from hullwatch.keeper import KeeperStarter
+from hullwatch.kubernetes import AUDIT, SYSCALL, IntakeStarter, sources_of
+from hullwatch.kubernetes_run import run as run_without_sensor
 from hullwatch.metrics.serving import Serving
 from hullwatch.outputs.standard_error import say, write_error
 from hullwatch.own_process import start
@@ -89,6 +91,8 @@ def run(
         UsageError: for a rules file that cannot be read or is wrong.
         CannotError: when something is missing: root, BTF, the sensor; or another instance runs.
     """
+    if SYSCALL not in sources_of(settings):
+        return run_without_sensor(settings, engine_user(settings.engine.user), again)
     as_json = speak("supervisor", settings.log.format)
     sources = Sources(settings, files, again)
     if os.geteuid() != 0:
@@ -168,8 +172,10 @@ class _Supervision:
         drift = settings.drift
         limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
         self._comparing = Comparing((self._uid, self._gid), limits)
-        self._keeper = KeeperStarter(settings, (self._uid, self._gid), self._state)
-        self._cluster = ClusterStarter(settings, (self._uid, self._gid), self._state)
+        user = self._uid, self._gid
+        self._keeper = KeeperStarter(settings, user, self._state, 1 + (AUDIT in sources_of(settings)))
+        self._intake = IntakeStarter(settings, user, self._state, lambda: self._keeper.connection(1))
+        self._cluster = ClusterStarter(settings, user, self._state)
         self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
@@ -205,31 +211,38 @@ class _Supervision:
             self._metrics.keep()
             self._cluster.keep()
             self._start_engine()
+            self._intake.keep()
             while True:
-                with selectors.DefaultSelector() as selector:
-                    selector.register(wake_read, selectors.EVENT_READ)
-                    if self._channel is not None:
-                        selector.register(self._channel, selectors.EVENT_READ)
-                    if self._relay is not None:
-                        selector.register(self._relay, selectors.EVENT_READ)
-                    ready = [key.fileobj for key, _ in selector.select(self._patience())]
-                if wake_read in ready:
-                    wake_read.recv(4096)
-                if self._channel is not None and self._channel in ready:
-                    self._answer(self._channel)
-                if self._relay is not None:
-                    self._relay.take()
+                self._wait(wake_read)
                 self._condition.look()
                 self._metrics.keep()
+                self._intake.keep()
                 self._cluster.keep()
                 code = self._look_after_engine()
                 if code is not None:
-                    return code
+                    return max(code, self._intake.stop())
         finally:
             signal.set_wakeup_fd(-1)
             self._end_everything()
             wake_read.close()
             wake_write.close()
+
+    def _wait(self, wake: socket.socket) -> None:
+        """Wait for something to do, and answer what is asked."""
+        waited = (wake, self._channel, self._relay, self._intake.channel)
+        with selectors.DefaultSelector() as selector:
+            for one in waited:
+                if one is not None:
+                    selector.register(one, selectors.EVENT_READ)
+            ready = [key.fileobj for key, _ in selector.select(self._patience())]
+        if wake in ready:
+            wake.recv(4096)
+        if self._channel is not None and self._channel in ready:
+            self._answer(self._channel)
+        if self._intake.channel is not None and self._intake.channel in ready:
+            self._intake.answer()
+        if self._relay is not None:
+            self._relay.take()
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGCHLD:
@@ -244,6 +257,7 @@ class _Supervision:
         self._stopping = time.monotonic() + STOP_WAIT
         self._condition.stopping()
         self._signal_engine(signal.SIGTERM)
+        self._intake.terminate()
 
     def _patience(self) -> float | None:
         if self._stopping is not None:
@@ -363,7 +377,7 @@ class _Supervision:
             case "drift_comparer" | "keeper":
                 process = self._keeper if request.name == "keeper" else self._comparing
                 return Answer(granted=True), process.connection()
-            case "rules_taken" | "rules_refused" | "ready" | "alive":
+            case "rules_taken" | "rules_refused" | "ready" | "alive" | "open_audit_log":
                 self._know(request)
                 return Answer(granted=True), None
 
@@ -378,12 +392,15 @@ class _Supervision:
         match request.name:
             case "rules_taken":
                 self._sources.taken()
+                self._intake.read_rules_again(self._sources.settings)
                 self._condition.reloaded("Watching; rules and settings were read again.")
             case "rules_refused":
                 self._sources.refused()
                 self._condition.reloaded(
                     "Watching; the changed rules or settings have a mistake, those of before go on."
                 )
+            case "open_audit_log":
+                raise CannotError("The engine reads no log of Kubernetes.")
             case "ready":
                 self._condition.ready(request.number)
             case _:
@@ -395,7 +412,8 @@ class _Supervision:
 
     def _own_processes(self) -> list[int]:
         """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
-        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids(), *self._cluster.pids())
+        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids(), *self._intake.pids())
+        others += tuple(self._cluster.pids())
         sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
         return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
 
@@ -497,6 +515,7 @@ class _Supervision:
             self._engine = 0
         self._stop_sensor()
         self._comparing.stop()
+        self._intake.close()
         self._keeper.stop()
         self._metrics.stop()
         self._cluster.stop()

@@ -39,7 +39,15 @@ CONDITIONS = (
     "evt.type = openat and proc.cwd = /tmp and container.id != host",
     "evt.type = execve and evt.failed = true and proc.name = sh",
     "evt.type in (execve, openat) and proc.ns.net.is_host = false and fd.name != /lib/x",
+    "evt.type = openat and proc.args icontains kelvin",
+    "evt.type = openat and proc.args regex '.*(one|two) (file|dir)[0-9]*1.*'",
+    "evt.type = execve and proc.pcmdline contains ' two' and not proc.args contains zero",
+    "evt.type = openat and proc.acmdline[1] glob '* three*file*'",
+    "evt.type = openat and proc.name = cat and proc.args[1] = one and fd.name = /etc/passwd",
+    "evt.type = openat and proc.name = sh and proc.cmdnargs > 3",
+    "evt.type = openat and (proc.cmdline startswith 'cat file77' or proc.exeline in ('date one', 'date secret'))",
 )
+WORDS = ("-a", "b", "one", "two", "three", "zero", "KELVIN", "kelvin", "\u212aelvin", "dir1", "four", "")
 SEQUENCE = """
 - rule: sequence
   desc: d
@@ -101,12 +109,22 @@ class _Lives:
             "uid": 0 if self._random.random() < 0.9 else 1000,
         }  # fmt: skip
 
+    def _arguments(self) -> list[str]:
+        """Return the same, others that no rule asks for, or some of which rules have the words."""
+        choice = self._random.random()
+        if choice < 0.5:
+            return ["secret" if choice < 0.03 else "-a"]
+        if choice < 0.8:
+            return [f"file{self._random.randrange(1000)}"]
+        few = self._random.choices(WORDS, k=self._random.randrange(5))
+        return [*few, f"file{self._random.randrange(10)}"]
+
     def _program(self, process: tuple[int, int, int], comm: str, kind: str = "execve", res: int = 0) -> bytes:
         full_id = GROUPS[process[2]]
         namespaces = {"net_ns": 7} if self._random.random() < 0.1 else {"net_ns": 3}
-        argument = "secret" if self._random.random() < 0.05 else "-a"
+        argv = "".join(f"{one}\0" for one in (comm, *self._arguments()))
         return encode(
-            kind, self._header(process), argv=f"{comm}\0{argument}\0".encode(), comm=comm, filename=f"/bin/{comm}",
+            kind, self._header(process), argv=argv.encode(), comm=comm, filename=f"/bin/{comm}",
             trusted_exepath=f"/bin/{comm}", cwd="/", vpid=process[0], flags=IN_IMAGE,
             cgroup_v2=f"/docker/{full_id}" if full_id else "/system.slice", res=res, **namespaces,
         )  # fmt: skip
@@ -187,6 +205,7 @@ def test_processes_that_begin_alike_have_the_matches_and_the_state_of_processes_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rules, met, were_kept = load_text(RULES), set[str](), 0
+    assert {"one", "kelvin", " two", "three"} <= set(Stream(rules, Counters(), lambda _: None, 20).plan.arguments.words)
     for seed in range(6):
         batches = _Lives(seed).batches(3000)
         slow, fast = (
@@ -198,8 +217,8 @@ def test_processes_that_begin_alike_have_the_matches_and_the_state_of_processes_
         assert _alive(fast.assembler) == _alive(slow.assembler), f"seed {seed}"
         met |= {name for name, *_ in expected}
         were_kept += sum(kept)
-    assert len(met) == len(CONDITIONS) + 1, "every rule is met"
-    assert were_kept > 500, "many were kept as records"
+    assert {"sequence", *(f"r{number}" for number in range(len(CONDITIONS)))} - met == set(), "every rule is met"
+    assert were_kept > 300, "many were kept as records"
 
 
 def _start(pid: int) -> bytes:

@@ -17,8 +17,8 @@ def test_every_field_of_the_language_is_known_by_name_and_type() -> None:
     assert known["proc.pid"].type is FieldType.INT64
     assert known["proc.aname"].multiplicity is Multiplicity.ANY
     assert known["fd.types"].multiplicity is Multiplicity.LIST
-    assert known["ka.verb"].function is None
-    assert "ka.verb" not in answered()
+    assert known["json.obj"].function is None
+    assert "json.obj" not in answered()
     assert not known["fd.ip"].printable
     assert known["fd.filetype"].type is FieldType.CHARBUF
 
@@ -29,7 +29,7 @@ def test_every_answered_field_has_a_sentence_of_help() -> None:
     assert without == []
 
 
-@pytest.mark.parametrize("name", sorted(answered()))
+@pytest.mark.parametrize("name", sorted(name for name in answered() if not catalogue()[name].is_audit))
 def test_a_field_answers_or_is_absent_for_an_event_of_which_nothing_is_known(name: str) -> None:
     entry = catalogue()[name]
     for kind in (one for one in EVENTS if one.is_event):

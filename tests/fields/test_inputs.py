@@ -28,9 +28,9 @@ _ARGUMENTS["evt.rawarg"] = _ARGUMENTS["evt.arg"]
 
 
 def _uses() -> Iterator[tuple[Field, str | None]]:
-    """Every answered field, with a few arguments where it takes one."""
-    for name in sorted(answered()):
-        entry = catalogue()[name]
+    """Every answered field of a call, with a few arguments where it takes one."""
+    for entry in [catalogue()[name] for name in sorted(answered()) if not catalogue()[name].is_audit]:
+        name = entry.name
         if entry.argument != "required":
             yield entry, None
         if entry.argument != "none":

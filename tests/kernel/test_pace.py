@@ -10,7 +10,7 @@ from hullwatch.sources.interest import Interest
 from hullwatch.sources.kernel import KernelSource
 from tests.kernel.observation import TIMEOUT, end_of, start
 
-LOOK_INTERVAL = 0.008  # seconds: DRAIN_INTERVAL_MS in native/sensor/sensor.h
+LOOK_INTERVAL = 0.012  # seconds: DRAIN_INTERVAL_MS in native/sensor/sensor.h
 FRAMES = 40
 
 

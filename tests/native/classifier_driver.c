@@ -116,10 +116,18 @@ static void read_words(struct hw_classifier *classifier)
 	uint32_t *next = read_exactly(4ULL * states * columns);
 	uint32_t *output_ends = read_exactly(4ULL * states);
 	uint32_t *outputs = read_exactly(4ULL * found);
+	int failed;
 
-	for (int time = 0; time < 2; time++) /* the second takes the place of the first */
-		if (hw_set_words(classifier, kind, slot, column_of, columns, next, states, output_ends, outputs))
+	for (int time = 0; time < 2; time++) {	   /* the second takes the place of the first */
+		if (kind < classifier->kind_count) /* those behind are of arguments */
+			failed = hw_set_words(classifier, kind, slot, column_of, columns, next, states, output_ends,
+					      outputs);
+		else
+			failed = hw_set_argument_words(classifier, column_of, columns, next, states, output_ends,
+						       outputs);
+		if (failed)
 			fail("there is no memory for words");
+	}
 	free(column_of);
 	free(next);
 	free(output_ends);
@@ -298,7 +306,7 @@ static void learn_start(struct hw_classifier *classifier, const uint8_t *bytes, 
 		classes[each] = (uint16_t)some_class();
 	hw_learn_process(classifier, bytes + offset + CONTEXT_OFFSET, 1 + (uint32_t)below(3), classes, 1, 3,
 			 (uint32_t)below(3));
-	hw_learn_start(classifier, bytes, (uint32_t)size, (uint32_t)offset);
+	hw_learn_start(classifier, bytes, (uint32_t)size, (uint32_t)offset, (uint32_t)below(2));
 }
 
 static void learn(struct hw_classifier *classifier, const uint8_t *bytes, uint64_t size, const struct hw_survivor *one)
@@ -422,13 +430,17 @@ static uint64_t classify_all(struct hw_classifier *classifier, const uint8_t *by
 
 static void check_counts(struct hw_classifier *classifier, uint64_t events)
 {
-	uint64_t *counts = calloc(classifier->type_count, sizeof(*counts));
+	struct hw_count *counts = calloc(classifier->type_count, sizeof(*counts));
+	uint32_t found;
 
 	if (!counts)
 		fail("there is no memory for counts");
-	hw_take_counts(classifier, counts);
-	for (uint32_t one = 0; one < classifier->type_count; one++)
-		events -= counts[one];
+	found = hw_take_counts(classifier, counts);
+	for (uint32_t one = 0; one < found; one++) {
+		if (!counts[one].count || (one && counts[one].type <= counts[one - 1].type))
+			fail("a type is counted as nothing or twice");
+		events -= counts[one].count;
+	}
 	free(counts);
 	if (events)
 		fail("the counts are %ld off", (long)events);

@@ -59,7 +59,9 @@ def make_records() -> list[bytes]:
             encode(name, header, fd=3 if number % 3 else -2, name=path, flags=number, mode=493)
             for name in ("open", "openat", "openat2", "creat")
         ]
-        records.append(encode("execve", header, cwd=path, filename=paths[number - 1], argv=b"x" * number))
+        records.append(
+            encode("execve", header, cwd=path, filename=paths[number - 1], argv=b"a\0" + b"x" * number + b"\0")
+        )
     for end in ends:
         records += [encode("connect", res=0, tuple=end, l4proto=6), encode("accept", fd=5, tuple=end, l4proto=17)]
     return records
@@ -76,15 +78,19 @@ def driver_input() -> bytes:
     with pytest.MonkeyPatch.context() as patch:
         judge_programs(patch)
         types, kinds = native.describe(made)
+    found = [
+        (place, slot, string.signatures.words, string.signatures.undecided)
+        for place, kind in enumerate(made.all)
+        for slot, string in enumerate(kind.strings)
+        if string.signatures is not None
+    ]
     words: list[bytes] = []
-    for place, kind in enumerate(made.all):
-        for slot, string in enumerate(kind.strings):
-            if string.signatures is not None:
-                table = make_automaton(string.signatures.words, string.signatures.undecided)
-                assert table is not None
-                numbers = (place, slot, table.column_count, len(table.output_ends), len(table.outputs))
-                tables = (table.next.tobytes(), table.output_ends.tobytes(), table.outputs.tobytes())
-                words.append(struct.pack("<5I", *numbers) + table.columns + b"".join(tables))
+    for place, slot, texts, undecided in [*found, (len(made.all), 0, ["xxxxx", "ab"], frozenset[int]())]:
+        table = make_automaton(texts, undecided)
+        assert table is not None
+        numbers = (place, slot, table.column_count, len(table.output_ends), len(table.outputs))
+        tables = (table.next.tobytes(), table.output_ends.tobytes(), table.outputs.tobytes())
+        words.append(struct.pack("<5I", *numbers) + table.columns + b"".join(tables))
     records = [struct.pack("<I", len(record)) + record for record in make_records()]
     return counted(types) + counted(kinds) + bytes(range(16)) + native.starts() + counted(words) + counted(records)
 
@@ -130,7 +136,7 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
         "HW_NOTE_END": recipe.StateChange.END, "HW_STOP": recipe.StateChange.ANY,
         "HW_STOP_UNLESS_FAILED": recipe.StateChange.UNLESS_FAILED, "HW_STOP_UNLESS_KNOWN": recipe.StateChange.PROGRAM,
         "HW_NOTED_PLAIN": classifier.PLAIN, "HW_NOTED_KNOWN": classifier.KNOWN,
-        "hw_starts": native.STARTS.size, "hw_starts.program_end": 20, "hw_starts.scalars": 40,
+        "hw_starts": native.STARTS.size, "hw_starts.program_end": 20, "hw_starts.scalars": 44,
         "UNUSED": classifier.UNUSED, "NUMBERS": 4096, "HEADER_SIZE": HEADER.size,
         "TYPE_OFFSET": before_type, "CONTEXT_OFFSET": recipe.CONTEXT_BEGIN,
     }  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from hullwatch.detect.case_judge import judging
 from hullwatch.rules.cases import Case, case_files, read_cases, run_case, run_cases
-from hullwatch.rules.loader import load
+from hullwatch.rules.loader import SOURCES, load
 from hullwatch.rules.pack import builtin_files
 from hullwatch.rules.problem import RulesError
 from hullwatch.rules.validate import validate
@@ -28,7 +28,7 @@ def test_every_rule_of_the_pack_has_a_case_in_which_it_alerts_and_one_in_which_n
         cases = read_cases(path)
         assert any(not case.alerts for case in cases), f"{path.name} has no quiet case"
     alerted = {alert for case in ALL_CASES for alert in case.alerts}
-    pack = load(builtin_files())
+    pack = load(builtin_files(*SOURCES), sources=SOURCES)
     assert alerted == {rule.name for rule in pack.rules} | set(pack.disabled)
 
 

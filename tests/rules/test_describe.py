@@ -44,7 +44,7 @@ RULES = """
   condition: ka.verb = get
   output: x
   priority: INFO
-  source: k8s_audit
+  source: aws_cloudtrail
 """
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hullwatch.rules.loader import Rule, RulesFile, load
+from hullwatch.rules.loader import SOURCES, Rule, RulesFile, load
 from hullwatch.rules.priority import Priority
 from hullwatch.rules.problem import RulesError
 from hullwatch.rules.validate import validate
@@ -322,9 +322,20 @@ def test_an_unknown_field_only_skips_a_rule_that_says_so() -> None:
 
 
 def test_a_rule_of_another_source_is_left_out_with_a_warning() -> None:
-    rules = load_text(rule("ka.verb = get", extra="  source: k8s_audit\n"))
+    rules = load_text(rule("ct.name = ListBuckets", extra="  source: aws_cloudtrail\n"))
     assert rules.rules == []
     assert [warning.code for warning in rules.warnings] == ["LOAD_UNKNOWN_SOURCE"]
+
+
+def test_rules_of_a_source_that_is_not_watched_are_left_out_without_a_word() -> None:
+    text = rule("k8s_call", extra="  source: k8s_audit\n") + rule("proc.name = cat", "other")
+    text = "- macro: k8s_call\n  condition: ka.verb = get\n" + text
+    rules = load_text(text)
+    assert [one.name for one in rules.rules] == ["other"]
+    assert {warning.code for warning in rules.warnings} <= {"LOAD_NO_EVTTYPE"}
+    every = load([RulesFile("a.yaml", text.encode())], sources=SOURCES)
+    assert [one.name for one in every.of_api] == ["r"]
+    assert every.for_type("openat") == [every.rules[1]]
 
 
 def test_rules_below_the_threshold_are_left_out() -> None:

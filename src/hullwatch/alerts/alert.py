@@ -44,7 +44,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
         time: of the event, ns since the epoch, UTC.
         rule: the rule's name.
         priority: Falco's long name (``Emergency`` ... ``Debug``).
-        source: of the event: ``syscall``, ...
+        source: of the event: ``syscall``, ``k8s_audit``, ...
         tags: sorted.
         message: the rule's output with its values, secrets masked, not escaped.
         output_fields: every field that the output names, in Falco's terms, secrets masked.
@@ -59,6 +59,7 @@ class Alert(msgspec.Struct, kw_only=True, frozen=True):
         evidence: the earlier events that a rule with state alerts for, oldest first, secrets masked.
         capture: path of the capture that it is saved in; empty for none.
         id: stable and unique, given when it is handed to the keeper (the run's own digits and a number); empty before.
+            Of an event of the Kubernetes API it is made of that event and the rule, so that it is kept once.
         reused: the same object in alerts that differ in nothing but time and origin; None if nothing says so.
         origin: where it comes from, for grouping; None when nobody keeps it. Standard output does not have it.
     """

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hullwatch.alerts.incident import Step
+from hullwatch.fields.audit_event import SOURCE
 
 if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.issue import Issue
+    from hullwatch.alerts.origin import Origin
 
 ITSELF = "hullwatch:itself"  # what Hullwatch says of itself
 # By these an incident that opens takes what came before it: a pod's and a user's other work is not looked back at.
@@ -26,6 +28,8 @@ def keys_of(alert: Alert) -> tuple[str, ...]:
     origin = alert.origin
     if origin is None:
         return () if alert.container_id == "host" else (f"container:{alert.container_id}",)
+    if alert.source == SOURCE:
+        return _keys_of_call(origin)
     keys: list[str] = []
     if origin.session:
         keys.append(f"session:{origin.session}")
@@ -39,6 +43,19 @@ def keys_of(alert: Alert) -> tuple[str, ...]:
         keys.append(f"container:{alert.container_id}")
     elif origin.login:
         keys.append(f"user:{origin.login}")
+    return tuple(keys)
+
+
+def _keys_of_call(origin: Origin) -> tuple[str, ...]:
+    """Return the keys of a call to the Kubernetes API: the pod, what it is about, and the person or workload behind it.
+
+    What the cluster itself calls has no caller as a key: all of a cluster would be one incident.
+    """
+    keys = [f"pod:{origin.pod}"] if origin.pod else []
+    if origin.workload.count("/") > 1:  # in a namespace, and with a name
+        keys.append(f"object:{origin.workload}")
+    if origin.login:
+        keys.append(f"caller:{origin.login}")
     return tuple(keys)
 
 
@@ -65,6 +82,10 @@ def why(alert: Alert, key: str, step: int) -> str:
         return f"the same pod{since}"
     if kind == "user":
         return f"the same user{since}: {value}"
+    if kind == "object":
+        return f"the same object of the cluster{since}: {value}"
+    if kind == "caller":
+        return f"the same user of the cluster{since}: {value}"
     return f"Hullwatch itself{since}"
 
 

@@ -9,7 +9,9 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.alerts.mask import CUT
+from hullwatch.fields.audit_event import AuditEvent
 from hullwatch.fields.catalogue import catalogue
+from hullwatch.rules.audit_lookup import from_audit
 from hullwatch.rules.terms import from_event
 from hullwatch.rules.value_events import ValueEvent, from_values
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from hullwatch.alerts.mask import Masker
     from hullwatch.events.event import Event
+    from hullwatch.rules.terms import Lookup
 
 Earlier = dict[str, object]
 """Fields of an event by name; ``evt.time`` is always there, ns since the epoch."""
@@ -34,6 +37,7 @@ _FIELDS = (
     "fs.path.name",  # also of a call that failed
     "user.name",
 )
+_FIELDS_OF_API = ("ka.user.name", "ka.verb", "ka.target.resource", "ka.target.namespace", "ka.target.name")
 
 
 def make_evidence(events: Sequence[Event], masker: Masker) -> tuple[Earlier, ...]:
@@ -47,10 +51,10 @@ def make_evidence(events: Sequence[Event], masker: Masker) -> tuple[Earlier, ...
 
 
 def _earlier(event: Event, masker: Masker) -> Earlier:
-    values = isinstance(event, ValueEvent)
+    lookup = _lookup(event)
     found: Earlier = {}
-    for name in _FIELDS:
-        value = _reader(name, values=values)(event)
+    for name in _FIELDS_OF_API if lookup is from_audit else _FIELDS:
+        value = _reader(name, lookup)(event)
         if value is not None and value != "":
             found[name] = value
     if found.get("fs.path.name") == found.get("fd.name"):
@@ -66,10 +70,16 @@ def _earlier(event: Event, masker: Masker) -> Earlier:
     return shown
 
 
+def _lookup(event: Event) -> Lookup:
+    if isinstance(event, AuditEvent):
+        return from_audit
+    return from_values if isinstance(event, ValueEvent) else from_event
+
+
 @functools.cache
-def _reader(name: str, *, values: bool) -> Callable[[Event], Any]:
-    """Return the function of a field; ``values``: of events that are made of field values."""
-    function = (from_values if values else from_event)(catalogue()[name], None)
+def _reader(name: str, lookup: Lookup) -> Callable[[Event], Any]:
+    """Return the function of a field."""
+    function = lookup(catalogue()[name], None)
     return function if function is not None else lambda _: None
 
 

@@ -12,7 +12,9 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from hullwatch.alerts.audit import done_by, target_of
 from hullwatch.alerts.mask import CUT
+from hullwatch.fields.audit_event import SOURCE
 
 if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
@@ -97,6 +99,8 @@ def workload(alert: Alert) -> str:
     """Return what the container of an alert is an instance of; ``host`` for the host."""
     if alert.origin is not None:
         return alert.origin.workload
+    if alert.source == SOURCE:
+        return target_of(alert)
     if alert.container_id == "host":
         return "host"
     repository = alert.output_fields.get("container.image.repository")
@@ -105,6 +109,8 @@ def workload(alert: Alert) -> str:
 
 def evidence(alert: Alert) -> str:
     """Return what an alert happened to, normalised, as one line."""
+    if alert.source == SOURCE:
+        return done_by(alert)
     fields = alert.output_fields
     program = next((value for name in _PROGRAM if isinstance(value := fields.get(name), str) and value), alert.process)
     targets = [

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import force_setattr
 
-from hullwatch.alerts.alert import Alert, Reused, at_time, fields_of, make_alert, of_event
+from hullwatch.alerts import audit
+from hullwatch.alerts.alert import Alert, Reused, at_time, fields_of, in_order, make_alert, of_event
+from hullwatch.alerts.evidence import make_evidence
 from hullwatch.alerts.origin import OriginMaker
+from hullwatch.fields.audit_event import AuditEvent
 from hullwatch.rules.priority import Priority
 
 if TYPE_CHECKING:
@@ -104,7 +107,8 @@ class AlertMaker:
     @staticmethod
     def _origin(origins: OriginMaker, match: Match) -> Origin | None:
         try:
-            return origins.make(match.event)
+            event = match.event
+            return audit.origin_of(event) if isinstance(event, AuditEvent) else origins.make(event)
         except Exception:  # noqa: BLE001 - as in take; the alert is grouped by what it says itself
             return None
 
@@ -116,6 +120,8 @@ class AlertMaker:
     def _draft(self, match: Match, capture: str) -> _Draft | Alert:
         rule, event, evidence = match
         output = rule.output
+        if isinstance(event, AuditEvent):
+            return self._of_api(rule, event, output.render(event), evidence)
         values = output.values(event)
         if evidence:
             return self._whole(rule, output.write(event, values), event, evidence)
@@ -184,9 +190,30 @@ class AlertMaker:
             labels=self._labels,
         )
 
+    def _of_api(self, rule: Rule, event: AuditEvent, rendered: Rendered, evidence: Sequence[Event] = ()) -> Alert:
+        """Make the alert of an event of the Kubernetes API, which says itself who called and what for."""
+        message, fields = self._masker.alert(rendered[0], audit.fields_of(event, rendered[1]), "")
+        return Alert(
+            time=event.time,
+            rule=rule.name,
+            priority=_PRIORITIES[rule.priority],
+            message=message,
+            output_fields=fields,
+            source=rule.source,
+            tags=in_order(rule.tags),
+            hostname=self._hostname,
+            labels=dict(self._labels),
+            evidence=make_evidence(evidence, self._masker) if evidence else (),
+            id=audit.identity(event, rule.name),
+        )
+
     def _failed(self, rule: Rule, event: Event, error: Exception) -> Alert:
         message = f"{rule.name} (the rule's output could not be made for this event: {type(error).__name__})"
-        return self._whole(rule, (message, {}), event)
+        return (
+            self._of_api(rule, event, (message, {}))
+            if isinstance(event, AuditEvent)
+            else self._whole(rule, (message, {}), event)
+        )
 
 
 def _from(alert: Alert, time: int, origin: Origin | None) -> Alert:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from hullwatch.events.event import Event
+    from hullwatch.fields.audit_event import AuditEvent
     from hullwatch.sources.field_values import Line
 
 LARGEST_EVENT = 1 << 20  # bytes
@@ -23,6 +24,7 @@ def read_event_file(name: str) -> Event:
     """
     from hullwatch.cli.input_file import open_input, unreadable
     from hullwatch.errors import UsageError
+    from hullwatch.rules.audit_cases import is_audit_event, read_audit_event
     from hullwatch.rules.case_events import read_event
     from hullwatch.rules.document import read_documents
     from hullwatch.rules.problem import ProblemError, RulesError
@@ -43,9 +45,38 @@ def read_event_file(name: str) -> Event:
         if len(documents) != 1:
             sentence = f"{shown} has {len(documents)} events, and one is wanted"
             raise UsageError(f"{sentence}: such as {{type: execve, proc: {{name: bash}}}}.")
-        return read_event(documents[0], 1)
+        one = documents[0]
+        return read_audit_event(one, 1, None) if is_audit_event(one) else read_event(one, 1)
     except ProblemError as error:
         raise RulesError([error.problem()]) from None
+
+
+def read_audit_event_of(name: str, number: int | None) -> AuditEvent:
+    """Return an event of the Kubernetes API in a file, or in standard input for ``-``.
+
+    Args:
+        name: of the file.
+        number: of the event, from 1; None where there is only one.
+
+    Raises:
+        UsageError: when it cannot be read, or there is no such event, or there are several.
+    """
+    from itertools import islice
+
+    from hullwatch.cli.input_file import open_input
+    from hullwatch.errors import UsageError
+    from hullwatch.fields.audit_event import AuditEvent
+    from hullwatch.sources.k8s_audit.reading import audit_events
+
+    first = (number or 1) - 1
+    with contextlib.ExitStack() as stack:
+        stream = sys.stdin.buffer if name == "-" else stack.enter_context(open_input(name))
+        found = list(islice(audit_events(stream, lambda _: None), first, first + (2 if number is None else 1)))
+    if not found:
+        raise UsageError(f"{name} has no event{f' number {number}' if number else ''} of the Kubernetes API.")
+    if len(found) > 1:
+        raise UsageError(f"{name} has several events: say which with --line, such as --line 1.")
+    return AuditEvent(found[0], first + 1)
 
 
 def read_field_values(name: str, number: int | None = None) -> Event:

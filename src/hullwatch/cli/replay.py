@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from hullwatch.rules.loader import RuleSet
     from hullwatch.rules.terms import Lookup
 
-SOURCES = ["auto", "fields", "hwcap", "scap"]
+SOURCES = ["auto", "fields", "hwcap", "k8s_audit", "scap"]
+AUDIT = "k8s_audit"
 SPEEDS = ["max", "1x"]
 
 
@@ -38,9 +39,11 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         str,
         typer.Option(
             "--source",
-            metavar="auto|hwcap|scap|fields",
+            metavar="auto|hwcap|scap|fields|k8s_audit",
             help="What FILE is. hwcap: a capture of hullwatch record; scap: one of sysdig, Falco or Stratoshark; "
-            "fields: an object of field values on each line (NDJSON), plain or gzip; auto: whichever it is.",
+            "fields: an object of field values on each line (NDJSON), plain or gzip; "
+            "k8s_audit: events of the Kubernetes API (audit log, EventList), plain or gzip; "
+            "auto: one of the first three.",
             autocompletion=lambda: SOURCES,
         ),
     ] = "auto",
@@ -77,6 +80,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       hullwatch replay events.ndjson
       hullwatch replay events.ndjson.gz -r my_rules.yaml --match all -o json | jq .rule
       some_program | hullwatch replay - --fail-on warning
+      hullwatch replay audit.log --source k8s_audit -o json
 
     Of a capture, the same rules raise the same alerts as they did on the host. A time without a zone is local.
     Of field values, a line is {"evt.type": "openat", "proc.name": "cat", "fd.name": "/etc/shadow"}; what it does not
@@ -122,10 +126,14 @@ def _replay(settings: Settings, file: str, source: str, part: Part, deliver: Del
     from hullwatch.errors import UsageError
 
     if file == "-":
+        if source == AUDIT:
+            return _replay_audit(settings, sys.stdin.buffer, "Standard input", part, deliver)
         if source in {"hwcap", "scap"}:
             raise UsageError("A capture is read from a file: what it holds is looked up in it.")
         return _replay_fields(settings, sys.stdin.buffer, "standard input", part, deliver)
     with open_input(file) as stream:
+        if source == AUDIT:
+            return _replay_audit(settings, stream, f"The file {file}", part, deliver)
         if source == "hwcap" or (source == "auto" and _is_capture(stream)):
             return _replay_capture(settings, stream, file, part, deliver)
         if source == "scap" or (source == "auto" and _is_scap(stream)):
@@ -166,6 +174,16 @@ def _replay_fields(settings: Settings, stream: BinaryIO, name: str, part: Part, 
     if any(part):
         raise UsageError(f"--from, --to and --speed are for captures, and {name} is none.")
     return Replay(settings, _rules(settings, from_values), deliver).run(stream, name)
+
+
+def _replay_audit(settings: Settings, stream: BinaryIO, name: str, part: Part, deliver: Deliver) -> int:
+    from hullwatch.cli.replay_audit import AuditReplay
+    from hullwatch.cli.rule_set import load_named
+    from hullwatch.errors import UsageError
+
+    if any(part):
+        raise UsageError("--from, --to and --speed are for captures.")
+    return AuditReplay(settings, load_named(settings, source=AUDIT), deliver).run(stream, name)
 
 
 def _rules(settings: Settings, *lookup: Lookup) -> RuleSet:

@@ -27,8 +27,12 @@ RulesOption = Annotated[
 ]
 
 
-def rules_files(names: Iterable[str]) -> list[RulesFile]:
+def rules_files(names: Iterable[str], *sources: str) -> list[RulesFile]:
     """Read the rules files that are named, or return the built-in ones where none is.
+
+    Args:
+        names: files and directories.
+        sources: whose built-in rules are meant; none for all.
 
     Raises:
         UsageError: as ``hullwatch.config.rules_files`` does.
@@ -39,7 +43,7 @@ def rules_files(names: Iterable[str]) -> list[RulesFile]:
 
     wanted = list(names)
     if not wanted:
-        return builtin_files()
+        return builtin_files(*(sources or ("syscall", "k8s_audit")))
     return [RulesFile(name=str(path), text=read(path)) for path in find(wanted)]
 
 
@@ -70,7 +74,11 @@ def read_book(
 
 
 def load_named(
-    settings: Settings, files: tuple[str, ...] | None = None, *lookup: Lookup, quiet: bool = False
+    settings: Settings,
+    files: tuple[str, ...] | None = None,
+    *lookup: Lookup,
+    quiet: bool = False,
+    source: str = "syscall",
 ) -> RuleSet:
     """Return the rules that judge captures and events that were recorded.
 
@@ -79,6 +87,7 @@ def load_named(
         files: that are read instead of those of the settings; none of them: the built-in rules.
         lookup: gives the function of each field; the fields' own functions if nothing is said.
         quiet: do not warn of entries of the selection that no rule fits.
+        source: of the rules that are wanted.
 
     Raises:
         UsageError: for a file that cannot be read or has a mistake.
@@ -89,10 +98,14 @@ def load_named(
     from hullwatch.errors import UsageError
     from hullwatch.rules.problem import RulesError
     from hullwatch.rules.reload import load_rules
+    from hullwatch.rules.terms import from_event
 
-    read = rules_files(settings.rules.files if files is None else files)
+    read = rules_files(settings.rules.files if files is None else files, source)
     try:
-        rules = load_rules(read, settings.rules, Path(settings.directories.cache), *lookup)
+        wanted = frozenset({source})
+        rules = load_rules(
+            read, settings.rules, Path(settings.directories.cache), *(lookup or (from_event,)), sources=wanted
+        )
     except RulesError as error:
         raise UsageError(str(error)) from error
     if not quiet:

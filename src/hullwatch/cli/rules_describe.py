@@ -65,7 +65,8 @@ def _lines(book: RuleBook, description: Description, first: str) -> Iterator[str
     yield f"source    {rule.source}"
     yield f"tags      {', '.join(sorted(rule.tags)) or 'none'}"
     yield f"place     {rule.location.file}:{rule.location.line}"
-    yield f"events    {', '.join(_events(description)) or 'all: the condition names no evt.type'}"
+    every = "calls to the Kubernetes API" if rule.source == "k8s_audit" else "all: the condition names no evt.type"
+    yield f"events    {', '.join(_events(description)) or every}"
     if rule.stateful is not None:
         yield from _section("remembers", rule.stateful.describe())
     for number, step in enumerate(description.steps, start=1):

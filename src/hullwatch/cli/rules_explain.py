@@ -12,9 +12,10 @@ from hullwatch.cli.selection import NO_FLAGS
 from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
+    from hullwatch.events.event import Event
     from hullwatch.rules.explain import Explanation, Line, Value
 
-SOURCES = ["case", "fields"]
+SOURCES = ["case", "fields", "k8s_audit"]
 _SHOWN = 120  # characters of a value on a line for people; JSON has more of it
 _COLUMN = 64  # where the values stand at most, unless a check is longer
 _COLOURS = {"true": "\x1b[32m", "false": "\x1b[31m", "absent": "\x1b[33m"}
@@ -33,13 +34,14 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         str,
         typer.Option(
             "--source",
-            metavar="case|fields",
-            help="What FILE has. case: an event as in a test case. fields: field values, as replay takes them.",
+            metavar="case|fields|k8s_audit",
+            help="What FILE has. case: an event as in a test case. fields: field values, as replay takes them. "
+            "k8s_audit: events of the Kubernetes API, as an audit log has them.",
             autocompletion=lambda: SOURCES,
         ),
     ] = "case",
     line: Annotated[
-        int | None, typer.Option("--line", metavar="NUMBER", help="Which line of FILE, with --source fields.")
+        int | None, typer.Option("--line", metavar="NUMBER", help="Which line (fields) or event (k8s_audit) of FILE.")
     ] = None,
     config: ConfigFlag = None,
     context: typer.Context = NO_FLAGS,
@@ -51,6 +53,7 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       hullwatch rules explain "Shell in a container" --event event.yaml
       echo '{type: execve, proc: {name: sh}}' | hullwatch rules explain "Shell in a container" --event -
       hullwatch rules explain "My rule" -r my_rules.yaml --source fields --event events.ndjson --line 7
+      hullwatch rules explain "Pod entered" --source k8s_audit --event audit.log --line 696
 
     The event is written as in the test cases of rules, or as field values. Every check of the condition is
     shown with its result and the field's value; "absent" is a check that is false because the field has no
@@ -58,20 +61,27 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     or not.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json
-    from hullwatch.cli.event_file import read_event_file, read_field_values
+    from hullwatch.cli.event_file import read_audit_event_of, read_event_file, read_field_values
     from hullwatch.cli.rule_set import read_book
     from hullwatch.errors import UsageError
+    from hullwatch.fields.audit_event import AuditEvent
     from hullwatch.rules.explain import explain as judge
     from hullwatch.rules.value_events import from_values
 
     as_json = wants_json(output)
     if source not in SOURCES:
-        raise UsageError(f'--source is {" or ".join(SOURCES)}, not "{source}".')
-    if line is not None and (source != "fields" or line < 1):
+        raise UsageError(f'--source is {", ".join(SOURCES[:-1])} or {SOURCES[-1]}, not "{source}".')
+    if line is not None and (source == "case" or line < 1):
         raise UsageError("--line is the number of a line, from 1, of a file that is read with --source fields.")
     book = read_book(context, rules, config, from_values if source == "fields" else None)
     book.find(rule)
-    happened = read_field_values(event, line) if source == "fields" else read_event_file(event)
+    if source == "k8s_audit":
+        happened: Event = read_audit_event_of(event, line)
+    else:
+        happened = read_field_values(event, line) if source == "fields" else read_event_file(event)
+    judged = book.find(rule).source
+    if source != "fields" and (judged == "k8s_audit") != isinstance(happened, AuditEvent):
+        raise UsageError(f"The rule {rule!r} judges events of the source {judged}, and {event} has one of another.")
     explanation = judge(book, rule, happened)
     if as_json:
         write_json(explanation)

@@ -21,6 +21,26 @@ if TYPE_CHECKING:
     from hullwatch.config import Settings
 
 
+SOURCES = ["syscall", "k8s_audit"]
+
+
+def _sources(enabled: list[str] | None, disabled: list[str] | None) -> list[str] | None:
+    """Return what is watched, by the flags; None where there are none."""
+    from hullwatch.errors import UsageError
+
+    wrong = next((name for name in (*(enabled or ()), *(disabled or ())) if name not in SOURCES), None)
+    if wrong is not None:
+        raise UsageError(f'A source is {" or ".join(SOURCES)}, not "{wrong[:80]}".')
+    if enabled and disabled:
+        raise UsageError("--enable-source and --disable-source do not go together.")
+    if enabled or not disabled:
+        return enabled or None
+    left = [name for name in SOURCES if name not in disabled]
+    if not left:
+        raise UsageError("With every source disabled there is nothing to watch.")
+    return left
+
+
 def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     rules: RulesFlag = None,
     output: OutputFlag = None,
@@ -53,6 +73,24 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
             autocompletion=lambda: ["auto", "text", "json"],
         ),
     ] = None,
+    enable_source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--enable-source",
+            metavar="syscall|k8s_audit",
+            help="Watch only this: the host's calls, or audit events of Kubernetes; may be repeated.",
+            autocompletion=lambda: SOURCES,
+        ),
+    ] = None,
+    disable_source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--disable-source",
+            metavar="syscall|k8s_audit",
+            help="Do not watch this; without syscall no root is needed.",
+            autocompletion=lambda: SOURCES,
+        ),
+    ] = None,
     config: ConfigFlag = None,
     context: typer.Context = NO_FLAGS,
 ) -> int:
@@ -65,12 +103,13 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       sudo hullwatch run --duration 10m --fail-on warning
       sudo hullwatch run --disable-tag network --enable-rule "System program*"
       hullwatch run --show-pushdown -r my_rules.yaml
+      hullwatch run --disable-source syscall     only what [kubernetes.audit] names, without root
 
     A rules file that changes is loaded again, without a pause; one that is wrong then leaves the rules
     as they are, with an alert. SIGHUP does the same at once, and has the settings read again: an alert
     says which are in force and which need a restart.
 
-    Ends with Ctrl-C, and a summary on standard error. Needs root, Linux 5.10 or newer with BTF;
+    Ends with Ctrl-C, and a summary on standard error. Watching the host needs root, Linux 5.10 or newer with BTF;
     "hullwatch doctor" tells what is missing.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.policy_checks import check_escalation
@@ -90,6 +129,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
             fail_on=fail_on,
             pushdown=pushdown,
             log_format=log_format,
+            sources=_sources(enable_source, disable_source),
         )
 
     settings = read()

@@ -87,6 +87,7 @@ _FLAGS = {
     "labels": ("output.labels", "--label"),
     "log_format": ("log.format", "--log-format"),
     "pushdown": ("sensor.pushdown", "--pushdown"),
+    "sources": ("run.sources", "--enable-source"),
     "record_mask": ("record.mask", "--mask"),
 }
 

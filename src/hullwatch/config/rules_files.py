@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 PACK = Path(__file__).parent.parent / "packs" / "rules"  # the rules that come with Hullwatch
+PACK_FOLDERS = {"syscall": ".", "k8s_audit": "kubernetes"}  # of each source, in it
 SUFFIXES = (".yaml", ".yml")
 LARGEST_FILE = 10 << 20  # bytes
 MOST_FILES = 1000
@@ -101,9 +102,10 @@ def read_all(names: Iterable[str], *, again: bool = False) -> list[tuple[str, by
     return files
 
 
-def read_pack() -> list[tuple[str, bytes]]:
-    """Return names and texts of the rules that come with Hullwatch, in the order of their names."""
-    return [(f"packs/rules/{path.name}", path.read_bytes()) for path in sorted(PACK.glob("*.yaml"))]
+def read_pack(source: str = "syscall") -> list[tuple[str, bytes]]:
+    """Return names and texts of the rules that come with Hullwatch for a source, in the order of their names."""
+    folder = PACK / PACK_FOLDERS[source]
+    return [(str(path.relative_to(PACK.parent.parent)), path.read_bytes()) for path in sorted(folder.glob("*.yaml"))]
 
 
 class FilesWatch:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hullwatch.counters import Counters
+from hullwatch.detect.audit_judge import AuditJudge
 from hullwatch.detect.engine import Engine
 from hullwatch.enrich.names import Names
+from hullwatch.fields.audit_event import AuditEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +25,12 @@ def judging(rules: RuleSet, *, every: bool = False) -> Callable[[Event], list[Ru
         every: give every rule that matches, not only the first (of those without state).
     """
     names = Names()
+    audit = AuditJudge(rules, Counters(), every=every)
     engine = Engine(rules, Counters(), every=every, decide_once=False)  # a case has too few events for a plan to pay
 
     def judge(event: Event) -> list[Rule]:
+        if isinstance(event, AuditEvent):
+            return [match.rule for match in audit.matches(dict(event.audit))]
         if event.type.name == "dns":
             names.heard(event.container.full_id, event.params, event.time)
         event.names = names

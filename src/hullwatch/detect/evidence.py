@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.enrich.process import Process
+from hullwatch.fields.audit_event import AuditEvent, text
 from hullwatch.rules.value_events import ValueEvent
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ def remember(event: Event) -> Evidence:
 
     The whole line of ancestors would have no bound, and a process may run something larger later.
     """
+    if isinstance(event, AuditEvent):
+        kept = event.remembered()
+        return Evidence(kept, _EVENT_SIZE + len(text(kept.audit) or ""))
     kept = _copied(event)
     kept.params = dict(event.params)  # not the record that they may still have to be read from
     size = _EVENT_SIZE + _length(kept.params.values())

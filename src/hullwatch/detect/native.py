@@ -7,6 +7,7 @@ import functools
 import os
 import struct
 from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.detect.automaton import make_automaton
@@ -17,8 +18,9 @@ from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
+    from hullwatch.detect.automaton import Automaton
     from hullwatch.detect.plan import Kind, Plan
 
 LIBRARY = "libhullwatch-classifier.so"
@@ -28,10 +30,11 @@ MAXIMUM_KINDS = 255
 TYPE = struct.Struct("<IIIIIiiIII")
 KIND = struct.Struct("<IIII12II6II")
 CALL = struct.Struct("<QQQQII")
-STARTS = struct.Struct("<10I24I")
+STARTS = struct.Struct("<11I24I")
 _ASKED = struct.Struct("<QQQ")
 _ANSWERED = struct.Struct("<16xQQII")
 SURVIVOR = struct.Struct("<QQiIIIII")
+_COUNT = struct.Struct("<QQ")
 SURVIVORS = 256
 TOLD = 4096
 _NONE = -1
@@ -61,12 +64,13 @@ def library() -> Any:
         "hw_learn_anyone": (None, [pointer, *[number] * 5]),
         "hw_forget_process": (None, [pointer, size, number]),
         "hw_set_starts": (None, [pointer, text]),
+        "hw_set_argument_words": (ctypes.c_int, [pointer, text, number, pointer, number, pointer, pointer]),
         "hw_forget_starts": (None, [pointer]),
         "hw_forget_container": (None, [pointer, number]),
         "hw_forget_cgroup": (None, [pointer, size, number]),
         "hw_forget_processes": (None, [pointer]),
         "hw_take_ruled_out": (number, [pointer, pointer]),
-        "hw_take_counts": (None, [pointer, pointer]),
+        "hw_take_counts": (number, [pointer, pointer]),
         "hw_planes": (ctypes.c_int64, [text, size, pointer]),
         "hw_scap_new": (pointer, [text, number, text, pointer, text]),
         "hw_scap_free": (None, [pointer]),
@@ -110,12 +114,14 @@ class NativeClassifier(Classifier):
         self._pointer = ctypes.c_void_p(self._handle)
         self._call = ctypes.create_string_buffer(CALL.size + SURVIVORS * SURVIVOR.size)
         self._survivors = memoryview(self._call)[CALL.size :]
-        self._counts = (ctypes.c_uint64 * len(EVENTS))()
+        self._numbers = {place: kind.number for place, kind in enumerate(EVENTS)}
+        self._counts = ctypes.create_string_buffer(_COUNT.size * len(EVENTS))
         self._ruled_out = ctypes.create_string_buffer(8 * TOLD)
         self._classify = self._library.hw_classify
         self._learn_process = self._library.hw_learn_process
         self._learn_start = self._library.hw_learn_start
         self._library.hw_set_starts(self._handle, starts())
+        self._set_argument_words(plan.arguments.words)
         self._packed: dict[tuple[int, ...], bytes] = {}  # classes of processes
         for place, kind in enumerate(plan.all):
             self._set_words(place, kind)
@@ -131,11 +137,17 @@ class NativeClassifier(Classifier):
                 continue
             made = make_automaton(string.signatures.words, string.signatures.undecided)
             if made is not None:
-                tables = [table.buffer_info()[0] for table in (made.next, made.output_ends, made.outputs)]
-                self._library.hw_set_words(
-                    self._handle, place, slot, made.columns, made.column_count,
-                    tables[0], len(made.output_ends), tables[1], tables[2],
-                )  # fmt: skip
+                self._library.hw_set_words(self._handle, place, slot, *_tables(made))
+
+    def _set_argument_words(self, words: Sequence[str]) -> None:
+        made = make_automaton(words, frozenset()) if words else None
+        if made is None:
+            return
+        columns = bytearray(made.columns)
+        for letter in ascii_lowercase.encode():
+            columns[letter - 32] = columns[letter]  # letters of both cases are one
+        columns[0] = columns[ord(" ")]  # behind each argument stands a zero byte, and in a command line a blank
+        self._library.hw_set_argument_words(self._handle, *_tables(made._replace(columns=bytes(columns))))
 
     def classify(self, batch: bytes, offset: int, counted: int = 0) -> tuple[int, int, list[Survivor]]:
         """Look at records from an offset on; see ``Classifier.classify``."""
@@ -157,8 +169,11 @@ class NativeClassifier(Classifier):
 
     def take_counts(self) -> dict[int, int]:
         """Return how many events of each type number there were since the last call."""
-        self._library.hw_take_counts(self._handle, self._counts)
-        return {kind.number: count for kind, count in zip(EVENTS, self._counts, strict=True) if count}
+        found = self._library.hw_take_counts(self._handle, self._counts)
+        if not found:
+            return {}
+        counts = self._counts.raw[: found * _COUNT.size]
+        return {self._numbers[place]: count for place, count in _COUNT.iter_unpack(counts)}
 
     def take_ruled_out(self) -> bytes:
         """Return fingerprints of calls that were ruled out since the last call, as u64 numbers behind each other."""
@@ -213,9 +228,9 @@ class NativeClassifier(Classifier):
         """Forget all processes of a control group."""
         self._library.hw_forget_cgroup(self._handle, number, hierarchy)
 
-    def learn_start(self, batch: bytes, offset: int) -> None:
+    def learn_start(self, batch: bytes, offset: int, *, any_arguments: bool = False) -> None:
         """Remember that others begin as the process of a record does; see ``Classifier.learn_start``."""
-        self._learn_start(self._pointer, batch, len(batch), offset)
+        self._learn_start(self._pointer, batch, len(batch), offset, any_arguments)
 
     def forget_starts(self) -> None:
         """Forget what ``learn_start`` was told."""
@@ -224,6 +239,12 @@ class NativeClassifier(Classifier):
     def forget_processes(self) -> None:
         """Forget all process contexts."""
         self._library.hw_forget_processes(self._handle)
+
+
+def _tables(made: Automaton) -> tuple[bytes, int, int, int, int, int]:
+    """Return an automaton as the library takes it; it is copied there."""
+    following, ends, outputs = [table.buffer_info()[0] for table in (made.next, made.output_ends, made.outputs)]
+    return made.columns, made.column_count, following, len(made.output_ends), ends, outputs
 
 
 def describe(plan: Plan, kept: Collection[str] = ()) -> tuple[list[bytes], list[bytes]]:

@@ -10,8 +10,10 @@ and an event is dead when the classes of its values have none in common (docs/ad
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from hullwatch.detect.argument_words import ArgumentWords
 from hullwatch.detect.prefilter import Prefilter
 from hullwatch.detect.process_prefilter import ProcessPrefilter
 from hullwatch.detect.sample import sample_event
@@ -117,6 +119,11 @@ class Plan:
                 both = [self._kind(kind, entries, known, failed=failed) for failed in _outcomes(kind.layout)]
                 self.kinds[kind.name] = (both[0], both[-1])
         self.process = ProcessPrefilter(self.graph, self.compiler, self._by_process)
+
+    @cached_property
+    def arguments(self) -> ArgumentWords:
+        """What is known of the arguments of processes."""
+        return ArgumentWords(self.graph, self.compiler, self._by_process, self.process.is_shared)
 
     def _kind(
         self, kind: EventType, entries: list[Entry], known: dict[tuple[object, ...], Kind], *, failed: bool | None

@@ -31,6 +31,9 @@ class ProcessPrefilter:
         graph: of the conditions.
         compiler: of the graph's nodes.
         roots: the bit of each condition and its node, in which everything else was replaced by true.
+
+    Attributes:
+        is_shared: whether a part of a condition is remembered for all of an ancestry, container and user.
     """
 
     def __init__(self, graph: Graph, compiler: NodeCompiler, roots: Iterable[tuple[int, int]]) -> None:
@@ -40,6 +43,7 @@ class ProcessPrefilter:
             return all(is_of_ancestry(field) for atom in graph.atoms(node) for field in compiler.fields(atom).values())
 
         roots = list(roots)
+        self.is_shared = is_shared
         self.shared = Prefilter(graph, compiler, roots, takes=is_shared)
         self.own = Prefilter(graph, compiler, roots, takes=lambda node: not is_shared(node))
 

@@ -201,7 +201,8 @@ class StartPlaces(NamedTuple):
 
     Attributes:
         child: of a child's record: where its name begins, its id, start and own id, and its name's length.
-        program: of a program's: where its texts begin, its own id, the lengths of the texts, how many there are.
+        program: of a program's: where its texts begin, its own id, the lengths of the texts, how many there are,
+            which of them the arguments are.
         scalars: offset and size of each small value of a program's.
     """
 
@@ -225,6 +226,7 @@ def start_places() -> StartPlaces:
             scalar_offset(program, "vpid")[0],
             _lengths_offset(program),
             len(program.variables),
+            program.variables.index("argv"),
         ),
         tuple(scalar_offset(program, name) for name in _SAME_BY),
     )

@@ -11,6 +11,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hullwatch.detect.needed_text import needed_by_regex
 from hullwatch.rules.syntax import FieldUse, Text, TextList
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def _words(field: str, operator: str, value: str) -> list[Word] | None:
         if operator == "pmatch":
             return _path_prefix(value)
         if operator in {"glob", "regex"}:
-            needed = _needed_by_glob(value) if operator == "glob" else _needed_by_regex(value)
-            return [Word(needed, decides=False)] if needed is not None else None
+            needed = _needed_by_glob(value) if operator == "glob" else needed_by_regex(value, shortest=_SHORTEST_NEEDED)
+            return [Word(text, decides=False) for text in sorted(needed)] if needed is not None else None
         text = {
             **dict.fromkeys(_MEMBERS, f"{BEGIN}{value}{END}"),
             "startswith": f"{BEGIN}{value}",
@@ -106,7 +107,7 @@ def _path_prefix(pattern: str) -> list[Word] | None:
     return [Word(f"{BEGIN}/{joined}{END}"), Word(f"{BEGIN}/{joined}/")] if joined else [Word(BEGIN)]
 
 
-def _needed_by_glob(pattern: str) -> str | None:
+def _needed_by_glob(pattern: str) -> frozenset[str] | None:
     """Return a text without which nothing matches a pattern, in few paths; None if there is none worth a search."""
     plain = _BRACKETS.sub("?", re.sub(r"\\.?", "*", pattern, flags=re.DOTALL))
     before, bracket, _ = plain.partition("[")
@@ -117,21 +118,9 @@ def _needed_by_glob(pattern: str) -> str | None:
     return _longest(runs[1:]) or _longest([f"{BEGIN}{runs[0]}"])
 
 
-def _needed_by_regex(pattern: str) -> str | None:
-    """Return the longest text without which nothing matches a regular expression; None if that is hard to say."""
-    if any(character in pattern for character in "|()") or not pattern.isprintable():
-        return None
-    if re.search(r"\\[A-Za-z0-9]", pattern) or ("\\" in pattern and "[" in pattern):
-        return None  # an escape that stands for another character, or for the end of a bracket
-    # What may be absent, or is not a text: escapes, brackets, and characters with a count behind them.
-    plain = re.sub(r"\\.?|\[\^?\]?(?:\[:[a-z^]*:\]|[^\]])*\]?", "^", pattern)
-    plain = re.sub(r".(?:\+*(?:[*?]|\{[^}]*\}?))+", "^", plain)
-    return _longest(re.split(r"[^A-Za-z0-9_/ :,@%&=~-]+", plain))
-
-
-def _longest(runs: list[str]) -> str | None:
+def _longest(runs: list[str]) -> frozenset[str] | None:
     best = max(runs, key=len, default="")
-    return best if len(best) >= _SHORTEST_NEEDED else None
+    return frozenset({best}) if len(best) >= _SHORTEST_NEEDED else None
 
 
 def is_plain(path: str) -> bool:

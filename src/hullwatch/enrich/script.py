@@ -73,6 +73,14 @@ def script_of(exepath: str, exe: str, args: Sequence[str], filename: str) -> str
     return _first_file(args, family) if family is not None else ""
 
 
+def takes_scripts(exepath: str, exe: str, filename: str) -> bool:
+    """Tell whether ``script_of`` finds a script in some arguments of a program."""
+    if filename and filename != exepath:
+        return True
+    names = {_name(exepath), _name(exe)}
+    return any(name in _APPLETS or name in _FAMILIES or _VERSION.sub("", name) in _FAMILIES for name in names)
+
+
 def _name(path: str) -> str:
     """Return the last part of a path; a login shell has a dash in front of its name."""
     return path.rpartition("/")[2].removeprefix("-")

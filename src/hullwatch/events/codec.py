@@ -84,6 +84,14 @@ def _broken(kind: EventType, what: str) -> BrokenStreamError:
     return BrokenStreamError(f"a record of type {kind.name} {what}")
 
 
+_NO_HEADER = [0] * (len(Header._fields) - 2)  # all but length and type
+
+
+@functools.cache
+def _parameters(name: str) -> frozenset[str]:
+    return frozenset(parameter.name for parameter in LAYOUTS[name].parameters)
+
+
 def encode(kind: EventType | str, /, header: dict[str, int] | None = None, **values: Value) -> bytes:
     """Return one record; missing parameters are 0 or empty, ``header`` gives header fields by name.
 
@@ -93,9 +101,9 @@ def encode(kind: EventType | str, /, header: dict[str, int] | None = None, **val
     """
     row = BY_NAME[kind] if isinstance(kind, str) else kind
     layout = row.layout
-    unknown = values.keys() - {parameter.name for parameter in layout.parameters}
-    if unknown:
-        raise KeyError(f"event {row.name} has no parameter {min(unknown)}")
+    if not values.keys() <= _parameters(layout.name):
+        unknown = min(values.keys() - _parameters(layout.name))
+        raise KeyError(f"event {row.name} has no parameter {unknown}")
     blobs: list[bytes] = []
     for name in layout.variables:
         value = values.get(name, b"")
@@ -106,7 +114,9 @@ def encode(kind: EventType | str, /, header: dict[str, int] | None = None, **val
     fixed = layout.fixed.pack(*(values.get(name, 0) for name in layout.scalars), *map(len, blobs))
     body = fixed + b"".join(blobs)
     body += bytes(-len(body) % 8)
-    fields = dict.fromkeys(Header._fields, 0) | (header or {})
+    if header is None:
+        return HEADER.pack(HEADER.size + len(body), row.number, *_NO_HEADER) + body
+    fields = dict.fromkeys(Header._fields, 0) | header
     fields["length"] = HEADER.size + len(body)
     fields["type"] = row.number
     return HEADER.pack(*fields.values()) + body

@@ -17,6 +17,8 @@ FieldFunction = Callable[..., FieldValue | None]
 
 Function = TypeVar("Function", bound=FieldFunction)
 
+AUDIT_PREFIXES = ("ka.", "jevt.")
+
 FIELDS: Registry[FieldFunction] = Registry("fields", "hullwatch.fields")
 
 
@@ -91,6 +93,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     deprecated: bool = False
     function: FieldFunction | None = None
     help: str = ""
+
+    @property
+    def is_audit(self) -> bool:
+        """Whether it reads events of the Kubernetes API, so that no other event has it."""
+        return self.name.startswith(AUDIT_PREFIXES)
 
     @property
     def group(self) -> str:

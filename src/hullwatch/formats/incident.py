@@ -12,6 +12,7 @@ import msgspec
 
 from hullwatch.config.values import format_duration
 from hullwatch.enrich.container import SHORT_ID
+from hullwatch.fields.audit_event import SOURCE
 from hullwatch.formats.falco import times
 from hullwatch.formats.incident_facts import orders, tactics, techniques, touched, tree
 from hullwatch.formats.incident_people import people, person
@@ -130,6 +131,8 @@ def _span(seconds: float) -> str:
 
 def _where(incident: Incident, alerts: Sequence[Alert]) -> str:
     host = f" of {shown(incident.hostname, _LONGEST_NAME)}" if incident.hostname else ""
+    if alerts and all(alert.source == SOURCE for alert in alerts):
+        return f"in the cluster, {shown(incident.workload, _LONGEST_NAME)}"
     if incident.container == "host":
         return f"on the host{host and ' ' + shown(incident.hostname, _LONGEST_NAME)}"
     named: dict[str, str] = {}
@@ -158,7 +161,13 @@ def _entry(alerts: Sequence[Alert]) -> Iterator[str]:
         pid = shown(origin.session.partition(".")[0])
         who, how = person(alert)
         yield f"{who} entered the container from outside with {name} (pid {pid}) as {user}{how}."
-    login = next((one.origin.login for one in alerts if one.origin is not None and one.origin.login), "")
+    callers = dict.fromkeys(one.origin.user for one in alerts if one.source == SOURCE and one.origin is not None)
+    if callers:
+        names = [shown(name, _LONGEST_NAME) for name in list(callers)[:3]]
+        more = f" and {len(callers) - 3} more" if len(callers) > 3 else ""
+        yield f"The API of the cluster was called by {_listed(names) if not more else ', '.join(names) + more}."
+    of_host = [one.origin for one in alerts if one.source != SOURCE and one.origin is not None]
+    login = next((one.login for one in of_host if one.login), "")
     if login:
         yield f"On the host it was the user {shown(login, _LONGEST_NAME)} who had logged in."
 

@@ -6,6 +6,8 @@ import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from hullwatch.alerts.audit import target_of
+from hullwatch.fields.audit_event import SOURCE
 from hullwatch.formats.attack import attack
 from hullwatch.formats.document import clean
 from hullwatch.formats.escape import escape
@@ -62,6 +64,8 @@ def _shown(text: str, longest: int) -> str:
 
 def _where(alert: Alert) -> list[str]:
     image = f" ({alert.container_image})" if alert.container_image else ""
+    if alert.source == SOURCE:
+        return [f"Where: the cluster, {target_of(alert)}", f"When: {_clock(alert.time)} UTC"]
     where = "the host" if alert.container_id == "host" else f"{alert.container_name or alert.container_id}{image}"
     lines = [f"Where: {where} on {alert.hostname}" if alert.hostname else f"Where: {where}"]
     pod, namespace = (alert.output_fields.get(field) for field in ("k8s.pod.name", "k8s.ns.name"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from hullwatch.alerts.audit import target_of
 from hullwatch.alerts.mask import CUT
 from hullwatch.config.values import format_duration
+from hullwatch.fields.audit_event import SOURCE
 from hullwatch.formats.escape import escape
 
 if TYPE_CHECKING:
@@ -112,7 +114,12 @@ def priority_colour(priority: str) -> str:
 
 
 def container(alert: Alert) -> str:
-    """Return ``name (image)`` of an alert's container, its id while that is all that is known, or ``host``."""
+    """Return ``name (image)`` of an alert's container, its id while that is all that is known, or ``host``.
+
+    Of a call to the Kubernetes API it is what the call is about.
+    """
+    if alert.source == SOURCE:
+        return escape(target_of(alert))
     name = escape(alert.container_name or alert.container_id)
     return f"{name} ({escape(alert.container_image)})" if alert.container_image else name
 

@@ -68,6 +68,7 @@ TECHNIQUES = {
     "T1095": "Non-Application Layer Protocol",
     "T1098": "Account Manipulation",
     "T1098.004": "SSH Authorized Keys",
+    "T1098.006": "Additional Container Cluster Roles",
     "T1102": "Web Service",
     "T1105": "Ingress Tool Transfer",
     "T1110": "Brute Force",

@@ -9,6 +9,8 @@ Example::
           - {type: execve, proc: {name: sh, parent: {name: nginx}}, container: {image: nginx}}
         alerts: [Shell in a container]
 
+An event of the Kubernetes API is written as ``event``, as a map or as a text of JSON; see ``audit_cases``.
+
 A case with ``capture`` instead of ``events`` is judged by a recording; see ``capture_cases``.
 
 With ``match: all``, in the file or in a case, every rule that matches an event is among the alerts, in the order
@@ -24,11 +26,12 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from hullwatch.events.event import Event
+from hullwatch.rules.audit_cases import is_audit_event, read_audit_event
 from hullwatch.rules.capture_cases import capture_path, compare_numbers, expected_numbers
 from hullwatch.rules.case_events import case_error, check_keys, read_event
 from hullwatch.rules.document import Mapping, Scalar, read_documents
 from hullwatch.rules.document import Sequence as SequenceNode
-from hullwatch.rules.loader import RuleSet, RulesFile, load
+from hullwatch.rules.loader import SOURCES, RuleSet, RulesFile, load
 from hullwatch.rules.pack import builtin_files
 from hullwatch.rules.problem import Location, ProblemError, RulesError
 from hullwatch.rules.terms import from_event
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from hullwatch.rules.terms import Lookup
 
 _FILE_KEYS = frozenset({"rules", "match", "cases"})
-_CASE_KEYS = frozenset({"it", "match", "events", "capture", "alerts"})
+_CASE_KEYS = frozenset({"it", "match", "event", "events", "capture", "alerts"})
 MOST_LISTED = 100  # alerts in a sentence
 _MATCHING = {"first": False, "all": True}
 
@@ -204,12 +207,12 @@ def _rules(node: Node | None, path: Path, switches: tuple[RuleSwitch, ...], look
             raise case_error("'rules' is a file or a list of files, beside this one.", name)
         target = path.parent / name.text
         files.append(RulesFile(str(target), _content(target, name.location())))
-    return load(files, lookup=lookup, switches=switches)
+    return load(files, lookup=lookup, switches=switches, sources=SOURCES)
 
 
 @functools.cache
 def _pack(switches: tuple[RuleSwitch, ...], lookup: Lookup) -> RuleSet:
-    return load(builtin_files(), lookup=lookup, switches=switches)
+    return load(builtin_files(*sorted(SOURCES)), lookup=lookup, switches=switches, sources=SOURCES)
 
 
 def _every(node: Node | None) -> bool | None:
@@ -249,12 +252,20 @@ def _case(
             numbers = expected_numbers(alerts, known)
             return Case(name.text, name.location(), rules, (), (), every, capture, numbers)
         return Case(name.text, name.location(), rules, (), _expected(alerts or node, known), every, capture)
+    one = node.get("event")
+    if one is not None:
+        if events is not None:
+            raise case_error("A case has 'event' or 'events', not both.", one)
+        event = read_audit_event(node, 1, None, keys=_CASE_KEYS)
+        return Case(name.text, name.location(), rules, (event,), _expected(alerts or node, known), every)
     if not isinstance(events, SequenceNode) or not events.items:
         raise case_error("A case needs 'events': a list of at least one.", events or node)
     expected = _expected(alerts or node, known)
     made: list[Event] = []
     for number, event in enumerate(events.items, start=1):
-        made.append(read_event(event, number, made[-1].time if made else None))
+        before = made[-1].time if made else None
+        read = read_audit_event if is_audit_event(event) else read_event
+        made.append(read(event, number, before))
     return Case(name.text, name.location(), rules, tuple(made), expected, every)
 
 

@@ -9,12 +9,13 @@ import msgspec
 
 from hullwatch.errors import UsageError
 from hullwatch.fields.catalogue import catalogue
+from hullwatch.rules.audit_lookup import lookup_for
 from hullwatch.rules.compile import Compiled, compile_condition
 from hullwatch.rules.definitions import Definitions
 from hullwatch.rules.exceptions import exclude_exceptions
 from hullwatch.rules.grammar import parse_condition
 from hullwatch.rules.group_keys import compile_stateful
-from hullwatch.rules.loader import load
+from hullwatch.rules.loader import SOURCES, load
 from hullwatch.rules.output import OutputFormat, parse_output
 from hullwatch.rules.problem import Problem, did_you_mean
 from hullwatch.rules.resolve import Names
@@ -121,7 +122,7 @@ class RuleBook:
     """The rules of some files with everything that they refer to; what was taken apart once is remembered.
 
     Attributes:
-        lookup: gives the function of each field.
+        lookup: gives the function of each field, for rules that judge calls.
     """
 
     def __init__(
@@ -133,12 +134,16 @@ class RuleBook:
             RulesError: as ``loader.load`` does.
         """
         self.lookup = lookup
-        self.rule_set = load(files, lookup=lookup, switches=switches)
+        self.rule_set = load(files, lookup=lookup, switches=switches, sources=SOURCES)
         self.definitions = read_definitions(files)
         self._names = Names(self.definitions.lists, self.definitions.macros)
         self._macros: dict[str, Part] = {}
         self._described: dict[str, Description] = {}
         self._loaded = {rule.name for rule in self.rule_set.rules}
+
+    def lookup_of(self, rule: RuleDefinition) -> Lookup:
+        """Return what gives the function of each field for a rule."""
+        return lookup_for(rule.source, self.lookup)
 
     def rules(self) -> list[RuleDefinition]:
         """Return all rules in load order, those that are not in use included."""
@@ -185,8 +190,8 @@ class RuleBook:
             definition=rule,
             state=self.state(rule.name),
             steps=steps,
-            grouped=compile_stateful(stateful, self.lookup).fields if stateful is not None else frozenset(),
-            output=parse_output(rule.output, self.lookup),
+            grouped=compile_stateful(stateful, self.lookup_of(rule)).fields if stateful is not None else frozenset(),
+            output=parse_output(rule.output, self.lookup_of(rule)),
             macros=tuple(dict.fromkeys(one.removeprefix("macro ") for one in origins if one.startswith("macro "))),
             lists={used: tuple(item.text for item in self._names.items(used)) for used in dict.fromkeys(lists)},
         )
@@ -196,10 +201,11 @@ class RuleBook:
         found: dict[tuple[str, Location], Problem] = {}
         for name in [rule.name for rule in self.rule_set.rules]:
             rule = self.definitions.rules[name]
+            lookup_of = self.lookup_of(rule)
             conditions = [self._condition(rule, written) for written in rule.steps]
             parts = [part for condition in conditions for part, _ in walk(condition, once=True)]
             for check in [part.check for part in parts if part.check is not None]:
-                for entry in [one for one in fields_of(check) if one.function is None]:
+                for entry in [one for one in fields_of(check) if lookup_of(one, None) is None]:
                     place = check.place.location()
                     sentence = f"The field {entry.name} has no value here: this check is always false."
                     problem = Problem(sentence, place, "HULLWATCH_NEVER_MATCHES", "warning", f"rule {name}")
@@ -214,7 +220,7 @@ class RuleBook:
         resolved = self._names.resolve(exclude_exceptions(parse_condition(written), rule.exceptions))
         steps = rule.stateful.steps if rule.stateful is not None else []
         by = tuple(one.text for one in steps[number].by) if steps else ()
-        compiled = compile_condition(resolved, rule.name, self.lookup)
+        compiled = compile_condition(resolved, rule.name, self.lookup_of(rule))
         return Step(self._condition(rule, written), compiled, written.text, by)
 
     def _condition(self, rule: RuleDefinition, written: SourceText) -> Part:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
+from hullwatch.fields.audit_event import SOURCE
 from hullwatch.fields.field import FieldType
 from hullwatch.rules.compile import compile_condition
 from hullwatch.rules.describe import Part, fields_of, walk, write_check, write_left
@@ -133,7 +134,8 @@ class Explainer:
     def __init__(self, book: RuleBook) -> None:
         """Take the rules; those of a book that was loaded with ``from_values`` judge such events."""
         self._book = book
-        self._questions: dict[int, tuple[Check, _Question]] = {}  # by the check's identity
+        self._lookup = book.lookup  # of the rule that is being explained
+        self._questions: dict[tuple[int, Lookup], tuple[Check, _Question]] = {}  # by the check's identity
         self._places: dict[int, Location] = {}  # the same
         self._orders: dict[int, list[Part]] = {}  # by the condition's identity
 
@@ -152,22 +154,24 @@ class Explainer:
             )
         remembers = tuple(stateful.describe())
         if stateful.threshold is not None:
-            grouped = self._grouped([*stateful.by, *filter(None, [stateful.threshold.distinct])], event)
+            grouped = self._grouped(description, [*stateful.by, *filter(None, [stateful.threshold.distinct])], event)
             found = self._explain(description, description.condition, event)
             return msgspec.structs.replace(found, remembers=remembers, grouped=grouped)
         steps: list[Explanation] = []
         for number, (step, written) in enumerate(zip(description.steps, stateful.steps, strict=True), start=1):
             found = self._explain(description, step.condition, event)
-            grouped = self._grouped([*stateful.by, *written.by], event)
+            grouped = self._grouped(description, [*stateful.by, *written.by], event)
             steps.append(msgspec.structs.replace(found, step=number, grouped=grouped))
         told = next((one for one in reversed(steps) if one.matches), steps[-1])
         return msgspec.structs.replace(told, remembers=remembers, steps=tuple(steps))
 
-    def _grouped(self, written: list[Scalar], event: Event) -> tuple[Value, ...]:
-        return tuple(Value(one.text, _side(left_of(one), self._book.lookup).read(event)) for one in written)
+    def _grouped(self, description: Description, written: list[Scalar], event: Event) -> tuple[Value, ...]:
+        lookup = self._book.lookup_of(description.definition)
+        return tuple(Value(one.text, _side(left_of(one), lookup).read(event)) for one in written)
 
     def _explain(self, description: Description, condition: Part, event: Event) -> Explanation:
         """Judge an event with one condition of a rule."""
+        self._lookup = self._book.lookup_of(description.definition)
         lines = tuple(self._lines(condition, self._judge(condition, event)))
         checks: dict[tuple[str, str], Line] = {}
         for line in lines:
@@ -186,7 +190,10 @@ class Explainer:
     def _taken_by(self, description: Description, event: Event) -> str | None:
         if description.state != "enabled":
             return None
-        first = next((rule for rule in self._book.rule_set.for_type(event.type.name) if rule.matches(event)), None)
+        rules = self._book.rule_set
+        of_api = description.definition.source == SOURCE
+        asked = [one for one in rules.of_api if one.stateful is None] if of_api else rules.for_type(event.type.name)
+        first = next((rule for rule in asked if rule.matches(event)), None)
         return first.name if first is not None and first.name != description.definition.name else None
 
     def _judge(self, root: Part, event: Event) -> dict[int, _Verdict]:
@@ -211,9 +218,9 @@ class Explainer:
 
     def _question(self, check: Check) -> _Question:
         """Return a check as the same code that the engine runs."""
-        found = self._questions.get(id(check))
+        lookup = self._lookup
+        found = self._questions.get((id(check), lookup))
         if found is None:
-            lookup = self._book.lookup
             sides = [check.left, check.right] if isinstance(check.right, FieldUse | Transformed) else [check.left]
             question = _Question(
                 matches=compile_condition(check, "explained", lookup).matches,
@@ -222,7 +229,7 @@ class Explainer:
                 text=write_check(check),
                 short=write_check(check, _SHOWN_VALUES),
             )
-            found = self._questions[id(check)] = (check, question)
+            found = self._questions[id(check), lookup] = (check, question)
         return found[1]
 
     def _place(self, check: Check) -> Location:

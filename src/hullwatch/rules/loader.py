@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.fields.audit_event import SOURCE
 from hullwatch.fields.catalogue import produced_event_names
+from hullwatch.rules.audit_lookup import lookup_for
 from hullwatch.rules.check_code import CheckCompiler
 from hullwatch.rules.compile import Compiled, compile_condition
 from hullwatch.rules.definitions import MAXIMUM_WARNINGS, Definitions
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from hullwatch.rules.syntax import SourceText
     from hullwatch.rules.terms import Lookup
 
-SOURCES = frozenset({"syscall"})
+SYSCALL = frozenset({"syscall"})
+SOURCES = SYSCALL | {SOURCE}
 _MANY_TYPES = 100  # with more event types than this a rule counts as one that names none
 _SLOW_FIELDS = frozenset({"evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns", "evt.wait_latency"})
 
@@ -100,11 +103,14 @@ class RuleSet:
         self.selection = selection or Selection({}, ())
         self.warnings = list(warnings)
         self.disabled = list(disabled)
-        self.stateful = [rule for rule in self.rules if rule.stateful is not None]
+        self.of_api = [rule for rule in self.rules if rule.source == SOURCE]
+        """Those that judge events of the Kubernetes API; all others here judge calls."""
+        calls = [rule for rule in self.rules if rule.source != SOURCE]
+        self.stateful = [rule for rule in calls if rule.stateful is not None]
         self._by_type: dict[str, list[Rule]] = {}
         self._typed: dict[str, list[Rule]] = {}
         self._untyped: list[Rule] = []
-        for rule in [rule for rule in self.rules if rule.stateful is None]:
+        for rule in [rule for rule in calls if rule.stateful is None]:
             if rule.event_types is None:
                 self._untyped.append(rule)
             for name in rule.event_types or ():
@@ -124,7 +130,7 @@ class RuleSet:
     def event_types(self) -> frozenset[str] | None:
         """Return the names of all events that a rule can match; None when one names no type."""
         names: set[str] = set()
-        for rule in self.rules:
+        for rule in [rule for rule in self.rules if rule.source != SOURCE]:
             if rule.event_types is None:
                 return None
             names |= rule.event_types
@@ -136,6 +142,7 @@ def load(
     threshold: Priority = Priority.DEBUG,
     lookup: Lookup = from_event,
     switches: Sequence[RuleSwitch] = (),
+    sources: frozenset[str] = SYSCALL,
 ) -> RuleSet:
     """Return the rules of some files, read in this order.
 
@@ -144,11 +151,12 @@ def load(
         threshold: rules that matter less are left out.
         lookup: gives the function of each field; the fields' own functions if nothing is said.
         switches: turn rules on and off, in order, whatever the files say.
+        sources: of the rules that are wanted; those of the others that are known are left out, and cost nothing.
 
     Raises:
         RulesError: with every problem that was found; its text is a line for each.
     """
-    rule_set, problems = _load(files, threshold, lookup, switches)
+    rule_set, problems = _load(files, threshold, lookup, switches, sources)
     if any(problem.severity == "error" for problem in problems):
         raise RulesError(problems)
     return rule_set
@@ -156,19 +164,23 @@ def load(
 
 def find_problems(files: Sequence[RulesFile]) -> list[Problem]:
     """Return every error and warning of some files, in the order of files and lines."""
-    problems = _load(files, Priority.DEBUG, from_event)[1]
+    problems = _load(files, Priority.DEBUG, from_event, sources=SOURCES)[1]
     order = {file.name: position for position, file in enumerate(files)}
     return sorted(problems, key=lambda one: (order.get(one.file, len(order)), one.line, one.column))
 
 
 def _load(
-    files: Sequence[RulesFile], threshold: Priority, lookup: Lookup, switches: Sequence[RuleSwitch] = ()
+    files: Sequence[RulesFile],
+    threshold: Priority,
+    lookup: Lookup,
+    switches: Sequence[RuleSwitch] = (),
+    sources: frozenset[str] = SYSCALL,
 ) -> tuple[RuleSet, list[Problem]]:
     definitions = Definitions()
     for file in files:
         definitions.add_file(file.name, file.text)
     names = Names(definitions.lists, definitions.macros)
-    compiler = _RuleCompiler(definitions, names, lookup)
+    compiler = _RuleCompiler(definitions, names, lookup, sources)
     rules = [rule for definition in definitions.rules.values() if (rule := compiler.compile(definition)) is not None]
     compiler.check_unused()
     problems = _without_repeats(definitions.problems)
@@ -216,9 +228,11 @@ def _rule(
 class _RuleCompiler:
     """Compiles definitions one by one and collects what is wrong."""
 
-    def __init__(self, definitions: Definitions, names: Names, lookup: Lookup) -> None:
-        self._lookup = lookup
-        self._checks = CheckCompiler(lookup)
+    def __init__(self, definitions: Definitions, names: Names, lookup: Lookup, sources: frozenset[str]) -> None:
+        self._sources = sources
+        self._lookups = {source: lookup_for(source, lookup) for source in SOURCES}
+        self._checks = {source: CheckCompiler(one) for source, one in self._lookups.items()}
+        self._left_out = False  # whether a rule of a source that is not wanted was
         self._definitions = definitions
         self._names = names
 
@@ -230,10 +244,14 @@ class _RuleCompiler:
             sentence = f"The source {definition.source!r} is not known here: the rule is left out."
             self._warn(definition, sentence, "LOAD_UNKNOWN_SOURCE")
             return None
+        if definition.source not in self._sources:
+            self._left_out = True
+            return None
+        lookup, checks = self._lookups[definition.source], self._checks[definition.source]
         try:
             conditions = tuple([self._condition(definition, step) for step in definition.steps])
-            stateful = compile_stateful(definition.stateful, self._lookup) if definition.stateful is not None else None
-            output = parse_output(definition.output, constants=self._checks.constants)
+            stateful = compile_stateful(definition.stateful, lookup) if definition.stateful is not None else None
+            output = parse_output(definition.output, constants=checks.constants)
         except UnknownFilterError as error:
             if definition.skip_if_unknown_filter:
                 self._warn(definition, f"{error.sentence} The rule is left out.", "LOAD_UNKNOWN_FILTER")
@@ -253,15 +271,15 @@ class _RuleCompiler:
     def _condition(self, definition: RuleDefinition, written: SourceText) -> Compiled:
         """Compile a condition; the exceptions count for each step, so what one names takes no part."""
         tree = self._names.resolve(exclude_exceptions(parse_condition(written), definition.exceptions))
-        return compile_condition(tree, definition.name, checks=self._checks)
+        return compile_condition(tree, definition.name, checks=self._checks[definition.source])
 
     def _remark(self, definition: RuleDefinition, compiled: Compiled) -> None:
         for remark in compiled.remarks:
             if self._definitions.warnings >= MAXIMUM_WARNINGS:  # to find each one's place takes time
                 break
             self._definitions.warn(remark.sentence, remark.place.location(), remark.code, definition.label)
-        types = compiled.event_types
-        if definition.warn_evttypes and (types is None or len(types) > _MANY_TYPES):
+        types = compiled.event_types if definition.source in SYSCALL else produced_event_names()
+        if definition.source in SYSCALL and definition.warn_evttypes and (types is None or len(types) > _MANY_TYPES):
             sentence = f"The rule {definition.name!r} names no evt.type: every event is tried."
             self._warn(definition, sentence, "LOAD_NO_EVTTYPE")
         if types is not None and not types & produced_event_names():
@@ -285,6 +303,8 @@ class _RuleCompiler:
     def check_unused(self) -> None:
         """Warn of macros and lists that nothing refers to, and report errors in such macros."""
         definitions = self._definitions
+        if self._left_out:  # what the rules that were left out refer to is not known
+            return
         for name, macro in definitions.macros.items():
             if definitions.has_enough:
                 return

@@ -9,6 +9,6 @@ from hullwatch.rules.loader import RulesFile
 __all__ = ["PACK_FOLDER", "builtin_files"]
 
 
-def builtin_files() -> list[RulesFile]:
-    """Return the pack's files in the order of their names."""
-    return [RulesFile(*file) for file in read_pack()]
+def builtin_files(*sources: str) -> list[RulesFile]:
+    """Return the pack's files for some sources, in the order of their names; none: for calls (``syscall``)."""
+    return [RulesFile(*file) for source in sources or ("syscall",) for file in read_pack(source)]

@@ -11,7 +11,7 @@ import msgspec
 from hullwatch.channel import SETTINGS_FILE, RulesUnreadableError
 from hullwatch.config.reload import SettingsChange
 from hullwatch.errors import CannotError
-from hullwatch.rules.loader import RulesFile, load
+from hullwatch.rules.loader import SYSCALL, RulesFile, load
 from hullwatch.rules.priority import Priority
 from hullwatch.rules.problem import RulesError
 from hullwatch.rules.terms import from_event
@@ -48,7 +48,11 @@ def cache_of(state: Path) -> Path:
 
 
 def load_rules(
-    files: Sequence[RulesFile], settings: RulesSettings, cache: Path | None = None, lookup: Lookup = from_event
+    files: Sequence[RulesFile],
+    settings: RulesSettings,
+    cache: Path | None = None,
+    lookup: Lookup = from_event,
+    sources: frozenset[str] = SYSCALL,
 ) -> RuleSet:
     """Return the rules of the files, with those on that the settings want.
 
@@ -57,13 +61,14 @@ def load_rules(
         settings: of the rules.
         cache: directory of what earlier runs have parsed; None to do without.
         lookup: gives the function of each field.
+        sources: of the rules that are wanted.
 
     Raises:
         RulesError: with a sentence for each mistake, with file, line and column.
     """
 
     def work() -> RuleSet:
-        return load(files, Priority.parse(settings.priority), lookup, settings.selection)
+        return load(files, Priority.parse(settings.priority), lookup, settings.selection, sources)
 
     rules, ignored = cached(cache, [file.text for file in files], work)
     if ignored:

@@ -54,7 +54,7 @@ class Term(msgspec.Struct, frozen=True):
 
 def from_event(field: Field, _: str | None) -> FieldFunction | None:
     """Return the field's own function, which reads the event: the lookup of everything but a replay."""
-    return field.function
+    return None if field.is_audit else field.function
 
 
 class Constants:
@@ -115,7 +115,8 @@ def resolve_field(use: FieldUse, constants: Constants, code: Code) -> Term:
     kind = entry.type
     if kind is FieldType.DYNAMIC:
         kind = parameter_type(argument or "")
-    alone = argument is not None and entry.argument == "optional"
+    # Lists of events of the API are lists with an index too, as in Falco: a container has several arguments.
+    alone = argument is not None and entry.argument == "optional" and not entry.is_audit
     term = constants.fields[use.name, use.argument] = Term(
         name=written,
         type=kind,
@@ -148,7 +149,8 @@ def _check_argument(entry: Field, argument: str | None, place: Place, code: Code
     if entry.name == "evt.type.is" and argument not in event_names():
         sentence = f"There is no event type {argument!r}{did_you_mean(argument, event_names())}."
         raise UnknownFilterError(sentence, place.location(), code)
-    if entry.name in _INDEXED and not (argument.isascii() and argument.isdecimal() and len(argument) < 7):
+    indexed = entry.name in _INDEXED or (entry.is_audit and entry.argument == "optional")
+    if indexed and not (argument.isascii() and argument.isdecimal() and len(argument) < 7):
         sentence = f"The field {entry.name} takes a number in brackets, not {argument!r}."
         raise UnknownFilterError(sentence, place.location(), code)
 

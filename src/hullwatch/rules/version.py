@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from hullwatch.rules.document import Node
 
 ENGINE_VERSION = (0, 62, 0)  # of Falco's engine, whose language this is
-PLUGINS = {"container": (0, 7, 1), "json": (0, 7, 3)}  # whose fields are built in
+# Whose fields are built in. Falco's rules for the API name what brings the events, or another that does.
+PLUGINS = {
+    "container": (0, 7, 1),
+    "json": (0, 7, 3),
+    "k8saudit": (0, 99, 0),
+    "k8saudit-eks": (0, 99, 0),
+    "k8saudit-gke": (0, 99, 0),
+    "k8saudit-aks": (0, 99, 0),
+    "k8saudit-ovh": (0, 99, 0),
+}
 _VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:[-+].*)?")
 
 

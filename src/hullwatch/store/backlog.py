@@ -46,6 +46,13 @@ class Backlog:
         return len(self._waiting) + sum(len(entries) for _, entries in self._sent)
 
     @property
+    def oldest(self) -> int | None:
+        """The number of the first alert that was not stored yet; None when all are."""
+        if self._sent:
+            return self._sent[0][1][0].sent.number
+        return next(iter(self._waiting), None)
+
+    @property
     def has_waiting(self) -> bool:
         """Whether something was not sent yet, and may be."""
         return bool(self._waiting) and self._sent_size < WINDOW

@@ -37,7 +37,7 @@ class DirectKeeper:
         body, cut = pack(alert)
         self._counters.cut_alerts += cut
         self._number += 1
-        self._waiting.append(Packed(alert_id(self._run, self._number), alert.time, body))
+        self._waiting.append(Packed(alert.id or alert_id(self._run, self._number), alert.time, body))
 
     def flush(self) -> None:
         """Write what was taken, when it is much."""

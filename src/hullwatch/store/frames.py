@@ -13,11 +13,12 @@ BUFFER = 2 << 20  # bytes that wait in the socket
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True):
-    """An alert: its number in the run, ns since the epoch, its bytes (see ``packing.py``)."""
+    """An alert: its number in the run, ns since the epoch, its bytes (see ``packing.py``), and its id if it has one."""
 
     number: int
     time: int
     body: bytes
+    id: str = ""
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True):

@@ -42,16 +42,24 @@ class KeeperLink:
         connect: returns a connection to a keeper; may wait, and raise CannotError.
         counters: where alerts are counted that were kept or dropped.
         largest: bytes of memory for what waits.
+        on_stored: called in the link's thread when something was stored.
     """
 
     gone = True  # nobody reads it: a run whose other outputs have gone may end
 
-    def __init__(self, connect: Callable[[], socket.socket], counters: Counters, largest: int = LARGEST) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], socket.socket],
+        counters: Counters,
+        largest: int = LARGEST,
+        on_stored: Callable[[], None] | None = None,
+    ) -> None:
         """Begin with nothing to hand over."""
         self.run = f"{int(time.time()):x}{secrets.token_hex(3)}"
         self._connect = connect
         self._counters = counters
         self._backlog = Backlog(largest)
+        self._on_stored = on_stored
         self._lock = threading.Lock()
         self._empty = threading.Condition(self._lock)
         self._number = 0  # of the last alert
@@ -72,11 +80,31 @@ class KeeperLink:
         if cut:
             self._counters.cut_alerts += 1
         self._number += 1
-        entry = Entry(Sent(self._number, alert.time, body), PRIORITY.get(alert.priority, LEAST))
+        entry = Entry(Sent(self._number, alert.time, body, alert.id), PRIORITY.get(alert.priority, LEAST))
         with self._lock:
             dropped = self._backlog.add(entry)
         if dropped:
             self._counters.lose_alert(DROPPED, dropped)
+
+    @property
+    def number(self) -> int:
+        """The number of the last alert that was taken."""
+        return self._number
+
+    @property
+    def problem(self) -> str:
+        """What keeps alerts from being stored, a sentence; empty when nothing does."""
+        return self._problem
+
+    def stored(self) -> int:
+        """Return the number up to which all alerts are stored, or were dropped for want of room."""
+        with self._lock:
+            oldest = self._backlog.oldest
+            return self._number if oldest is None else oldest - 1
+
+    def waiting(self) -> int:
+        """Return how many bytes of alerts wait."""
+        return self._backlog.size
 
     def flush(self) -> None:
         """Let what was taken be handed over."""
@@ -187,6 +215,8 @@ class KeeperLink:
                 self._counters.alerts_kept += self._backlog.stored(told.stored)
                 if not len(self._backlog):
                     self._empty.notify_all()
+            if self._on_stored is not None:
+                self._on_stored()
             self._retry = RETRY[0]
         for reason, number in told.counts.items():
             self._counters.store[reason] = self._counters.store.get(reason, 0) + number

@@ -17,6 +17,7 @@ from hullwatch.sources.k8s_audit.counts import IntakeCounts
 from hullwatch.sources.k8s_audit.documents import documents
 from hullwatch.sources.k8s_audit.payload import unpack
 from hullwatch.sources.k8s_audit.unwrapping import unwrap
+from hullwatch.sources.unpacking import TooMuchError
 from tests.sources.k8s_audit import wrapped
 
 EVENTS = [wrapped.event(number) for number in range(3)]
@@ -111,7 +112,7 @@ LEFT_OUT: dict[str, tuple[bytes, str]] = {
     ),
     "a line of klog": (b"E1121 21:36:00.123456       1 controller.go:1] failed {}", reasons.KLOG),
     "text": (b"hello", reasons.NOT_JSON),
-    "half an event": (encode(EVENTS[0])[:200], reasons.NOT_JSON),
+    "half an event": (encode(EVENTS[0])[:200], reasons.TRUNCATED),
     "another object": (b'{"kind":"Pod"}', reasons.NO_EVENT),
     "a number": (b"17", reasons.NO_EVENT),
     "no time": (encode({"kind": "Event", "auditID": "x"}), reasons.NO_TIME),
@@ -148,11 +149,27 @@ def test_events_that_the_carrier_has_cut_are_named() -> None:
 def test_a_first_line_that_is_broken_costs_no_other_line() -> None:
     counts = IntakeCounts()
     assert len(read(b'{"kind":\n' + lines(EVENTS), counts)) == 3
-    assert counts.left_out == {reasons.NOT_JSON: 1}
+    assert counts.left_out == {reasons.TRUNCATED: 1}
 
 
-def test_a_bomb_is_damaged_and_not_unpacked() -> None:
-    assert unpack(gzip.compress(b"\0" * 10_000), 9_999) is None
+def test_a_damaged_file_is_read_as_far_as_it_goes() -> None:
+    packed = gzip.compress(lines(EVENTS * 500), 0)
+    counts = IntakeCounts()
+    assert len(read(packed[: len(packed) // 2], counts)) > 100
+    assert counts.left_out[reasons.DAMAGED] == 1
+
+
+def test_a_line_that_is_too_long_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullwatch.sources.k8s_audit.documents.LONGEST_LINE", 1000)
+    long = wrapped.event(requestObject="x" * 5000)
+    counts = IntakeCounts()
+    assert [event for event, _, _ in read(lines([*EVENTS, long, *EVENTS]), counts)] == EVENTS * 2
+    assert counts.left_out == {reasons.TOO_LARGE: 1}
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    with pytest.raises(TooMuchError, match="more than 9999 bytes"):
+        unpack(gzip.compress(b"\0" * 10_000), 9_999)
     assert unpack(gzip.compress(b"\0" * 10_000), 10_000) == b"\0" * 10_000
 
 

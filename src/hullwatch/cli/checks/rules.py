@@ -26,7 +26,7 @@ def rules(files: Sequence[str] = (), switches: Sequence[RuleSwitch] = ()) -> Che
 
     what = " ".join(files) if files else "built-in"
     try:
-        loaded = load(rules_files(files), switches=switches)
+        loaded = load(rules_files(files, "syscall"), switches=switches)
     except (RulesError, UsageError) as error:
         first = str(error).splitlines()[0]
         fix = f"hullwatch rules validate {' '.join(files)}".rstrip()

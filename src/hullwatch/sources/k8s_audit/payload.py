@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.sources.k8s_audit.counts import DAMAGED, KLOG, NOT_JSON, TOO_LARGE
-from hullwatch.sources.unpacking import GZIP_MAGIC
+from hullwatch.sources.unpacking import GZIP_MAGIC, TooMuchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,11 @@ _AUDIT_ID = re.compile(rb'\\?"auditID\\?":\s*\\?"([0-9A-Za-z-]{1,64})')
 
 
 def unpack(data: bytes, largest: int = LARGEST) -> bytes | None:
-    """Return what is compressed with gzip, of one member or several; None when it is damaged or becomes too much."""
+    """Return what is compressed with gzip, of one member or several; None when it is damaged.
+
+    Raises:
+        TooMuchError: when it becomes more than ``largest`` bytes.
+    """
     parts: list[bytes] = []
     room = largest
     while data:
@@ -39,7 +43,9 @@ def unpack(data: bytes, largest: int = LARGEST) -> bytes | None:
         except zlib.error:
             return None
         room -= len(part)
-        if room < 0 or not unpacker.eof:
+        if room < 0:
+            raise TooMuchError(f"it unpacks to more than {largest} bytes")
+        if not unpacker.eof:
             return None
         parts.append(part)
         data = unpacker.unused_data.lstrip(b"\0")
@@ -52,12 +58,24 @@ def from_base64(data: str, counts: IntakeCounts) -> bytes:
         found: bytes | None = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         found = None
-    if found is not None and found.startswith(GZIP_MAGIC):
-        found = unpack(found)
     if found is None:
         counts.leave_out(DAMAGED)
         return b""
-    return found
+    return _unpacked(found, counts)
+
+
+def _unpacked(data: bytes, counts: IntakeCounts) -> bytes:
+    """Return data, unpacked if it is compressed; nothing, and counted, when that cannot be done."""
+    if not data.startswith(GZIP_MAGIC):
+        return data
+    try:
+        found = unpack(data)
+    except TooMuchError:
+        counts.leave_out(TOO_LARGE)
+        return b""
+    if found is None:
+        counts.leave_out(DAMAGED)
+    return found or b""
 
 
 def values(data: bytes, counts: IntakeCounts) -> Iterator[object]:
@@ -67,12 +85,9 @@ def values(data: bytes, counts: IntakeCounts) -> Iterator[object]:
         data: one value; or one a line, each perhaps with a time in front; or several without anything between.
         counts: gets what is left out.
     """
-    if data.startswith(GZIP_MAGIC):
-        unpacked = unpack(data)
-        if unpacked is None:
-            counts.leave_out(DAMAGED)
-            return
-        data = unpacked
+    data = _unpacked(data, counts)
+    if not data:
+        return
     if len(data) > LARGEST:
         counts.leave_out(TOO_LARGE)
         return
@@ -100,7 +115,7 @@ def _of_line(line: bytes, counts: IntakeCounts) -> Iterator[object]:
 
 def _one_behind_the_other(line: bytes, counts: IntakeCounts) -> Iterator[object]:
     """Yield values that stand without anything between them, as Firehose puts them in files."""
-    if line.rstrip(b'"}\\ \r').endswith(_TRUNCATED):
+    if line.rstrip(b'"}\\ \r').endswith(_TRUNCATED) or (line.startswith(b"{") and not line.endswith(b"}")):
         note_truncated(line, counts)
         return
     decoder, rest = json.JSONDecoder(), line.decode("utf-8", "replace")

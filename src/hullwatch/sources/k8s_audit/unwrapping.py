@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 DEEPEST = 8  # wrappers in one another
+_MARKS = frozenset({"auditID", "stageTimestamp", "verb"})  # that an event of the core API has none of
 _Table = dict[str, object]
 _Inner = tuple[object, Origin]
 _DECODER = msgspec.json.Decoder(dict[str, object])
@@ -47,14 +48,14 @@ def _open(value: object, origin: Origin, counts: IntakeCounts, depth: int) -> It
     """Yield the events of a value, which is one itself or holds some."""
     if is_table(value):
         kind = value.get("kind")
-        if kind == "Event" and "auditID" in value:
+        if kind == "Event" and not _MARKS.isdisjoint(value):
             if text(value.get("stageTimestamp")):
                 counts.take(origin.wrapper)
                 yield value, origin
             else:
                 counts.leave_out(NO_TIME)
             return
-        if kind == cloud_events.KIND and "cloud" in value:
+        if kind == cloud_events.KIND and "stageTimestamp" in value:
             counts.take("cloud")
             yield value, origin
             return

@@ -1,0 +1,362 @@
+"""The audit events of Kubernetes from their inputs through the rules to the alerts: the intake wired top to bottom.
+
+What it takes it acknowledges when the alerts are kept: a batch by its answer, a log file by its place. (docs/adr/0031)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hullwatch.counters import Counters, Latency
+from hullwatch.detect.audit_judge import AuditJudge
+from hullwatch.outputs.delivery import Delivery
+from hullwatch.outputs.standard_error import say
+from hullwatch.sources.k8s_audit.cloudwatch import LogGroup
+from hullwatch.sources.k8s_audit.counts import TRUNCATED
+from hullwatch.sources.k8s_audit.feed import EndingError, LogReader, StreamReader
+from hullwatch.sources.k8s_audit.http_server import HttpServer, Limits
+from hullwatch.sources.k8s_audit.log_opening import number_of
+from hullwatch.sources.k8s_audit.log_place import Places
+from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
+from hullwatch.sources.k8s_audit.quiet import Quiet
+from hullwatch.sources.k8s_audit.webhook import Webhook
+from hullwatch.store.link import KeeperLink
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from hullwatch.channel import Supervisor
+    from hullwatch.config.kubernetes_settings import AuditSettings
+    from hullwatch.config.settings import Settings
+    from hullwatch.detect.engine import Match
+    from hullwatch.rules.loader import RuleSet
+
+STATUS = "kubernetes.json"
+TICK = 1.0  # seconds between looks at what is due
+STORED_PATIENCE = 20.0  # seconds for alerts to be kept, until a sender is told to come again; API servers wait 30
+END_PATIENCE = 4.0  # seconds for requests and readers to come to an end
+MOST_WAITING = 32 << 20  # bytes of alerts that wait for the keeper, until nothing more is taken
+FEWEST_DESCRIPTORS = 256  # that are kept free of connections
+_MOST_DESCRIPTORS = 8192
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What only root may read, read while that was possible.
+
+    Attributes:
+        context: of TLS; None without it.
+        token: that senders have to have; empty for none.
+        client: of CloudWatch Logs; None where it is not asked.
+    """
+
+    context: Any = None
+    token: str = ""
+    client: Any = None
+
+
+class AuditWatch:
+    """One run of the intake: events in, alerts out.
+
+    Args:
+        settings: of the run.
+        rules: that judge.
+        supervisor: to ask for the keeper and for log files.
+        state: the directory of what lasts.
+        secrets: what was read with power.
+        listener: that senders connect to; None for none.
+        crashes: how often the process has crashed before.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: RuleSet,
+        supervisor: Supervisor,
+        state: Path,
+        secrets: Secrets,
+        listener: socket.socket | None,
+        crashes: int = 0,
+    ) -> None:
+        """Wire the stages; nothing is taken yet."""
+        self._audit = settings.kubernetes.audit
+        self._supervisor = supervisor
+        self._state = state
+        self._secrets = secrets
+        self._listener = listener
+        self._rules = rules
+        self.counters = Counters(latency=Latency())
+        self._delivery = Delivery(settings, self.counters)
+        self._link: KeeperLink | None = None
+        if settings.store.enabled:
+            self._link = KeeperLink(supervisor.keeper, self.counters, on_stored=self._when_stored)
+            self._delivery.keep(self._link)
+        self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all")
+        self.pipeline: Pipeline[Match] = Pipeline(self._judge.matches, self._hand_over, None, self._audit.remember)
+        self._places = Places(state)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stored = asyncio.Event()  # set, and another one made, whenever something was stored
+        self._end = asyncio.Event()
+        self.ending = threading.Event()
+        self._readers: list[LogReader] = []
+        self._groups: list[LogGroup] = []
+        self._server: HttpServer | None = None
+        self._problems: set[str] = set()  # that were told
+        self._quiet = Quiet(self._audit.silence, time.monotonic())
+        self._truncated = 0  # events that it was told of
+        if crashes:
+            text = f"The process that takes audit events crashed and was started again, {crashes} times so far."
+            self._delivery.internal("Audit intake restarted", "Critical", text)
+
+    # ---- what inputs hand their documents to
+
+    def _hand_over(self, matches: Sequence[Match], _: dict[str, object]) -> int:
+        if matches:
+            self._delivery.matches(matches)
+        return 0 if self._link is None else self._link.number
+
+    def full(self) -> str:
+        """Return why nothing can be taken now, as a sentence; empty when something can."""
+        if self.ending.is_set():
+            return "The process ends; it will be back."
+        if self._link is None:
+            return ""
+        if self._link.waiting() > MOST_WAITING:
+            return "Too many alerts wait to be kept."
+        return f"Alerts cannot be kept: {self._link.problem}" if self._link.problem else ""
+
+    async def take_documents(self, documents: list[bytes]) -> Taken:
+        """Judge the events of some documents; see ``webhook.Taking``."""
+        return await self.pipeline.take(documents)
+
+    async def kept(self, ticket: int) -> bool:
+        """Wait until the alerts up to a number are kept, within a time; tell whether they are."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STORED_PATIENCE):
+                while self.stored() < ticket:
+                    await self._stored.wait()
+        return self.stored() >= ticket
+
+    def stored(self) -> int:
+        """Return the number up to which all alerts are kept; see ``feed.Feed``."""
+        return 1 << 62 if self._link is None else self._link.stored()
+
+    def take(self, documents: list[bytes]) -> int:
+        """Judge the events of documents, for a thread; see ``feed.Feed``."""
+        while self.full():
+            if self.ending.wait(0.2):
+                raise EndingError
+        assert self._loop is not None
+        try:
+            return asyncio.run_coroutine_threadsafe(self.pipeline.take(documents), self._loop).result().ticket
+        except (RuntimeError, asyncio.CancelledError):  # the loop has ended
+            raise EndingError from None
+
+    def _when_stored(self) -> None:
+        """Wake who waits for something to be kept; called in the link's thread."""
+        with contextlib.suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._stored.set()
+        self._stored = asyncio.Event()
+
+    # ---- the run
+
+    async def run(self, lifeline: int) -> int:
+        """Take events until there is to be an end; return the exit code.
+
+        Args:
+            lifeline: a descriptor that becomes readable when the supervisor is gone.
+        """
+        loop = self._loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_reader(lifeline, self.stop)
+        threads = self._start_readers()
+        serving: asyncio.Task[None] | None = None
+        if self._listener is not None:
+            webhook = Webhook(
+                _Taking(self),
+                self._secrets.token,
+                certificates=bool(self._audit.client_ca),
+                largest=self._audit.largest_body,
+            )
+            self._server = HttpServer(self._listener, self._secrets.context, webhook, limits_of(self._audit))
+            serving = loop.create_task(self._server.serve())
+        say(
+            f"Taking audit events of Kubernetes ({self._inputs()}) with {len(self._rules.rules)} rules; Ctrl-C ends it."
+        )
+        try:
+            while not self._end.is_set() and not self._delivery.gone:
+                self._do_what_is_due()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._end.wait(), TICK)
+        finally:
+            loop.remove_reader(lifeline)
+            await self._finish(serving, threads)
+        return 1 if self._delivery.failed else 0
+
+    def stop(self) -> None:
+        """End the run soon."""
+        self.ending.set()
+        self._end.set()
+
+    def _inputs(self) -> str:
+        audit = self._audit
+        parts = [audit.listen, *audit.files, "standard input" * audit.stdin, *audit.eks_log_groups]
+        return ", ".join(part for part in parts if part)
+
+    def _start_readers(self) -> list[threading.Thread]:
+        audit, works = self._audit, list[tuple[str, "Callable[[], None]"]]()
+        for place, name in enumerate(audit.files):
+
+            def open_file(rotated: int, place: int = place) -> int:
+                return self._supervisor.open_audit_log(number_of(place, rotated))
+
+            counts = self.pipeline.counts
+            from_end = audit.begin == "end"
+            self._readers.append(LogReader(name, open_file, self, self._places, counts, from_end=from_end))
+        for group in audit.eks_log_groups:
+            client, from_end = self._secrets.client, audit.begin == "end"
+            self._groups.append(LogGroup(client, group, self, self._places, every=audit.eks_every, from_end=from_end))
+        works += [("log", reader.run) for reader in self._readers] + [("cloudwatch", one.run) for one in self._groups]
+        if audit.stdin:
+            works.append(("stdin", StreamReader(sys.stdin.buffer, self, self._at_end_of_input).run))
+        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _at_end_of_input(self) -> None:
+        """End with standard input, where nothing else is read; called in its thread."""
+        audit = self._audit
+        if self._loop is not None and not (audit.listen or audit.files or audit.eks_log_groups):
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.stop)
+
+    # ---- what is due
+
+    def _do_what_is_due(self) -> None:
+        self._delivery.tick()
+        for event in self._link.take_events() if self._link is not None else ():
+            self._delivery.internal(*event)
+        notice = self._quiet.look(self.pipeline.last, time.monotonic())
+        if notice is not None:
+            self._delivery.internal(*notice)
+        self._tell_problems()
+        self._tell_truncated()
+        self._write_status()
+
+    def _tell_problems(self) -> None:
+        """Tell what keeps an input from being read, once for each time that it begins."""
+        found = {one.problem for one in (*self._readers, *self._groups) if one.problem}
+        if self._places.problem:
+            found.add(self._places.problem)
+        for problem in sorted(found - self._problems):
+            self._delivery.internal("Audit events not read", "Error", problem)
+        self._problems = found
+
+    def _tell_truncated(self) -> None:
+        """Tell of events of which the end is missing: nobody judges them."""
+        counts = self.pipeline.counts
+        number = counts.left_out.get(TRUNCATED, 0)
+        if number > self._truncated:
+            text = (
+                f"{number - self._truncated:,} audit events came without their end and were not judged, the last of "
+                f"them {', '.join(counts.truncated[-3:])}: what carries them cuts what is long."
+            )
+            self._truncated = number
+            self._delivery.internal("Audit events truncated", "Warning", text)
+
+    def status(self) -> dict[str, object]:
+        """Return how it goes, for ``hullwatch doctor``."""
+        counts = self.pipeline.counts
+        own: dict[str, object] = {
+            "rules": len(self._rules.rules),
+            "inputs": self._inputs(),
+            "by_wrapper": counts.events,
+            "left_out": counts.left_out,
+            "truncated": counts.truncated,
+            "out_of_order": counts.out_of_order,
+            "last_event": round(time.monotonic() - self.pipeline.last, 1),
+            "requests": {} if self._server is None else self._server.counts,
+            "problems": sorted(self._problems),
+        }
+        return self.counters.to_status(pid=os.getppid()) | own
+
+    def _write_status(self) -> None:
+        target = self._state / STATUS
+        with contextlib.suppress(OSError):
+            new = target.with_suffix(".new")
+            new.write_bytes(msgspec.json.encode(self.status()))
+            new.replace(target)
+
+    async def _finish(self, serving: asyncio.Task[None] | None, threads: list[threading.Thread]) -> None:
+        """Let what has begun come to its end, have it kept, and keep the places."""
+        self.ending.set()
+        if serving is not None:
+            serving.cancel()
+        if self._server is not None:
+            await self._server.close(END_PATIENCE)
+        deadline = time.monotonic() + END_PATIENCE
+        for thread in threads:
+            if thread.name != "stdin":  # which may wait for ever
+                await asyncio.to_thread(thread.join, max(0.0, deadline - time.monotonic()))
+        await asyncio.to_thread(self._delivery.close)
+        for reader in self._readers:
+            reader.settle()
+        self._write_status()
+        for line in self.told():
+            say(line)
+
+    def told(self) -> list[str]:
+        """Return what came of the run, a sentence a line."""
+        counts = self.pipeline.counts
+        alerts = sum(self.counters.alerts.values())
+        wrappers = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.events.items()))
+        lines = [f"Audit events: {counts.total:,}{f' ({wrappers})' if wrappers else ''}, {alerts:,} alerts."]
+        if counts.left_out:
+            reasons = "; ".join(f"{number:,} {reason}" for reason, number in sorted(counts.left_out.items()))
+            lines.append(f"Audit events left out: {reasons}.")
+        refused = {} if self._server is None else self._server.counts
+        if refused:
+            lines.append(
+                "Requests: " + "; ".join(f"{number:,} {reason}" for reason, number in sorted(refused.items())) + "."
+            )
+        lost = {**self.counters.alerts_lost}
+        lines += [f"Alerts that did not reach their reader: {number:,} ({reason})." for reason, number in lost.items()]
+        return lines
+
+
+class _Taking:
+    """The watch as the webhook sees it."""
+
+    def __init__(self, watch: AuditWatch) -> None:
+        self.full = watch.full
+        self.take = watch.take_documents
+        self.kept = watch.kept
+
+
+def limits_of(audit: AuditSettings) -> Limits:
+    """Return the limits of the server: connections as there may be descriptors, and the bytes of three bodies."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(_MOST_DESCRIPTORS, hard) if hard != resource.RLIM_INFINITY else _MOST_DESCRIPTORS
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    body = audit.largest_body
+    connections = max(64, min(1500, soft - FEWEST_DESCRIPTORS))
+    return Limits(connections=connections, body=body, bodies=3 * body)

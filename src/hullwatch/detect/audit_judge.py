@@ -1,0 +1,243 @@
+"""From events of the Kubernetes API to matches: what an event is about is decided once, the rest is asked.
+
+Nearly all calls repeat others in their verb, resource, stage and the like. For each combination the checks of such
+fields are answered once, and what is left of the rules' conditions is remembered: mostly nothing. Where something is
+left, the checks of who calls are answered once for each caller in the same way. (docs/adr/0030)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hullwatch.detect.correlate import Correlator
+from hullwatch.detect.engine import Match
+from hullwatch.fields.audit_event import AUDIT_TYPE, AuditEvent, at
+from hullwatch.rules.audit_lookup import from_audit
+from hullwatch.rules.graph import FALSE, TRUE, Graph, Node, field_uses
+from hullwatch.rules.node_code import NodeCompiler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from hullwatch.counters import Counters
+    from hullwatch.events.event import Event
+    from hullwatch.rules.loader import Rule, RuleSet
+
+Audit = dict[str, Any]
+Key = tuple[Any, ...]
+
+MOST_KNOWN = 20_000  # combinations that are remembered, and callers; then all are forgotten
+LONGEST_KEY = 1000  # characters of what one is remembered by
+
+_CODE = 7  # where the status stands in a key
+_DECISION = "authorization.k8s.io/decision"
+_NONE: Mapping[str, Any] = {}
+
+# The fields whose checks a combination answers: each reads nothing but what is in the key. See ``_key``.
+_OF_COMBINATION = frozenset(
+    {
+        *("ka.verb", "ka.stage", "ka.level", "ka.target.resource", "ka.target.subresource", "ka.target.group"),
+        *("ka.target.session", "ka.response.code", "ka.response.status", "ka.response.success", "ka.auth.decision"),
+        *("evt.type", "evt.type.is", "evt.source", "evt.pluginname", "evt.is_async", "evt.count"),
+    }
+)
+# Those whose checks the name of the caller answers, if he has one.
+_OF_CALLER = frozenset({"ka.user.name", "ka.user.kind", "ka.user.serviceaccount", "ka.user.serviceaccount.namespace"})
+_POINTERS_OF_COMBINATION = frozenset(
+    {
+        *("/kind", "/verb", "/stage", "/level", "/objectRef/resource", "/objectRef/subresource"),
+        *("/objectRef/apiGroup", "/responseStatus/code"),
+    }
+)
+_POINTERS_OF_CALLER = frozenset({"/user/username"})
+
+
+class _Entry(NamedTuple):
+    """A condition that is asked: a rule's only one, or one step of its sequence."""
+
+    rule: Rule
+    step: int
+
+
+class _Left(NamedTuple):
+    """What is left of the conditions for some events: by its entry each node, and what asks it."""
+
+    nodes: tuple[tuple[_Entry, int], ...]
+    asked: tuple[tuple[_Entry, Callable[[Event], bool]], ...]
+
+
+_NOTHING = _Left((), ())
+
+
+def _key(audit: Any) -> Key:
+    """Return what an event is about: the parts that the fields of ``_OF_COMBINATION`` read."""
+    reference = audit.get("objectRef")
+    if reference.__class__ is not dict:
+        reference = _NONE
+    status = audit.get("responseStatus")
+    annotations = audit.get("annotations")
+    return (
+        audit.get("verb"),
+        reference.get("resource"),
+        reference.get("subresource"),
+        reference.get("apiGroup"),
+        audit.get("stage"),
+        audit.get("level"),
+        audit.get("kind"),
+        status.get("code") if status.__class__ is dict else None,
+        annotations.get(_DECISION) if annotations.__class__ is dict else None,
+    )
+
+
+def _is_plain(key: Key) -> bool:
+    """Tell whether a key can be remembered by: equal ones mean the same, and it is not large."""
+    others = (*key[:_CODE], *key[_CODE + 1 :])
+    if not all(one is None or one.__class__ is str for one in others) or not _is_code(key[_CODE]):
+        return False
+    return sum(len(one) for one in key if one.__class__ is str) <= LONGEST_KEY
+
+
+def _is_code(value: object) -> bool:
+    return value is None or value.__class__ is int  # True is equal to 1, and looks different
+
+
+class AuditJudge:
+    """Judges events of the API.
+
+    Attributes:
+        every: whether each rule that matches an event counts, not only the first (of those without state).
+    """
+
+    def __init__(self, rules: RuleSet, counters: Counters, *, every: bool = False) -> None:
+        """Take the rules of the source ``k8s_audit``; others in the set are left out."""
+        self.every = every
+        self._counters = counters
+        self._correlator = Correlator(counters, rules.of_api)
+        self._take(rules)
+
+    def _take(self, rules: RuleSet) -> None:
+        self._graph = Graph()
+        self._compiler = NodeCompiler(self._graph, from_audit)
+        entries = [_Entry(rule, 0) for rule in rules.of_api if rule.stateful is None]
+        for rule in [rule for rule in rules.of_api if rule.stateful is not None]:
+            # The later steps first, so that an event does not make two.
+            entries += [_Entry(rule, step) for step in reversed(range(len(rule.conditions)))]
+        roots = [(entry, self._graph.add(entry.rule.conditions[entry.step].tree)) for entry in entries]
+        self._all = self._left([(entry, root) for entry, root in roots if root != FALSE])
+        self._known: dict[Key, _Left] = {}
+        self._callers: dict[tuple[int, str], tuple[_Left, _Left]] = {}
+        self._groups = [self._group(atom) for atom in range(len(self._graph.checks))]
+        self._numbers = 0
+
+    def replace(self, rules: RuleSet) -> None:
+        """Judge by other rules from now on; those with state that are defined as before go on with it."""
+        correlator = Correlator(self._counters, rules.of_api)
+        correlator.carry_over(self._correlator)
+        self._correlator = correlator
+        self._take(rules)
+
+    def matches(self, audit: Audit) -> list[Match]:
+        """Return the matches of an event that count, in the order of the rules.
+
+        Args:
+            audit: the object as it was decoded: an Event of ``audit.k8s.io``, or what stands in the place of one.
+        """
+        self._numbers += 1
+        counted = self._counters.events
+        counted[AUDIT_TYPE.name] = counted.get(AUDIT_TYPE.name, 0) + 1
+        key = _key(audit)
+        try:
+            left = self._known.get(key)
+        except TypeError:  # a list or an object stands where there should be text
+            return self._judge(AuditEvent(audit, self._numbers), self._all)
+        if left is None or not (key[_CODE].__class__ is int or key[_CODE] is None):
+            left = self._learn(key, audit)
+        if not left.asked:
+            return []
+        name = at(audit, "user", "username")
+        if isinstance(name, str) and name:
+            known = self._callers.get((id(left), name))
+            left = known[1] if known is not None else self._learn_caller(left, name, audit)
+            if not left.asked:
+                return []
+        return self._judge(AuditEvent(audit, self._numbers), left)
+
+    def matches_of(self, event: AuditEvent) -> list[Match]:
+        """Return the matches of an event by asking every rule, with nothing remembered: for tests and single events."""
+        return self._judge(event, self._all)
+
+    def _judge(self, event: AuditEvent, left: _Left) -> list[Match]:
+        found: list[Match] = []
+        for (rule, step), holds in left.asked:
+            if rule.stateful is None and found and not self.every:
+                continue
+            try:
+                if not holds(event):
+                    continue
+                evidence = () if rule.stateful is None else self._correlator.observe(rule, step, event)
+            except Exception:  # noqa: BLE001 - whatever an event provokes; counted
+                self._counters.drop(AUDIT_TYPE.name, "rule_error")
+                continue
+            if evidence is not None:
+                found.append(Match(rule, event, evidence))
+        return found
+
+    # ---- what is remembered
+
+    def _learn(self, key: Key, audit: Audit) -> _Left:
+        """Return what is left of all conditions for events that are about the same, and remember it."""
+        if not _is_plain(key):
+            return self._all
+        left = self._without(self._all, 0, AuditEvent(audit))
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+            self._callers.clear()
+        self._known[key] = left
+        return left
+
+    def _learn_caller(self, left: _Left, name: str, audit: Audit) -> _Left:
+        """Return what is left for a caller, and remember it."""
+        if len(name) > LONGEST_KEY:
+            return left
+        found = self._without(left, 1, AuditEvent(audit))
+        if len(self._callers) >= MOST_KNOWN:
+            self._callers.clear()
+        # It holds what it was made of, too: no other has its number as long as this is remembered.
+        self._callers[id(left), name] = left, found
+        return found
+
+    def _without(self, left: _Left, group: int, event: AuditEvent) -> _Left:
+        """Return conditions with the checks of a group answered for an event."""
+
+        def literal(node: Node) -> int | None:
+            if self._groups[node.atom] != group:
+                return None
+            holds = self._compiler.function(self._graph.literal(node.atom, positive=True))(event)
+            return TRUE if bool(holds) == node.positive else FALSE
+
+        known: dict[int, int] = {}
+        nodes = [(entry, self._graph.replace(root, literal, known)) for entry, root in left.nodes]
+        return self._left([(entry, root) for entry, root in nodes if root != FALSE])
+
+    def _left(self, nodes: Iterable[tuple[_Entry, int]]) -> _Left:
+        found = tuple(nodes)
+        if not found:
+            return _NOTHING
+        return _Left(found, tuple([(entry, self._compiler.function(root)) for entry, root in found]))
+
+    def _group(self, atom: int) -> int:
+        """Return what answers a check: 0 the combination, 1 the caller, 2 the event alone."""
+        uses = field_uses(self._graph.checks[atom])
+        groups = {self._group_of(use.name, use.argument) for use in uses}
+        return groups.pop() if len(groups) == 1 else 2
+
+    @staticmethod
+    def _group_of(name: str, argument: str | None) -> int:
+        if name in _OF_COMBINATION or name.startswith("evt.type.is."):
+            return 0
+        if name in _OF_CALLER:
+            return 1
+        if name == "jevt.value" and argument is not None:
+            pointer = f"/{argument.removeprefix('/')}"
+            return 0 if pointer in _POINTERS_OF_COMBINATION else (1 if pointer in _POINTERS_OF_CALLER else 2)
+        return 2

@@ -1,0 +1,292 @@
+"""The supervisor's side of the process that takes audit events: it starts it, and opens what it may not open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from hullwatch.channel import Answer, make_channel, receive_request, send_answer
+from hullwatch.config.kubernetes_settings import is_set
+from hullwatch.config.rules_files import read_all, read_pack
+from hullwatch.errors import CannotError, UsageError
+from hullwatch.outputs.standard_error import say
+from hullwatch.own_process import start
+from hullwatch.sources.k8s_audit.log_opening import open_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hullwatch.channel import Request
+    from hullwatch.config.settings import Settings
+
+SYSCALL, AUDIT = "syscall", "k8s_audit"
+BACKLOG = 1024  # connections that wait to be taken
+STOP_WAIT = 10.0  # seconds for it to have kept what it took
+RESTARTS_MAXIMUM = 5  # crashes ...
+RESTARTS_PERIOD = 60.0  # ... within this many seconds, then we give up
+ENDED = frozenset({0, 1, 2, 3})  # exit codes of a process that ended on purpose
+_LOCAL = ("127.", "localhost:", "[::1]:")
+
+
+def sources_of(settings: Settings) -> frozenset[str]:
+    """Return what a run watches.
+
+    Raises:
+        UsageError: when that is nothing, or audit events are wanted and come from nowhere.
+    """
+    audit = settings.kubernetes.audit
+    wanted = frozenset(settings.run.sources) or frozenset({SYSCALL, *([AUDIT] if is_set(audit) else [])})
+    if AUDIT in wanted and not is_set(audit):
+        raise UsageError(
+            "There is no source of audit events: set listen, files, stdin or eks_log_groups in [kubernetes.audit] "
+            "(hullwatch config explain kubernetes.audit)."
+        )
+    return wanted
+
+
+def check(settings: Settings) -> None:
+    """Look whether audit events can be taken as the settings say.
+
+    Raises:
+        UsageError: when they would be taken from anybody, or settings do not go together.
+    """
+    audit = settings.kubernetes.audit
+    if bool(audit.tls_cert) < bool(audit.tls_key or audit.client_ca):
+        raise UsageError("kubernetes.audit.tls_key and client_ca are for TLS: set tls_cert as well.")
+    if not audit.listen:
+        return
+    port = audit.listen.rpartition(":")[2]
+    if not 0 < int(port) < 1 << 16:
+        raise UsageError(f"kubernetes.audit.listen: there is no port {port}; the last is 65535.")
+    if audit.listen.startswith(_LOCAL):
+        return
+    if not audit.tls_cert:
+        raise UsageError(
+            "kubernetes.audit.listen is reached from other machines: set tls_cert and tls_key, or listen at 127.0.0.1."
+        )
+    if not (audit.client_ca or audit.token_file):
+        raise UsageError(
+            "Anybody could send audit events to kubernetes.audit.listen: set client_ca (for client certificates), "
+            "token_file, or both."
+        )
+
+
+def read_rules(settings: Settings) -> list[tuple[str, bytes]]:
+    """Return the rules files that the settings name, or the built-in ones for audit events.
+
+    Raises:
+        UsageError: when one cannot be read.
+    """
+    return read_all(settings.rules.files) if settings.rules.files else read_pack(AUDIT)
+
+
+class IntakeStarter:
+    """Starts the process, answers it, and starts it again when it crashed.
+
+    Attributes:
+        channel: where its requests come from; None while it does not run.
+        exit_code: of a process that has ended on purpose; None while it is to run.
+
+    Args:
+        settings: of the run.
+        user: uid and gid that it becomes.
+        state: the directory of what lasts, which is that user's.
+        keeper: returns a connection to the keeper.
+    """
+
+    def __init__(
+        self, settings: Settings, user: tuple[int, int], state: Path, keeper: Callable[[], socket.socket]
+    ) -> None:
+        """Take the place to listen at, so that a run which cannot have it ends at once.
+
+        Raises:
+            UsageError: for settings that do not go together, and rules files that cannot be read.
+            CannotError: when the place is taken, or is not to be had.
+        """
+        self.wanted = AUDIT in sources_of(settings)
+        self.channel: socket.socket | None = None
+        self.exit_code: int | None = None
+        self._settings = settings
+        self._user = user
+        self._state = state
+        self._keeper = keeper
+        self._pid = 0
+        self._lifeline = -1
+        self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
+        self._listener: socket.socket | None = None
+        self._files: list[tuple[str, bytes]] = []
+        if self.wanted:
+            check(settings)
+            self._files = read_rules(settings)
+            self._listener = _listen(settings.kubernetes.audit.listen) if settings.kubernetes.audit.listen else None
+
+    def keep(self) -> None:
+        """Start the process, if it is to run and does not. To be called where there is one thread only: it forks.
+
+        Raises:
+            CannotError: when it crashes again and again.
+        """
+        if not self.wanted or self.exit_code is not None:
+            return
+        if not self._pid:
+            self._start()
+            return
+        pid, status = os.waitpid(self._pid, os.WNOHANG)
+        if pid:
+            self._ended(os.waitstatus_to_exitcode(status))
+
+    def _ended(self, code: int) -> None:
+        self._pid = 0
+        self._close()
+        if code in ENDED:
+            self.exit_code = code
+            return
+        now = time.monotonic()
+        if len(self._crashes) == RESTARTS_MAXIMUM and now - self._crashes[0] < RESTARTS_PERIOD:
+            raise CannotError(
+                f"The process that takes audit events has crashed {RESTARTS_MAXIMUM + 1} times within a minute; what "
+                f"it said last is in {self._state}/kubernetes-crash.txt."
+            )
+        self._crashes.append(now)
+        self._start()
+
+    def _start(self) -> None:
+        ours, theirs = make_channel()
+        lifeline, self._lifeline = os.pipe()
+        listener, crashes = self._listener, len(self._crashes)
+
+        def begin() -> None:
+            ours.close()
+            os.close(self._lifeline)
+            from hullwatch.kubernetes_process import be_intake
+
+            be_intake(
+                self._settings,
+                self._files,
+                theirs,
+                lifeline=lifeline,
+                state=self._state,
+                user=self._user,
+                crashes=crashes,
+                listener=listener,
+            )
+
+        self._pid = start("that takes audit events", begin)
+        theirs.close()
+        os.close(lifeline)
+        self.channel = ours
+
+    def pids(self) -> list[int]:
+        """Return the process id, where it runs."""
+        return [self._pid] if self._pid else []
+
+    def answer(self) -> None:
+        """Answer one request."""
+        channel = self.channel
+        if channel is None:
+            return
+        try:
+            request = receive_request(channel, self._pid)
+        except (EOFError, ConnectionError):
+            channel.close()
+            self.channel = None
+            return
+        except CannotError as error:
+            say(str(error))
+            send_answer(channel, Answer(granted=False, text=str(error)))
+            return
+        try:
+            descriptor = self._grant(request)
+        except CannotError as error:
+            send_answer(channel, Answer(granted=False, text=str(error)))
+            return
+        send_answer(channel, Answer(granted=True), descriptor)
+        os.close(descriptor)
+
+    def _grant(self, request: Request) -> int:
+        if request.name == "keeper":
+            return self._keeper().detach()
+        if request.name == "open_audit_log":
+            return open_log(self._settings.kubernetes.audit.files, request.number)
+        raise CannotError(f"The request {request.name} is not for the process that takes audit events.")
+
+    def read_rules_again(self, settings: Settings) -> None:
+        """Judge by the rules files as they are now: the process ends when all is kept, and another one goes on.
+
+        Args:
+            settings: with the rules that are wanted now.
+        """
+        if not self.wanted or self.exit_code is not None:
+            return
+        self._settings, self._files = settings, read_rules(settings)
+        self.stop()
+        self.exit_code = None
+        self._start()
+
+    def terminate(self) -> None:
+        """Have it end soon."""
+        if self._pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGTERM)
+
+    def stop(self) -> int:
+        """End it, and return its exit code: 1 when an alert was at least as severe as is told by that, else 0."""
+        self.terminate()
+        deadline = time.monotonic() + STOP_WAIT
+        while self._pid:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                self._pid = 0
+                self.exit_code = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > deadline:
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
+                self._pid = 0
+            else:
+                self._answer_soon()
+        self._close()
+        return int(self.exit_code == 1)
+
+    def _answer_soon(self) -> None:
+        """Answer what it asks for until it has ended: it may need the keeper for that."""
+        channel = self.channel
+        if channel is None:
+            time.sleep(0.01)
+            return
+        channel.settimeout(0.02)
+        with contextlib.suppress(TimeoutError):
+            self.answer()
+
+    def _close(self) -> None:
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+    def close(self) -> None:
+        """Stop it for good, and listen no more."""
+        self.stop()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+
+def _listen(place: str) -> socket.socket:
+    host, _, port = place.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        address = (host if host != "localhost" else "127.0.0.1", int(port))
+        return socket.create_server(address, family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        sentence = f"Audit events cannot be taken at {place}: {reason}. Set kubernetes.audit.listen to another."
+        raise CannotError(sentence) from error

@@ -1,0 +1,150 @@
+"""``hullwatch run --disable-source syscall``: audit events alone, without sensor, engine and root."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from hullwatch.config.paths import private_directory, run_directory, state_directory
+from hullwatch.errors import UsageError
+from hullwatch.keeper import KeeperStarter
+from hullwatch.kubernetes import AUDIT, IntakeStarter
+from hullwatch.outputs.standard_error import say
+from hullwatch.rules.loader import RulesFile
+from hullwatch.rules.reload import load_rules
+from hullwatch.service.instance import take_lock
+from hullwatch.service.log import speak
+from hullwatch.service.notify import Notifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+    from hullwatch.config.settings import Settings
+
+LOOK = 1.0  # seconds between looks at the processes
+
+
+def run(settings: Settings, user: tuple[int, int], again: Callable[[], Settings] | None = None) -> int:
+    """Take audit events until Ctrl-C or the end of the duration; return the exit code.
+
+    Args:
+        settings: of the run.
+        user: uid and gid that the processes become, for root; others stay who they are.
+        again: reads the settings again, for rules that are other ones then.
+
+    Raises:
+        UsageError: for a rules file that is wrong, or settings that do not go together.
+        CannotError: when a place to listen at is taken, or another instance runs.
+    """
+    speak("supervisor", settings.log.format)
+    lock = take_lock(private_directory(run_directory(settings.directories.run)))
+    try:
+        return _Run(settings, user, again).serve()
+    finally:
+        os.close(lock)
+
+
+def _state(settings: Settings, user: tuple[int, int]) -> Path:
+    """Return the directory of what lasts, which is the user's."""
+    path = state_directory(settings.directories.state)
+    if not path.exists() or path.stat().st_uid == os.geteuid():
+        private_directory(path)
+        if os.geteuid() == 0:
+            os.chown(path, *user)
+    return path
+
+
+class _Run:
+    """The processes, and the loop that waits for them."""
+
+    def __init__(self, settings: Settings, user: tuple[int, int], again: Callable[[], Settings] | None) -> None:
+        if os.geteuid() != 0:
+            user = os.geteuid(), os.getegid()
+        state = _state(settings, user)
+        self._settings = settings
+        self._again = again
+        self._keeper = KeeperStarter(settings, user, state)
+        self._intake = IntakeStarter(settings, user, state, self._keeper.connection)
+        self._notifier = Notifier()
+        self._stopping = False
+        self._reload = False
+
+    def serve(self) -> int:
+        wake_read, wake_write = socket.socketpair()
+        wake_write.settimeout(0)
+        signal.set_wakeup_fd(wake_write.fileno())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, self._signalled)
+        duration = self._settings.run.duration
+        end = float("inf") if duration is None else time.monotonic() + duration
+        try:
+            self._keeper.pids()
+            self._intake.keep()
+            self._notifier.ready("Taking audit events.")
+            while not self._stopping and time.monotonic() < end:
+                self._wait(wake_read, min(LOOK, max(0.0, end - time.monotonic())))
+                self._intake.keep()
+                if self._intake.exit_code is not None:
+                    return self._intake.exit_code
+                if self._reload:
+                    self._read_again()
+            self._notifier.stopping()
+            return self._intake.stop()
+        finally:
+            signal.set_wakeup_fd(-1)
+            self._intake.close()
+            self._keeper.stop()
+            wake_read.close()
+            wake_write.close()
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload = True
+        elif number != signal.SIGCHLD:
+            self._stopping = True
+            self._intake.terminate()
+
+    def _wait(self, wake: socket.socket, seconds: float) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(wake, selectors.EVENT_READ)
+            if self._intake.channel is not None:
+                selector.register(self._intake.channel, selectors.EVENT_READ)
+            ready = [key.fileobj for key, _ in selector.select(seconds)]
+        if wake in ready:
+            wake.recv(4096)
+        if self._intake.channel is not None and self._intake.channel in ready:
+            self._intake.answer()
+
+    def _read_again(self) -> None:
+        """Judge by the rules files as they are now; with a mistake in them, those of before go on."""
+        self._reload = False
+        settings = self._settings
+        with contextlib.suppress(UsageError):
+            settings = settings if self._again is None else self._again()
+        try:
+            _check_rules(settings)
+            self._intake.read_rules_again(settings)
+            say("Rules were read again.")
+        except UsageError as error:
+            say(f"The rules files cannot be used, and those of before go on: {error}")
+
+
+def _check_rules(settings: Settings) -> None:
+    """Look whether rules can be loaded, where that is not done with power."""
+    from hullwatch.kubernetes import read_rules
+    from hullwatch.rules.problem import RulesError
+
+    files = read_rules(settings)
+    if os.geteuid() == 0:
+        return
+    try:
+        load_rules([RulesFile(*file) for file in files], settings.rules, sources=frozenset({AUDIT}))
+    except RulesError as error:
+        raise UsageError(str(error)) from error

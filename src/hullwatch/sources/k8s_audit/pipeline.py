@@ -1,0 +1,103 @@
+"""From documents to alerts: unwrapped, each event once, judged; with a ticket to know when the alerts are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from hullwatch.sources.k8s_audit.counts import NO_EVENT, NOT_JSON, TOO_DEEP, TOO_LARGE, TWICE, IntakeCounts
+from hullwatch.sources.k8s_audit.recent import Recent
+from hullwatch.sources.k8s_audit.shapes import text
+from hullwatch.sources.k8s_audit.unwrapping import unwrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hullwatch.sources.k8s_audit.origin import Found
+
+AlertT = TypeVar("AlertT")
+Judge = Callable[[dict[str, object]], Sequence[AlertT]]
+"""Returns the alerts of an event."""
+AT_ONCE = 200  # events, until others get their turn
+_NONE_AT_ALL = (NOT_JSON, NO_EVENT, TOO_DEEP, TOO_LARGE)
+
+
+class Taken(NamedTuple):
+    """What came of some documents.
+
+    Attributes:
+        events: how many events there were, with those that came before.
+        ticket: the number of the last alert that was handed over; those of the events are kept when it is.
+        unusable: why there was none, where nothing in the documents was anything; empty else.
+        time: when it was, ns since the epoch.
+    """
+
+    events: int
+    ticket: int
+    unusable: str
+    time: int
+
+
+class Pipeline(Generic[AlertT]):
+    """Takes documents of all inputs.
+
+    Attributes:
+        counts: the numbers of all.
+        last: when the last event came, seconds of the clock; when it began, before the first.
+
+    Args:
+        judge: returns the alerts of an event.
+        hand_over: takes the alerts of an event, with the event, and returns the number of the last alert so far.
+        look: sees each event that is judged, with its origin.
+        remember: how many events are known again.
+        clock: seconds that do not go back.
+    """
+
+    def __init__(
+        self,
+        judge: Judge[AlertT],
+        hand_over: Callable[[Sequence[AlertT], dict[str, object]], int],
+        look: Callable[[Found], None] | None = None,
+        remember: int = 100_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Be ready to take."""
+        self.counts = IntakeCounts()
+        self.last = clock()
+        self._judge = judge
+        self._hand_over = hand_over
+        self._look = look
+        self._recent = Recent(remember)
+        self._clock = clock
+
+    async def take(self, documents: Iterable[bytes]) -> Taken:
+        """Judge the events of some documents; others get their turn in between."""
+        before = dict(self.counts.left_out)
+        events, ticket = 0, self._hand_over((), {})
+        for found in unwrap(documents, self.counts):
+            ticket = self._take(found, ticket)
+            events += 1
+            if events % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if events:
+            self.last = self._clock()
+        new = [reason for reason in _NONE_AT_ALL if self.counts.left_out.get(reason, 0) > before.get(reason, 0)]
+        # What came before may wait for its first time's alerts: so the ticket is the newest, whoever made it.
+        return Taken(events, max(ticket, self._hand_over((), {})), new[0] if new else "", time.time_ns())
+
+    def _take(self, found: Found, ticket: int) -> int:
+        event, _ = found
+        if self._recent.came(text(event.get("auditID")), text(event.get("stage")), text(event.get("stageTimestamp"))):
+            self.counts.leave_out(TWICE)
+            return ticket
+        self.counts.out_of_order = self._recent.late
+        try:
+            alerts = self._judge(event)
+        except Exception as error:  # noqa: BLE001 - whatever an event provokes: it is counted, and the next one is judged
+            self.counts.leave_out(f"could not be judged: {type(error).__name__}")
+            return ticket
+        if self._look is not None:
+            self._look(found)
+        return self._hand_over(alerts, event) if alerts else ticket

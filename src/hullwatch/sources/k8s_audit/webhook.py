@@ -1,0 +1,183 @@
+"""What is sent over HTTPS: by API servers' webhooks, Firehose, Pub/Sub, or anybody who has audit events.
+
+An answer of 200 means that the events were judged and that the alerts of them are kept: until then whoever sends keeps
+them, and sends them again. What comes again is known by its auditID and stage.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import ssl
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from hullwatch.errors import UsageError
+from hullwatch.sources.k8s_audit.http_head import Answer, Head, RefusedError
+from hullwatch.sources.k8s_audit.payload import unpack
+from hullwatch.sources.unpacking import TooMuchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hullwatch.sources.k8s_audit.pipeline import Taken
+
+READY_PATHS = frozenset({"/healthz", "/readyz", "/livez"})
+SHORTEST_TOKEN = 16  # characters
+_TOKEN = re.compile(r"[!-~]{16,4096}\Z")
+_REQUEST_ID = re.compile(r"[\w-]{1,128}\Z")
+
+
+class Taking(Protocol):
+    """Where events go to."""
+
+    def full(self) -> str:
+        """Return why nothing can be taken now, as a sentence; empty when something can."""
+        ...
+
+    async def take(self, documents: list[bytes]) -> Taken:
+        """Judge the events of some documents."""
+        ...
+
+    async def kept(self, ticket: int) -> bool:
+        """Wait until the alerts up to a number are kept, within a time; tell whether they are."""
+        ...
+
+
+class Webhook:
+    """Answers requests with events; see ``http_server.Handler``.
+
+    Args:
+        taking: where the events go to.
+        token: that a sender has to have; empty for none.
+        certificates: whether a client certificate is a right to send.
+        largest: bytes of a body when it is unpacked.
+    """
+
+    def __init__(self, taking: Taking, token: str, *, certificates: bool, largest: int) -> None:
+        """Be ready to answer."""
+        self._taking = taking
+        self._token = token.encode()
+        self._certificates = certificates
+        self._largest = largest
+
+    def admit(self, head: Head, *, certified: bool) -> Answer | None:
+        """Look at a request before its body is read; see ``http_server.Handler``."""
+        if head.path in READY_PATHS and head.method in {"GET", "HEAD"}:
+            problem = self._taking.full()
+            if problem:
+                raise RefusedError(503, problem)
+            return Answer(200, "" if head.method == "HEAD" else "ok\n")
+        self._authenticate(head, certified=certified)
+        if head.method != "POST":
+            raise RefusedError(405, "Events are sent with POST.", Allow="POST")
+        if head.fields.get("content-encoding", "identity").lower() not in {"identity", "gzip", ""}:
+            raise RefusedError(415, "A body is plain, or compressed with gzip.")
+        if not head.length:
+            raise RefusedError(411 if "content-length" not in head.fields else 400, "There is no body.")
+        problem = self._taking.full()
+        if problem:
+            raise RefusedError(429, problem, Retry_After="2")
+        return None
+
+    def _authenticate(self, head: Head, *, certified: bool) -> None:
+        if (self._certificates and certified) or not (self._token or self._certificates):
+            return
+        if self._token:
+            kind, _, given = head.fields.get("authorization", "").partition(" ")
+            if kind.lower() != "bearer":
+                given = head.fields.get("x-amz-firehose-access-key", head.query.get("token", ""))
+            if hmac.compare_digest(given.strip().encode("utf-8", "replace"), self._token):
+                return
+        raise RefusedError(
+            401, "Events need a right to be sent: a token or a client certificate.", WWW_Authenticate="Bearer"
+        )
+
+    async def handle(self, head: Head, body: bytes) -> Answer:
+        """Take the events of a body; see ``http_server.Handler``."""
+        if head.fields.get("content-encoding", "").lower() == "gzip":
+            try:
+                unpacked = unpack(body, self._largest)
+            except TooMuchError as error:
+                raise RefusedError(413, f"The body is refused: {error}.") from error
+            if unpacked is None:
+                raise RefusedError(400, "The body is damaged: its gzip cannot be unpacked.")
+            body = unpacked
+        taken = await self._taking.take([body])
+        if not taken.events and (taken.unusable or not _is_json(body)):
+            raise RefusedError(400, f"There is no audit event in the body: {taken.unusable or 'it is no JSON'}.")
+        if not await self._taking.kept(taken.ticket):
+            raise RefusedError(503, "The alerts could not be kept yet; send it again.", Retry_After="5")
+        request = head.fields.get("x-amz-firehose-request-id", "")
+        if _REQUEST_ID.match(request):
+            return Answer(
+                200, msgspec.json.encode({"requestId": request, "timestamp": taken.time // 1_000_000}).decode()
+            )
+        return Answer(200)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def read_token(path: Path) -> str:
+    """Return the token of a file: its only line.
+
+    Raises:
+        UsageError: when there is none, or it is too short to be one.
+    """
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} (kubernetes.audit.token_file) cannot be read: {_reason(error)}.") from error
+    if not _TOKEN.match(token):
+        raise UsageError(
+            f"{path} (kubernetes.audit.token_file) holds no token: one line of at least {SHORTEST_TOKEN} characters "
+            "without blanks; make one with: openssl rand -hex 32"
+        )
+    return token
+
+
+def tls_context(certificate: str, key: str, client_ca: str, *, token: bool) -> ssl.SSLContext:
+    """Return what the server agrees with its clients on: TLS 1.2 or newer, client certificates where they are set.
+
+    Args:
+        certificate: file of the server's certificate.
+        key: file of its key.
+        client_ca: file of the authorities whose clients may send; empty for no client certificates.
+        token: whether a token is a right too, so that a client certificate may be absent.
+
+    Raises:
+        UsageError: when a file cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certificate, key or None, password=_no_password)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{certificate} and its key (kubernetes.audit.tls_cert) cannot be used: {_reason(error)}."
+        ) from error
+    if client_ca:
+        try:
+            context.load_verify_locations(client_ca)
+        except OSError as error:
+            raise UsageError(f"{client_ca} (kubernetes.audit.client_ca) cannot be used: {_reason(error)}.") from error
+        context.verify_mode = ssl.CERT_OPTIONAL if token else ssl.CERT_REQUIRED
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted, and there is nobody to ask for the password")
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).rstrip(".")

@@ -1,0 +1,175 @@
+"""The intake as a run of its own: what is taken comes through the rules into the store, once, whatever is killed."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.kubernetes_intake import RULES, free_port, intake, open_folder, until
+from tests.sources.k8s_audit import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROUNDS = 3
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as made:
+        yield made
+
+
+def batch(first: int, number: int, prefix: str = "") -> bytes:
+    items = [wrapped.event(one) for one in range(first, first + number)]
+    for item in items:
+        item["auditID"] = prefix + item["auditID"]
+    return json.dumps({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": items}).encode()
+
+
+def send(port: int, body: bytes) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("POST", "/", body)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def send_until_taken(port: int, body: bytes) -> None:
+    """Send a batch as an API server does: until it is answered with success."""
+
+    def taken() -> bool:
+        try:
+            return send(port, body) == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    until(taken)
+
+
+def test_a_process_that_is_killed_again_and_again_loses_and_doubles_nothing(folder: Path) -> None:
+    port, log = free_port(), folder / "audit.log"
+    settings = f'listen = "127.0.0.1:{port}"\nfiles = ["{log}"]\nbegin = "beginning"'
+    ids: list[str] = []
+
+    def write(first: int, number: int) -> None:
+        with log.open("a") as stream:
+            for one in range(first, first + number):
+                event = wrapped.event(one)
+                ids.append(event["auditID"])
+                stream.write(json.dumps(event) + "\n")
+
+    with intake(folder, settings) as run:
+        run.start()
+        run.ready()
+        for turn in range(ROUNDS):
+            senders = [
+                threading.Thread(target=send_until_taken, args=[port, batch(100 * turn + 10 * one, 10, "w")])
+                for one in range(10)
+            ]
+            for sender in senders:
+                sender.start()
+            write(500 * turn, 500)
+            if turn % 2:
+                log.rename(log.with_name(f"audit-{turn:04}.log"))
+            run.kill()
+            for sender in senders:
+                sender.join()
+        write(500 * ROUNDS, 1)
+        webhook = [f"w{wrapped.event(one)['auditID']}" for one in range(100 * ROUNDS)]
+        wanted = sorted(ids + webhook)
+        until(lambda: len(run.kept()) >= len(wanted))
+        assert sorted(run.kept()) == wanted
+        assert run.stop() == 0
+        run.start()
+        write(500 * ROUNDS + 1, 1)
+        until(lambda: ids[-1] in run.kept())
+        assert run.stop() == 0
+        assert sorted(run.kept()) == sorted(ids + webhook)
+
+
+def test_standard_input_is_judged_to_its_end_and_the_exit_code_tells_of_alerts(folder: Path) -> None:
+    with intake(folder, "stdin = true") as run:
+        process = run.start("--fail-on", "notice", stdin=subprocess.PIPE)
+        assert process.stdin is not None
+        with process.stdin as stream:
+            stream.write(b"".join(wrapped.text(wrapped.event(one)).encode() + b"\n" for one in range(2500)))
+            stream.write(b"I1121 21:36:00.123456       1 controller.go:1] hello\n")
+        assert process.wait(30) == 1
+        assert len(run.kept()) == 2500
+        assert "Audit events: 2,500 (2,500 native), 2,500 alerts." in run.said
+        assert "left out: 1 a component's own log line (klog)" in run.said
+        lines = (folder / "out").read_text().splitlines()
+        assert len(lines) == 2500
+        assert json.loads(lines[0])["rule"] == "Seen"
+
+
+def test_silence_is_told_loudly_and_so_is_what_cannot_be_read(folder: Path) -> None:
+    missing = folder / "folder"
+    missing.mkdir()
+    port = free_port()
+    with intake(folder, f'listen = "127.0.0.1:{port}"\nfiles = ["{missing}"]\nsilence = "1s"') as run:
+        run.start()
+        rules = until(lambda: {alert.rule for alert in run.alerts()} >= {"Audit events stopped"} and run.alerts())
+        assert {alert.rule for alert in rules} == {"Audit events stopped", "Audit events not read"}
+        send_until_taken(port, batch(0, 1))
+        until(lambda: "Audit events come again" in {alert.rule for alert in run.alerts()})
+        assert run.stop() == 0
+
+
+def test_rules_that_change_are_taken_with_a_signal_and_wrong_ones_are_not(folder: Path) -> None:
+    port = free_port()
+    with intake(folder, f'listen = "127.0.0.1:{port}"') as run:
+        process = run.start()
+        run.ready()
+        send_until_taken(port, batch(0, 1))
+        run.rules.write_text("- rule: [")
+        process.send_signal(signal.SIGHUP)
+        if os.geteuid() != 0:
+            until(lambda: "those of before go on" in run.said)
+        run.rules.write_text(RULES.replace("Seen", "Later"))
+        process.send_signal(signal.SIGHUP)
+        until(lambda: "Rules were read again" in run.said)
+        send_until_taken(port, batch(1, 1))
+        until(lambda: {alert.rule for alert in run.alerts()} == {"Seen", "Later"})
+        assert run.stop() == 0
+
+
+def test_memory_stays_flat_over_many_events(folder: Path) -> None:
+    number = int(os.environ.get("AUDIT_EVENTS", "12000"))  # `make soak` takes a million
+    sample = Path(__file__).parent / "data" / "kubernetes" / "audit.jsonl.gz"
+    lines = gzip.decompress(sample.read_bytes()).splitlines()
+    with intake(folder, "stdin = true\nremember = 20000") as run:
+        process = run.start(stdin=subprocess.PIPE)
+        assert process.stdin is not None
+        run.ready()
+        sizes: list[int] = []
+        begun = time.monotonic()
+        with process.stdin as stream:
+            for turn in range(number // len(lines) + 1):
+                stream.write(
+                    b"".join(line.replace(b'"auditID":"', b'"auditID":"%x-' % turn, 1) + b"\n" for line in lines)
+                )
+                if turn % max(1, number // len(lines) // 20) == 0:
+                    sizes.append(resident(run.children()["hullwatch-k8s"]))
+        assert process.wait(600) == 0
+        sys.stderr.write(f"{number} events in {time.monotonic() - begun:.0f} s, resident {sizes} KiB\n")
+        assert sizes[-1] - max(sizes[: len(sizes) // 2]) < 12 << 10
+
+
+def resident(pid: int) -> int:
+    """Return the memory of a process in KiB."""
+    found: Any = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(found.split()[1])

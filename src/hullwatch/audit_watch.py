@@ -30,6 +30,7 @@ from hullwatch.sources.k8s_audit.log_place import Places
 from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
 from hullwatch.sources.k8s_audit.quiet import Quiet
 from hullwatch.sources.k8s_audit.webhook import Webhook
+from hullwatch.store.cluster_audit import AuditLook
 from hullwatch.store.link import KeeperLink
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ class AuditWatch:
             self._link = KeeperLink(supervisor.keeper, self.counters, on_stored=self._when_stored)
             self._delivery.keep(self._link)
         self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all")
-        self.pipeline: Pipeline[Match] = Pipeline(self._judge.matches, self._hand_over, None, self._audit.remember)
+        self._look = AuditLook(settings.store.url, state, objects=settings.kubernetes.api.credentials == "none")
+        self.pipeline: Pipeline[Match] = Pipeline(
+            self._judge.matches, self._hand_over, lambda found: self._look.take(found[0]), self._audit.remember
+        )
         self._places = Places(state)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stored = asyncio.Event()  # set, and another one made, whenever something was stored
@@ -250,6 +254,7 @@ class AuditWatch:
 
     def _do_what_is_due(self) -> None:
         self._delivery.tick()
+        self._look.tick()
         for event in self._link.take_events() if self._link is not None else ():
             self._delivery.internal(*event)
         notice = self._quiet.look(self.pipeline.last, time.monotonic())
@@ -262,8 +267,7 @@ class AuditWatch:
     def _tell_problems(self) -> None:
         """Tell what keeps an input from being read, once for each time that it begins."""
         found = {one.problem for one in (*self._readers, *self._groups) if one.problem}
-        if self._places.problem:
-            found.add(self._places.problem)
+        found |= {one for one in (self._places.problem, self._look.problem) if one}
         for problem in sorted(found - self._problems):
             self._delivery.internal("Audit events not read", "Error", problem)
         self._problems = found
@@ -314,6 +318,7 @@ class AuditWatch:
         for thread in threads:
             if thread.name != "stdin":  # which may wait for ever
                 await asyncio.to_thread(thread.join, max(0.0, deadline - time.monotonic()))
+        self._look.close()
         await asyncio.to_thread(self._delivery.close)
         for reader in self._readers:
             reader.settle()

@@ -70,7 +70,7 @@ def test_manifests_are_learnt_and_listed(command: Command, tmp_path: Path) -> No
     assert (code, sorted(lines)) == (0, ["1 objects", "1 objects of other kinds"])
     assert command("k8s", "objects", "deployments", *flags)[1][1].split() == ["Deployment", "default", "web"]
     code, (counts,), _ = command("k8s", "objects", *flags, "-o", "json")
-    assert json.loads(counts) == {"kind": "Deployment", "objects": 1, "true_at": None, "problem": ""}
+    assert json.loads(counts) == {"kind": "Deployment", "objects": 1, "true_at": None, "problem": "", "went_wrong": {}}
 
 
 def test_the_api_is_listed_once_and_what_may_not_be_listed_is_told(

@@ -44,15 +44,11 @@ def audit_event(user: str, pod: str, at: float, command: tuple[str, ...]) -> dic
     }  # fmt: skip
 
 
-def hullwatch(watching: Watch, *arguments: str, given: str = "") -> str:
+def hullwatch(watching: Watch, *arguments: str) -> str:
     command = [sys.executable, "-m", "hullwatch", *arguments, "--state-directory", str(watching.state)]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def learn(watching: Watch, event: dict[str, Any]) -> None:
-    hullwatch(watching, "k8s", "learn", "--audit", "-", given=json.dumps(event) + "\n")
 
 
 def kept(watching: Watch) -> list[Alert]:
@@ -76,6 +72,12 @@ def wait_for(watching: Watch, wanted: dict[str, str]) -> None:
         time.sleep(0.02)
 
 
+def until_asked(watching: Watch, user: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while user not in hullwatch(watching, "k8s", "sessions"):
+        assert time.monotonic() < deadline
+
+
 def test_alerts_of_a_session_name_the_person_when_the_made_up_audit_event_comes_before_and_when_it_comes_after_them(
     containerd: Containerd, watch: Callable[..., Watch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,7 +89,16 @@ def test_alerts_of_a_session_name_the_person_when_the_made_up_audit_event_comes_
         "    and fd.name in (/proc/version, /etc/shadow)\n"
         "  output: Read (file=%fd.name pod=%k8s.pod.name command=%proc.cmdline)\n  priority: WARNING\n"
     )
+    log = tmp_path / "audit.log"
+    log.touch()
+    monkeypatch.setenv("HULLWATCH_KUBERNETES_AUDIT_FILES", str(log))
     watching = watch("-r", str(rules))
+
+    def learn(event: dict[str, Any]) -> None:
+        """Let the API server write an event to its log, which the run follows."""
+        with log.open("a") as stream:
+            stream.write(json.dumps(event) + "\n")
+
     pod = containerd.run_pod("web-5d9c7b8f6-x2k4z", {"app": "web", "pod-template-hash": "5d9c7b8f6"})
     full_id = containerd.run_in_pod(pod, "server", "busybox", "sleep", "3600")
 
@@ -96,12 +107,13 @@ def test_alerts_of_a_session_name_the_person_when_the_made_up_audit_event_comes_
     assert containerd.exec(full_id, *script) == 0
     watching.alert({"Read in a pod"}, "server")
     wait_for(watching, {"/etc/shadow": ""})  # kept without a name: nothing has told of the person
-    learn(watching, audit_event("alice", pod.name, asked, script))
+    learn(audit_event("alice", pod.name, asked, script))
     watching.alert({"Exec session named"}, timeout=PATIENCE)
     assert users(watching) == {"/etc/shadow": "alice"}
 
     script = ("busybox", "sh", "-c", "busybox cat /proc/version; true")
-    learn(watching, audit_event("bob", pod.name, time.time() + 1, script))  # the clock of the API may be ahead
+    learn(audit_event("bob", pod.name, time.time() + 1, script))  # the clock of the API may be ahead
+    until_asked(watching, "bob")
     assert containerd.exec(full_id, *script) == 0
     wait_for(watching, {"/etc/shadow": "alice", "/proc/version": "bob"})
     assert watching.count("Exec session named") == 1  # the second one was named at once

@@ -82,6 +82,13 @@ def test_another_pod_of_the_same_name_ends_the_first(cluster: Cluster) -> None:
     assert (who(cluster, "10.0.0.1", 8), who(cluster, "10.0.0.1", 10)) == (["db-0"], [])
 
 
+def test_what_is_told_of_an_object_after_its_end_does_not_bring_it_back(cluster: Cluster) -> None:
+    put(cluster, pod("web", ip="10.0.0.1"), 1)
+    remove(cluster, "web", 2)
+    put(cluster, pod("web", ip="10.0.0.1"), 3)
+    assert (list(cluster.objects("Pod")), who(cluster, "10.0.0.1", 4)) == ([], [])
+
+
 def test_what_did_not_change_is_not_written_again(cluster: Cluster) -> None:
     first = pod("web")
     first["metadata"]["resourceVersion"] = "1"

@@ -43,6 +43,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reflector, "LONGEST_WAIT", 0.1)
     monkeypatch.setattr(reflector, "WITHOUT_RIGHT", 0.05)
     monkeypatch.setattr(cluster_following, "TICK", 0.05)
+    monkeypatch.setattr(cluster_following, "ALIVE_EVERY", 0.05)
 
 
 class Followed:
@@ -135,6 +136,7 @@ def test_a_version_that_is_gone_is_answered_with_a_new_list(api: KubernetesApi, 
         api.forget()  # the stream ends, and where it was is 410
         wait_for(lambda: followed.pods() == ["second"])
         assert followed.counts["the API had forgotten where we were"] == 1
+        wait_for(lambda: followed.cluster.counted_of("Pod").get("the API had forgotten where we were") == 1)
 
 
 def test_a_list_that_is_forgotten_in_its_middle_begins_again_and_is_asked_for_whole_at_last(

@@ -57,8 +57,19 @@ def objects(
     kinds = sorted({*counts, *problems})
     told = [(one, counts.get(one, 0), cluster.alive_at(one), problems.get(one, "")) for one in kinds]
     for name, number, alive, problem in told if as_json else ():
-        write_json({"kind": name, "objects": number, "true_at": alive or None, "problem": problem})
+        counts_of = cluster.counted_of(name)
+        write_json(
+            {"kind": name, "objects": number, "true_at": alive or None, "problem": problem, "went_wrong": counts_of}
+        )
     if not as_json:
-        lines = [(name, f"{number:,}", date(alive) if alive else "", problem) for name, number, alive, problem in told]
-        write_rows([("KIND", "OBJECTS", "TRUE AT", "PROBLEM"), *lines])
+        lines = [
+            (name, f"{number:,}", date(alive) if alive else "", problem or wrong_words(cluster.counted_of(name)))
+            for name, number, alive, problem in told
+        ]
+        write_rows([("KIND", "OBJECTS", "TRUE AT", "WHAT WENT WRONG"), *lines])
     return 0
+
+
+def wrong_words(counts: dict[str, int]) -> str:
+    """Return what went wrong and how often, as text."""
+    return "; ".join(f"{number:,} x {reason}" for reason, number in sorted(counts.items()))

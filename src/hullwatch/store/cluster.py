@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,11 +20,12 @@ from hullwatch.enrich.kubernetes.trimming import encoded
 from hullwatch.store.address_history import KEEP, MOST, AddressHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
 
     from hullwatch.enrich.kubernetes.resources import Resource
     from hullwatch.store.database import Database
 
+GONE = 4096  # objects that were taken away and are known for it
 _PUT = """
     INSERT INTO objects (kind, namespace, name, uid, number, body) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (kind, namespace, name) DO UPDATE SET uid = excluded.uid, number = excluded.number, body = excluded.body
@@ -39,6 +41,7 @@ class Cluster:
         self._database = database
         self.addresses = AddressHistory(database, keep, most)
         self._listed: dict[str, set[tuple[str, str]]] = {}  # by kind: what a list that goes on has shown
+        self._gone: OrderedDict[str, None] = OrderedDict()  # uids of what was taken away last
         self._number = 0
 
     # ---- writing, in a batch
@@ -68,6 +71,8 @@ class Cluster:
         if listed is not None:
             listed.add(key)
         uid = text(metadata, "uid")
+        if uid in self._gone:
+            return False  # events of the audit log may come in another order than they happened
         known = self._database.read(
             "SELECT uid, body FROM objects WHERE kind = ? AND namespace = ? AND name = ?", (resource.kind, *key)
         )
@@ -88,6 +93,11 @@ class Cluster:
     def remove(self, resource: Resource, found: Plain, at: int = 0) -> None:
         """Take an object away that is gone."""
         at = at or time.time_ns()
+        uid = text(found, "metadata", "uid")
+        if uid:
+            self._gone[uid] = None
+            if len(self._gone) > GONE:
+                self._gone.popitem(last=False)
         self._remove(resource.kind, text(found, "metadata", "namespace"), text(found, "metadata", "name"), at, at)
 
     def settle(self, resource: Resource, at: int = 0) -> int:
@@ -111,6 +121,10 @@ class Cluster:
     def problem(self, resource: Resource, sentence: str) -> None:
         """Note what keeps a kind from being followed; nothing when all is well."""
         self._database.write(_SET, (f"problem:{resource.kind}", sentence))
+
+    def counted(self, resource: Resource, counts: Mapping[str, int]) -> None:
+        """Note what went wrong while a kind was followed, by reason."""
+        self._database.write(_SET, (f"counts:{resource.kind}", msgspec.json.encode(counts).decode()))
 
     def _remove(self, kind: str, namespace: str, name: str, at: int, confirmed: int) -> None:
         where = "kind = ? AND namespace = ? AND name = ?"
@@ -179,6 +193,13 @@ class Cluster:
         """Return what keeps kinds from being followed, by kind."""
         rows = self._database.read("SELECT name, value FROM kubernetes_meta WHERE name LIKE 'problem:%' ORDER BY name")
         return {str(name).partition(":")[2]: str(value) for name, value in rows if value}
+
+    def counted_of(self, kind: str) -> dict[str, int]:
+        """Return what went wrong while a kind was followed, by reason, since that began last."""
+        try:
+            return msgspec.json.decode(self._meta(f"counts:{kind}") or "{}", type=dict[str, int])
+        except msgspec.MsgspecError:  # a damaged file
+            return {}
 
     def alive_at(self, kind: str) -> int:
         """Return when what is known of a kind was last known to be true, ns since the epoch; 0 for never."""

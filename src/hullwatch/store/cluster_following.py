@@ -96,6 +96,7 @@ class ClusterFollower:
         self._stopped = threading.Event()
         self._queue = _Queue(self._stopped)
         self._told: dict[str, str] = {}
+        self._noted: dict[str, dict[str, int]] = {}  # what went wrong, as it was kept last
         self._waiting: list[_Item] = []
         self._alive_due = 0.0
         self._room_due = 0.0
@@ -163,6 +164,8 @@ class ClusterFollower:
                     self._apply(what, resource, found)
                 for resource, at in living:
                     self._cluster.alive(resource, at)
+                if living:
+                    self._note_counts()
                 for resource, sentence in problems:
                     self._cluster.problem(resource, sentence)
             self._waiting.clear()
@@ -184,6 +187,13 @@ class ClusterFollower:
                 self._cluster.settle(resource)
             case _:
                 pass
+
+    def _note_counts(self) -> None:
+        for one in self.reflectors:
+            counts = one.counts.copy()
+            if self._noted.get(one.resource.kind) != counts:
+                self._cluster.counted(one.resource, counts)
+                self._noted[one.resource.kind] = counts
 
     def _due(self, now: float) -> tuple[list[tuple[Resource, int]], list[tuple[Resource, str]]]:
         with self._queue.lock:

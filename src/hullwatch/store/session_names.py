@@ -63,7 +63,7 @@ class SessionNames:
             assert self._requests is not None
             self._newest = self._requests.newest()
             return [self._named(one) if MARK in one.body else one for one in batch]
-        except StoreError:  # alerts are kept in any case; they are named later
+        except Exception:  # noqa: BLE001 - whatever an alert or a request provokes: alerts are kept, and named later
             self._close()
             return list(batch)
 

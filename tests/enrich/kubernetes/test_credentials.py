@@ -80,6 +80,9 @@ def test_a_token_that_was_written_anew_is_read_again_when_the_old_one_is_refused
         (tmp_path / "token").unlink()  # it cannot be read: the last one is used on
         assert b"PodList" in ask(access)
         api.token = "third"
+        with pytest.raises(ConnectionLostError, match="token cannot be read: No such file"):
+            ask(access)
+        (tmp_path / "token").write_text("fourth\n")
         with pytest.raises(ApiError, match="Unauthorized"):
             ask(access)
     finally:

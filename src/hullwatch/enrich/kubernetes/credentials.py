@@ -120,7 +120,7 @@ class FileToken:
                 self._token = _read(self._path).decode("ascii", "replace").strip()[:_LONGEST]
                 self._read_at = now
             except CannotError:
-                if not self._token:
+                if again or not self._token:
                     raise
         return f"Bearer {self._token}"
 

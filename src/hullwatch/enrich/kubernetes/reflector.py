@@ -84,6 +84,7 @@ class Reflector:
         fields: a fieldSelector; empty for all.
 
     Attributes:
+        resource: that is followed.
         counts: what went wrong, by reason.
     """
 
@@ -91,7 +92,7 @@ class Reflector:
         self, resource: Resource, connection: Connection, sink: Sink, stopped: threading.Event, fields: str = ""
     ) -> None:
         """Ask nothing yet."""
-        self._resource = resource
+        self.resource = resource
         self._connection = connection
         self._sink = sink
         self._stopped = stopped
@@ -127,13 +128,13 @@ class Reflector:
             ApiError: when the API says no, also to the middle of a list.
             ConnectionLostError: when it cannot be asked.
         """
-        self._sink.begin(self._resource)
+        self._sink.begin(self.resource)
         page = "0" if self._lists_forgotten >= _LISTS_AGAIN else str(PAGE)
         after: dict[str, str] = {}
         while True:
             query = {**self._fields, **after, **({} if page == "0" else {"limit": page})}
             try:
-                found = _decoded(_PAGES, self._connection.page(self._resource.path, query))
+                found = _decoded(_PAGES, self._connection.page(self.resource.path, query))
             except ApiError as error:
                 if error.status == GONE and after:
                     self._lists_forgotten += 1
@@ -149,16 +150,16 @@ class Reflector:
         self._version = text(found.metadata, "resourceVersion")
         if not self._version:
             raise ConnectionLostError("a list has no resourceVersion")
-        self._sink.settle(self._resource)
+        self._sink.settle(self.resource)
 
     def _put(self, raw: msgspec.Raw) -> str:
         """Hand an object on; return its version."""
         found = _object(raw)
-        kept = trimmed(found, self._resource.kind, self._resource.version)
+        kept = trimmed(found, self.resource.kind, self.resource.version)
         if not text(kept, "metadata", "name"):
             self._count("an object without a name")
             return ""
-        self._sink.put(self._resource, kept)
+        self._sink.put(self.resource, kept)
         return text(kept, "metadata", "resourceVersion")
 
     # ---- changes
@@ -174,7 +175,7 @@ class Reflector:
             "timeoutSeconds": str(length),
         }
         begun, changes = time.monotonic(), 0
-        lines = self._connection.lines(self._resource.path, query, length + SILENCE, self._well)
+        lines = self._connection.lines(self.resource.path, query, length + SILENCE, self._well)
         with contextlib.closing(lines):
             for line in lines:
                 self._change(line)
@@ -196,8 +197,8 @@ class Reflector:
             case "ADDED" | "MODIFIED":
                 self._version = self._put(change.object) or self._version
             case "DELETED":
-                found = trimmed(_object(change.object), self._resource.kind, self._resource.version)
-                self._sink.remove(self._resource, found)
+                found = trimmed(_object(change.object), self.resource.kind, self.resource.version)
+                self._sink.remove(self.resource, found)
                 self._version = text(found, "metadata", "resourceVersion") or self._version
             case "BOOKMARK":
                 self._version = text(_object(change.object), "metadata", "resourceVersion") or self._version
@@ -213,28 +214,28 @@ class Reflector:
                 )
             case _:
                 self._count("a change of an unknown type")
-        self._sink.alive(self._resource)
+        self._sink.alive(self.resource)
 
     # ---- what goes wrong
 
     def _refused(self, error: ApiError) -> None:
         """Do what the API's answer asks for."""
         doing = "watch" if self._version else "list"
-        where = f"in the group {self._resource.group}" if self._resource.group else "in the core group"
+        where = f"in the group {self.resource.group}" if self.resource.group else "in the core group"
         match error.status:
             case 410:
                 self._count("the API had forgotten where we were")
                 self._version = ""
                 self._rest(error.wait or self._longer(quick=True))
             case 403:
-                right = f"the right to {doing} {self._resource.name} ({where}) is missing"
+                right = f"the right to {doing} {self.resource.name} ({where}) is missing"
                 self._told(f"{right}: {error}")
                 self._rest(WITHOUT_RIGHT)
             case 401:
                 self._told(f"the Kubernetes API does not know who we are: {error}")
                 self._rest(self._longer())
             case 404:
-                self._told(f"the cluster has no {self._resource.name} ({where})")
+                self._told(f"the cluster has no {self.resource.name} ({where})")
                 self._version = ""
                 self._rest(WITHOUT_RIGHT)
             case _:
@@ -255,11 +256,11 @@ class Reflector:
 
     def _well(self) -> None:
         """Note that a stream has begun; it may still begin with an error, so that waiting goes on where it was."""
-        self._sink.problem(self._resource, "")
-        self._sink.alive(self._resource)
+        self._sink.problem(self.resource, "")
+        self._sink.alive(self.resource)
 
     def _told(self, sentence: str) -> None:
-        self._sink.problem(self._resource, sentence)
+        self._sink.problem(self.resource, sentence)
 
     def _count(self, reason: str) -> None:
         self.counts[reason] = self.counts.get(reason, 0) + 1

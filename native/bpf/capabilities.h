@@ -14,3 +14,13 @@ static __always_inline __u64 read_capabilities(const kernel_cap_t *set)
 }
 
 #define CAPABILITIES(cred, which) read_capabilities(__builtin_preserve_access_index(&(cred)->which))
+
+/* The same by load instructions, of an object that the verifier knows: each half is a part of both forms. */
+static __always_inline __u64 load_capabilities(const kernel_cap_t *set)
+{
+	const volatile __u32 *halves = (const volatile __u32 *)set;
+
+	return halves[0] | (__u64)halves[1] << 32;
+}
+
+#define LOADED_CAPABILITIES(cred, which) load_capabilities(__builtin_preserve_access_index(&(cred)->which))

@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include "capabilities.h"
 #include "event.h"
 #include "typed.h" /* without typed reads nothing is ruled out: through helpers it would cost more than it saves */
 
@@ -83,8 +84,9 @@ static __always_inline __u64 mix_process(__u64 fingerprint, struct task_struct *
 	const struct cred *cred = task->group_leader->cred; /* that of the first thread stands for the process */
 
 	fingerprint = mix(fingerprint, (__u64)cred->egid.val << 32 | directory->d_inode->i_ino);
-	fingerprint = mix(fingerprint, cred->cap_effective.val);
-	fingerprint = mix(fingerprint, cred->cap_permitted.val ^ cred->cap_inheritable.val << 1);
+	fingerprint = mix(fingerprint, LOADED_CAPABILITIES(cred, cap_effective));
+	fingerprint = mix(fingerprint,
+			  LOADED_CAPABILITIES(cred, cap_permitted) ^ LOADED_CAPABILITIES(cred, cap_inheritable) << 1);
 	fingerprint = mix(fingerprint, (__u64)directory->d_name.hash << 32 | signal->pids[PIDTYPE_PGID]->numbers[0].nr);
 	fingerprint = mix(fingerprint, signal->pids[PIDTYPE_SID]->numbers[0].nr);
 	fingerprint = mix(fingerprint, header->process_start);

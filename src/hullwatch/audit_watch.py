@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hullwatch.audit_policy.blind import BlindSpots
+from hullwatch.audit_policy.needs import needs_of
 from hullwatch.counters import Counters, Latency
 from hullwatch.detect.audit_judge import AuditJudge
 from hullwatch.outputs.delivery import Delivery
@@ -51,6 +53,10 @@ END_PATIENCE = 4.0  # seconds for requests and readers to come to an end
 MOST_WAITING = 32 << 20  # bytes of alerts that wait for the keeper, until nothing more is taken
 FEWEST_DESCRIPTORS = 256  # that are kept free of connections
 _MOST_DESCRIPTORS = 8192
+
+
+_SHOWN_RULES = 5
+_LONGEST = 4000  # characters
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -105,9 +111,8 @@ class AuditWatch:
             self._delivery.keep(self._link)
         self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all")
         self._look = AuditLook(settings.store.url, state, objects=settings.kubernetes.api.credentials == "none")
-        self.pipeline: Pipeline[Match] = Pipeline(
-            self._judge.matches, self._hand_over, lambda found: self._look.take(found[0]), self._audit.remember
-        )
+        self._blind: BlindSpots | None = None  # known soon after the beginning
+        self.pipeline: Pipeline[Match] = Pipeline(self._judge.matches, self._hand_over, self._see, self._audit.remember)
         self._places = Places(state)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stored = asyncio.Event()  # set, and another one made, whenever something was stored
@@ -124,6 +129,15 @@ class AuditWatch:
             self._delivery.internal("Audit intake restarted", "Critical", text)
 
     # ---- what inputs hand their documents to
+
+    def _see(self, event: dict[str, object]) -> None:
+        self._look.take(event)
+        if self._blind is not None:
+            self._blind.look(event)
+
+    async def _find_needs(self) -> None:
+        """Find out what the rules need of events; that takes a second, and nothing waits for it."""
+        self._blind = BlindSpots(await asyncio.to_thread(needs_of, self._rules.of_api))
 
     def _hand_over(self, matches: Sequence[Match], _: dict[str, object]) -> int:
         if matches:
@@ -189,6 +203,7 @@ class AuditWatch:
         loop.add_signal_handler(signal.SIGTERM, self.stop)
         loop.add_reader(lifeline, self.stop)
         threads = self._start_readers()
+        finding = loop.create_task(self._find_needs())
         serving: asyncio.Task[None] | None = None
         if self._listener is not None:
             webhook = Webhook(
@@ -209,6 +224,7 @@ class AuditWatch:
                     await asyncio.wait_for(self._end.wait(), TICK)
         finally:
             loop.remove_reader(lifeline)
+            finding.cancel()
             await self._finish(serving, threads)
         return 1 if self._delivery.failed else 0
 
@@ -262,6 +278,7 @@ class AuditWatch:
             self._delivery.internal(*notice)
         self._tell_problems()
         self._tell_truncated()
+        self._tell_blind()
         self._write_status()
 
     def _tell_problems(self) -> None:
@@ -284,6 +301,18 @@ class AuditWatch:
             self._truncated = number
             self._delivery.internal("Audit events truncated", "Warning", text)
 
+    def _tell_blind(self) -> None:
+        """Tell of rules that cannot match, because the audit policy keeps less than they need."""
+        found = {} if self._blind is None else self._blind.take()
+        if found:
+            shown = "; ".join(f"{rule} ({why})" for rule, why in list(found.items())[:_SHOWN_RULES])
+            more = f" and {len(found) - _SHOWN_RULES} more" if len(found) > _SHOWN_RULES else ""
+            text = (
+                f"The audit policy hides what {len(found)} rules need: {shown}{more}. "
+                "hullwatch k8s audit-policy generate writes one that gives it."
+            )
+            self._delivery.internal("Audit policy hides fields", "Error", text, rules=", ".join(found)[:_LONGEST])
+
     def status(self) -> dict[str, object]:
         """Return how it goes, for ``hullwatch doctor``."""
         counts = self.pipeline.counts
@@ -297,6 +326,7 @@ class AuditWatch:
             "last_event": round(time.monotonic() - self.pipeline.last, 1),
             "requests": {} if self._server is None else self._server.counts,
             "problems": sorted(self._problems),
+            "of_the_cluster": {"forgotten": self._look.forgotten, "unreadable": self._look.unreadable},
         }
         return self.counters.to_status(pid=os.getppid()) | own
 

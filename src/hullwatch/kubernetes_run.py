@@ -16,8 +16,6 @@ from hullwatch.errors import UsageError
 from hullwatch.keeper import KeeperStarter
 from hullwatch.kubernetes import AUDIT, IntakeStarter
 from hullwatch.outputs.standard_error import say
-from hullwatch.rules.loader import RulesFile
-from hullwatch.rules.reload import load_rules
 from hullwatch.service.instance import take_lock
 from hullwatch.service.log import speak
 from hullwatch.service.notify import Notifier
@@ -144,7 +142,9 @@ class _Run:
 def _check_rules(settings: Settings) -> None:
     """Look whether rules can be loaded, where that is not done with power."""
     from hullwatch.kubernetes import read_rules
+    from hullwatch.rules.loader import RulesFile
     from hullwatch.rules.problem import RulesError
+    from hullwatch.rules.reload import load_rules
 
     files = read_rules(settings)
     if os.geteuid() == 0:

@@ -39,7 +39,6 @@ from hullwatch.drift.question import Limits
 from hullwatch.errors import CannotError
 from hullwatch.keeper import KeeperStarter
 from hullwatch.kubernetes import AUDIT, SYSCALL, IntakeStarter, sources_of
-from hullwatch.kubernetes_run import run as run_without_sensor
 from hullwatch.metrics.serving import Serving
 from hullwatch.outputs.standard_error import say, write_error
 from hullwatch.own_process import start
@@ -92,6 +91,8 @@ def run(
         CannotError: when something is missing: root, BTF, the sensor; or another instance runs.
     """
     if SYSCALL not in sources_of(settings):
+        from hullwatch.kubernetes_run import run as run_without_sensor
+
         return run_without_sensor(settings, engine_user(settings.engine.user), again)
     as_json = speak("supervisor", settings.log.format)
     sources = Sources(settings, files, again)

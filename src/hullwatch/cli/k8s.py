@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from hullwatch.cli.k8s_audit_policy import audit_policy
+from hullwatch.cli.k8s_audit_webhook import audit_webhook
 from hullwatch.cli.k8s_ip import ip
 from hullwatch.cli.k8s_learn import learn
 from hullwatch.cli.k8s_objects import objects
@@ -12,6 +14,8 @@ from hullwatch.cli.k8s_sessions import sessions
 k8s = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, help="Kubernetes: what is in the cluster, and who did what there."
 )
+k8s.add_typer(audit_policy, name="audit-policy")
+k8s.add_typer(audit_webhook, name="audit-webhook")
 k8s.command("ip")(ip)
 k8s.command("learn")(learn)
 k8s.command("objects")(objects)

@@ -138,6 +138,7 @@ class AuditLook:
     Attributes:
         problem: why nothing can be kept, a sentence; empty when all is well.
         forgotten: how much was forgotten because it could not be kept.
+        unreadable: how many events could not be looked at, by the kind of mistake.
     """
 
     def __init__(self, url: str, state: Path, *, objects: bool) -> None:
@@ -150,6 +151,7 @@ class AuditLook:
         self._retry_at = 0.0
         self.problem = ""
         self.forgotten = 0
+        self.unreadable: dict[str, int] = {}
 
     def take(self, event: Mapping[str, object]) -> None:
         """Look at an event."""
@@ -164,6 +166,8 @@ class AuditLook:
             if self._taker is None:
                 self._hold(event)
             self._fail(error)
+        except Exception as error:  # noqa: BLE001 - whatever an event provokes: it is counted, and others are looked at
+            self.unreadable[type(error).__name__] = self.unreadable.get(type(error).__name__, 0) + 1
 
     def tick(self) -> None:
         """Write what waits; to be called about once a second, and at the end."""

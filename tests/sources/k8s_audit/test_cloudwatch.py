@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore import stub as botocore_stub
 
 from hullwatch.errors import UsageError
 from hullwatch.sources.k8s_audit.cloudwatch import OVERLAP, LogGroup, make_client
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ANY, Stubber = botocore_stub.ANY, cast("Any", botocore_stub.Stubber)
+_stub: Any = importlib.import_module("botocore.stub")  # has no types
+ANY, Stubber = _stub.ANY, _stub.Stubber
 GROUP = wrapped.GROUP
 NOW = 1_795_304_405_000
 

@@ -50,7 +50,7 @@ class Pipeline(Generic[AlertT]):
     Args:
         judge: returns the alerts of an event.
         hand_over: takes the alerts of an event, with the event, and returns the number of the last alert so far.
-        look: sees each event that is judged, with its origin.
+        look: sees each event that is judged.
         remember: how many events are known again.
         clock: seconds that do not go back.
     """
@@ -59,7 +59,7 @@ class Pipeline(Generic[AlertT]):
         self,
         judge: Judge[AlertT],
         hand_over: Callable[[Sequence[AlertT], dict[str, object]], int],
-        look: Callable[[Found], None] | None = None,
+        look: Callable[[dict[str, object]], None] | None = None,
         remember: int = 100_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -99,5 +99,5 @@ class Pipeline(Generic[AlertT]):
             self.counts.leave_out(f"could not be judged: {type(error).__name__}")
             return ticket
         if self._look is not None:
-            self._look(found)
+            self._look(event)
         return self._hand_over(alerts, event) if alerts else ticket

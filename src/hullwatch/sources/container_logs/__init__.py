@@ -1,0 +1,1 @@
+"""What containers write to their standard output and error, from the files of engines and the wrappers of clouds."""

@@ -47,6 +47,7 @@ from hullwatch.rules.reload import LONGEST_PROBLEM, Reload, Reloader, cache_of, 
 from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor, SensorLostError
 from hullwatch.store.link import KeeperLink
+from hullwatch.store.pod_source import stored_pods
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,8 +100,8 @@ class Watch:
         if self._keeper is not None:
             self._delivery.keep(self._keeper)
         self._supervisor = supervisor
-        labels = GivenLabels(state)
-        self._containers = FoundEngines(supervisor, self.counters, self._wake, labels)
+        labels, pods = GivenLabels(state), stored_pods(settings.kubernetes.api, state)
+        self._containers = FoundEngines(supervisor, self.counters, self._wake, labels, pods)
         every = settings.rules.match == "all"
         self._names = LookedUpNames(settings.names, self._wake)
         self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)

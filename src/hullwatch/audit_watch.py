@@ -32,6 +32,7 @@ from hullwatch.sources.k8s_audit.log_place import Places
 from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
 from hullwatch.sources.k8s_audit.quiet import Quiet
 from hullwatch.sources.k8s_audit.webhook import Webhook
+from hullwatch.store.cluster_audit import AuditLook
 from hullwatch.store.link import KeeperLink
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class AuditWatch:
             self._link = KeeperLink(supervisor.keeper, self.counters, on_stored=self._when_stored)
             self._delivery.keep(self._link)
         self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all")
+        self._look = AuditLook(settings.store.url, state, objects=settings.kubernetes.api.credentials == "none")
         self._blind: BlindSpots | None = None  # known soon after the beginning
         self.pipeline: Pipeline[Match] = Pipeline(self._judge.matches, self._hand_over, self._see, self._audit.remember)
         self._places = Places(state)
@@ -129,6 +131,7 @@ class AuditWatch:
     # ---- what inputs hand their documents to
 
     def _see(self, event: dict[str, object]) -> None:
+        self._look.take(event)
         if self._blind is not None:
             self._blind.look(event)
 
@@ -268,6 +271,7 @@ class AuditWatch:
 
     def _do_what_is_due(self) -> None:
         self._delivery.tick()
+        self._look.tick()
         for event in self._link.take_events() if self._link is not None else ():
             self._delivery.internal(*event)
         notice = self._quiet.look(self.pipeline.last, time.monotonic())
@@ -281,8 +285,7 @@ class AuditWatch:
     def _tell_problems(self) -> None:
         """Tell what keeps an input from being read, once for each time that it begins."""
         found = {one.problem for one in (*self._readers, *self._groups) if one.problem}
-        if self._places.problem:
-            found.add(self._places.problem)
+        found |= {one for one in (self._places.problem, self._look.problem) if one}
         for problem in sorted(found - self._problems):
             self._delivery.internal("Audit events not read", "Error", problem)
         self._problems = found
@@ -324,6 +327,7 @@ class AuditWatch:
             "last_event": round(time.monotonic() - self.pipeline.last, 1),
             "requests": {} if self._server is None else self._server.counts,
             "problems": sorted(self._problems),
+            "of_the_cluster": {"forgotten": self._look.forgotten, "unreadable": self._look.unreadable},
         }
         return self.counters.to_status(pid=os.getppid()) | own
 
@@ -345,6 +349,7 @@ class AuditWatch:
         for thread in threads:
             if thread.name != "stdin":  # which may wait for ever
                 await asyncio.to_thread(thread.join, max(0.0, deadline - time.monotonic()))
+        self._look.close()
         await asyncio.to_thread(self._delivery.close)
         for reader in self._readers:
             reader.settle()

@@ -24,6 +24,7 @@ from hullwatch.store.database import StoreError
 from hullwatch.store.frames import ENCODER, FRAMES, MAXIMUM_MESSAGE, Told, alert_id
 from hullwatch.store.keeping import Keeping, Packed
 from hullwatch.store.opening import open_to_keep
+from hullwatch.store.session_names import SessionNames
 
 if TYPE_CHECKING:
     import socket
@@ -97,6 +98,7 @@ class Keeper:
         self._outputs = outputs
         self._escalation = escalation
         self._telling: Telling | None = None
+        self._names = SessionNames(settings.store.url, state)
         self._keeping: Keeping | None = None
         self._events: list[tuple[str, str, str]] = []
         self._counts: dict[str, int] = {}
@@ -163,7 +165,7 @@ class Keeper:
         try:
             keeping = self._open()
             if self._batch:
-                keeping.take(self._batch, self._hand_over)
+                keeping.take(self._names.named(self._batch), self._hand_over)
         except StoreError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
@@ -213,8 +215,22 @@ class Keeper:
             if self._keeping.tick(now):
                 self._next_tick = now  # there is more to do, with what comes in between
             self._escalate(self._keeping)
+            self._name_late(self._keeping)
         except StoreError as error:
             self._problem = str(error)
+
+    def _name_late(self, keeping: Keeping) -> None:
+        """Name who is behind exec sessions whose alerts are kept already."""
+        try:
+            events = self._names.late(keeping)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an alert or a request provokes: alerts are kept
+            self._count(f"sessions not named: {type(error).__name__}")
+            return
+        if events:
+            self._events += events
+            self._tell_all()
 
     def _escalate(self, keeping: Keeping) -> None:
         """Have those told who are due to be."""

@@ -136,6 +136,9 @@ def _preload(settings: Settings) -> None:
     for module in _LATE_IMPORTS:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    if settings.store.url:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("psycopg")
     with contextlib.suppress(RulesError):
         load([RulesFile("preload", _WRONG_RULE)], sources=_SOURCES)
     rules, counters = load([RulesFile("preload", _RULE)], sources=_SOURCES), Counters()

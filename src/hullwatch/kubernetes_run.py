@@ -10,6 +10,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from hullwatch.cluster import ClusterStarter
 from hullwatch.config.paths import private_directory, run_directory, state_directory
 from hullwatch.errors import UsageError
 from hullwatch.keeper import KeeperStarter
@@ -70,6 +71,7 @@ class _Run:
         self._again = again
         self._keeper = KeeperStarter(settings, user, state)
         self._intake = IntakeStarter(settings, user, state, self._keeper.connection, alone=True)
+        self._cluster = ClusterStarter(settings, user, state)
         self._notifier = Notifier()
         self._stopping = False
         self._reload = False
@@ -85,10 +87,12 @@ class _Run:
         try:
             self._keeper.pids()
             self._intake.keep()
+            self._cluster.keep()
             self._notifier.ready("Taking audit events.")
             while not self._stopping and time.monotonic() < end:
                 self._wait(wake_read, min(LOOK, max(0.0, end - time.monotonic())))
                 self._intake.keep()
+                self._cluster.keep()
                 if self._intake.exit_code is not None:
                     return self._intake.exit_code
                 if self._reload:
@@ -99,6 +103,7 @@ class _Run:
             signal.set_wakeup_fd(-1)
             self._intake.close()
             self._keeper.stop()
+            self._cluster.stop()
             wake_read.close()
             wake_write.close()
 

@@ -30,6 +30,7 @@ from hullwatch.channel import (
     sealed_rules,
     send_answer,
 )
+from hullwatch.cluster import ClusterStarter
 from hullwatch.config.capture_files import CaptureFiles
 from hullwatch.config.flight_files import FlightFiles
 from hullwatch.config.paths import private_directory, run_directory, sensor_program, state_directory
@@ -177,6 +178,7 @@ class _Supervision:
         user = self._uid, self._gid
         self._keeper = KeeperStarter(settings, user, self._state, 1 + (AUDIT in sources_of(settings)))
         self._intake = IntakeStarter(settings, user, self._state, lambda: self._keeper.connection(1))
+        self._cluster = ClusterStarter(settings, user, self._state)
         self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
@@ -210,6 +212,7 @@ class _Supervision:
         gc.freeze()  # what is here is shared with the processes that are forked, as long as nobody writes to it
         try:
             self._metrics.keep()
+            self._cluster.keep()
             self._start_engine()
             self._intake.keep()
             while True:
@@ -219,6 +222,7 @@ class _Supervision:
                 self._intake.keep()
                 if self._intake.exit_code in {2, 3}:  # it cannot begin: a certificate, a rule
                     return self._intake.exit_code
+                self._cluster.keep()
                 code = self._look_after_engine()
                 if code is not None:
                     return max(code, self._intake.stop())
@@ -263,7 +267,7 @@ class _Supervision:
     def _patience(self) -> float | None:
         if self._stopping is not None:
             return max(0.05, self._stopping - time.monotonic())
-        return self._condition.patience
+        return self._cluster.patience(self._condition.patience)
 
     # ---- the engine
 
@@ -414,6 +418,7 @@ class _Supervision:
     def _own_processes(self) -> list[int]:
         """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
         others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids(), *self._intake.pids())
+        others += tuple(self._cluster.pids())
         sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
         return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
 
@@ -518,6 +523,7 @@ class _Supervision:
         self._intake.close()
         self._keeper.stop()
         self._metrics.stop()
+        self._cluster.stop()
         if self._relay is not None:
             self._relay.close()
             self._relay = None

@@ -1,222 +1,104 @@
-"""``hullwatch k8s rbac`` and ``exposure``, as people type them."""
+"""The verbs about Kubernetes; the API is a stand-in (tests/kubernetes_api.py), which kubectl takes for a real one."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
+from hullwatch.enrich.kubernetes.resources import BY_NAME
 from tests.cli.in_process import Command, command
-from tests.posture.exposed import made
-from tests.posture.made import binding, granted, role, rule
-from tests.store.stored import alert, keeping, packed
+from tests.enrich.kubernetes.test_credentials import kubeconfig
+from tests.enrich.kubernetes.test_from_audit import EXEC, answer, event
+from tests.kubernetes_api import KubernetesApi, pod
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["command"]
 
-LOG = str(Path(__file__).parent.parent / "posture" / "audit.jsonl")
-OPEN = {"service": {"type": "NodePort", "selector": {"app": "web"}, "ports": [{"port": 80, "nodePort": 30080}]}}
+PODS = BY_NAME["pods"]
 
 
 @pytest.fixture
-def objects(tmp_path: Path) -> str:
-    """A file with a right of alice, one of a service account, and a pod behind a node port."""
-    found = [
-        *granted("alice", rule("get list", "secrets")),
-        *granted("sa:shop/default", rule("create", "pods/exec", names="web-0"), namespace="shop"),
-        made(OPEN),
-        made("pod"),
-    ]
-    file = tmp_path / "objects.json"
-    file.write_text(json.dumps({"kind": "List", "apiVersion": "v1", "items": found}))
-    return str(file)
+def api() -> Iterator[KubernetesApi]:
+    made = KubernetesApi()
+    made.put(PODS, pod("web-1", ip="10.244.3.17"))
+    made.put(PODS, pod("db-0", "data", ip="10.244.3.18"))
+    yield made
+    made.close()
 
 
-def test_who_can_is_a_table_and_an_object_a_line(command: Command, objects: str) -> None:
-    code, lines, said = command("k8s", "rbac", "who-can", "list", "secrets", "--from", objects)
-    assert (code, said) == (0, "")
-    assert lines[0].split() == ["WHO", "WHERE", "ONLY", "THROUGH"]
-    assert lines[2].split(None, 4)[:3] == ["User", "alice", "everywhere"]
-    _, lines, _ = command(
-        "k8s", "rbac", "who-can", "create", "pods/exec", "-n", "shop", "--from", objects, "-o", "json"
-    )
-    assert json.loads(lines[1]) == {
-        "subject": {"kind": "ServiceAccount", "name": "default", "namespace": "shop"},
-        "namespace": "shop",
-        "names": ["web-0"],
-        "binding": "RoleBinding shop/of-sa-shop-default-shop",
-        "role": "ClusterRole of-sa-shop-default-shop",
-    }
-
-
-@pytest.mark.parametrize(
-    ("arguments", "who"),
-    [
-        (["list", "secrets"], "ServiceAccount shop/web"),
-        (["create", "po/exec", "-n", "shop"], "User mallory"),
-        (["get", "pods", "ok"], "User alice"),
-        (["list", "deployments.apps"], "User system:anonymous"),
-        (["get", "/version"], "Group system:unauthenticated"),
-        (["*", "*"], "ServiceAccount shop/web"),
-    ],
-)
-def test_who_can_tells_the_truth_about_a_real_log(command: Command, arguments: list[str], who: str) -> None:
-    code, lines, _ = command("k8s", "rbac", "who-can", *arguments, "--from", LOG)
+def test_an_audit_log_tells_who_had_an_address_and_who_ran_what(command: Command, tmp_path: Path) -> None:
+    uri = "/api/v1/namespaces/shop/pods/web/exec?command=sh&command=-c&command=cat+%2Fetc%2Fshadow&container=c"
+    asked = event(
+        "get", objectRef=EXEC, requestURI=uri, responseStatus={"code": 101}, auditID="a1", user={"username": "alice"},
+        sourceIPs=["198.51.100.7"], requestReceivedTimestamp="2026-11-28T10:00:04Z",
+    )  # fmt: skip
+    events = [event("patch", responseObject=answer(ip="10.244.3.17")), asked, asked, event("delete", responseObject={})]
+    events[3]["stageTimestamp"] = "2026-11-28T10:09:00Z"
+    log = tmp_path / "audit.log"
+    log.write_text("".join(json.dumps(one) + "\n" for one in events) + "no json\n[]\n")
+    flags = ("--state-directory", str(tmp_path))
+    code, (told,), _ = command("k8s", "learn", "--audit", str(log), *flags, "-o", "json")
     assert code == 0
-    assert any(line.startswith(f"{who} ") for line in lines)
+    assert json.loads(told) == {
+        "events": 6, "lines that are no events": 2, "changes of objects": 2, "requests to run something": 1,
+        "requests that came twice": 1,
+    }  # fmt: skip
+    code, (found,), _ = command("k8s", "ip", "10.244.3.17", "--at", "2026-11-28T10:05:00Z", *flags, "-o", "json")
+    holding = json.loads(found)
+    assert (holding["namespace"], holding["name"], holding["node"]) == ("shop", "web", "node-1")
+    assert (holding["from"][:19], holding["to"][:19]) == ("2026-11-28T10:00:01", "2026-11-28T10:09:00")
+    code, lines, _ = command("k8s", "ip", "10.244.3.17", "--at", "2026-11-28T10:10:00Z", *flags)
+    assert "It is known of 1 other time" in lines[0]
+    code, lines, _ = command("k8s", "sessions", "shop/web", *flags)
+    assert lines[1].split()[2:] == ["alice", "198.51.100.7", "shop/web", "c", "sh", "-c", "'cat", "/etc/shadow'"]
+    assert len(command("k8s", "sessions", "other/web", *flags)[1]) == 1
 
 
-def test_a_resource_that_nothing_knows_is_told(command: Command, objects: str) -> None:
-    _, _, said = command("k8s", "rbac", "who-can", "get", "widgets", "--from", objects)
-    assert said.startswith('Warning: "widgets" is no resource that is known here')
+def test_manifests_are_learnt_and_listed(command: Command, tmp_path: Path) -> None:
+    manifest = tmp_path / "app.yaml"
+    manifest.write_text("kind: Deployment\nmetadata: {name: web}\n---\nkind: ConfigMap\nmetadata: {name: x}\n")
+    flags = ("--state-directory", str(tmp_path))
+    code, lines, _ = command("k8s", "learn", str(manifest), *flags)
+    assert (code, sorted(lines)) == (0, ["1 objects", "1 objects of other kinds"])
+    assert command("k8s", "objects", "deployments", *flags)[1][1].split() == ["Deployment", "default", "web"]
+    code, (counts,), _ = command("k8s", "objects", *flags, "-o", "json")
+    assert json.loads(counts) == {"kind": "Deployment", "objects": 1, "true_at": None, "problem": "", "went_wrong": {}}
 
 
-def test_a_binding_to_a_missing_role_is_told(command: Command, tmp_path: Path) -> None:
-    file = tmp_path / "x.json"
-    file.write_text(json.dumps(binding("b", "gone", "alice")))
-    _, _, said = command("k8s", "rbac", "risks", "--from", str(file))
-    assert said.startswith("Warning: ClusterRoleBinding b is for ClusterRole gone, which is not there")
-
-
-def test_of_lists_rules_with_what_groups_give(command: Command) -> None:
-    code, lines, _ = command("k8s", "rbac", "of", "user:alice", "--from", LOG)
-    assert code == 0
-    assert any("get, list pods" in line and line.endswith("itself") for line in lines)
-    assert any(line.endswith("Group system:authenticated") for line in lines)
-    _, lines, _ = command("k8s", "rbac", "of", "alice", "--group", "system:masters", "--from", LOG)
-    assert lines[0].startswith("User alice is in system:masters: the API server allows everything")
-    _, lines, _ = command("k8s", "rbac", "of", "sa:shop/web", "--from", LOG, "-o", "json")
-    assert json.loads(lines[0])["rules"][0]["verbs"] == ["*"]
-
-
-@pytest.mark.parametrize(("limit", "code"), [("critical", 1), ("low", 1), (None, 0)])
-def test_risks_end_with_what_a_pipeline_asks_for(command: Command, limit: str | None, code: int) -> None:
-    flags = ["--fail-on", limit] if limit else []
-    got, lines, said = command("k8s", "rbac", "risks", "--from", LOG, *flags)
-    assert got == code
-    assert lines[1].startswith("critical  ServiceAccount shop/web")
-    assert said.endswith("more come with Kubernetes; --all lists them.\n")
-
-
-def test_risks_of_a_namespace_are_those_that_hold_there(command: Command, objects: str) -> None:
-    for namespace, risks in (("shop", ["secrets-read", "pods-exec", "default-account"]), ("other", ["secrets-read"])):
-        _, rows, _ = command("k8s", "rbac", "risks", "-n", namespace, "--from", objects, "-o", "json")
-        assert [json.loads(row)["risk"] for row in rows] == risks
-
-
-def test_risks_as_json_say_what_they_mean(command: Command, objects: str) -> None:
-    assert command("k8s", "rbac", "risks", "--from", objects, "--fail-on", "critical")[0] == 1
-    code, lines, _ = command("k8s", "rbac", "risks", "--from", objects, "-o", "json", "--fail-on", "high")
-    assert code == 1
-    first = json.loads(lines[0])
-    assert (first["risk"], first["attack"], first["subject"]["name"]) == ("secrets-read", "T1552.007", "alice")
-
-
-def test_ways_are_shown_and_drawn(command: Command, tmp_path: Path) -> None:
-    code, lines, _ = command("k8s", "rbac", "paths", "--from", LOG)
-    assert (code, lines[0]) == (0, "everything in the cluster")
-    assert any("* ServiceAccount shop/web: can do everything" in line for line in lines)
-    file = tmp_path / "ways.svg"
-    assert command("k8s", "rbac", "paths", "--from", LOG, "--svg", str(file))[:2] == (0, [])
-    assert "ServiceAccount shop/web" in file.read_text()
-    assert command("k8s", "rbac", "paths", "--from", LOG, "--svg", str(file))[0] == 2  # it is there already
-    _, lines, _ = command("k8s", "rbac", "paths", "--from", LOG, "-o", "json")
-    assert json.loads(lines[-1])["steps"][-1]["to"] == "everything in the cluster"
-
-
-def test_what_was_not_used_is_listed_with_the_time_that_the_log_covers(command: Command) -> None:
-    code, lines, said = command("k8s", "rbac", "unused", "--since", "30d", "--from", LOG)
-    assert code == 0
-    assert lines[1].split()[:3] == ["never", "User", "mallory"]
-    assert "requests of the last 30d, from 2026-11-21T21:34:59" in said
-    _, late, _ = command("k8s", "rbac", "unused", "--since", "1s", "--from", LOG)
-    assert sum(line.startswith("never") for line in late) > 1
-    _, rows, _ = command("k8s", "rbac", "unused", "--from", LOG, "-o", "json")
-    assert json.loads(rows[0])["unused"] == ["create pods/exec", "create pods/attach"]
-
-
-def test_a_suggestion_is_yaml_that_kubectl_takes(command: Command) -> None:
-    code, lines, said = command("k8s", "rbac", "suggest", "sa:shop/web", "--from", LOG)
-    assert (code, said) == (0, "")
-    first, second = yaml.safe_load_all("\n".join(lines))
-    assert first["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]
-    assert second["kind"] == "ClusterRoleBinding"
-
-
-def test_changes_are_listed_with_attempts_on_demand(command: Command) -> None:
-    code, lines, _ = command("k8s", "rbac", "changes", "--from", LOG, "--fail-on", "critical")
-    assert code == 1
-    assert "  + subject User system:anonymous" in lines
-    _, more, _ = command("k8s", "rbac", "changes", "--from", LOG, "--refused")
-    assert next(line for line in more if "refused" in line).split()[2:5] == ["mallory", "create,", "refused"]
-    _, rows, _ = command("k8s", "rbac", "changes", "--from", LOG, "-o", "json")
-    assert json.loads(rows[-1])["by"]["user"] == "admin"
-
-
-def test_exposure_is_listed_and_fails_a_pipeline(command: Command, objects: str) -> None:
-    code, lines, _ = command("k8s", "exposure", "--from", objects, "--fail-on", "high")
-    assert code == 0
-    assert lines[1].split()[:4] == ["medium", "Service", "shop/web", "NodePort,"]
-    code, rows, _ = command("k8s", "exposure", "--from", LOG, "-o", "json", "--fail-on", "high")
-    assert code == 1
-    assert json.loads(rows[0])["backends"][0]["leaves_container"] is True
-
-
-def test_openings_of_a_log_are_listed_with_their_author(command: Command) -> None:
-    code, lines, _ = command("k8s", "exposure", "--changes", "--from", LOG, "--fail-on", "medium")
-    assert code == 1
-    assert lines[0].endswith("admin opened something to the outside: Pod kube-system/evil: hostNetwork.")
-    _, rows, _ = command("k8s", "exposure", "--changes", "--from", LOG, "-o", "json")
-    assert json.loads(rows[0])["by"]["addresses"] == ["127.0.0.1"]
-
-
-def test_connections_in_stored_alerts_tell_which_databases_are_reached(
-    command: Command, objects: str, tmp_path: Path
+def test_the_api_is_listed_once_and_what_may_not_be_listed_is_told(
+    command: Command, api: KubernetesApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hullwatch.store.sqlite import SqliteDatabase
-
-    fields = {"k8s.ns.name": "shop", "k8s.pod.name": "web-5d8f-x", "fd.rip": "10.0.0.9", "fd.rport": 5432}
-    database = SqliteDatabase(tmp_path / "store.db", make=True)
-    keeping(database).take([packed(alert(0, output_fields=fields), 0)])
-    database.close()
-    code, rows, _ = command("k8s", "exposure", "--from", objects, "--state-directory", str(tmp_path), "-o", "json")
-    assert code == 0
-    assert json.loads(rows[0])["backends"][0]["reaches"] == [{"what": "PostgreSQL", "where": "10.0.0.9:5432"}]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["rbac", "risks"], "Say what to look at with --from"),
-        (
-            ["rbac", "risks", "--fail-on", "terrible", "--from", LOG],
-            'A severity is critical, high, medium, low or info, not "terrible"',
-        ),
-        (["rbac", "of", "sa:nobody", "--from", LOG], '"sa:nobody" names nobody'),
-        (["rbac", "risks", "--from", "/no/such/file"], "The file /no/such/file cannot be read"),
-        (["exposure", "-o", "xml", "--from", LOG], "--output is text or json"),
-        (["rbac", "unused", "--since", "soon", "--from", LOG], "soon"),
-        (["rbac", "unused", "--since", "30d", "--from", "-"], "Standard input can be read once only"),
-    ],
-)
-def test_wrong_input_ends_with_a_sentence(command: Command, arguments: list[str], sentence: str) -> None:
-    code, lines, said = command("k8s", *arguments)
-    assert (code, lines) == (2, [])
-    assert sentence in said
+    api.denied.add(("list", "nodes"))
+    monkeypatch.setenv("HULLWATCH_KUBERNETES_API_CREDENTIALS", "kubeconfig")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path, {"server": api.url}, {})))
+    code, lines, _ = command("k8s", "learn", "--api", "--state-directory", str(tmp_path))
+    assert (code, lines[0]) == (3, "2 objects")
+    assert 'nodes are not known: nodes is forbidden: User "hullwatch" cannot list' in lines[1]
+    _, found, _ = command("k8s", "objects", "Pod", "-N", "data", "--state-directory", str(tmp_path))
+    assert [line.split() for line in found[1:]] == [["Pod", "data", "db-0"]]
 
 
-def test_a_log_is_needed_for_what_only_a_log_tells(command: Command, objects: str) -> None:
-    for verb in (["unused"], ["suggest", "alice"]):
-        code, _, said = command("k8s", "rbac", *verb, "--from", objects)
-        assert code == 2
-        assert "no event of an audit log" in said
+def test_wrong_words_are_told(command: Command, tmp_path: Path) -> None:
+    flags = ("--state-directory", str(tmp_path))
+    assert command("k8s", "ip", "nowhere", *flags)[0] == 2
+    assert "Nothing is known of a Kubernetes cluster" in command("k8s", "ip", "10.0.0.1", *flags)[2]
+    assert command("k8s", "objects", "Pot", *flags)[0] == 2
+    code, _, said = command("k8s", "learn", *flags)
+    assert (code, "Nothing to learn from" in said) == (2, True)
+    assert 'kubernetes.api.credentials is "none"' in command("k8s", "learn", "--api", *flags)[2]
 
 
-def test_hostile_names_are_escaped(command: Command, tmp_path: Path) -> None:
-    file = tmp_path / "x.json"
-    file.write_text(json.dumps([role("r\x1b[2J", rule("*", "*", "*")), binding("b", "r\x1b[2J", "al\nice\u202e")]))
-    for verb in (["risks"], ["who-can", "get", "pods"], ["paths"], ["of", "al\nice\u202e"]):
-        _, lines, said = command("k8s", "rbac", *verb, "--from", str(file))
-        assert not set("\x1b\u202e") & set("".join(lines) + said)
-        assert any("al\\nice\\u202e" in line or "r\\x1b[2J" in line for line in lines)
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_kubectl_takes_the_stand_in_for_an_api_server(api: KubernetesApi, tmp_path: Path) -> None:
+    command = ["kubectl", f"--server={api.url}", "--cache-dir", str(tmp_path), "get", "pods", "-A", "-o", "json"]
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True, env=home)
+    assert [one["metadata"]["name"] for one in json.loads(done.stdout)["items"]] == ["db-0", "web-1"]

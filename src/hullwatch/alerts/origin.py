@@ -26,6 +26,7 @@ MOST_PROCESSES = 16  # that are told: the process, those above it, and the one t
 MOST_LISTED = 16  # ports, mounts
 LONGEST_COMMAND = 512  # characters
 LONGEST_NAME = 200  # characters of a workload's parts
+LONGEST_POD = 253  # characters, by Kubernetes' own rule
 _REMEMBERED = 1024  # origins; a process alerts again and again
 _NOT_SET = 0xFFFFFFFF
 _FIRST_PROCESSES = 2  # pid 1 and kthreadd: all of a host stands below them
@@ -82,6 +83,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         login: the user who logged in, where a person seems to have; empty for services, jobs and containers.
         session: ``PID.START`` of the process by which somebody entered the container; empty for its own processes.
         session_name: the name of that process.
+        session_began: when it began in a pod, ns since the epoch; 0 outside one.
+        pod_name: of the pod that the session is in; empty without.
+        pod_container: the container's name in the pod, the same.
         tree: ``PID.START`` of the process that the tree begins with: the container's first, or the one that a service
             manager, a login or a timer of the host started.
         processes: the process itself and those above it up to there, bounded.
@@ -102,6 +106,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     login: str = ""
     session: str = ""
     session_name: str = ""
+    session_began: int = 0
+    pod_name: str = ""
+    pod_container: str = ""
     tree: str = ""
     processes: tuple[Ancestor, ...] = ()
     privileged: bool = False
@@ -155,6 +162,7 @@ class OriginMaker:
         user, login = _who(event, top)
         told = line if len(line) <= MOST_PROCESSES else [*line[: MOST_PROCESSES - 1], line[-1]]
         is_drift = event.type.layout.name == "drift"
+        pod, pod_container, began = _in_pod(event, entry) if entry is not None else ("", "", 0)
         return Origin(
             workload=place.workload,
             container=container.full_id,
@@ -164,6 +172,9 @@ class OriginMaker:
             login=login,
             session=_key(entry) if entry is not None else "",
             session_name=entry.program.comm if entry is not None else "",
+            session_began=began,
+            pod_name=pod,
+            pod_container=pod_container,
             tree=_key(top) if top is not None else "",
             processes=self._processes(told, event),
             privileged=container.privileged,
@@ -282,6 +293,16 @@ def _who(event: Event, top: Process | None) -> tuple[str, str]:
     above = top.parent if top is not None else None
     timed = above is not None and above.program.exepath.rpartition("/")[2] in TIMERS
     return user, user if logged_in and not timed else ""
+
+
+def _in_pod(event: Event, entry: Process) -> tuple[str, str, int]:
+    """Return pod and container of a session, and when it began: what a request in the audit log is found by."""
+    container, names = event.container, event.names
+    pod = container.pod_name or container.labels.get("io.kubernetes.pod.name", "")
+    if not pod or names is None:
+        return "", "", 0
+    name = container.labels.get("io.kubernetes.container.name", "") or container.name
+    return _cut(pod, LONGEST_POD), _cut(name, LONGEST_POD), entry.key.start + names.clock_offset
 
 
 def _key(process: Process) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from hullwatch.config.kubernetes_api_settings import KubernetesApiSettings
+
 MOST_FILES = 16
 MOST_GROUPS = 16
 _LISTEN = r"^(([0-9.]{7,15}|localhost|\[[0-9a-fA-F:]{2,39}\]):\d{1,5})?$"
@@ -93,6 +95,7 @@ class KubernetesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """What is heard of a Kubernetes cluster."""
 
     audit: AuditSettings = AuditSettings()
+    api: KubernetesApiSettings = KubernetesApiSettings()
 
 
 def is_set(audit: AuditSettings) -> bool:

@@ -80,6 +80,11 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     pod_labels: dict[str, str] = {}
     owner_kind: str = ""  # of the workload that made the pod: ReplicaSet, DaemonSet, Job, ...
     owner_name: str = ""
+    replica_set: str = ""  # what follows is known from the cluster's state only
+    replication_controller: str = ""
+    node: str = ""
+    service_account: str = ""
+    namespace_labels: dict[str, str] = {}
     liveness_probe: tuple[str, ...] = ()  # argument vectors
     readiness_probe: tuple[str, ...] = ()
     complete: bool = True
@@ -123,7 +128,16 @@ MAXIMUM_ENCODED = 60_000  # bytes; a variable-size value of a record has at most
 
 # What a long record can do without, the first first.
 _SHORTENED = (
-    *("pod_labels", "labels", "mounts", "ports", "readiness_probe", "liveness_probe", "healthcheck"),
+    *(
+        "namespace_labels",
+        "pod_labels",
+        "labels",
+        "mounts",
+        "ports",
+        "readiness_probe",
+        "liveness_probe",
+        "healthcheck",
+    ),
     *("command", "entrypoint", "capabilities"),
 )
 _LONGEST_TEXT = 512  # characters of each single text when even that does not suffice

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hullwatch.enrich.container import encode as encode_container
-from hullwatch.enrich.engines import ContainerEngines
+from hullwatch.enrich.pods import EnginesWithPods
 from hullwatch.errors import CannotError
 from hullwatch.events.codec import encode
 from hullwatch.sources.docker_connection import tls_settings
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from hullwatch.counters import Counters
     from hullwatch.enrich.container import Container
     from hullwatch.enrich.given_labels import GivenLabels
+    from hullwatch.enrich.pods import PodSource
 
 SEARCH_INTERVAL = 5.0  # seconds between looks for container engines
 INBOX_MAXIMUM = 10_000  # answers of container engines that were not looked at yet
 
 
-class FoundEngines(ContainerEngines):
+class FoundEngines(EnginesWithPods):
     """Finds the container engines, watches them, and hands over what they say as records.
 
     Args:
@@ -37,16 +38,22 @@ class FoundEngines(ContainerEngines):
         counters: counts the answers that are too many.
         wake: called in an engine's thread when there is something to take.
         labels: that Hullwatch gave containers.
+        pods: makes what knows the cluster's pods; None where nobody does.
 
     Raises:
         CannotError: when the supervisor does not answer.
     """
 
     def __init__(
-        self, supervisor: Supervisor, counters: Counters, wake: Callable[[], None], labels: GivenLabels
+        self,
+        supervisor: Supervisor,
+        counters: Counters,
+        wake: Callable[[], None],
+        labels: GivenLabels,
+        pods: Callable[[], PodSource] | None = None,
     ) -> None:
         """Find those that are there; they are not asked yet."""
-        super().__init__(self._keep)
+        super().__init__(self._keep, pods)
         self._supervisor = supervisor
         self._counters = counters
         self._wake = wake

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Names(Protocol):
     """Knows the domain names of addresses (``enrich/names.py``)."""
 
+    clock_offset: int  # of the wall clock from the time since boot, ns
+
     def of(self, container_id: str, address: bytes, time: int) -> tuple[str, ...]:
         """Return the names that an address has at a time (ns since the epoch) in a container, by its 64-digit id."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hullwatch.enrich.container import SHORT_ID
-from hullwatch.fields.field import field
+from hullwatch.fields.field import FieldType, field
 
 if TYPE_CHECKING:
     from hullwatch.events.event import Event
@@ -83,8 +83,40 @@ def deployment_name(event: Event) -> str | None:
 @field("k8s.rs.name")
 def replica_set_name(event: Event) -> str | None:
     """Name of the replica set of a deployment's pod; absent for other pods."""
+    if event.container.replica_set:
+        return event.container.replica_set
     template = event.container.pod_labels.get("pod-template-hash")
     return f"{event.container.owner_name}-{template}" if template and event.container.owner_name else None
+
+
+@field("k8s.rc.name")
+def replication_controller_name(event: Event) -> str | None:
+    """Name of the replication controller that made the pod; known from the cluster's state only."""
+    return event.container.replication_controller or None
+
+
+@field("k8s.ns.label")
+def namespace_label(event: Event, argument: str) -> str | None:
+    """A label of the pod's namespace; known from the cluster's state only."""
+    return event.container.namespace_labels.get(argument)
+
+
+@field("k8s.ns.labels")
+def namespace_labels(event: Event) -> str | None:
+    """All labels of the namespace, comma-separated: key:value; known from the cluster's state only."""
+    return ", ".join(f"{key}:{value}" for key, value in event.container.namespace_labels.items()) or None
+
+
+@field("k8s.node.name", FieldType.CHARBUF)
+def node_name(event: Event) -> str | None:
+    """Name of the node that the pod runs on; known from the cluster's state only."""
+    return event.container.node or None
+
+
+@field("k8s.serviceaccount.name", FieldType.CHARBUF)
+def service_account_name(event: Event) -> str | None:
+    """Name of the pod's service account; known from the cluster's state only."""
+    return event.container.service_account or None
 
 
 @field("k8s.pod.ip")

@@ -15,6 +15,7 @@ from hullwatch.enrich.container import SHORT_ID
 from hullwatch.fields.audit_event import SOURCE
 from hullwatch.formats.falco import second, times
 from hullwatch.formats.incident_facts import orders, tactics, techniques, touched, tree
+from hullwatch.formats.incident_people import people, person
 from hullwatch.formats.process_tree import shown, tree_text
 from hullwatch.formats.text import BOLD, DIM, RESET, evidence, priority_colour
 
@@ -89,6 +90,7 @@ def document(incident: Incident, alerts: Sequence[Alert] = (), *, responses: Res
     found["techniques"] = [one._asdict() for one in techniques(incident)]
     found["tactics"] = tactics(incident.steps)
     found["touched"] = touched(alerts)._asdict()
+    found["people"] = people(alerts)
     found["process_tree"] = tree_text(tree(incident, alerts)) if alerts else ""
     found["do_first"] = [one._asdict() for one in orders(incident, responses)]
     return found
@@ -169,7 +171,8 @@ def _entry(alerts: Sequence[Alert]) -> Iterator[str]:
         name = shown(origin.session_name, _LONGEST_NAME) or "a process"
         user = shown(origin.user, _LONGEST_NAME)
         pid = shown(origin.session.partition(".")[0])
-        yield f"Somebody entered the container from outside with {name} (pid {pid}) as {user}."
+        who, how = person(alert)
+        yield f"{who} entered the container from outside with {name} (pid {pid}) as {user}{how}."
     callers = dict.fromkeys(one.origin.user for one in alerts if one.source == SOURCE and one.origin is not None)
     if callers:
         names = [shown(name, _LONGEST_NAME) for name in list(callers)[:3]]

@@ -127,6 +127,11 @@ class Keeping:
         self.retention.make_room(len(new), sum([len(one.body) for one in new]))
         return kept
 
+    @property
+    def database(self) -> Database:
+        """The database, for who changes what is kept."""
+        return self._database
+
     def tick(self, now: float) -> bool:
         """Do what is due; return whether there may be more to do at once.
 

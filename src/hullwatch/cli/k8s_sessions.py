@@ -1,0 +1,48 @@
+"""``hullwatch k8s sessions``: who ran what in which pod, as the audit log has it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.store_options import NumberFlag, SinceFlag, StateFlag
+from hullwatch.cli.watch_options import ConfigFlag
+
+
+def sessions(
+    pod: Annotated[str, typer.Argument(metavar="[POD]", help="NAMESPACE/NAME; without: all.")] = "",
+    since: SinceFlag = None,
+    number: NumberFlag = 50,
+    output: OutputOption = "text",
+    state: StateFlag = None,
+    config: ConfigFlag = None,
+) -> int:
+    """Show who ran what in which pod (kubectl exec), as the audit log has it.
+
+    \b
+    Examples:
+      sudo hullwatch k8s sessions
+      sudo hullwatch k8s sessions shop/web-5f7c --since 24h
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    import shlex
+
+    from hullwatch.cli.answer import wants_json, write_json, write_rows
+    from hullwatch.cli.store_options import date, limit_of, moment, place
+    from hullwatch.store.cluster_tables import open_requests
+    from hullwatch.store.exec_requests import ExecRequests
+
+    as_json = wants_json(output)
+    limit, begin = limit_of(number), moment(since, 0)
+    requests = ExecRequests(open_requests(*place(state, config)))
+    found = [one for one in requests.all(begin, limit) if pod in {"", one.pod, f"{one.namespace}/{one.pod}"}]
+    for one in found if as_json else ():
+        write_json(one)
+    if not as_json:
+        rows = [
+            (date(one.at), one.user, one.source, f"{one.namespace}/{one.pod}", one.container, shlex.join(one.command))
+            for one in found
+        ]
+        write_rows([("TIME", "USER", "FROM", "POD", "CONTAINER", "COMMAND"), *rows])
+    return 0

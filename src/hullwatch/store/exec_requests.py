@@ -1,0 +1,83 @@
+"""Requests to run something in a container, as the audit log had them: kept until alerts need a name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hullwatch.enrich.kubernetes.exec_request import ExecRequest
+from hullwatch.store.packing import clean
+
+if TYPE_CHECKING:
+    from hullwatch.store.database import Database
+
+KEEP = 30 * 86_400 * 1_000_000_000  # ns
+MOST = 100_000
+AT_ONCE = 500
+_REQUEST = msgspec.json.Decoder(ExecRequest)
+_INSERT = (
+    "INSERT INTO exec_requests (audit, at, namespace, pod, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (audit) DO NOTHING"
+)
+
+
+class ExecRequests:
+    """Reads and writes them."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+
+    def add(self, request: ExecRequest) -> bool:
+        """Keep a request; return whether it is new: its events come several times.
+
+        Raises:
+            StoreError: when it cannot be written.
+        """
+        body = msgspec.json.encode(clean(msgspec.to_builtins(request)))
+        values = (request.audit, request.at, request.namespace, request.pod)
+        return self._database.write(_INSERT, (*clean(values), body)) > 0
+
+    def near(self, namespace: str, pod: str, begin: int, end: int) -> list[ExecRequest]:
+        """Return the requests for a pod within a time, ns since the epoch."""
+        return [
+            _REQUEST.decode(bytes(row[0]))
+            for row in self._database.read(
+                "SELECT body FROM exec_requests WHERE namespace = ? AND pod = ? AND at BETWEEN ? AND ? "
+                "ORDER BY at LIMIT ?",
+                (namespace, pod, begin, end, AT_ONCE),
+            )
+        ]
+
+    def since(self, number: int) -> tuple[int, list[ExecRequest]]:
+        """Return the requests that were kept after one with a number, oldest first, and the last one's number."""
+        rows = self._database.read(
+            "SELECT number, body FROM exec_requests WHERE number > ? ORDER BY number LIMIT ?", (number, AT_ONCE)
+        )
+        return (int(rows[-1][0]) if rows else number), [_REQUEST.decode(bytes(row[1])) for row in rows]
+
+    def newest(self) -> int:
+        """Return the number of the last one; 0 for none."""
+        return int(self._database.read("SELECT coalesce(max(number), 0) FROM exec_requests")[0][0])
+
+    def all(self, begin: int = 0, limit: int = AT_ONCE) -> list[ExecRequest]:
+        """Return those since a time, ns since the epoch, the last one first."""
+        rows = self._database.read(
+            "SELECT body FROM exec_requests WHERE at >= ? ORDER BY at DESC LIMIT ?", (begin, limit)
+        )
+        return [_REQUEST.decode(bytes(row[0])) for row in rows]
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def make_room(self, now: int) -> int:
+        """Remove what is too old, and the oldest of too many; return how many."""
+        removed = self._database.write("DELETE FROM exec_requests WHERE at < ?", (now - KEEP,))
+        number = int(self._database.read("SELECT count(*) FROM exec_requests")[0][0])
+        if number > MOST:
+            removed += self._database.write(
+                "DELETE FROM exec_requests WHERE number IN (SELECT number FROM exec_requests ORDER BY at LIMIT ?)",
+                (number - MOST,),
+            )
+        return removed

@@ -1,0 +1,128 @@
+"""The audit events' requests are made up here; tests/e2e/test_who_is_behind.py has a real session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hullwatch.alerts.origin import Ancestor, Origin
+from hullwatch.enrich.kubernetes.exec_request import ExecRequest
+from hullwatch.store.cluster_tables import open_cluster, open_requests
+from hullwatch.store.exec_requests import ExecRequests
+from hullwatch.store.reading import AlertReader, Wanted
+from hullwatch.store.session_names import SessionNames
+from hullwatch.store.sqlite import SqliteDatabase
+from tests.store.stored import SECOND, START, alert, keeping, packed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hullwatch.store.keeping import Keeping, Packed
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Keeping]:
+    made = keeping(SqliteDatabase(tmp_path / "store.db", make=True))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> Iterator[ExecRequests]:
+    made = ExecRequests(open_requests("", tmp_path, make=True))
+    yield made
+    made.close()
+
+
+def of_session(number: int, pid: int = 4711, **more: Any) -> Packed:
+    origin = Origin(
+        session=f"{pid}.99", session_began=START, pod_name="web-1", pod_container="server", namespace="shop",
+        container="0" * 64, processes=(Ancestor(pid, 99, "bash", "bash"),), **more,
+    )  # fmt: skip
+    return packed(alert(number, origin=origin), number)
+
+
+def request(user: str = "alice", **more: Any) -> ExecRequest:
+    values: dict[str, Any] = {
+        "audit": f"a-{user}", "at": START - SECOND // 5, "user": user, "namespace": "shop", "pod": "web-1",
+        "container": "server", "command": ("bash",), "source": "198.51.100.7",
+    }  # fmt: skip
+    return ExecRequest(**(values | more))
+
+
+def users(kept: Keeping) -> list[object]:
+    found = AlertReader(kept.database).newest_first(Wanted())
+    return [one.alert.output_fields.get("k8s.session.user") for one in found]
+
+
+def test_an_alert_whose_request_is_there_is_named_before_it_is_kept(
+    kept: Keeping, requests: ExecRequests, tmp_path: Path
+) -> None:
+    requests.add(request())
+    names = SessionNames("", tmp_path)
+    kept.take(names.named([of_session(1), packed(alert(2), 2)]))
+    assert users(kept) == [None, "alice"]
+    found = AlertReader(kept.database).newest_first(Wanted(condition="k8s.session.user = alice"))
+    assert [one.alert.id for one in found] == ["run-1"]
+
+
+def test_what_was_kept_before_its_request_came_is_named_once_and_people_are_told(
+    kept: Keeping, requests: ExecRequests, tmp_path: Path
+) -> None:
+    names = SessionNames("", tmp_path)
+    kept.take(names.named([of_session(1), of_session(2), of_session(3, pod="other"), packed(alert(4), 4)]))
+    assert names.late(kept) == []
+    requests.add(request(pod="another-pod"))
+    assert names.late(kept) == []
+    requests.add(request("bob"))
+    ((rule, priority, message),) = names.late(kept)
+    assert (rule, priority) == ("Exec session named", "Notice")
+    assert "was opened by bob from 198.51.100.7 (audit id a-bob)" in message
+    assert users(kept) == [None, "bob", "bob", "bob"]
+    assert names.late(kept) == []
+    assert SessionNames("", tmp_path).late(kept) == []  # nor after a restart
+    kept.take(names.named([of_session(5)]))
+    assert users(kept)[0] == "bob"  # what comes later has the name at once
+
+
+def test_a_second_person_who_fits_takes_the_name_away_again(
+    kept: Keeping, requests: ExecRequests, tmp_path: Path
+) -> None:
+    names = SessionNames("", tmp_path)
+    requests.add(request("alice"))
+    kept.take(names.named([of_session(1)]))
+    names.late(kept)
+    requests.add(request("bob"))
+    ((_, _, message),) = names.late(kept)
+    assert "was opened by one of: alice (a-alice), bob (a-bob)" in message
+    assert users(kept) == [None]
+
+
+def test_without_requests_nothing_is_opened_or_changed(kept: Keeping, tmp_path: Path) -> None:
+    names = SessionNames("", tmp_path)
+    batch = [of_session(1)]
+    assert names.named(batch) == batch
+    assert names.late(kept) == []
+
+
+def test_a_request_is_kept_once_and_the_oldest_go(requests: ExecRequests) -> None:
+    assert requests.add(request())
+    assert not requests.add(request())
+    assert requests.add(request("bob", at=START))
+    assert requests.make_room(START + 31 * 86_400 * SECOND) == 2
+    assert requests.newest() == 0
+
+
+def test_a_damaged_file_of_requests_keeps_no_alert_from_being_kept(
+    kept: Keeping, requests: ExecRequests, tmp_path: Path
+) -> None:
+    names = SessionNames("", tmp_path)
+    assert names.named([of_session(1)])
+    database = open_cluster(tmp_path, write=True)
+    database.write("DROP TABLE exec_requests")
+    database.close()
+    kept.take(names.named([of_session(2)]))
+    assert names.late(kept) == []
+    assert users(kept) == [None]

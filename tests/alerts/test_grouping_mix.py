@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.alert_mix import ATTACK, KINDS, WORKLOADS, alerts, attacked
-from hullwatch.alerts.score import MOST, PRIORITY_POINTS
+from hullwatch.alerts.score import MOST, PRIORITY_POINTS, SEVERITIES, Chain
 from hullwatch.rules.attack_techniques import TACTICS
 from tests.alerts.placing import SECOND, Alerts, grouper, line, session
 
@@ -74,6 +74,10 @@ def test_whatever_comes_scores_are_sums_steps_are_in_order_and_every_alert_is_co
     for incident in incidents.values():
         assert incident.count == members[incident.id] == sum(step.count for step in incident.steps)
         assert incident.score == sum(part.points for part in incident.parts) <= MOST
+        chain = Chain(step.tactics for step in incident.steps).part()
+        assert [part for part in incident.parts if "tactics" in part.why] == ([chain] if chain is not None else [])
+        worst = min(incident.steps, key=lambda step: SEVERITIES[step.priority])
+        assert incident.title.startswith(worst.rule)
         times = [step.at for step in incident.steps]
         assert times == sorted(times)
         assert incident.opened == times[0]

@@ -106,7 +106,12 @@ def workload(alert: Alert) -> str:
 def evidence(alert: Alert) -> str:
     """Return what an alert happened to, normalised, as one line."""
     fields = alert.output_fields
-    program = next((value for name in _PROGRAM if isinstance(value := fields.get(name), str) and value), alert.process)
+    program = alert.process
+    for name in _PROGRAM:
+        value = fields.get(name)
+        if isinstance(value, str) and value:
+            program = value
+            break
     targets = [
         normal_domain(value) if name == "dns.question" else normal_target(value)
         for name in [one for one in TARGETS if one in fields]
@@ -115,7 +120,7 @@ def evidence(alert: Alert) -> str:
     command = fields.get("proc.cmdline")
     name = _program_name(alert.process if alert.process and program.endswith(_SEVERAL) else program)
     if targets:
-        what = " ".join(dict.fromkeys(targets))
+        what = targets[0] if len(targets) == 1 else " ".join(dict.fromkeys(targets))
         return f"{name}: {what}" if name else what
     if isinstance(command, str) and command:
         return normal_command(command, "" if program.startswith(_USUAL) else program)

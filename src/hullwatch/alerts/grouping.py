@@ -222,7 +222,8 @@ class Grouper:
         regressed: bool,
     ) -> Placement:
         reason = why(alert, key, opened.step_of(key))
-        opened.add(step_of(alert, known.issue, reason), keys, known.context, rarity_of(known.issue.parts))
+        if not opened.count(known.issue.id, alert, keys, known.context):
+            opened.add(step_of(alert, known.issue, reason), keys, known.context, rarity_of(known.issue.parts))
         self.incidents.touch(opened, keys)
         return Placement(
             alert=alert.id,

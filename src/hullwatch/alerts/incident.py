@@ -9,7 +9,8 @@ import msgspec
 from hullwatch.alerts.issue import Issue, ScorePart, State
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+# gc=False: the collector of cycles need not look at it, for nothing in it leads back to it.
+class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of an incident's timeline: the first alert of an issue in it, and how often it came.
 
     Attributes:
@@ -41,7 +42,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     tactics: tuple[str, ...] = ()
 
 
-class Incident(msgspec.Struct, kw_only=True):
+class Incident(msgspec.Struct, kw_only=True, gc=False):
     """Alerts that belong together.
 
     Attributes:
@@ -81,7 +82,7 @@ class Incident(msgspec.Struct, kw_only=True):
     workload: str = "host"
 
 
-class Placement(msgspec.Struct, frozen=True, kw_only=True):
+class Placement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where an alert belongs.
 
     Attributes:

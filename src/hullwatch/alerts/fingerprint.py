@@ -31,6 +31,7 @@ TARGETS = (
     *("fd.name", "fs.path.name", "fs.path.source", "fs.path.target", "drift.path", "dns.question"),
     *("proc.env[LD_PRELOAD]", "proc.env[LD_AUDIT]", "evt.arg.request", "evt.arg.domain", "evt.arg.name"),
 )
+_TARGETS = frozenset(TARGETS)
 _PROGRAM = ("proc.exepath", "proc.exe", "proc.name")  # the first that there is
 _USUAL = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/")  # where programs are: their names say enough
 _SEVERAL = ("busybox", "toybox", "coreutils")  # programs that are many: the process's name says which
@@ -114,7 +115,7 @@ def evidence(alert: Alert) -> str:
             break
     targets = [
         normal_domain(value) if name == "dns.question" else normal_target(value)
-        for name in [one for one in TARGETS if one in fields]
+        for name in _in_order(_TARGETS.intersection(fields))
         if isinstance(value := fields[name], str) and value
     ]
     command = fields.get("proc.cmdline")
@@ -125,6 +126,12 @@ def evidence(alert: Alert) -> str:
     if isinstance(command, str) and command:
         return normal_command(command, "" if program.startswith(_USUAL) else program)
     return name or alert.rule
+
+
+@functools.lru_cache(_REMEMBERED)
+def _in_order(names: frozenset[str]) -> tuple[str, ...]:
+    """Return some of the targets in their order."""
+    return tuple(name for name in TARGETS if name in names)
 
 
 @functools.lru_cache(_REMEMBERED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -108,11 +108,24 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     joined: tuple[str, ...] = ()
 
 
+class PlacedBefore(NamedTuple):
+    """What the store knows of where an alert was placed; ids are empty for none, ``muted`` is 0."""
+
+    issue: str
+    incident: str
+    muted: int
+    why: str
+
+
 class Memory(Protocol):
     """What the store remembers of before; asked where the grouping does not know."""
 
     def issue(self, fingerprint: str) -> Issue | None:
         """Return the issue with a fingerprint."""
+        ...
+
+    def incident(self, identifier: str) -> Incident | None:
+        """Return the incident with an id, whatever its state."""
         ...
 
     def open_incidents(self, since: int) -> list[Incident]:

@@ -71,7 +71,7 @@ class OpenIncident:
         """
         incident = self.incident
         place = self._places.get(issue)
-        if place is None or not context <= self._context:
+        if place is None or not context <= self._context or alert.time < incident.steps[place].at:
             return False
         if alert.priority != incident.priority and more_severe(alert.priority, incident.priority):
             return False
@@ -99,7 +99,9 @@ class OpenIncident:
         place = self._places.get(step.issue)
         if place is not None:
             again = self._count(place, step.count, step.at, step.last)
-            if context <= self._context and not more_severe(step.priority, incident.priority):
+            if step.at < again.at:
+                self._move(again, step.at)
+            elif context <= self._context and not more_severe(step.priority, incident.priority):
                 return
             if more_severe(step.priority, again.priority):
                 force_setattr(again, "priority", step.priority)
@@ -162,9 +164,20 @@ class OpenIncident:
             if self._worst is None or more_severe(step.priority, self._worst.priority):
                 self._worst = step
         else:
-            self._places = {one.issue: number for number, one in enumerate(steps)}
-            self._chain = Chain(one.tactics for one in steps)
-            self._worst = _worst(steps)
+            self._look_again()
+
+    def _move(self, step: Step, at: int) -> None:
+        """Let a step begin earlier: an alert of it has come late."""
+        force_setattr(step, "at", at)
+        self.incident.steps.sort(key=lambda one: one.at)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Find out what is known of the steps, whose order has changed."""
+        steps = self.incident.steps
+        self._places = {one.issue: number for number, one in enumerate(steps)}
+        self._chain = Chain(one.tactics for one in steps)
+        self._worst = _worst(steps)
 
     def _sum_up(self) -> None:
         incident = self.incident
@@ -237,6 +250,8 @@ class OpenIncidents:
     def touch(self, opened: OpenIncident, keys: Iterable[str]) -> None:
         """Note that an alert with some keys has joined; a key that leads to another one that takes alerts stays."""
         incident = opened.incident
+        if self._open.get(incident.id) is not opened:
+            return  # an alert was placed again in one that takes no more
         self._open.move_to_end(incident.id)
         for key in keys:
             place = incident.hostname, key

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from hullwatch.config.values import PRIORITIES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hullwatch.config.settings import StoreSettings
     from hullwatch.store.database import Database
     from hullwatch.store.placing import Placements
@@ -38,8 +40,18 @@ class Retention:
         removed: alerts since somebody took it, by reason.
     """
 
-    def __init__(self, database: Database, settings: StoreSettings, placements: Placements) -> None:
-        """Take the limits; nothing is removed yet."""
+    def __init__(
+        self, database: Database, settings: StoreSettings, placements: Placements, before: Callable[[], None]
+    ) -> None:
+        """Take the limits; nothing is removed yet.
+
+        Args:
+            database: to remove from.
+            settings: the limits.
+            placements: that are known by number.
+            before: called before alerts are removed: all that is asked of them later has to be written.
+        """
+        self._before = before
         self._database = database
         self._keep = int(settings.keep * 1e9)
         self._largest = settings.largest
@@ -102,6 +114,7 @@ class Retention:
 
     def _remove(self, reason: str, where: str, parameter: int, most: int = AT_ONCE) -> int:
         database = self._database
+        self._before()
         with database.transaction():
             number = database.write(
                 "DELETE FROM alerts WHERE number IN "  # noqa: S608 - our own text

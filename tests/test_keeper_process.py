@@ -21,9 +21,10 @@ from hullwatch.counters import Counters
 from hullwatch.errors import CannotError
 from hullwatch.keeper import KeeperStarter, has_gone
 from hullwatch.keeper_process import Keeper
+from hullwatch.store import keeper_status, reading
 from hullwatch.store import link as link_module
-from hullwatch.store import reading
 from hullwatch.store.frames import FRAMES, MAXIMUM_MESSAGE, make_pair
+from hullwatch.store.keeper_status import KeeperStatus, read_keeper_status
 from hullwatch.store.link import DROPPED, UNFINISHED, KeeperLink
 from hullwatch.store.opening import open_to_read
 from hullwatch.store.reading import AlertReader, Wanted
@@ -230,6 +231,27 @@ def test_a_keeper_that_is_killed_again_and_again_loses_nothing_that_it_acknowled
     assert {str(row[0]) for row in database.execute("SELECT id FROM alerts")} <= told  # each at least once
     lost = [event for event in run.link.take_events() if event[0] == "Keeper lost"]
     assert len(lost) == KILLS
+
+
+def test_it_writes_down_how_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_process, "TICK", 0.01)
+    monkeypatch.setattr(keeper_status, "INTERVAL", 0.01)
+    monkeypatch.setattr(keeper_status, "LOOK_INTERVAL", 0.01)
+
+    def written() -> KeeperStatus | None:
+        found = read_keeper_status(tmp_path)
+        return found if found is not None and found.kept == 300 and found.incidents_open == CONTAINERS else None
+
+    with running(tmp_path) as run:
+        run.send(0, 300)
+        run.wait_until(lambda: written() is not None)
+        status = written()
+        assert status is not None
+        assert status.pid == run.forked.pid
+    assert sum(status.batch_seconds.counts) == status.batches > 0
+    assert (status.problem, status.limit) == ("", StoreSettings().largest)
+    assert status.size > 4096
+    assert 0 < status.updated - status.written < 30e9
 
 
 def test_outputs_that_fail_keep_nothing_from_being_stored(tmp_path: Path) -> None:

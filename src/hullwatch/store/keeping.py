@@ -145,6 +145,14 @@ class Keeping:
         """Return the incidents that are not closed, with what people have decided; the last seen first."""
         return StoredMemory(self._database).open_incidents(0)
 
+    def open_number(self) -> int:
+        """Return how many incidents are not closed."""
+        return int(self._database.read("SELECT count(*) FROM incidents WHERE state <> 'closed'")[0][0])
+
+    def size(self) -> int:
+        """Return how many bytes the store has on the disk."""
+        return self._database.size()
+
     def remembered(self, name: str) -> str:
         """Return what ``remember`` was given last for a name; empty for nothing."""
         rows = self._database.read("SELECT value FROM meta WHERE name = ?", (name,))

@@ -103,7 +103,7 @@ def look(state: Path, supervisor: int | None = None) -> View:
 
 
 def _of_keeper(state: Path, status: dict[str, Any]) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
-    """Return what the keeper of an instance has written of itself and of the outputs; what one of before has, is old."""
+    """Return what the keeper of an instance has written of itself and of the outputs, not what one of before has."""
     if not status:
         return {}, ()
     keeper, told = read_status(state / KEEPER_FILE), read_status(state / OUTPUTS_FILE)

@@ -5,6 +5,7 @@
 PYTHON ?= python3
 CONTAINERS ?= 10000
 KEEPER_KILLS ?= 100
+STORE_ALERTS ?= 10000000
 FUZZ_SECONDS ?= 300
 ORACLE_EXAMPLES ?= 5000
 PREPARE := @$(PYTHON) tools/prepare.py
@@ -13,7 +14,7 @@ PREFIX ?= /opt/hullwatch
 PREFIX_OPTIONS = --prefix "$(PREFIX)" $(if $(DESTDIR),--destdir "$(DESTDIR)")
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=DOCKER_HOST)
 
-SOAK := tests/test_keeper_process.py tests/e2e/test_many_containers.py
+SOAK := tests/test_keeper_process.py tests/store/test_full_store.py tests/e2e/test_many_containers.py
 FUZZ := tests/native/test_classifier.py tests/native/test_scap.py tests/native/test_capture.py \
 	tests/detect/test_three_engines.py tests/rules/test_oracle.py
 
@@ -32,9 +33,9 @@ test: ## Set up, build, and run every test; those that need root or an engine sa
 	$(PREPARE) test
 	@$(INSIDE)python -m pytest $(ARGS)
 
-soak: ## 10,000 containers that live a moment: each is named, nothing grows; a keeper killed 100 times (an hour; sudo)
+soak: ## 10,000 containers that live a moment: each is named, nothing grows; a keeper killed 100 times; 10 M alerts (over an hour; sudo)
 	$(PREPARE) test
-	@$(AS_ROOT) env CONTAINERS=$(CONTAINERS) KEEPER_KILLS=$(KEEPER_KILLS) $(INSIDE)python -m pytest -s $(SOAK) $(ARGS)
+	@$(AS_ROOT) env CONTAINERS=$(CONTAINERS) KEEPER_KILLS=$(KEEPER_KILLS) STORE_ALERTS=$(STORE_ALERTS) $(INSIDE)python -m pytest -s $(SOAK) $(ARGS)
 
 fuzz: ## Hostile bytes for what reads them in C, 5 minutes each, then thousands of made-up rules and streams (35 minutes)
 	$(PREPARE) test

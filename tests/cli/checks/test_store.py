@@ -20,7 +20,8 @@ NO_PROCESS = 1 << 30
 
 
 def write(state: Path, pid: int | None = None, **values: Any) -> None:
-    status = KeeperStatus(pid=os.getpid() if pid is None else pid, started=1, **({"updated": NOW} | values))
+    known: dict[str, Any] = {"updated": NOW} | values
+    status = KeeperStatus(pid=os.getpid() if pid is None else pid, started=1, **known)
     (state / FILE).write_bytes(msgspec.json.encode(status))
 
 

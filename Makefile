@@ -6,6 +6,7 @@ PYTHON ?= python3
 CONTAINERS ?= 10000
 KEEPER_KILLS ?= 100
 AUDIT_EVENTS ?= 10000000
+STORE_ALERTS ?= 10000000
 FUZZ_SECONDS ?= 300
 ORACLE_EXAMPLES ?= 5000
 PREPARE := @$(PYTHON) tools/prepare.py
@@ -14,7 +15,8 @@ PREFIX ?= /opt/hullwatch
 PREFIX_OPTIONS = --prefix "$(PREFIX)" $(if $(DESTDIR),--destdir "$(DESTDIR)")
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=DOCKER_HOST)
 
-SOAK := tests/test_keeper_process.py tests/test_kubernetes_process.py tests/e2e/test_many_containers.py
+SOAK := tests/test_keeper_process.py tests/store/test_full_store.py tests/test_kubernetes_process.py \
+	tests/e2e/test_many_containers.py
 FUZZ := tests/native/test_classifier.py tests/native/test_scap.py tests/native/test_capture.py \
 	tests/detect/test_three_engines.py tests/rules/test_oracle.py
 
@@ -33,9 +35,10 @@ test: ## Set up, build, and run every test; those that need root or an engine sa
 	$(PREPARE) test
 	@$(INSIDE)python -m pytest $(ARGS)
 
-soak: ## 10,000 containers that live a moment, 10 M audit events: nothing grows; a keeper killed 100 times (sudo; 80 min)
+soak: ## 10,000 containers, 10 M alerts, 10 M audit events: nothing grows; a keeper killed 100 times (sudo; hours)
 	$(PREPARE) test
-	@$(AS_ROOT) env CONTAINERS=$(CONTAINERS) KEEPER_KILLS=$(KEEPER_KILLS) AUDIT_EVENTS=$(AUDIT_EVENTS) $(INSIDE)python -m pytest -s $(SOAK) $(ARGS)
+	@$(AS_ROOT) env CONTAINERS=$(CONTAINERS) KEEPER_KILLS=$(KEEPER_KILLS) AUDIT_EVENTS=$(AUDIT_EVENTS) \
+		STORE_ALERTS=$(STORE_ALERTS) $(INSIDE)python -m pytest -s $(SOAK) $(ARGS)
 
 fuzz: ## Hostile bytes for what reads them in C, 5 minutes each, then thousands of made-up rules and streams (35 minutes)
 	$(PREPARE) test

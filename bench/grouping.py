@@ -27,6 +27,10 @@ class Nothing:
         """Return nothing: no issue is remembered."""
         del fingerprint
 
+    def incident(self, identifier: str) -> Incident | None:
+        """Return nothing: no incident is remembered."""
+        del identifier
+
     def open_incidents(self, since: int) -> list[Incident]:
         """Return none."""
         del since

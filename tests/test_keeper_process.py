@@ -23,9 +23,10 @@ from hullwatch.counters import Counters
 from hullwatch.errors import CannotError
 from hullwatch.keeper import KeeperStarter, has_gone
 from hullwatch.keeper_process import Keeper
+from hullwatch.store import keeper_status, reading
 from hullwatch.store import link as link_module
-from hullwatch.store import reading
 from hullwatch.store.frames import FRAMES, MAXIMUM_MESSAGE, make_pair
+from hullwatch.store.keeper_status import KeeperStatus, read_keeper_status
 from hullwatch.store.link import DROPPED, UNFINISHED, KeeperLink
 from hullwatch.store.opening import open_to_read
 from hullwatch.store.reading import AlertReader, Wanted
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from hullwatch.alerts.incident import Placement
 
 KILLS = int(os.environ.get("KEEPER_KILLS", "12"))  # `make soak` makes them a hundred
+CONTAINERS = 150  # each an issue and an incident, so many that they are not written with each batch
 USER = 61_503  # has no account
 PATIENCE = 30.0
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has power to give up")
@@ -55,7 +57,7 @@ class Noting:
         if self.breaks:
             raise RuntimeError
         with self.path.open("a") as stream:
-            stream.writelines(f"{one.id}\n" for one in alerts)
+            stream.writelines(f"\n{one.id}" for one in alerts)  # so that one that is cut off spoils no other
         assert len(alerts) == len(placements)
 
     def tick(self) -> None:
@@ -66,7 +68,7 @@ class Noting:
 
     def close(self) -> None:
         with self.path.open("a") as stream:
-            stream.write("closed\n")
+            stream.write("\nclosed")
 
 
 class Forked:
@@ -145,7 +147,9 @@ class Run(NamedTuple):
 
     def send(self, first: int, number: int, **values: Any) -> None:
         for one in range(first, first + number):
-            self.link.send(alert(one, **values))
+            place = one % CONTAINERS
+            container = {"container_id": f"{place:012x}"[::-1], "container_image": f"image-{place}"}
+            self.link.send(alert(one, **(container | values)))
         self.link.flush()
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
@@ -192,7 +196,7 @@ def test_alerts_are_stored_grouped_and_given_to_the_outputs(run: Run, tmp_path: 
     assert [int(one.alert.id.partition("-")[2], 16) for one in found] == list(range(1000, 0, -1))
     told = (tmp_path / "told").read_text().split()
     assert told == [one.alert.id for one in reversed(found)] + ["closed"]
-    assert reading.issues(open_to_read("", tmp_path))[0].count == 1000
+    assert sum(one.count for one in reading.issues(open_to_read("", tmp_path))) == 1000
 
 
 def test_several_who_have_alerts_are_served_and_an_alert_with_an_id_of_its_own_is_kept_once(tmp_path: Path) -> None:
@@ -245,11 +249,35 @@ def test_a_keeper_that_is_killed_again_and_again_loses_nothing_that_it_acknowled
     database = sqlite3.connect(tmp_path / "store.db")
     assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert stored(tmp_path).count(Wanted()) == sent
-    assert reading.issues(open_to_read("", tmp_path))[0].count == sent
-    told = (tmp_path / "told").read_text().split()
-    assert len(set(told)) == sent + 1  # each at least once
+    groups = open_to_read("", tmp_path)
+    assert len(reading.issues(groups)) == CONTAINERS
+    assert sum(one.count for one in reading.issues(groups)) == sent
+    assert sum(one.count for one in reading.incidents(groups)) == sent
+    told = set((tmp_path / "told").read_text().split())
+    assert {str(row[0]) for row in database.execute("SELECT id FROM alerts")} <= told  # each at least once
     lost = [event for event in run.link.take_events() if event[0] == "Keeper lost"]
     assert len(lost) == KILLS
+
+
+def test_it_writes_down_how_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_process, "TICK", 0.01)
+    monkeypatch.setattr(keeper_status, "INTERVAL", 0.01)
+    monkeypatch.setattr(keeper_status, "LOOK_INTERVAL", 0.01)
+
+    def written() -> KeeperStatus | None:
+        found = read_keeper_status(tmp_path)
+        return found if found is not None and found.kept == 300 and found.incidents_open == CONTAINERS else None
+
+    with running(tmp_path) as run:
+        run.send(0, 300)
+        run.wait_until(lambda: written() is not None)
+        status = written()
+        assert status is not None
+        assert status.pid == run.forked.pid
+    assert sum(status.batch_seconds.counts) == status.batches > 0
+    assert (status.problem, status.limit) == ("", StoreSettings().largest)
+    assert status.size > 4096
+    assert 0 < status.updated - status.written < 30e9
 
 
 def test_outputs_that_fail_keep_nothing_from_being_stored(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from hullwatch.escalation.telling import Telling
 from hullwatch.own_process import drop_privileges, leave_descriptors
 from hullwatch.store.database import StoreError
 from hullwatch.store.frames import ENCODER, FRAMES, MAXIMUM_MESSAGE, Told, alert_id
+from hullwatch.store.keeper_status import KeeperState
 from hullwatch.store.keeping import Keeping, Packed
 from hullwatch.store.opening import open_to_keep
 from hullwatch.store.session_names import SessionNames
@@ -97,6 +98,7 @@ class Keeper:
         self._make_grouping = make_grouping
         self._outputs = outputs
         self._escalation = escalation
+        self._status = KeeperState(state, settings.store.largest)
         self._telling: Telling | None = None
         self._names = SessionNames(settings.store.url, state)
         self._keeping: Keeping | None = None
@@ -165,7 +167,9 @@ class Keeper:
         try:
             keeping = self._open()
             if self._batch:
-                keeping.take(self._names.named(self._batch), self._hand_over)
+                begin = time.monotonic()
+                kept = keeping.take(self._names.named(self._batch), self._hand_over)
+                self._status.took(len(kept.alerts), time.monotonic() - begin)
         except StoreError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
@@ -209,6 +213,7 @@ class Keeper:
         self._next_tick = now + TICK
         if self._outputs is not None:
             self._outputs.tick()
+        self._status.tick(self._keeping, self._problem)
         if self._keeping is None:
             return
         try:
@@ -253,6 +258,7 @@ class Keeper:
         counts, self._counts = self._counts, {}
         if self._keeping is not None:
             counts |= self._keeping.take_counts()
+        self._status.count(counts)
         events, self._events = self._events, []
         with contextlib.suppress(OSError):  # it has crashed, or does not read: the next one asks anew
             end.send(ENCODER.encode(Told(run, stored, self._problem, events, counts)))

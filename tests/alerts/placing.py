@@ -31,6 +31,9 @@ class Remembered:
         self.asked.append(fingerprint)
         return self.issues.get(fingerprint)
 
+    def incident(self, identifier: str) -> Incident | None:
+        return next((one for one in self.incidents if one.id == identifier), None)
+
     def open_incidents(self, since: int) -> list[Incident]:
         return [one for one in self.incidents if one.last_seen >= since and one.state != "closed"]
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from hullwatch.alerts.grouping import MOST_ALONE, MOST_OF_A_RULE
+from hullwatch.alerts.grouping import MOST_ALONE
 from hullwatch.alerts.issue import Decision, Mute, Verb
+from hullwatch.alerts.known_issues import MOST_OF_A_RULE
 from hullwatch.alerts.open_incidents import MOST_OPEN, MOST_STEPS
 from tests.alerts.placing import BEGIN, HOUR, MINUTE, SECOND, Alerts, Remembered, grouper, incident_of, line, session
 

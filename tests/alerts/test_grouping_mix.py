@@ -6,11 +6,11 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.alert_mix import ATTACK, KINDS, WORKLOADS, alerts, attacked
-from hullwatch.alerts.score import MOST, PRIORITY_POINTS
+from hullwatch.alerts.score import MOST, PRIORITY_POINTS, SEVERITIES, Chain
 from hullwatch.rules.attack_techniques import TACTICS
 from tests.alerts.placing import SECOND, Alerts, grouper, line, session
 
@@ -45,6 +45,7 @@ def test_a_hundred_thousand_alerts_of_forty_kinds_become_forty_odd_issues_and_th
 
 
 @given(st.integers(0, 2**32), st.integers(0, 100))
+@example(2684, 0)  # an alert of a step that comes late
 @settings(max_examples=30, deadline=None)
 def test_whatever_comes_scores_are_sums_steps_are_in_order_and_every_alert_is_counted(seed: int, minimum: int) -> None:
     chance = random.Random(seed)
@@ -74,6 +75,10 @@ def test_whatever_comes_scores_are_sums_steps_are_in_order_and_every_alert_is_co
     for incident in incidents.values():
         assert incident.count == members[incident.id] == sum(step.count for step in incident.steps)
         assert incident.score == sum(part.points for part in incident.parts) <= MOST
+        chain = Chain(step.tactics for step in incident.steps).part()
+        assert [part for part in incident.parts if "tactics" in part.why] == ([chain] if chain is not None else [])
+        worst = min(incident.steps, key=lambda step: SEVERITIES[step.priority])
+        assert incident.title.startswith(worst.rule)
         times = [step.at for step in incident.steps]
         assert times == sorted(times)
         assert incident.opened == times[0]

@@ -18,8 +18,8 @@ from hullwatch.alerts.score import (
     RARITY_ENDS,
     REACHABLE,
     SECRETS,
+    Chain,
     Surroundings,
-    chain_part,
     context_of,
     incident_parts,
     issue_parts,
@@ -33,7 +33,7 @@ from tools.repository import ROOT
 
 
 def test_the_parts_add_up_to_a_hundred_at_most_and_reach_it() -> None:
-    worst = incident_parts("Emergency", rarity_part(1), CONTEXT, [(tag,) for tag in TACTICS])
+    worst = incident_parts("Emergency", rarity_part(1), CONTEXT, Chain((tag,) for tag in TACTICS))
     assert total(worst) == MOST == 100
     assert total(issue_parts("Debug", 10**9, frozenset())) == 0
     assert all(part.points > 0 for part in worst)
@@ -68,7 +68,7 @@ def test_the_more_often_a_thing_was_seen_the_fewer_points() -> None:
     ],
 )
 def test_tactics_that_follow_each_other_give_points(tactics: list[list[str]], points: int | None) -> None:
-    part = chain_part(tactics)
+    part = Chain(tactics).part()
     assert (part.points if part is not None else None) == points
 
 

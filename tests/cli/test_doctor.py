@@ -9,7 +9,7 @@ from hullwatch.cli.checks.check import Check
 from hullwatch.cli.doctor import doctor
 
 FIRST = ["configuration", "kernel", "BTF", "lockdown", "permissions", "sensor", "classifier"]
-NAMES = [*FIRST, "engine", "rules", "captures", "instance"]
+NAMES = [*FIRST, "engine", "rules", "captures", "store", "output", "instance"]
 
 
 def returning(answer: object) -> Callable[..., object]:

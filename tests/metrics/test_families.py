@@ -12,10 +12,12 @@ import msgspec
 import pytest
 import yaml
 
-from hullwatch.counters import Counters, Latency
+from hullwatch.counters import LATENCY_BOUNDS, Counters, Latency
 from hullwatch.metrics.families import FAMILIES, exposition
 from hullwatch.metrics.processes import Usage
-from hullwatch.metrics.view import View
+from hullwatch.metrics.view import View, look
+from hullwatch.outputs.state import OutputState
+from hullwatch.store.keeper_status import BatchSeconds, KeeperStatus
 from tools.repository import ROOT
 
 if TYPE_CHECKING:
@@ -47,14 +49,45 @@ def status() -> dict[str, Any]:
         "engine_restarts": 1,
         "shed_steps": 2,
         "queues": {"held_events": 3},
+        "store": {"waiting": 11, "waiting_bytes": 1200, "keeper_restarts": 1},
         "engines": [{"url": "unix:///run/docker.sock", "reachable": True, "kind": "docker"}],
     }
     return msgspec.json.decode(msgspec.json.encode(counters.to_status(pid=1, now=1_005_000_000_000) | now))
 
 
+def keeper() -> dict[str, Any]:
+    """Return what a keeper writes to which everything happened that is counted."""
+    took = BatchSeconds(counts=[1] * (len(LATENCY_BOUNDS) + 1), sum=2.5)
+    written = KeeperStatus(
+        pid=2, started=1, updated=1_007_000_000_000, kept=70, batches=14, batch_seconds=took, removed={"size": 5},
+        counts={"came twice": 2}, written=1_006_000_000_000, problem="The disk is full.", incidents_open=4, size=1000,
+        limit=2000,
+    )  # fmt: skip
+    return msgspec.json.decode(msgspec.json.encode(written))
+
+
+def outputs() -> tuple[dict[str, Any], ...]:
+    counters = Counters()
+    first, second = (
+        OutputState("siem", "http", counters, enabled=True),
+        OutputState("me", "file", counters, enabled=True),
+    )
+    first.put(9)
+    first.deliver(3)
+    first.drop("its queue is full", 4, "Debug")
+    first.drop("its queue is full", 1, "Warning")
+    first.drop("damaged", 1)
+    first.refuse("No.")
+    first.fail("It does not answer.")
+    off = OutputState("off", "file", counters, enabled=False)
+    states = [first.now(depth=6, size=700, dead_letters=1)]
+    states += [one.now(depth=0, size=0, dead_letters=0) for one in (second, off)]
+    return tuple(msgspec.json.decode(msgspec.json.encode(states)))
+
+
 def text() -> str:
     processes = {"supervisor": Usage(1.5, 1000, 2000), "engine": Usage(8.5, 3000, 4000)}
-    return exposition(View(status(), processes, 1010.0, "a-host", "6.1.0"))
+    return exposition(View(status(), processes, 1010.0, "a-host", "6.1.0", keeper(), outputs()))
 
 
 def without_help(said: str) -> list[str]:
@@ -82,6 +115,62 @@ def test_the_numbers_of_a_run_are_all_there() -> None:
         'hullwatch_alerts_lost_total{reason="standard output: its reader has gone"} 1',
     ):
         assert line in lines
+
+
+def test_the_numbers_of_the_keeper_are_there() -> None:
+    lines = without_help(text())
+    for line in (
+        "hullwatch_keeper_status_age_seconds 3",
+        "hullwatch_keeper_waiting_alerts 11",
+        "hullwatch_keeper_waiting_bytes 1200",
+        "hullwatch_keeper_restarts_total 1",
+        "hullwatch_keeper_alerts_total 70",
+        'hullwatch_keeper_batch_seconds_bucket{le="0.001"} 1',
+        "hullwatch_keeper_batch_seconds_count 14",
+        "hullwatch_keeper_batch_seconds_sum 2.5",
+        'hullwatch_keeper_noted_total{reason="came twice"} 2',
+        "hullwatch_incidents_open 4",
+        "hullwatch_store_bytes 1000",
+        "hullwatch_store_limit_bytes 2000",
+        "hullwatch_store_failing 1",
+        "hullwatch_store_written_time_seconds 1006",
+        'hullwatch_store_removed_alerts_total{reason="size"} 5',
+    ):
+        assert line in lines
+
+
+def test_the_numbers_of_each_output_are_there() -> None:
+    lines = without_help(text())
+    for line in (
+        'hullwatch_output_up{output="siem",type="http"} 0',
+        'hullwatch_output_up{output="me",type="file"} 1',
+        'hullwatch_output_queue_length{output="siem"} 6',
+        'hullwatch_output_queue_bytes{output="siem"} 700',
+        'hullwatch_output_messages_total{output="siem"} 9',
+        'hullwatch_output_delivered_total{output="siem"} 3',
+        'hullwatch_output_failures_total{output="siem"} 1',
+        'hullwatch_output_refused_total{output="siem"} 1',
+        'hullwatch_output_dead_letters{output="siem"} 1',
+        'hullwatch_output_dropped_total{output="siem",reason="its queue is full",priority="Debug"} 4',
+        'hullwatch_output_dropped_total{output="siem",reason="its queue is full",priority="Warning"} 1',
+        'hullwatch_output_dropped_total{output="siem",reason="damaged",priority="unknown"} 1',
+    ):
+        assert line in lines
+    assert not any(line.startswith('hullwatch_output_up{output="off"') for line in lines)
+
+
+def test_what_a_keeper_of_before_has_left_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "outputs.json").write_bytes(msgspec.json.encode({"updated": 7, "outputs": outputs()}))
+    (tmp_path / "keeper.json").write_bytes(msgspec.json.encode({"updated": 7, "kept": 3}))
+    (tmp_path / "status.json").write_bytes(msgspec.json.encode({"started": 5, "pid": 0}))
+    view = look(tmp_path)
+    assert (view.keeper["kept"], len(view.outputs)) == (3, 3)
+    (tmp_path / "status.json").write_bytes(msgspec.json.encode({"started": 8, "pid": 0}))
+    assert (look(tmp_path).keeper, look(tmp_path).outputs) == ({}, ())
+    (tmp_path / "keeper.json").write_bytes(b'{"updated": 9, "batch_seconds": 3, "counts": 7, "kept": "x"}')
+    (tmp_path / "outputs" / "outputs.json").write_bytes(b'{"updated": 9, "outputs": [{}, 3, {"state": []}]}')
+    assert "hullwatch_keeper_alerts_total 0" in exposition(look(tmp_path))
 
 
 def test_falcos_names_have_falcos_labels() -> None:
@@ -133,7 +222,8 @@ def asked_for() -> list[tuple[str, str]]:
 
 
 def test_every_metric_that_the_dashboard_and_the_alert_rules_name_exists() -> None:
-    known = {family.name for family in FAMILIES} | {"hullwatch_alert_latency_seconds_bucket"}
+    known = {family.name for family in FAMILIES}
+    known |= {"hullwatch_alert_latency_seconds_bucket", "hullwatch_keeper_batch_seconds_bucket"}
     expressions = asked_for()
     assert len(expressions) > 20
     assert [(name, file) for text, file in expressions for name in NAME.findall(text) if name not in known] == []

@@ -22,11 +22,13 @@ class Kept(Queue):
 
     def __init__(self, directory: Path, limit: int = LIMIT) -> None:
         self.counted: Counter[str] = Counter()
+        self.by_priority: Counter[str] = Counter()
         directory.mkdir(exist_ok=True)
         super().__init__(directory, limit, self._add)
 
-    def _add(self, reason: str, number: int) -> None:
+    def _add(self, reason: str, number: int, priority: str = "") -> None:
         self.counted[reason] += number
+        self.by_priority[priority] += number
 
 
 def take(queue: Queue, most: int = 1000, size: int = 1 << 30) -> list[bytes]:
@@ -80,6 +82,7 @@ def test_a_full_queue_leaves_out_the_least_severe_first_and_of_those_the_oldest(
     assert 0 < len(debug) < 60
     assert debug == [b"debug%d" % number for number in range(60 - len(debug), 60)]
     assert queue.counted == {FULL: 60 - len(debug)}
+    assert queue.by_priority == {"Debug": 60 - len(debug)}
 
 
 def test_a_full_queue_of_severe_ones_leaves_out_a_new_one_that_is_less_severe(tmp_path: Path) -> None:
@@ -89,6 +92,7 @@ def test_a_full_queue_of_severe_ones_leaves_out_a_new_one_that_is_less_severe(tm
     queue.put([(7, b"y" * 10_000), (7, b"z" * 10_000)])
     assert queue.depth == before
     assert queue.counted[FULL] >= 2
+    assert queue.by_priority["Debug"] == 2
     assert all(payload.startswith(b"x") for payload in drain(queue))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hullwatch.alerts.alert import Alert
-    from hullwatch.alerts.incident import Memory
+    from hullwatch.alerts.incident import Memory, PlacedBefore
     from hullwatch.alerts.issue import Decision, Mute
 
 
@@ -59,6 +59,14 @@ class StandIn:
         incident = None if muted or not at_least(alert.priority, "Warning") else self._incident(alert, issue)
         opened = incident is not None and incident.count == 1
         return Placement(alert=alert.id, issue=issue, incident=incident, is_new=is_new, opened=opened, muted=muted)
+
+    def place_again(self, alert: Alert, before: PlacedBefore) -> Placement | None:
+        known = self._memory.incident(before.incident)
+        if known is not None:
+            self._incidents.setdefault(alert.container_id, known)
+        placed = self.place(alert)
+        assert (placed.issue.id, placed.incident.id if placed.incident else "") == (before.issue, before.incident)
+        return placed
 
     def _incident(self, alert: Alert, issue: Issue) -> Incident:
         incident = self._incidents.get(alert.container_id)

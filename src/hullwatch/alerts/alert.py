@@ -37,7 +37,8 @@ class Reused:
         self.falco: list[str] | None = None
 
 
-class Alert(msgspec.Struct, kw_only=True, frozen=True):
+# gc=False: the collector of cycles need not look at it, for nothing in it leads back to it.
+class Alert(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """One match of one rule.
 
     Attributes:

@@ -33,6 +33,7 @@ TARGETS = (
     *("fd.name", "fs.path.name", "fs.path.source", "fs.path.target", "drift.path", "dns.question"),
     *("proc.env[LD_PRELOAD]", "proc.env[LD_AUDIT]", "evt.arg.request", "evt.arg.domain", "evt.arg.name"),
 )
+_TARGETS = frozenset(TARGETS)
 _PROGRAM = ("proc.exepath", "proc.exe", "proc.name")  # the first that there is
 _USUAL = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/")  # where programs are: their names say enough
 _SEVERAL = ("busybox", "toybox", "coreutils")  # programs that are many: the process's name says which
@@ -112,20 +113,31 @@ def evidence(alert: Alert) -> str:
     if alert.source == SOURCE:
         return done_by(alert)
     fields = alert.output_fields
-    program = next((value for name in _PROGRAM if isinstance(value := fields.get(name), str) and value), alert.process)
+    program = alert.process
+    for name in _PROGRAM:
+        value = fields.get(name)
+        if isinstance(value, str) and value:
+            program = value
+            break
     targets = [
         normal_domain(value) if name == "dns.question" else normal_target(value)
-        for name in [one for one in TARGETS if one in fields]
+        for name in _in_order(_TARGETS.intersection(fields))
         if isinstance(value := fields[name], str) and value
     ]
     command = fields.get("proc.cmdline")
     name = _program_name(alert.process if alert.process and program.endswith(_SEVERAL) else program)
     if targets:
-        what = " ".join(dict.fromkeys(targets))
+        what = targets[0] if len(targets) == 1 else " ".join(dict.fromkeys(targets))
         return f"{name}: {what}" if name else what
     if isinstance(command, str) and command:
         return normal_command(command, "" if program.startswith(_USUAL) else program)
     return name or alert.rule
+
+
+@functools.lru_cache(_REMEMBERED)
+def _in_order(names: frozenset[str]) -> tuple[str, ...]:
+    """Return some of the targets in their order."""
+    return tuple(name for name in TARGETS if name in names)
 
 
 @functools.lru_cache(_REMEMBERED)

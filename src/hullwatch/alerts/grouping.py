@@ -6,46 +6,30 @@ Nothing here knows a database or a clock: time is that of the alerts, so the sam
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from copy import copy
 from typing import TYPE_CHECKING
 
 from msgspec.structs import force_setattr
 
 from hullwatch.alerts.belonging import keys_of, step_of, why
-from hullwatch.alerts.fingerprint import Print, fingerprint, of_the_rest, workload
 from hullwatch.alerts.incident import Incident, Placement
 from hullwatch.alerts.issue import Issue, Mute
+from hullwatch.alerts.known_issues import KnownIssue, KnownIssues
 from hullwatch.alerts.loose import LooseAlerts
 from hullwatch.alerts.mutes import Mutes
 from hullwatch.alerts.open_incidents import OpenIncident, OpenIncidents
-from hullwatch.alerts.score import RARITY_ENDS, Surroundings, context_of, issue_parts, more_severe, rarity_of, total
+from hullwatch.alerts.score import Surroundings, rarity_of
 from hullwatch.config.incident_settings import IncidentsSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hullwatch.alerts.alert import Alert
-    from hullwatch.alerts.incident import Memory
+    from hullwatch.alerts.incident import Memory, PlacedBefore
     from hullwatch.alerts.issue import Decision
-    from hullwatch.alerts.score import Context
 
-MOST_ISSUES = 20_000  # that are remembered here; the store has the others
-MOST_OF_A_RULE = 200  # issues of one rule in one workload that are told apart; what comes then is one more issue
 MOST_ALONE = 5  # incidents that one issue opens by itself in `longest`; then it is what always happens
-_MOST_KINDS = 50_000  # pairs of rule and workload whose issues are counted
 _ID_DIGITS = 10
-
-
-class _KnownIssue:
-    """An issue, its surroundings, and the incidents that it opened."""
-
-    __slots__ = ("context", "issue", "opened")
-
-    def __init__(self, issue: Issue, context: Context) -> None:
-        self.issue = issue
-        self.context = context
-        self.opened: list[OpenIncident] = []
 
 
 class Grouper:
@@ -69,9 +53,8 @@ class Grouper:
         self._window = int(settings.window * 1e9)
         self._longest = max(self._window, int(settings.longest * 1e9))
         self._surroundings = Surroundings(settings.production_namespaces)
-        self._issues: OrderedDict[str, _KnownIssue] = OrderedDict()  # by fingerprint
-        self._fingerprints: dict[str, str] = {}  # by the issue's id
-        self._kinds: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._issues = KnownIssues(memory)
+        self._gone: dict[str, OpenIncident] = {}  # that take no more alerts, but had some that are placed again
         self._loose = LooseAlerts()
         self.incidents = OpenIncidents(self._window, self._longest)
         self.mutes = Mutes()
@@ -83,12 +66,11 @@ class Grouper:
 
     def place(self, alert: Alert) -> Placement:
         """Count an alert on its issue, and let it join or open an incident."""
-        if not self._begun:
-            self._begun = True
-            self._recall(alert.time - self._window)
+        self._begin(alert)
         context = self._surroundings.of(alert.origin)
-        known, is_new = self._issue_of(alert, context)
-        regressed = self._count(known, alert, context)
+        known, is_new = self._issues.of(alert, context)
+        known.count(alert, context)
+        regressed = known.open_again()
         issue = known.issue
         muted = self.mutes.of(alert, issue.id)
         if muted:
@@ -97,7 +79,17 @@ class Grouper:
         found = self.incidents.find(alert.hostname, keys, alert.time)
         if found is not None:
             opened, key = found
-            return self._join(alert, known, opened, key, keys, is_new=is_new, regressed=regressed)
+            reason = why(alert, key, opened.step_of(key))
+            self._join(alert, known, opened, keys, reason)
+            return Placement(
+                alert=alert.id,
+                issue=copy(issue),
+                incident=opened.snapshot(),
+                is_new=is_new,
+                regressed=regressed,
+                muted=self.mutes.of_target(alert, opened.incident.id),
+                why=reason,
+            )
         if not keys or issue.score < self._minimum or self._is_usual(known, alert.time):
             if keys:
                 self._loose.add(alert, issue, keys, self._window)
@@ -113,6 +105,27 @@ class Grouper:
             joined=joined,
         )
 
+    def place_again(self, alert: Alert, before: PlacedBefore) -> Placement | None:
+        """Count an alert where it was placed before, by who could not say how that ended.
+
+        Returns:
+            what it says of the issue and the incident now; None when the issue cannot be told any more.
+        """
+        self._begin(alert)
+        context = self._surroundings.of(alert.origin)
+        known = self._issues.again(before.issue, alert, context)
+        if known is None:
+            return None
+        known.count(alert, context)
+        keys = keys_of(alert)
+        opened = self._incident_again(alert, known, before.incident)
+        if opened is not None:
+            self._join(alert, known, opened, keys, before.why)
+        elif keys and not before.muted and not before.incident:
+            self._loose.add(alert, known.issue, keys, self._window)
+        incident = None if opened is None else opened.snapshot()
+        return Placement(alert=alert.id, issue=copy(known.issue), incident=incident, muted=before.muted, why=before.why)
+
     def use_mutes(self, mutes: Sequence[Mute]) -> None:
         """Mute these from now on, and nothing else; ``mutes.refused`` says which of them cannot be used."""
         self.mutes.use(mutes)
@@ -121,7 +134,7 @@ class Grouper:
         """Do to an issue or incident what somebody decided; what is not remembered here, the store has changed."""
         if decision.verb in {"mute", "unmute"}:
             self._mute(decision)
-        known = self._issues.get(self._fingerprints.get(decision.target, ""))
+        known = self._issues.get(decision.target)
         opened = self.incidents.get(decision.target)
         for target in (known.issue if known is not None else None, opened.incident if opened is not None else None):
             if target is not None:
@@ -131,70 +144,10 @@ class Grouper:
         if opened is None and decision.verb == "reopen":
             self._recall(decision.at - self._longest)
 
-    # ---- issues
-
-    def _issue_of(self, alert: Alert, context: Context) -> tuple[_KnownIssue, bool]:
-        made = fingerprint(alert)
-        known = self._known(made)
-        if known is not None:
-            return known, False
-        kind = alert.rule, workload(alert)
-        if self._kinds.get(kind, 0) >= MOST_OF_A_RULE:
-            made = of_the_rest(alert)
-            known = self._known(made)
-            if known is not None:
-                return known, False
-        issue = self._memory.issue(made.fingerprint)
-        is_new = issue is None
-        if issue is None:
-            issue = _new_issue(alert, made, kind[1])
-        known = _KnownIssue(issue, context | context_of(issue.parts))
-        self._remember(known, kind)
-        return known, is_new
-
-    def _known(self, made: Print) -> _KnownIssue | None:
-        known = self._issues.get(made.fingerprint)
-        if known is not None:
-            self._issues.move_to_end(made.fingerprint)
-        return known
-
-    def _remember(self, known: _KnownIssue, kind: tuple[str, str]) -> None:
-        self._kinds[kind] = self._kinds.get(kind, 0) + 1
-        self._kinds.move_to_end(kind)
-        if len(self._kinds) > _MOST_KINDS:
-            self._kinds.popitem(last=False)
-        issue = known.issue
-        self._issues[issue.fingerprint] = known
-        self._fingerprints[issue.id] = issue.fingerprint
-        if len(self._issues) > MOST_ISSUES:
-            _, oldest = self._issues.popitem(last=False)
-            self._fingerprints.pop(oldest.issue.id, None)
-
-    @staticmethod
-    def _count(known: _KnownIssue, alert: Alert, context: Context) -> bool:
-        """Count an alert on its issue; return whether it had been closed."""
-        issue = known.issue
-        issue.count += 1
-        if alert.time > issue.last_seen:
-            issue.last_seen = alert.time
-        elif alert.time < issue.first_seen:
-            issue.first_seen = alert.time
-        issue.last_alert = alert.id
-        changed = issue.count in RARITY_ENDS or not issue.parts
-        if alert.priority != issue.priority and more_severe(alert.priority, issue.priority):
-            issue.priority, changed = alert.priority, True
-        if not context <= known.context:
-            known.context, changed = known.context | context, True
-        if changed:
-            issue.parts = issue_parts(issue.priority, issue.count, known.context)
-            issue.score = total(issue.parts)
-        if issue.state != "closed":
-            return False
-        issue.state = "open"
-        issue.regressed += 1
-        return True
-
-    # ---- incidents
+    def _begin(self, alert: Alert) -> None:
+        if not self._begun:
+            self._begun = True
+            self._recall(alert.time - self._window)
 
     def _recall(self, since: int) -> None:
         """Take in the incidents of before that may still take alerts."""
@@ -202,7 +155,7 @@ class Grouper:
             if incident.state != "closed" and self.incidents.get(incident.id) is None:
                 self.incidents.use(OpenIncident(incident))
 
-    def _is_usual(self, known: _KnownIssue, time: int) -> bool:
+    def _is_usual(self, known: KnownIssue, time: int) -> bool:
         """Tell whether an issue has opened incidents again and again, and nothing else ever happened in them."""
         if len(known.opened) < MOST_ALONE:
             return False
@@ -213,28 +166,16 @@ class Grouper:
     def _join(
         self,
         alert: Alert,
-        known: _KnownIssue,
+        known: KnownIssue,
         opened: OpenIncident,
-        key: str,
         keys: tuple[str, ...],
-        *,
-        is_new: bool,
-        regressed: bool,
-    ) -> Placement:
-        reason = why(alert, key, opened.step_of(key))
-        opened.add(step_of(alert, known.issue, reason), keys, known.context, rarity_of(known.issue.parts))
+        reason: str,
+    ) -> None:
+        if not opened.count(known.issue.id, alert, keys, known.context):
+            opened.add(step_of(alert, known.issue, reason), keys, known.context, rarity_of(known.issue.parts))
         self.incidents.touch(opened, keys)
-        return Placement(
-            alert=alert.id,
-            issue=copy(known.issue),
-            incident=opened.snapshot(),
-            is_new=is_new,
-            regressed=regressed,
-            muted=self.mutes.of_target(alert, opened.incident.id),
-            why=reason,
-        )
 
-    def _open(self, alert: Alert, known: _KnownIssue, keys: tuple[str, ...]) -> tuple[OpenIncident, tuple[str, ...]]:
+    def _open(self, alert: Alert, known: KnownIssue, keys: tuple[str, ...]) -> tuple[OpenIncident, tuple[str, ...]]:
         """Open an incident, with what came before it in the same place; return it and the ids of that."""
         opened = OpenIncident(_new_incident(alert, known.issue))
         joined: list[str] = []
@@ -248,24 +189,28 @@ class Grouper:
         known.opened.append(opened)
         return opened, tuple(joined)
 
+    def _incident_again(self, alert: Alert, known: KnownIssue, identifier: str) -> OpenIncident | None:
+        """Return an incident that an alert has joined or opened before."""
+        found = self.incidents.get(identifier) or self._gone.get(identifier)
+        if found is not None or not identifier:
+            return found
+        remembered = self._memory.incident(identifier)
+        if remembered is not None:
+            found = self._gone[identifier] = OpenIncident(remembered)
+            return found
+        made = _new_incident(alert, known.issue)
+        if made.id != identifier:
+            return None
+        found = OpenIncident(made)
+        self.incidents.use(found)
+        known.opened.append(found)
+        return found
+
     def _mute(self, decision: Decision) -> None:
         made = None
         if decision.verb == "mute":
             made = Mute(id=decision.id, condition=decision.condition, target=decision.target, until=decision.until)
         self.mutes.decide(decision, made)
-
-
-def _new_issue(alert: Alert, made: Print, where: str) -> Issue:
-    return Issue(
-        id=made.issue,
-        fingerprint=made.fingerprint,
-        rule=alert.rule,
-        priority=alert.priority,
-        workload=where,
-        title=made.title,
-        first_seen=alert.time,
-        last_seen=alert.time,
-    )
 
 
 def _new_incident(alert: Alert, issue: Issue) -> Incident:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from hullwatch.alerts.issue import Issue, ScorePart, State
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+# gc=False: the collector of cycles need not look at it, for nothing in it leads back to it.
+class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of an incident's timeline: the first alert of an issue in it, and how often it came.
 
     Attributes:
@@ -41,7 +42,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     tactics: tuple[str, ...] = ()
 
 
-class Incident(msgspec.Struct, kw_only=True):
+class Incident(msgspec.Struct, kw_only=True, gc=False):
     """Alerts that belong together.
 
     Attributes:
@@ -81,7 +82,7 @@ class Incident(msgspec.Struct, kw_only=True):
     workload: str = "host"
 
 
-class Placement(msgspec.Struct, frozen=True, kw_only=True):
+class Placement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where an alert belongs.
 
     Attributes:
@@ -107,11 +108,24 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     joined: tuple[str, ...] = ()
 
 
+class PlacedBefore(NamedTuple):
+    """What the store knows of where an alert was placed; ids are empty for none, ``muted`` is 0."""
+
+    issue: str
+    incident: str
+    muted: int
+    why: str
+
+
 class Memory(Protocol):
     """What the store remembers of before; asked where the grouping does not know."""
 
     def issue(self, fingerprint: str) -> Issue | None:
         """Return the issue with a fingerprint."""
+        ...
+
+    def incident(self, identifier: str) -> Incident | None:
+        """Return the incident with an id, whatever its state."""
         ...
 
     def open_incidents(self, since: int) -> list[Incident]:

@@ -12,14 +12,15 @@ State = Literal["open", "acknowledged", "closed"]
 Verb = Literal["ack", "assign", "close", "mute", "unmute", "reopen"]
 
 
-class ScorePart(msgspec.Struct, frozen=True):
+# gc=False: the collector of cycles need not look at it, for nothing in it leads back to it.
+class ScorePart(msgspec.Struct, frozen=True, gc=False):
     """One reason for a score: how many points, and why, as a few words (``privileged container``)."""
 
     points: int
     why: str
 
 
-class Issue(msgspec.Struct, kw_only=True):
+class Issue(msgspec.Struct, kw_only=True, gc=False):
     """Alerts with the same fingerprint.
 
     Attributes:

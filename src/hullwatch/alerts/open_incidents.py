@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import force_setattr
 
-from hullwatch.alerts.score import context_of, incident_parts, more_severe, rarity_of, total
+from hullwatch.alerts.score import Chain, context_of, incident_parts, more_severe, rarity_of, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Incident, Step
     from hullwatch.alerts.issue import ScorePart
 
@@ -31,7 +32,7 @@ class OpenIncident:
         incident: as it is now; it is changed in place.
     """
 
-    __slots__ = ("_context", "_left_out", "_places", "_rarity", "_since", "incident")
+    __slots__ = ("_chain", "_context", "_left_out", "_places", "_rarity", "_since", "_worst", "incident")
 
     def __init__(self, incident: Incident) -> None:
         """Take an incident, a new one or one that the store remembers."""
@@ -41,6 +42,8 @@ class OpenIncident:
         self._left_out: set[str] = set()
         self._context = context_of(incident.parts)
         self._rarity = rarity_of(incident.parts)
+        self._chain = Chain(step.tactics for step in incident.steps)
+        self._worst = _worst(incident.steps)
 
     @property
     def alone(self) -> bool:
@@ -56,6 +59,25 @@ class OpenIncident:
         """Return the number of the step that first had a key, from 1; 0 when that is not known."""
         place = self._places.get(self._since.get(key, ""))
         return 0 if place is None else place + 1
+
+    def count(self, issue: str, alert: Alert, keys: Iterable[str], context: frozenset[str]) -> bool:
+        """Count an alert that changes nothing but how often its step came; return whether it is one.
+
+        Args:
+            issue: id of the alert's issue.
+            alert: that joins.
+            keys: by which later ones are found.
+            context: its surroundings.
+        """
+        incident = self.incident
+        place = self._places.get(issue)
+        if place is None or not context <= self._context or alert.time < incident.steps[place].at:
+            return False
+        if alert.priority != incident.priority and more_severe(alert.priority, incident.priority):
+            return False
+        self._count(place, 1, alert.time, alert.time)
+        self._note(issue, keys)
+        return True
 
     def add(
         self,
@@ -73,28 +95,23 @@ class OpenIncident:
             rarity: how seldom they were seen.
         """
         incident = self.incident
-        incident.count += step.count
-        incident.last_seen = max(incident.last_seen, step.last)
-        incident.opened = min(incident.opened, step.at)
-        for key in keys:
-            if key not in self._since and len(self._since) < MOST_KEYS:
-                self._since[key] = step.issue
-                incident.keys = tuple(self._since)
+        self._note(step.issue, keys)
         place = self._places.get(step.issue)
         if place is not None:
-            known = incident.steps[place]
-            again = copy(known)
-            force_setattr(again, "count", known.count + step.count)
-            force_setattr(again, "last", max(known.last, step.last))
-            incident.steps[place] = again
-            if context <= self._context and not more_severe(step.priority, incident.priority):
+            again = self._count(place, step.count, step.at, step.last)
+            if step.at < again.at:
+                self._move(again, step.at)
+            elif context <= self._context and not more_severe(step.priority, incident.priority):
                 return
-            if more_severe(step.priority, known.priority):
+            if more_severe(step.priority, again.priority):
                 force_setattr(again, "priority", step.priority)
-        elif len(incident.steps) >= MOST_STEPS:
-            self._leave_out(step)
+                self._worst = _worst(incident.steps)
         else:
-            self._insert(step)
+            self._seen(step.count, step.at, step.last)
+            if len(incident.steps) >= MOST_STEPS:
+                self._leave_out(step)
+            else:
+                self._insert(step)
         self._context |= context
         if rarity is not None and (self._rarity is None or rarity.points > self._rarity.points):
             self._rarity = rarity
@@ -108,6 +125,30 @@ class OpenIncident:
         incident.steps = incident.steps.copy()
         return incident
 
+    def _seen(self, count: int, first: int, last: int) -> None:
+        incident = self.incident
+        incident.count += count
+        incident.last_seen = max(incident.last_seen, last)
+        incident.opened = min(incident.opened, first)
+
+    def _count(self, place: int, count: int, first: int, last: int) -> Step:
+        """Count alerts on the step at a place; return the step that stands there now."""
+        self._seen(count, first, last)
+        steps = self.incident.steps
+        known = steps[place]
+        again = steps[place] = copy(known)  # the one of before is part of snapshots
+        force_setattr(again, "count", known.count + count)
+        if last > known.last:
+            force_setattr(again, "last", last)
+        return again
+
+    def _note(self, issue: str, keys: Iterable[str]) -> None:
+        """Note the keys that are new, with the issue that brought them."""
+        for key in keys:
+            if key not in self._since and len(self._since) < MOST_KEYS:
+                self._since[key] = issue
+                self.incident.keys = tuple(self._since)
+
     def _leave_out(self, step: Step) -> None:
         if step.issue not in self._left_out and len(self._left_out) < MOST_LEFT_OUT:
             self._left_out.add(step.issue)
@@ -119,28 +160,47 @@ class OpenIncident:
         steps.insert(place, step)
         if place == len(steps) - 1:
             self._places[step.issue] = place
+            self._chain.add(step.tactics)
+            if self._worst is None or more_severe(step.priority, self._worst.priority):
+                self._worst = step
         else:
-            self._places = {one.issue: number for number, one in enumerate(steps)}
+            self._look_again()
+
+    def _move(self, step: Step, at: int) -> None:
+        """Let a step begin earlier: an alert of it has come late."""
+        force_setattr(step, "at", at)
+        self.incident.steps.sort(key=lambda one: one.at)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Find out what is known of the steps, whose order has changed."""
+        steps = self.incident.steps
+        self._places = {one.issue: number for number, one in enumerate(steps)}
+        self._chain = Chain(one.tactics for one in steps)
+        self._worst = _worst(steps)
 
     def _sum_up(self) -> None:
         incident = self.incident
-        incident.parts = incident_parts(
-            incident.priority, self._rarity, self._context, [step.tactics for step in incident.steps]
-        )
+        incident.parts = incident_parts(incident.priority, self._rarity, self._context, self._chain)
         incident.score = total(incident.parts)
-        incident.title = title_of(incident)
+        incident.title = _title(incident, self._worst)
 
 
-def title_of(incident: Incident) -> str:
-    """Return the line that an incident is called by: its worst step, how much else, and where."""
-    worst = incident.steps[0]
-    for step in incident.steps[1:]:
-        if more_severe(step.priority, worst.priority):
+def _worst(steps: Iterable[Step]) -> Step | None:
+    """Return the first of the most severe steps."""
+    worst: Step | None = None
+    for step in steps:
+        if worst is None or more_severe(step.priority, worst.priority):
             worst = step
+    return worst
+
+
+def _title(incident: Incident, worst: Step | None) -> str:
+    """Return the line that an incident is called by: its worst step, how much else, and where."""
     more = len(incident.steps) - 1 + incident.steps_left_out
     others = f" and {more} other step{'s' * (more != 1)}" if more else ""
     where = "on the host" if incident.workload == "host" else f"in {incident.workload}"
-    return f"{worst.rule}{others} {where}"[:_LONGEST_TITLE]
+    return f"{worst.rule if worst is not None else ''}{others} {where}"[:_LONGEST_TITLE]
 
 
 class OpenIncidents:
@@ -190,6 +250,8 @@ class OpenIncidents:
     def touch(self, opened: OpenIncident, keys: Iterable[str]) -> None:
         """Note that an alert with some keys has joined; a key that leads to another one that takes alerts stays."""
         incident = opened.incident
+        if self._open.get(incident.id) is not opened:
+            return  # an alert was placed again in one that takes no more
         self._open.move_to_end(incident.id)
         for key in keys:
             place = incident.hostname, key

@@ -61,7 +61,8 @@ _NOT_SENSITIVE = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/local
 _SECRETS = ("/run/secrets", "/var/run/secrets", "/.ssh", "/.aws", "/.kube", "kubernetes.io~secret")
 
 
-class Ancestor(msgspec.Struct, frozen=True, array_like=True):
+# gc=False: the collector of cycles need not look at it, for nothing in it leads back to it.
+class Ancestor(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A process: its id on the host, when it started (ns since boot), its name and command line, masked and cut."""
 
     pid: int
@@ -70,7 +71,7 @@ class Ancestor(msgspec.Struct, frozen=True, array_like=True):
     command: str
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Where an alert comes from.
 
     Attributes:

@@ -39,6 +39,7 @@ RARITY = (
     (100, 5, "seen at most a hundred times"),
     (1000, 2, "seen at most a thousand times"),
 )
+_RARITIES = frozenset(words for _, _, words in RARITY)
 RARITY_ENDS = frozenset(most + 1 for most, _, _ in RARITY)  # the counts at which the points become fewer
 
 # What an alert's surroundings add; 25 at most.
@@ -100,24 +101,34 @@ def context_parts(context: Iterable[str]) -> list[ScorePart]:
     return [ScorePart(points, words) for words, points in CONTEXT.items() if words in chosen]
 
 
-def chain_part(tactics: Sequence[Iterable[str]]) -> ScorePart | None:
-    """Return what the tactics of an incident's steps give; None for a single one.
+class Chain:
+    """The tactics of an incident's steps, taken one step after another, oldest first."""
 
-    Args:
-        tactics: by step, oldest first, as the tags of rules name them.
-    """
-    places = [sorted({_TACTIC_PLACES[tag] for tag in step if tag in _TACTIC_PLACES}) for step in tactics]
-    distinct = {place for step in places for place in step}
-    if len(distinct) <= 1:
-        return None
-    ends: list[int] = []  # of the rising sequences of each length, the lowest end; one place of each step at most
-    for step in places:
-        for place in reversed(step):
-            at = bisect.bisect_left(ends, place)
-            ends[at : at + 1] = [place]
-    points = min(MOST_CHAIN, _TACTIC_POINTS * (len(distinct) - 1) + _ORDER_POINTS * (len(ends) - 1))
-    order = f", {len(ends)} of them one after the other" if len(ends) > 1 else ""
-    return ScorePart(points, f"{len(distinct)} tactics of an attack{order}")
+    __slots__ = ("_distinct", "_ends")
+
+    def __init__(self, tactics: Iterable[Iterable[str]] = ()) -> None:
+        """Begin with some steps; see ``add``."""
+        self._distinct: set[int] = set()
+        self._ends: list[int] = []  # of the rising sequences of each length, the lowest end
+        for step in tactics:
+            self.add(step)
+
+    def add(self, tactics: Iterable[str]) -> None:
+        """Take what comes after all others, as the tags of rules name its tactics."""
+        places = {_TACTIC_PLACES[tag] for tag in tactics if tag in _TACTIC_PLACES}
+        self._distinct |= places
+        for place in sorted(places, reverse=True):  # so that a sequence has one of them at most
+            at = bisect.bisect_left(self._ends, place)
+            self._ends[at : at + 1] = [place]
+
+    def part(self) -> ScorePart | None:
+        """Return what they give; None for a single one."""
+        distinct, row = len(self._distinct), len(self._ends)
+        if distinct <= 1:
+            return None
+        points = min(MOST_CHAIN, _TACTIC_POINTS * (distinct - 1) + _ORDER_POINTS * (row - 1))
+        order = f", {row} of them one after the other" if row > 1 else ""
+        return ScorePart(points, f"{distinct} tactics of an attack{order}")
 
 
 def issue_parts(priority: str, count: int, context: Context) -> tuple[ScorePart, ...]:
@@ -127,7 +138,7 @@ def issue_parts(priority: str, count: int, context: Context) -> tuple[ScorePart,
 
 
 def incident_parts(
-    priority: str, rarity: ScorePart | None, context: Iterable[str], tactics: Sequence[Iterable[str]]
+    priority: str, rarity: ScorePart | None, context: Iterable[str], chain: Chain
 ) -> tuple[ScorePart, ...]:
     """Return what an incident's score is made of.
 
@@ -135,10 +146,9 @@ def incident_parts(
         priority: the most severe one.
         rarity: of the rarest thing in it, when it came.
         context: of all its alerts.
-        tactics: by step, oldest first.
+        chain: of its steps.
     """
-    chain = chain_part(tactics)
-    parts = [priority_part(priority), rarity, *context_parts(context), chain]
+    parts = [priority_part(priority), rarity, *context_parts(context), chain.part()]
     return tuple(part for part in parts if part is not None)
 
 
@@ -154,8 +164,10 @@ def context_of(parts: Iterable[ScorePart]) -> Context:
 
 def rarity_of(parts: Iterable[ScorePart]) -> ScorePart | None:
     """Return the part of a score that tells how seldom a thing was seen."""
-    words = {why for _, _, why in RARITY}
-    return next((part for part in parts if part.why in words), None)
+    for part in parts:
+        if part.why in _RARITIES:
+            return part
+    return None
 
 
 def more_severe(one: str, other: str) -> bool:

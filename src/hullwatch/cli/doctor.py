@@ -31,8 +31,8 @@ def doctor(
       sudo hullwatch doctor
       sudo hullwatch doctor -o json     for a report of an error
 
-    Looks at the settings, the kernel, permissions, the sensor, container engines, the rules, and at
-    what a running instance loses. Each line that is not ok has the command that fixes it.
+    Looks at the settings, the kernel, permissions, the sensor, container engines, the rules, the
+    store and the outputs, and at what a running instance loses. Each line that is not ok has the command that fixes it.
     Exit code 3 when something fails.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json
@@ -57,9 +57,11 @@ def _checks(config_file: str | None) -> Iterator[Check]:
     from hullwatch.cli.checks.engines import engines
     from hullwatch.cli.checks.instance import instance
     from hullwatch.cli.checks.kernel import kernel, kernel_types, lockdown
+    from hullwatch.cli.checks.outputs import outputs
     from hullwatch.cli.checks.permissions import capabilities
     from hullwatch.cli.checks.rules import rules
     from hullwatch.cli.checks.sensor import sensor
+    from hullwatch.cli.checks.store import store
     from hullwatch.config.kubernetes_settings import is_set
     from hullwatch.config.paths import state_directory
 
@@ -76,6 +78,8 @@ def _checks(config_file: str | None) -> Iterator[Check]:
         ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
         ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
         ("captures", lambda: captures(settings.flight_recorder, state)),
+        ("store", lambda: store(settings.store, state)),
+        ("output", lambda: outputs(settings.outputs, state)),
         ("instance", lambda: instance(state)),
         ("audit events", lambda: audit_events(state, wanted=is_set(settings.kubernetes.audit))),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
@@ -12,9 +13,12 @@ from hullwatch.errors import CannotError
 from hullwatch.metrics.processes import Usage, usages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 STATUS_FILE = "status.json"
+KEEPER_FILE = "keeper.json"  # what the keeper writes
+OUTPUTS_FILE = "outputs/outputs.json"  # what it writes of the outputs
 LARGEST_STATUS = 4 << 20  # bytes
 
 
@@ -27,6 +31,8 @@ class View(NamedTuple):
         now: seconds since the epoch.
         host: name of this machine.
         kernel: its release.
+        keeper: what the keeper wrote last; empty where there is none.
+        outputs: what it wrote of each output.
     """
 
     status: dict[str, Any]
@@ -34,6 +40,8 @@ class View(NamedTuple):
     now: float
     host: str
     kernel: str
+    keeper: Mapping[str, Any] = MappingProxyType({})
+    outputs: tuple[dict[str, Any], ...] = ()
 
     def number(self, path: str) -> float:
         """Return a number of the status by its dotted path; 0 where there is none."""
@@ -58,17 +66,16 @@ class View(NamedTuple):
         return [(kind, reason, number) for kind, table in tables.items() for reason, number in table.items()]
 
 
-def read_status(state: Path) -> dict[str, Any]:
-    """Return what the instance of a state directory has written last; empty when there is nothing.
+def read_status(path: Path) -> dict[str, Any]:
+    """Return what a process has written last; empty when there is nothing.
 
     Raises:
         CannotError: when it may not be read, or is no status.
     """
-    path = state / STATUS_FILE
     try:
         with path.open("rb") as stream:
             return msgspec.json.decode(stream.read(LARGEST_STATUS), type=dict[str, Any])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except PermissionError as error:
         raise CannotError(f"{path} may not be read by this user: run it with sudo.") from error
@@ -86,9 +93,27 @@ def look(state: Path, supervisor: int | None = None) -> View:
     Raises:
         CannotError: when the status may not be read, or is none.
     """
-    status = read_status(state)
+    status = read_status(state / STATUS_FILE)
     pid = int(status.get("pid", 0)) if supervisor is None else supervisor
     if supervisor is not None and status.get("pid") != supervisor:
         status = {}  # it was written by an instance of before
     machine = os.uname()
-    return View(status, usages(pid) if pid else {}, time.time(), machine.nodename, machine.release)
+    keeper, outputs = _of_keeper(state, status)
+    return View(status, usages(pid) if pid else {}, time.time(), machine.nodename, machine.release, keeper, outputs)
+
+
+def _of_keeper(state: Path, status: dict[str, Any]) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
+    """Return what the keeper of an instance has written of itself and of the outputs, not what one of before has."""
+    if not status:
+        return {}, ()
+    keeper, told = read_status(state / KEEPER_FILE), read_status(state / OUTPUTS_FILE)
+    started = _when(status, "started")
+    listed: object = told.get("outputs") if _when(told, "updated") >= started else None
+    rows = cast("list[object]", listed) if isinstance(listed, list) else []
+    outputs = tuple(cast("dict[str, Any]", one) for one in rows if isinstance(one, dict))
+    return keeper if _when(keeper, "updated") >= started else {}, outputs
+
+
+def _when(said: dict[str, Any], name: str) -> float:
+    found = said.get(name)
+    return found if isinstance(found, (int, float)) else 0.0

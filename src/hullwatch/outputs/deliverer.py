@@ -133,8 +133,8 @@ class Deliverer:
         oldest = time.time_ns() - int(longest * 1e9)
         for one in self._waiting:
             if one.message is not None and one.taken.at < oldest:
+                self._state.drop(f"not delivered within {format_duration(longest)}", 1, one.message.alert.priority)
                 one.message = None
-                self._state.drop(f"not delivered within {format_duration(longest)}", 1)
 
     def _send(self) -> None:
         batch = [one.message for one in self._waiting if one.message is not None]

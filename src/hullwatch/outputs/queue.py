@@ -13,7 +13,7 @@ import threading
 import time
 import zlib
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -21,7 +21,7 @@ from hullwatch.config.values import PRIORITIES
 from hullwatch.outputs.queue_log import OVERHEAD, Entry, Place, QueueLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 FULL = "its queue is full"
@@ -30,6 +30,14 @@ DAMAGED = "its queue was damaged on the disk"
 _SLOT = 512  # bytes of positions; two slots in turn, so that one is always whole
 _FILES = 64  # of which a full queue has about as many
 _USABLE = 7 / 8  # of its bytes: the rest is for the ends of files that are read already
+
+
+class Count(Protocol):
+    """Counts entries that were left out."""
+
+    def __call__(self, reason: str, number: int, priority: str = "", /) -> None:
+        """Add a number for a reason, of a priority where it is known."""
+        ...
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -47,7 +55,7 @@ class _UnderWay(msgspec.Struct, frozen=True):
 class Queue:
     """A queue of one output. Any thread may put in and sync, one takes out and settles."""
 
-    def __init__(self, directory: Path, limit: int, count: Callable[[str, int], None]) -> None:
+    def __init__(self, directory: Path, limit: int, count: Count) -> None:
         """Open what is there.
 
         Args:
@@ -106,18 +114,18 @@ class Queue:
         priority, payload = entry
         needed = OVERHEAD + len(payload)
         if needed > self._limit // 8:
-            self._count(TOO_LARGE, 1)
+            self._count(TOO_LARGE, 1, PRIORITIES[priority])
             return
-        dropped = 0
+        dropped = False
         while sum(log.size for log in self._logs) + needed > self._limit:
             least = next((log for log in reversed(self._logs) if log.first() is not None), None)
             if least is None or least.priority < priority:
-                self._count(FULL, dropped + 1)
+                self._count(FULL, 1, PRIORITIES[priority])
                 return
             least.take()
-            dropped += 1
+            self._count(FULL, 1, PRIORITIES[least.priority])
+            dropped = True
         if dropped:
-            self._count(FULL, dropped)
             self._forget()
         self._append((entry,))
 
@@ -131,7 +139,9 @@ class Queue:
             try:
                 self._logs[priority].append(numbered)
             except OSError as error:
-                self._count(f"its queue cannot be written: {os.strerror(error.errno or 0)}", len(numbered))
+                self._count(
+                    f"its queue cannot be written: {os.strerror(error.errno or 0)}", len(numbered), PRIORITIES[priority]
+                )
 
     def take(self, most: int, most_bytes: int, patience: float) -> list[Taken]:
         """Return the next entries in the order in which they were put in; they are under way until ``settle``.

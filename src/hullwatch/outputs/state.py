@@ -20,6 +20,7 @@ FILE = "outputs.json"
 FOLDER = "outputs"  # in the state directory
 MOST_REASONS = 64
 _OTHER = "other reasons"
+UNKNOWN = "unknown"  # in place of a priority
 
 Working = Literal["new", "working", "failing", "off"]
 
@@ -36,7 +37,9 @@ class OutputStatus(msgspec.Struct, kw_only=True):
         refused: messages that it refused, since the start.
         dead_letters: of those what is kept, from before the start too.
         dropped: messages that were left out, by reason, since the start.
+        dropped_by_priority: the same, by reason and by how severe they were.
         cut: messages that were shortened, by reason, since the start.
+        failures: attempts to deliver that failed, since the start.
         last_error: the last one, as a sentence; empty without.
         failed: when that was, ns since the epoch.
         last_delivered: when something was delivered, ns since the epoch.
@@ -52,6 +55,8 @@ class OutputStatus(msgspec.Struct, kw_only=True):
     refused: int = 0
     dead_letters: int = 0
     dropped: dict[str, int] = {}
+    dropped_by_priority: dict[str, dict[str, int]] = {}
+    failures: int = 0
     cut: dict[str, int] = {}
     last_error: str = ""
     failed: int = 0
@@ -97,12 +102,14 @@ class OutputState:
         """Note that an attempt failed."""
         with self._lock:
             self._status.state = "failing"
+            self._status.failures += 1
             self._status.last_error, self._status.failed = sentence, time.time_ns()
 
-    def drop(self, reason: str, number: int) -> None:
-        """Count messages that are left out for good."""
+    def drop(self, reason: str, number: int, priority: str = "") -> None:
+        """Count messages that are left out for good, of one priority where that is known."""
         with self._lock:
-            _add(self._status.dropped, reason, number)
+            counted = _add(self._status.dropped, reason, number)
+            _add(self._status.dropped_by_priority.setdefault(counted, {}), priority or UNKNOWN, number)
             self._counters.lose_alert(f"output {self.name}: {reason}", number)
 
     def cut(self, reason: str, number: int) -> None:
@@ -113,17 +120,23 @@ class OutputState:
     def now(self, *, depth: int, size: int, dead_letters: int) -> OutputStatus:
         """Return a copy, with what others know."""
         with self._lock:
+            by_priority = {reason: dict(table) for reason, table in self._status.dropped_by_priority.items()}
             status = msgspec.structs.replace(
-                self._status, dropped=dict(self._status.dropped), cut=dict(self._status.cut)
+                self._status,
+                dropped=dict(self._status.dropped),
+                dropped_by_priority=by_priority,
+                cut=dict(self._status.cut),
             )
         status.depth, status.size, status.dead_letters = depth, size, dead_letters
         return status
 
 
-def _add(numbers: dict[str, int], reason: str, number: int) -> None:
+def _add(numbers: dict[str, int], reason: str, number: int) -> str:
+    """Add to a table; return what it is called there."""
     if reason not in numbers and len(numbers) >= MOST_REASONS:
         reason = _OTHER
     numbers[reason] = numbers.get(reason, 0) + number
+    return reason
 
 
 def write_status(directory: Path, statuses: Iterable[OutputStatus]) -> None:

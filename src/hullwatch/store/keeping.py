@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
+from hullwatch.store.database import StoreError
+from hullwatch.store.group_changes import GroupChanges
 from hullwatch.store.joining import Joined
 from hullwatch.store.packing import Packer, dictionary_of, unpack
 from hullwatch.store.placing import Placements, columns_of
-from hullwatch.store.remembering import StoredMemory, decisions, mutes, write_incidents, write_issues
+from hullwatch.store.remembering import StoredMemory, decisions, mutes
 from hullwatch.store.retention import Retention
 from hullwatch.store.schema import upgrade
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from hullwatch.alerts.alert import Alert
-    from hullwatch.alerts.incident import Incident, Memory, Placement
-    from hullwatch.alerts.issue import Decision, Issue, Mute
+    from hullwatch.alerts.incident import Incident, Memory, PlacedBefore, Placement
+    from hullwatch.alerts.issue import Decision, Mute
     from hullwatch.config.settings import StoreSettings
     from hullwatch.store.database import Database
 
@@ -32,6 +37,10 @@ class Grouping(Protocol):
 
     def place(self, alert: Alert) -> Placement:
         """Return where an alert belongs."""
+        ...
+
+    def place_again(self, alert: Alert, before: PlacedBefore) -> Placement | None:
+        """Count an alert where it was placed before; return None when that cannot be told any more."""
         ...
 
     def use_mutes(self, mutes: Sequence[Mute]) -> None:
@@ -93,7 +102,8 @@ class Keeping:
         self._make_grouping = make_grouping
         self._placements = Placements(database)
         self._joined = Joined(database, self._placements)
-        self.retention = Retention(database, settings, self._placements)
+        self.retention = Retention(database, settings, self._placements, self._write_changes)
+        self._changes = GroupChanges(database)
         self.counts: dict[str, int] = {}
         self._packer = packer_of(database)
         self._decided = 0  # the last decision that the grouping knows
@@ -109,21 +119,15 @@ class Keeping:
         Raises:
             StoreError: when they cannot be written; then none of them is.
         """
-        kept, packer = Kept([], []), self._packer
-        try:
-            with self._database.transaction():
-                grouping = self._grouping_now()
-                new = self._new(batch)
-                for one in new:
-                    self._place(one, grouping, kept)
-                if kept.alerts:
-                    self._write(new, kept)
-                    hand_over(*kept)
-        except BaseException:
-            self._grouping = None  # it has counted what is not kept
-            self._placements.forget()
-            self._packer = packer
-            raise
+        kept = Kept([], [])
+        with self._transaction():
+            grouping = self._grouping_now()
+            new = self._new(batch)
+            for one in new:
+                self._place(one, grouping, kept)
+            if kept.alerts:
+                self._write(new, kept)
+                hand_over(*kept)
         self.retention.make_room(len(new), sum([len(one.body) for one in new]))
         return kept
 
@@ -138,11 +142,21 @@ class Keeping:
         Raises:
             StoreError: when the store cannot be written.
         """
+        if self._changes.is_due():
+            self._write_changes()
         return self.retention.tick(now)
 
     def open_incidents(self) -> list[Incident]:
         """Return the incidents that are not closed, with what people have decided; the last seen first."""
         return StoredMemory(self._database).open_incidents(0)
+
+    def open_number(self) -> int:
+        """Return how many incidents are not closed."""
+        return int(self._database.read("SELECT count(*) FROM incidents WHERE state <> 'closed'")[0][0])
+
+    def size(self) -> int:
+        """Return how many bytes the store has on the disk."""
+        return self._database.size()
 
     def remembered(self, name: str) -> str:
         """Return what ``remember`` was given last for a name; empty for nothing."""
@@ -158,7 +172,9 @@ class Keeping:
             )
 
     def close(self) -> None:
-        """Close the database."""
+        """Write what waits, and close the database."""
+        with contextlib.suppress(StoreError):  # then it is counted again by the next one
+            self._write_changes()
         self._database.close()
 
     def take_counts(self) -> dict[str, int]:
@@ -169,6 +185,26 @@ class Keeping:
         self.retention.removed = {}
         return counts
 
+    @contextlib.contextmanager
+    def _transaction(self) -> Generator[None]:
+        packer = self._packer
+        try:
+            with self._database.transaction():
+                yield
+        except BaseException:
+            self._grouping = None  # it has counted what is not kept
+            self._changes.forget()
+            self._placements.forget()
+            self._packer = packer
+            raise
+
+    def _write_changes(self) -> None:
+        """Write the issues and incidents that wait."""
+        if self._changes:
+            with self._transaction():
+                self._grouping_now()
+                self._changes.write()
+
     def _grouping_now(self) -> Grouping:
         """Return the grouping, with what people have decided since."""
         grouping = self._grouping
@@ -176,10 +212,14 @@ class Keeping:
             newest = int(self._database.read("SELECT coalesce(max(id), 0) FROM decisions")[0][0])
             grouping = self._make_grouping(StoredMemory(self._database))
             grouping.use_mutes(mutes(self._database, time.time_ns()))
+            missed = self._changes.count_again(grouping.place_again, self._packer)
+            if missed:
+                self._count("not counted again", missed)
             self._grouping, self._decided = grouping, newest
             return grouping
         for decision in decisions(self._database, "id > ?", (self._decided,)):
             grouping.decide(decision)
+            self._changes.decide(decision)
             self._decided = decision.id
         return grouping
 
@@ -211,6 +251,7 @@ class Keeping:
         kept.placements.append(placement)
 
     def _write(self, new: Sequence[Packed], kept: Kept) -> None:
+        before = int(self._database.read("SELECT coalesce(max(number), 0) FROM alerts")[0][0])
         bodies = {one.id: one.body for one in new}
         if not self._packer.number:
             self._make_dictionary(list(bodies.values()))
@@ -226,28 +267,8 @@ class Keeping:
         ]
         self._database.write_many(_INSERT, rows)
         self._joined.write_others()
-        self._write_groups(kept, {row[0]: row[3] for row in rows})
-
-    def _write_groups(self, kept: Kept, bodies: dict[str, bytes]) -> None:
-        """Write the issues and incidents that the alerts changed, each once."""
-        issues: dict[str, tuple[Issue, Alert, Alert]] = {}
-        incidents: dict[str, Incident] = {}
-        for alert, placement in zip(kept.alerts, kept.placements, strict=True):
-            if placement is None:
-                continue
-            issue = placement.issue
-            known = issues.get(issue.fingerprint)
-            issues[issue.fingerprint] = (issue, alert if known is None else known[1], alert)
-            if placement.incident is not None:
-                incidents[placement.incident.id] = placement.incident
-        write_issues(
-            self._database,
-            [
-                (issue, _with_name(first, bodies[first.id]), _with_name(last, bodies[last.id]))
-                for issue, first, last in issues.values()
-            ],
-        )
-        write_incidents(self._database, incidents.values())
+        self._changes.take(kept.alerts, kept.placements, {row[0]: row[3] for row in rows})
+        self._changes.settle(before)
 
     def _make_dictionary(self, bodies: list[bytes]) -> None:
         data = dictionary_of(bodies[:_SAMPLES])
@@ -263,8 +284,3 @@ def packer_of(database: Database) -> Packer:
     """Return what compresses and expands the alerts of a store."""
     rows = database.read("SELECT id, data FROM dictionaries")
     return Packer({int(number): bytes(data) for number, data in rows})
-
-
-def _with_name(alert: Alert, body: bytes) -> bytes:
-    """Return an alert as an issue keeps it: id, time and what is stored of it."""
-    return msgspec.msgpack.encode((alert.id, alert.time, body))

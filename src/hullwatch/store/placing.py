@@ -78,12 +78,14 @@ class Placements:
         """
         keys = [hash(columns) for columns in wanted]
         known = self._known
-        new = {key: columns for key, columns in zip(keys, wanted, strict=True) if key not in known}
-        if new:
-            if len(known) + len(new) > _REMEMBERED:
-                known.clear()
-                new = dict(zip(keys, wanted, strict=True))
-            self._make(new)
+        try:
+            return [known[key] for key in keys]
+        except KeyError:  # some are new
+            new = {key: columns for key, columns in zip(keys, wanted, strict=True) if key not in known}
+        if len(known) + len(new) > _REMEMBERED:
+            known.clear()
+            new = dict(zip(keys, wanted, strict=True))
+        self._make(new)
         return [known[key] for key in keys]
 
     def forget(self) -> None:

@@ -62,6 +62,11 @@ class StoredMemory:
         rows = self._database.read("SELECT body FROM issues WHERE fingerprint = ?", (fingerprint,))
         return issue_of(rows[0][0]) if rows else None
 
+    def incident(self, identifier: str) -> Incident | None:
+        """Return the incident with an id, whatever its state."""
+        rows = self._database.read("SELECT body FROM incidents WHERE id = ?", (identifier,))
+        return incident_of(rows[0][0]) if rows else None
+
     def open_incidents(self, since: int) -> list[Incident]:
         """Return the incidents that are not closed and were last seen after a time, ns since the epoch."""
         rows = self._database.read(

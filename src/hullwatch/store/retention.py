@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from hullwatch.config.values import PRIORITIES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hullwatch.config.settings import StoreSettings
     from hullwatch.store.database import Database
     from hullwatch.store.placing import Placements
@@ -21,7 +23,7 @@ AGE_INTERVAL = 60.0  # seconds between looks at what is too old
 OVERHEAD = 200  # bytes of a stored alert beside what it says, about
 MOST_TAKEN = 2  # times what is known of their size, alerts may take; it is measured before that is all
 
-_OF_PRIORITY = "placement IN (SELECT id FROM placements WHERE priority = ?)"
+_OF_PRIORITY = "time >= ? AND placement IN (SELECT id FROM placements WHERE priority = ?)"
 _PLACEMENTS = "DELETE FROM placements WHERE id NOT IN (SELECT placement FROM alerts)"
 _COUNT = (
     "INSERT INTO removed (what, reason, number) VALUES (?, ?, ?) "
@@ -38,8 +40,18 @@ class Retention:
         removed: alerts since somebody took it, by reason.
     """
 
-    def __init__(self, database: Database, settings: StoreSettings, placements: Placements) -> None:
-        """Take the limits; nothing is removed yet."""
+    def __init__(
+        self, database: Database, settings: StoreSettings, placements: Placements, before: Callable[[], None]
+    ) -> None:
+        """Take the limits; nothing is removed yet.
+
+        Args:
+            database: to remove from.
+            settings: the limits.
+            placements: that are known by number.
+            before: called before alerts are removed: all that is asked of them later has to be written.
+        """
+        self._before = before
         self._database = database
         self._keep = int(settings.keep * 1e9)
         self._largest = settings.largest
@@ -70,10 +82,14 @@ class Retention:
     def _make_room(self, used: int) -> int:
         """Remove alerts, and return how many bytes are used then."""
         for priority in range(len(PRIORITIES) - 1, -1, -1):
+            if not self._database.read("SELECT 1 FROM placements WHERE priority = ? LIMIT 1", (priority,)):
+                continue  # all of them would be looked through for nothing
+            since = 0  # before it there are none of this priority any more: who looks from there passes no other ones
             while (beyond := used - ROOMY * self._largest) > 0:
                 alerts = int(self._database.read("SELECT count(*) FROM alerts")[0][0])
                 number = min(AT_ONCE, int(alerts * beyond / used) + 1)
-                if not self._remove("size", _OF_PRIORITY, priority, number):
+                removed, since = self._remove("size", _OF_PRIORITY, (since, priority), number)
+                if not removed:
                     break
                 used = self._database.used()
         self._tidy()
@@ -90,7 +106,7 @@ class Retention:
         """
         if now < self._next_age:
             return False
-        if self._remove("age", "time < ?", time.time_ns() - self._keep):
+        if self._remove("age", "time < ?", (time.time_ns() - self._keep,))[0]:
             return True
         self._next_age = now + AGE_INTERVAL
         self._limit("issues", "fingerprint", MOST_ISSUES)
@@ -100,20 +116,23 @@ class Retention:
         self._database.shrink()
         return False
 
-    def _remove(self, reason: str, where: str, parameter: int, most: int = AT_ONCE) -> int:
+    def _remove(self, reason: str, where: str, parameters: tuple[int, ...], most: int = AT_ONCE) -> tuple[int, int]:
+        """Remove the oldest alerts that something holds for; return how many, and the time of the last of them."""
         database = self._database
+        self._before()
         with database.transaction():
-            number = database.write(
-                "DELETE FROM alerts WHERE number IN "  # noqa: S608 - our own text
-                f"(SELECT number FROM alerts WHERE {where} ORDER BY time LIMIT ?)",
-                (parameter, most),
+            rows = database.read(
+                f"SELECT number, time FROM alerts WHERE {where} ORDER BY time LIMIT ?",  # noqa: S608 - our own text
+                (*parameters, most),
             )
+            number = len(rows)
             if number:
+                database.write_many("DELETE FROM alerts WHERE number = ?", [(row[0],) for row in rows])
                 database.write(_COUNT, ("alerts", reason, number))
         if number:
             self._since += number
             self.removed[reason] = self.removed.get(reason, 0) + number
-        return number
+        return number, rows[-1][1] if rows else 0
 
     def _tidy(self) -> None:
         """Remove placements that no alert has any more."""

@@ -52,6 +52,7 @@ from hullwatch.sources.interest import Interest
 from hullwatch.sources.name_resolver import NameResolver
 from hullwatch.sources.podman import PodmanFiles
 from hullwatch.sources.sensor import Sensor, SensorLostError
+from hullwatch.store.kept.choosing import EventChoice
 from hullwatch.store.link import KeeperLink
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Watch:
         if self._keeper is not None:
             self._delivery.keep(self._keeper)
         self._supervisor = supervisor
+        self._choice = EventChoice(settings.events, supervisor.event_writer, self.counters, rules)
         self._containers = ContainerEngines(self._take_container)
         self._find_engines()
         self._ended = threading.Event()
@@ -115,7 +117,7 @@ class Watch:
         self._names = NameResolver(settings.names.refresh, self._wake)
         self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)
         self._stream = Stream(
-            rules, self.counters, self._containers.request, settings.hold.events, every=every,
+            self._choice.judged(rules), self.counters, self._containers.request, settings.hold.events, every=every,
             ask_drift=self._ask_drift,
             heard=HEARD if settings.record.file and not settings.record.filter else frozenset(),
         )  # fmt: skip
@@ -137,10 +139,9 @@ class Watch:
         pushdown = settings.sensor.pushdown and not self._recording
         self._sensor = Sensor(supervisor, *self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
         self._shedding = Shedding(settings.sensor.cpu_budget, counts=settings.sensor.counts)
-        self._next_sample = 0.0
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._inbox: deque[Container] = deque()
-        self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
+        self._reloader = Reloader(supervisor, settings.rules, self._take_reload, self._plan, cache_of(state))
         self._reloads: deque[Reload[Plan]] = deque()
         self._reloaded = {"taken": 0, "refused": 0}
         self._crashes = crashes
@@ -148,7 +149,7 @@ class Watch:
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.settimeout(0)
         self._wake_write.settimeout(0)
-        self._next_status = 0.0
+        self._next_sample = self._next_status = 0.0
         self._ready_at_last = time.monotonic() + READY_PATIENCE
         self._unrecorded = ""  # why the recording ended before the watch
         self._told_support: tuple[str, tuple[str, ...], tuple[str, ...]] | None = None
@@ -210,7 +211,8 @@ class Watch:
         """Record and judge a batch of records: the one place where the stream goes through the pipeline."""
         self._record(lambda recording: recording.take(batch))
         self._flight.take(batch)
-        self._delivery.matches(self._stream.feed(batch))
+        self._delivery.matches(self._choice.sift(self._stream.feed(batch)))
+        self._choice.flush()
         for notice in self._stream.assembler.take_notices():
             self._delivery.notice(notice)
         self._tell(self._flight.settle())
@@ -241,11 +243,12 @@ class Watch:
     def _wanted(self) -> tuple[Interest, tuple[str, ...]]:
         """Return what the sensor is to send, and the variables of the environment."""
         configured, recording = self._settings.process.environment, self._recording
-        rules = self._rules if recording is None else RuleSet([*self._rules.rules, *recording.rules.rules])
+        judged = self._choice.judged(self._rules)
+        rules = judged if recording is None else RuleSet([*judged.rules, *recording.rules.rules])
         variables, left_out = variables_to_send(rules, configured, whole=recording is not None)
         for name in left_out:
             say(f"Warning: the variable {name[:80]!r} of the environment is not looked for: {WHICH_VARIABLES}.")
-        wanted = interest(self._rules, self._stream.plan)
+        wanted = interest(judged, self._stream.plan)
         if recording is not None:
             return Interest(recording.wanted.union(wanted.wanted or ())), variables
         return widened(wanted, self._flight.events), variables
@@ -357,13 +360,17 @@ class Watch:
         if not self._settings.names.resolve:
             return
         recorded = () if self._recording is None else self._recording.rules.rules
-        left_out = self._names.use(names_of(RuleSet([*self._rules.rules, *recorded])))
+        left_out = self._names.use(names_of(RuleSet([*self._choice.judged(self._rules).rules, *recorded])))
         if left_out:
             say(f"Warning: {left_out} of the domain names in the rules are not looked up, for they are too many.")
 
     def _read_names(self) -> None:
         for record in self._names.take(boot_time):
             self._feed(record)
+
+    def _plan(self, rules: RuleSet) -> Plan:
+        """Decide about changed rules; called in the reloader's thread."""
+        return Plan(self._choice.judged(rules))
 
     def _take_reload(self, reload: Reload[Plan]) -> None:
         """Take what came of changed rules files; called in the reloader's thread."""
@@ -402,7 +409,8 @@ class Watch:
         again = " They are good again." if self._refused else ""
         self._rules, self._refused = rules, False
         self._reloaded["taken"] += 1
-        self._stream.replace(rules, plan)
+        self._choice.use(rules)
+        self._stream.replace(self._choice.judged(rules), plan)
         self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
         self._flight.use(rules)
@@ -434,7 +442,7 @@ class Watch:
         self._tell_support()
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
-        for event in self._keeper.take_events() if self._keeper is not None else ():
+        for event in (*(self._keeper.take_events() if self._keeper is not None else ()), *self._choice.tick()):
             self._delivery.internal(*event)
         self.counters.names_unknown = self._names.failed
         for sentence in self._names.take_words() if self._ready else ():
@@ -523,6 +531,7 @@ class Watch:
         self._reloader.stop()
         self._names.stop()
         self._delivery.close()
+        self._choice.close()
         self._write_status()
         say_lines(summary(self.counters, colour=has_colours(2), told=self._delivery.told))
 

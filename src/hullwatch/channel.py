@@ -34,6 +34,7 @@ RequestName = Literal[
     "drift_comparer",
     "respond",
     "keeper",
+    "event_writer",
     "ready",
     "alive",
 ]
@@ -55,6 +56,7 @@ REQUESTS: dict[RequestName, str] = {
     "drift_comparer": "return a connection to the process that compares files with the image of their container",
     "respond": "do what is configured about the process of an alert, within limits",
     "keeper": "return a connection to the process that keeps alerts",
+    "event_writer": "return a connection to the process that writes kept events",
 }
 
 SETTINGS_FILE = "\0settings"  # among the changed rules files, which no file can be called: the changed settings
@@ -289,6 +291,14 @@ class Supervisor:
             CannotError: with the reason.
         """
         return self._ask_for_socket("keeper")
+
+    def event_writer(self) -> socket.socket:
+        """Return a connection to the process that writes kept events.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        return self._ask_for_socket("event_writer")
 
     def open_capture(self, number: int) -> int:
         """Return a descriptor to write a file of the recording to.

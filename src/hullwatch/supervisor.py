@@ -51,6 +51,7 @@ from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
 from hullwatch.sources.host import types_problem
 from hullwatch.sources.podman_files import StorageSearch, open_images, open_state
 from hullwatch.sources.silence import why_silent
+from hullwatch.store.kept.starting import EventStarter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,6 +169,7 @@ class _Supervision:
         limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
         self._comparing = Comparing((self._uid, self._gid), limits)
         self._keeper = KeeperStarter(settings, (self._uid, self._gid), self._state)
+        self._events = EventStarter(settings, (self._uid, self._gid), self._state, say)
         self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
@@ -218,6 +220,7 @@ class _Supervision:
                     self._relay.take()
                 self._condition.look()
                 self._metrics.keep()
+                self._events.keep()
                 code = self._look_after_engine()
                 if code is not None:
                     return code
@@ -356,9 +359,9 @@ class _Supervision:
                 return Answer(granted=True), self._changed_rules()
             case "respond":
                 return Answer(granted=True, text=self._responding.ask(request.about)), None
-            case "drift_comparer" | "keeper":
-                process = self._keeper if request.name == "keeper" else self._comparing
-                return Answer(granted=True), process.connection()
+            case "drift_comparer" | "keeper" | "event_writer":
+                processes = {"drift_comparer": self._comparing, "keeper": self._keeper, "event_writer": self._events}
+                return Answer(granted=True), processes[request.name].connection()
             case "rules_taken" | "rules_refused" | "ready" | "alive":
                 self._know(request)
                 return Answer(granted=True), None
@@ -391,7 +394,7 @@ class _Supervision:
 
     def _own_processes(self) -> list[int]:
         """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
-        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids())
+        others = (*self._comparing.pids(), *self._keeper.pids(), *self._events.pids(), *self._metrics.pids())
         sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
         return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
 
@@ -494,6 +497,7 @@ class _Supervision:
         self._stop_sensor()
         self._comparing.stop()
         self._keeper.stop()
+        self._events.stop()
         self._metrics.stop()
         if self._relay is not None:
             self._relay.close()

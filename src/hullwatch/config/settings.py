@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from hullwatch.config.events_settings import EventsSettings
 from hullwatch.config.incident_settings import IncidentsSettings
 from hullwatch.config.response import MOST_ACTIONS, ResponseAction
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
@@ -348,6 +349,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     respond: RespondSettings = RespondSettings()
     incidents: IncidentsSettings = IncidentsSettings()
     store: StoreSettings = StoreSettings()
+    events: EventsSettings = EventsSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     outputs: Annotated[

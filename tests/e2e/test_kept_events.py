@@ -19,6 +19,7 @@ from hullwatch.store.kept.reading import KeptReader, Wanted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests import lab
     from tests.e2e.watch import Watch
 
 pytestmark = pytest.mark.kernel
@@ -46,7 +47,7 @@ def wait_for(watch: Watch, condition: str) -> None:
     end = time.monotonic() + PATIENCE
     while not ask(watch, condition):
         assert time.monotonic() < end, condition
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def writer_of(watch: Watch) -> int:
@@ -85,3 +86,21 @@ def test_what_a_condition_asks_for_is_kept_and_found_again(watch: Callable[..., 
     assert not list((running.state / folder.NAME).rglob("*.open"))
     assert any("events kept" in line for line in running.said)
     assert [alert["rule"] for alert in running.alerts if alert["rule"] == "Kept events lost"]
+
+
+@pytest.mark.engine
+def test_events_of_a_container_are_found_by_its_name(
+    watch: Callable[..., Watch], docker_engine: lab.Engine, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('[events]\nkeep = "container.id != host and evt.type = execve"\n')
+    running = watch("--config", str(settings), docker_host=docker_engine.url)
+    box = docker_engine.run("busybox", "sleep", "60", name="kept-box")
+    docker_engine.exec(box, ["busybox", "echo", "kept\x1b[2Jinside"])
+    condition = "container.name = kept-box and proc.cmdline contains inside"
+    wait_for(running, condition)
+    docker_engine.remove(box)
+    (event,) = ask_as_people_do(running, condition)
+    assert event["proc.cmdline"].endswith("echo kept\x1b[2Jinside")
+    assert ask(running, f"container.id = {box.id[:12]} and proc.cmdline contains inside")
+    assert not ask(running, "container.id = host")

@@ -103,7 +103,7 @@ def test_a_packer_that_is_killed_at_any_moment_leaves_every_event_there_once(tmp
         write(tmp_path, *(frame(events[place : place + 100]) for place in range(begin, begin + 1000, 100)))
     code = "import sys, pathlib; from hullwatch.store.kept.packing import pack, preload; preload(); print(flush=True); "
     command = [sys.executable, "-c", code + "pack(pathlib.Path(sys.argv[1]))", str(tmp_path)]
-    for _ in range(2):
+    for _ in range(1):
         with subprocess.Popen(command, stdout=subprocess.PIPE) as packer:
             assert packer.stdout is not None
             packer.stdout.readline()

@@ -44,6 +44,10 @@ class NoEngines:
         """Nothing is saved."""
 
     @staticmethod
+    def event_writer() -> None:
+        """No event is kept."""
+
+    @staticmethod
     def respond(_: str) -> str:
         return "nothing was done"
 

@@ -46,6 +46,7 @@ from hullwatch.rules.looked_up_names import LookedUpNames
 from hullwatch.rules.reload import LONGEST_PROBLEM, Reload, Reloader, cache_of, first_lines, rules_change
 from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor, SensorLostError
+from hullwatch.store.kept.choosing import EventChoice
 from hullwatch.store.link import KeeperLink
 from hullwatch.store.pod_source import stored_pods
 
@@ -102,11 +103,12 @@ class Watch:
         self._supervisor = supervisor
         labels, pods = GivenLabels(state), stored_pods(settings.kubernetes.api, state)
         self._containers = FoundEngines(supervisor, self.counters, self._wake, labels, pods)
+        self._choice = EventChoice(settings.events, supervisor.event_writer, self.counters, rules)
         every = settings.rules.match == "all"
         self._names = LookedUpNames(settings.names, self._wake)
         self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)
         self._stream = Stream(
-            rules, self.counters, self._containers.request, settings.hold.events, every=every,
+            self._choice.judged(rules), self.counters, self._containers.request, settings.hold.events, every=every,
             ask_drift=self._ask_drift,
             heard=HEARD if settings.record.file and not settings.record.filter else frozenset(),
         )  # fmt: skip
@@ -128,9 +130,8 @@ class Watch:
         pushdown = settings.sensor.pushdown and not self._recording
         self._sensor = Sensor(supervisor, *self._wanted(), pushdown=pushdown, counts=settings.sensor.counts)
         self._shedding = Shedding(settings.sensor.cpu_budget, counts=settings.sensor.counts)
-        self._next_sample = 0.0
         self._hold_timeout = int(settings.hold.timeout * 1e9)
-        self._reloader = Reloader(supervisor, settings.rules, self._take_reload, Plan, cache_of(state))
+        self._reloader = Reloader(supervisor, settings.rules, self._take_reload, self._plan, cache_of(state))
         self._reloads: deque[Reload[Plan]] = deque()
         self._reloaded = {"taken": 0, "refused": 0}
         self._crashes = crashes
@@ -138,7 +139,7 @@ class Watch:
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.settimeout(0)
         self._wake_write.settimeout(0)
-        self._next_status = 0.0
+        self._next_sample = self._next_status = 0.0
         self._ready_at_last = time.monotonic() + READY_PATIENCE
         self._unrecorded = ""  # why the recording ended before the watch
         self._told_support: tuple[str, tuple[str, ...], tuple[str, ...]] | None = None
@@ -198,7 +199,8 @@ class Watch:
         """Record and judge a batch of records: the one place where the stream goes through the pipeline."""
         self._record(lambda recording: recording.take(batch))
         self._flight.take(batch)
-        self._delivery.matches(self._stream.feed(batch))
+        self._delivery.matches(self._choice.sift(self._stream.feed(batch)))
+        self._choice.flush()
         for notice in self._stream.assembler.take_notices():
             self._delivery.notice(notice)
         self._tell(self._flight.settle())
@@ -229,11 +231,12 @@ class Watch:
     def _wanted(self) -> tuple[Interest, tuple[str, ...]]:
         """Return what the sensor is to send, and the variables of the environment."""
         configured, recording = self._settings.process.environment, self._recording
-        rules = self._rules if recording is None else RuleSet([*self._rules.rules, *recording.rules.rules])
+        judged = self._choice.judged(self._rules)
+        rules = judged if recording is None else RuleSet([*judged.rules, *recording.rules.rules])
         variables, left_out = variables_to_send(rules, configured, whole=recording is not None)
         for name in left_out:
             say(f"Warning: the variable {name[:80]!r} of the environment is not looked for: {WHICH_VARIABLES}.")
-        wanted = interest(self._rules, self._stream.plan)
+        wanted = interest(judged, self._stream.plan)
         if recording is not None:
             return Interest(recording.wanted.union(wanted.wanted or ())), variables
         return widened(wanted, self._flight.events), variables
@@ -314,8 +317,12 @@ class Watch:
     def _look_up_names(self) -> None:
         """Have the domain names that rules compare with looked up, from now on."""
         recorded = () if self._recording is None else self._recording.rules.rules
-        for sentence in self._names.use_rules([*self._rules.rules, *recorded]):
+        for sentence in self._names.use_rules([*self._choice.judged(self._rules).rules, *recorded]):
             say(sentence)
+
+    def _plan(self, rules: RuleSet) -> Plan:
+        """Decide about changed rules; called in the reloader's thread."""
+        return Plan(self._choice.judged(rules))
 
     def _take_reload(self, reload: Reload[Plan]) -> None:
         """Take what came of changed rules files; called in the reloader's thread."""
@@ -354,7 +361,8 @@ class Watch:
         again = " They are good again." if self._refused else ""
         self._rules, self._refused = rules, False
         self._reloaded["taken"] += 1
-        self._stream.replace(rules, plan)
+        self._choice.use(rules)
+        self._stream.replace(self._choice.judged(rules), plan)
         self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
         self._flight.use(rules)
@@ -386,7 +394,7 @@ class Watch:
         self._tell_support()
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
-        for event in self._keeper.take_events() if self._keeper is not None else ():
+        for event in (*(self._keeper.take_events() if self._keeper is not None else ()), *self._choice.tick()):
             self._delivery.internal(*event)
         self.counters.names_unknown = self._names.failed
         for sentence in self._names.take_words() if self._ready else ():
@@ -474,6 +482,7 @@ class Watch:
         self._reloader.stop()
         self._names.stop()
         self._delivery.close()
+        self._choice.close()
         self._write_status()
         say_lines(summary(self.counters, colour=has_colours(2), told=self._delivery.told))
 

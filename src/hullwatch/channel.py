@@ -35,6 +35,7 @@ RequestName = Literal[
     "respond",
     "keeper",
     "open_audit_log",
+    "event_writer",
     "ready",
     "alive",
 ]
@@ -57,6 +58,7 @@ REQUESTS: dict[RequestName, str] = {
     "respond": "do what is configured about the process of an alert, within limits",
     "keeper": "return a connection to the process that keeps alerts",
     "open_audit_log": "return a log file of Kubernetes that the settings name, or what it was renamed to",
+    "event_writer": "return a connection to the process that writes kept events",
 }
 
 SETTINGS_FILE = "\0settings"  # among the changed rules files, which no file can be called: the changed settings
@@ -299,6 +301,14 @@ class Supervisor:
             CannotError: with the reason; empty when there is no such file.
         """
         return self._ask_for_file("open_audit_log", number)
+
+    def event_writer(self) -> socket.socket:
+        """Return a connection to the process that writes kept events.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        return self._ask_for_socket("event_writer")
 
     def open_capture(self, number: int) -> int:
         """Return a descriptor to write a file of the recording to.

@@ -92,6 +92,8 @@ class Counters(msgspec.Struct, kw_only=True):
         alerts_waiting: alerts that wait for the keeper now, and the bytes that they take in memory.
         cut_alerts: alerts whose texts were cut, to be kept.
         keeper_restarts: how often the keeper ended and was started again.
+        events_kept: events that were written, to be kept.
+        events_not_kept: events that were to be kept and are not, or were removed since, by reason.
         store: what the keeper counted: alerts that came twice, were not grouped, or were removed, by reason.
         tier: the set of kernel programs that the sensor could load; empty before it has said so.
         lacks: what the kernel keeps from being seen or done, by the names of the event table.
@@ -139,6 +141,8 @@ class Counters(msgspec.Struct, kw_only=True):
     cut_alerts: int = 0
     keeper_restarts: int = 0
     store: dict[str, int] = {}
+    events_kept: int = 0
+    events_not_kept: dict[str, int] = {}
     tier: str = ""
     lacks: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
@@ -245,6 +249,7 @@ class Counters(msgspec.Struct, kw_only=True):
                 "keeper_restarts": self.keeper_restarts,
                 "counts": dict(sorted(self.store.items())),
             },
+            "kept_events": {"written": self.events_kept, "not_kept": dict(sorted(self.events_not_kept.items()))},
             "tier": self.tier,
             "lacks": list(self.lacks),
             "unseen": list(self.unseen),

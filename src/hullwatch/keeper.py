@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import time
 from typing import TYPE_CHECKING
 
 from hullwatch.errors import CannotError
 from hullwatch.own_process import start
-from hullwatch.store.frames import make_pair
+from hullwatch.store.frames import has_gone, make_pair
 
 if TYPE_CHECKING:
     import socket
@@ -106,10 +105,3 @@ class KeeperStarter:
         for end in self._ends:
             end.close()
         self._ends.clear()
-
-
-def has_gone(end: socket.socket) -> bool:
-    """Tell whether nobody has the other end of a socket pair any more."""
-    looked_at = select.poll()
-    looked_at.register(end, 0)
-    return bool(looked_at.poll(0))

@@ -53,6 +53,7 @@ from hullwatch.sources.engine_search import MAXIMUM_ENGINES, docker_sockets, fin
 from hullwatch.sources.host import OWN_PROCESS_IDS, has_own_process_ids, types_problem
 from hullwatch.sources.podman_files import StorageSearch, open_images, open_state
 from hullwatch.sources.silence import why_silent
+from hullwatch.store.kept.starting import EventStarter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,6 +180,7 @@ class _Supervision:
         self._keeper = KeeperStarter(settings, user, self._state, 1 + (AUDIT in sources_of(settings)))
         self._intake = IntakeStarter(settings, user, self._state, lambda: self._keeper.connection(1))
         self._cluster = ClusterStarter(settings, user, self._state)
+        self._events = EventStarter(settings, user, self._state, say)
         self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
@@ -223,6 +225,7 @@ class _Supervision:
                 if self._intake.exit_code in {2, 3}:  # it cannot begin: a certificate, a rule
                     return self._intake.exit_code
                 self._cluster.keep()
+                self._events.keep()
                 code = self._look_after_engine()
                 if code is not None:
                     return max(code, self._intake.stop())
@@ -379,9 +382,9 @@ class _Supervision:
                 return Answer(granted=True), self._changed_rules()
             case "respond":
                 return Answer(granted=True, text=self._responding.ask(request.about)), None
-            case "drift_comparer" | "keeper":
-                process = self._keeper if request.name == "keeper" else self._comparing
-                return Answer(granted=True), process.connection()
+            case "drift_comparer" | "keeper" | "event_writer":
+                processes = {"drift_comparer": self._comparing, "keeper": self._keeper, "event_writer": self._events}
+                return Answer(granted=True), processes[request.name].connection()
             case "rules_taken" | "rules_refused" | "ready" | "alive" | "open_audit_log":
                 self._know(request)
                 return Answer(granted=True), None
@@ -417,8 +420,8 @@ class _Supervision:
 
     def _own_processes(self) -> list[int]:
         """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
-        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids(), *self._intake.pids())
-        others += tuple(self._cluster.pids())
+        others = (*self._comparing.pids(), *self._keeper.pids(), *self._events.pids(), *self._metrics.pids())
+        others += (*self._intake.pids(), *self._cluster.pids())
         sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
         return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
 
@@ -522,6 +525,7 @@ class _Supervision:
         self._comparing.stop()
         self._intake.close()
         self._keeper.stop()
+        self._events.stop()
         self._metrics.stop()
         self._cluster.stop()
         if self._relay is not None:

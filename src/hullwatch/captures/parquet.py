@@ -6,8 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hullwatch.errors import CannotError
-from hullwatch.fields.field import FieldType, Multiplicity
-from hullwatch.rules.output import is_hexadecimal, is_time
+from hullwatch.formats.parquet_column import column, column_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
 
 ROWS = 1 << 16  # of a row group
 TEXT = 32 << 20  # characters of a row group, about
-
-_TYPES = {
-    FieldType.BOOL: "bool_", FieldType.INT16: "int16", FieldType.INT32: "int32", FieldType.INT64: "int64",
-    FieldType.UINT32: "uint32", FieldType.UINT64: "uint64", FieldType.PORT: "uint16", FieldType.DOUBLE: "float64",
-    FieldType.RELTIME: "int64",
-}  # fmt: skip
-"""Of fields with one value, by the names of pyarrow's functions; all others are text."""
 
 
 def need_pyarrow() -> None:
@@ -61,23 +53,13 @@ class ParquetRows:
         need_pyarrow()
         self._arrow: Any = importlib.import_module("pyarrow")
         parquet: Any = importlib.import_module("pyarrow.parquet")
-        self._schema = self._arrow.schema([(term.name, self._type(term)) for term in terms], metadata=dict(about))
+        self._schema = self._arrow.schema(
+            [(term.name, column_type(self._arrow, term)) for term in terms], metadata=dict(about)
+        )
         self._writer = parquet.ParquetWriter(stream, self._schema, compression="zstd")
         self._rows: list[dict[str, object]] = []
         self._text = 0
         self.unfit = 0
-
-    def _type(self, term: Term) -> Any:
-        arrow = self._arrow
-        if is_time(term):
-            return arrow.timestamp("ns", tz="UTC")
-        if term.multiplicity is Multiplicity.LIST:
-            return arrow.list_(arrow.string())
-        if term.multiplicity is not Multiplicity.ONE or is_hexadecimal(term):
-            return arrow.string()
-        if term.type is FieldType.ABSTIME:
-            return arrow.timestamp("ns", tz="UTC")
-        return getattr(arrow, _TYPES.get(term.type, "string"))()
 
     def add(self, row: dict[str, object]) -> None:
         """Take a row: values by the names of the fields."""
@@ -96,19 +78,9 @@ class ParquetRows:
 
     def _column(self, values: list[object], kind: Any) -> Any:
         """Return a column; a value that is none of its type is absent, and counted."""
-        arrow = self._arrow
-        try:
-            return arrow.array(values, kind)
-        except (arrow.ArrowException, OverflowError, TypeError, ValueError):
-            return arrow.array([self._fitting(value, kind) for value in values], kind)
-
-    def _fitting(self, value: object, kind: Any) -> object:
-        try:
-            self._arrow.scalar(value, kind)
-        except (self._arrow.ArrowException, OverflowError, TypeError, ValueError):
-            self.unfit += 1
-            return None
-        return value
+        made, unfit = column(self._arrow, values, kind)
+        self.unfit += unfit
+        return made
 
     def close(self) -> None:
         """Write what is left, and the end of the file."""

@@ -1,11 +1,14 @@
-"""``hullwatch events``: print the events of a capture or of this host, those that a condition holds for."""
+"""``hullwatch events``: print events that were kept, of a capture or of this host, those that a condition holds for."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hullwatch.cli.store_options import SinceFlag, StateFlag, UntilFlag
 from hullwatch.cli.watch_options import EVERY, ConfigFlag, EventOutputFlag, FromFlag, ToFlag
 
 if TYPE_CHECKING:
@@ -18,12 +21,18 @@ if TYPE_CHECKING:
 FORMAT = "%evt.num %evt.time %evt.cpu %container.name %proc.name (%proc.pid) %evt.type %evt.args"
 LINES_TOGETHER = 500
 NO_LIMIT = 1 << 62
+_ENDINGS = (".hwcap", ".scap", ".gz", ".zst")
+_CONDITION = re.compile(r"[\s=<>]")
 
 
 def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     file: Annotated[
-        str, typer.Argument(metavar="FILE|live", help="A capture (.hwcap, .scap); live is this host, as it happens.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[FILE|live]",
+            help="A capture (.hwcap, .scap); live is this host, as it happens; neither: the events that were kept.",
+        ),
+    ] = None,
     condition: Annotated[
         str, typer.Argument(metavar="[CONDITION]", help="As in a rule; without one all events are printed.")
     ] = EVERY,
@@ -42,12 +51,17 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     ] = None,
     begin: FromFlag = None,
     end: ToFlag = None,
+    since: SinceFlag = None,
+    until: UntilFlag = None,
+    state: StateFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """Print the events of a capture, or those of this host as they happen.
+    """Print the events that were kept, those of a capture, or those of this host as they happen.
 
     \b
     Examples:
+      sudo hullwatch events 'proc.name = curl' --since 1h
+      sudo hullwatch events --since 24h --until 23h -o json
       hullwatch events today.hwcap
       hullwatch events today.hwcap 'container.name = web and evt.type = execve' -p '%evt.time %proc.cmdline'
       hullwatch events today.hwcap 'fd.name startswith /etc' -o json | jq '."fd.name"'
@@ -57,6 +71,8 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     The condition and the format are those of rules ("docs/reference/fields.md" lists the fields). Live, the kernel
     sends what the condition needs; Ctrl-C ends it, with a summary of what was lost on standard error. With -o json an
     event is an object of the fields that the format names. Secrets are hidden as in alerts.
+    Which events are kept says "events.keep" in the configuration; of these the fields can be asked for that
+    "docs/kept-events.md" lists. --since and --until are for them, --from and --to for captures.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.captures.passing import Passes
     from hullwatch.captures.reader import CaptureReader
@@ -74,9 +90,18 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
 
     if output is not None:
         wants_json(output)  # the formats of alerts are not those of events
+    file, condition = _asked(file, condition)
     part = part_of(begin, end, "max")
     flags = {"output.format": ("--output", output), "run.duration": ("--duration", duration)}
     settings = load_settings(flags, config).settings
+    if file is None:
+        from hullwatch.cli.events_kept import print_kept
+
+        if any(part) or raw or duration is not None:
+            raise UsageError("Of events that were kept, --since and --until say which; there are no others of these.")
+        return print_kept(settings, (condition, form), (since, until), limit or NO_LIMIT, state)
+    if since is not None or until is not None or state is not None:
+        raise UsageError("--since, --until and --state-directory are for events that were kept: give no file.")
     if file == "live":
         from hullwatch.cli.events_live import live
 
@@ -96,6 +121,21 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
             rules = condition_rules(condition, form)
             CaptureReplay(settings, rules, part, printer, Counters(), Passes(rules)).run(CaptureReader(stream, file))
     return 0
+
+
+def _asked(file: str | None, condition: str) -> tuple[str | None, str]:
+    """Return where events come from, None for those that were kept, and the condition: the only argument may be it."""
+    return (None, file) if file is not None and condition == EVERY and not _is_file(file) else (file, condition)
+
+
+def _is_file(written: str) -> bool:
+    """Tell whether the only argument names what events come from, not a condition: that has blanks or a comparison."""
+    if written in {"live", "-"} or written.endswith(_ENDINGS) or not _CONDITION.search(written):
+        return True
+    try:
+        return Path(written).exists()
+    except OSError:  # too long
+        return False
 
 
 class EventPrinter:

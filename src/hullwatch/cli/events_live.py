@@ -9,6 +9,7 @@ import typer
 
 from hullwatch.cli.events import NO_LIMIT, EventPrinter
 from hullwatch.cli.input_file import need_root
+from hullwatch.config.events_settings import EventsSettings
 from hullwatch.config.settings import RulesSettings, StoreSettings
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say
@@ -32,7 +33,9 @@ def live(settings: Settings, condition: str, form: str, limit: int = NO_LIMIT) -
     """
     condition_rules(condition, form)  # what is wrong with it is known before anything is started
     need_root("Seeing what happens on this host")
-    settings = msgspec.structs.replace(settings, rules=RulesSettings(), store=StoreSettings(enabled=False))
+    settings = msgspec.structs.replace(
+        settings, rules=RulesSettings(), store=StoreSettings(enabled=False), events=EventsSettings()
+    )
     rules = rules_file(condition, form)
     from hullwatch.supervisor import run as supervise
 

@@ -1,4 +1,4 @@
-"""Checking what settings name and the loader of settings cannot judge: the escalation file, conditions of responses."""
+"""Checking what settings name and their loader cannot judge: the escalation file, conditions of what is done."""
 
 from __future__ import annotations
 
@@ -36,3 +36,15 @@ def check_actions(actions: object) -> None:
     for action in cast("tuple[Any, ...]", actions):
         if action.condition:
             condition_rules(action.condition)
+
+
+def check_kept(condition: object) -> None:
+    """Compile the condition of kept events.
+
+    Raises:
+        UsageError: when it is wrong.
+    """
+    from hullwatch.rules.condition import condition_rules
+
+    if condition:
+        condition_rules(str(condition))

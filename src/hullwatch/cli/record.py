@@ -87,6 +87,7 @@ def _recording(settings: Settings, write: str, rotate: str | None, condition: st
 
     import msgspec
 
+    from hullwatch.config.events_settings import EventsSettings
     from hullwatch.config.rule_switch import switch
     from hullwatch.config.settings import StoreSettings
 
@@ -103,7 +104,9 @@ def _recording(settings: Settings, write: str, rotate: str | None, condition: st
     _check(path)
     if judges:
         return settings
-    settings = msgspec.structs.replace(settings, store=StoreSettings(enabled=False))  # no rule, nothing to keep
+    settings = msgspec.structs.replace(  # no rule, nothing to keep
+        settings, store=StoreSettings(enabled=False), events=EventsSettings()
+    )
     selection = (*settings.rules.selection, switch("disable", rule="*"))
     return msgspec.structs.replace(settings, rules=msgspec.structs.replace(settings.rules, selection=selection))
 

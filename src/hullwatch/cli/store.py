@@ -1,4 +1,4 @@
-"""``hullwatch store``: how large the store is, whether it is sound, and making it smaller."""
+"""``hullwatch store``: how large the store and the kept events are, whether they are sound, and making them smaller."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from hullwatch.cli.store_options import StateFlag
 from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
-    from hullwatch.store.database import Database
+    from pathlib import Path
 
-store = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look after what keeps alerts.")
+    from hullwatch.store.database import Database
+    from hullwatch.store.kept.inspection import KeptSummary
+
+store = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look after what keeps alerts and events.")
 _TABLES = ("alerts", "placements", "issues", "incidents", "decisions")
 
 
@@ -31,9 +34,9 @@ def info(output: OutputOption = "text", state: StateFlag = None, config: ConfigF
 
     as_json = wants_json(output)
     database = open_store(state, config)
-    found = _info(database)
+    found, kept = _info(database), _kept(state, config)
     if as_json:
-        write_json(found)
+        write_json(found | {"kept_events": kept})
         return 0
     rows = [["store", str(found["name"])], ["version", str(found["version"])]]
     rows += [[name, f"{found[name]:,}"] for name in _TABLES]
@@ -45,8 +48,30 @@ def info(output: OutputOption = "text", state: StateFlag = None, config: ConfigF
         rows.append(
             [f"removed {what}", ", ".join(f"{number:,} for their {reason}" for reason, number in counts.items())]
         )
+    if kept is not None:
+        rows.append(["kept events", f"{kept.events:,} in {kept.tables:,} Parquet files and {kept.logs:,} logs"])
+        rows.append(["of the hours", f"{date(kept.first)} to {date(kept.last)}"])
+        rows.append(["on the disk", f"{kept.size:,} bytes"])
     write_rows(rows)
     return 0
+
+
+def _kept(state: str | None, config: str | None) -> KeptSummary | None:
+    """Return how many events are kept; None where none are."""
+    from hullwatch.store.kept.inspection import summary
+
+    root = _kept_folder(state, config)
+    kept = summary(root) if root is not None else None
+    return kept if kept is not None and kept.hours else None
+
+
+def _kept_folder(state: str | None, config: str | None) -> Path | None:
+    """Return the folder of kept events; None where there is none."""
+    from hullwatch.cli.store_options import place
+    from hullwatch.store.kept.folder import NAME
+
+    root = place(state, config)[1] / NAME
+    return root if root.is_dir() else None
 
 
 def _info(database: Database) -> dict[str, object]:
@@ -69,22 +94,28 @@ def _info(database: Database) -> dict[str, object]:
 
 @store.command("check")
 def check(state: StateFlag = None, config: ConfigFlag = None) -> int:
-    """Look whether the store is sound; ends with 1 when it is not."""
+    """Look whether the store and the kept events are sound; ends with 1 when they are not."""
     from hullwatch.cli.answer import write_line
     from hullwatch.cli.store_options import open_store
+    from hullwatch.store.kept.inspection import problems as problems_of_events
 
     database = open_store(state, config)
-    problems = database.problems()
-    for problem in problems:
-        write_line(problem)
-    if not problems:
-        write_line(f"{database.name} is sound.")
-    return 1 if problems else 0
+    problems = {database.name: list(database.problems())}
+    root = _kept_folder(state, config)
+    if root is not None:
+        problems[str(root)] = list(problems_of_events(root))
+    for name, found in problems.items():
+        for problem in found or [f"{name} is sound."]:
+            write_line(problem)
+    return 1 if any(problems.values()) else 0
 
 
 @store.command("vacuum")
 def vacuum(state: StateFlag = None, config: ConfigFlag = None) -> int:
-    """Give the space of what was removed back to the file system; a running keeper waits meanwhile."""
+    """Give the space of what was removed back to the file system, and pack the logs of kept events.
+
+    A running keeper waits meanwhile.
+    """
     from hullwatch.cli.answer import write_line
     from hullwatch.cli.store_options import open_store
 
@@ -92,7 +123,27 @@ def vacuum(state: StateFlag = None, config: ConfigFlag = None) -> int:
     before = database.size()
     database.shrink(whole=True)
     write_line(f"{database.name} had {before:,} bytes, and has {database.size():,} now.")
+    root = _kept_folder(state, config)
+    if root is not None:
+        write_line(_pack(root))
     return 0
+
+
+def _pack(root: Path) -> str:
+    """Pack the logs of kept events that are complete; return what came of it, as a sentence."""
+    from hullwatch.errors import CannotError
+    from hullwatch.store.kept.folder import size
+    from hullwatch.store.kept.inspection import as_owner
+    from hullwatch.store.kept.packing import pack, preload
+
+    preload()
+    before = size(root)
+    try:
+        with as_owner(root):
+            pack(root)
+    except OSError as error:
+        raise CannotError(f"Kept events in {root} cannot be packed: {error.strerror or error}.") from error
+    return f"{root} had {before:,} bytes, and has {size(root):,} now."
 
 
 @store.command("upgrade")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from hullwatch.config.events_settings import EventsSettings
 from hullwatch.config.incident_settings import IncidentsSettings
 from hullwatch.config.kubernetes_settings import KubernetesSettings
 from hullwatch.config.response import MOST_ACTIONS, ResponseAction
@@ -355,6 +356,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incidents: IncidentsSettings = IncidentsSettings()
     store: StoreSettings = StoreSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
+    events: EventsSettings = EventsSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     outputs: Annotated[

@@ -103,8 +103,11 @@ class Engine:
         blind the others.
         """
         found: list[Match] = []
+        kept: list[
+            Match
+        ] = []  # of what says which events are kept: it neither takes an alert's place nor leaves its own
         for rule, step, condition in entries:
-            if rule.stateful is None and found and not self._every:
+            if rule.stateful is None and found and not self._every and not rule.keeps_only:
                 continue
             try:
                 if not condition.matches(event):
@@ -114,8 +117,8 @@ class Engine:
                 self._counters.drop(event.type.name, "rule_error")
                 continue
             if evidence is not None:
-                found.append(Match(rule, event, evidence))
-        return found
+                (kept if rule.keeps_only else found).append(Match(rule, event, evidence))
+        return found + kept if kept else found
 
     def kind(self, event: Event) -> Kind | None:
         """Return the kind of an event; None if nothing was decided about its type."""

@@ -48,6 +48,9 @@ def summary(
     lines += _section("Busiest processes, by what they opened, connected to, ran and started:", _busiest(counters))
     lines += _section("Alerts that did not reach their reader:", _largest_first(counters.alerts_lost))
     lines += _section("What the keeper left out or removed:", _largest_first(counters.store))
+    lines += _section(
+        "Events that were to be kept and are not, or no longer:", _largest_first(counters.events_not_kept)
+    )
     lines += _section("Files that could not be compared with their image:", _largest_first(counters.drift_unknown))
     lines += _section("Also:", _others(counters))
     return "\n".join(lines) + "\n"
@@ -92,6 +95,7 @@ def _others(counters: Counters) -> list[tuple[int, str]]:
         (counters.alerts_kept, "alerts kept in the store"),
         (counters.cut_alerts, "of them with texts that were cut, to be kept"),
         (counters.keeper_restarts, "restarts of the keeper"),
+        (counters.events_kept, "events kept"),
         (counters.forgotten, "unfinished sequences and counts of rules, forgotten for want of room"),
     ]
     return [(number, words) for number, words in rows if number]

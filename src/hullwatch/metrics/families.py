@@ -150,6 +150,18 @@ FAMILIES: tuple[Family, ...] = (
         _table("alerts_lost", "reason"),
     ),
     Family(
+        "hullwatch_events_kept_total",
+        "counter",
+        "Events that were written, to be kept.",
+        _number("kept_events.written"),
+    ),
+    Family(
+        "hullwatch_events_not_kept_total",
+        "counter",
+        "Events that were to be kept and are not, or were removed since, by reason.",
+        _table("kept_events.not_kept", "reason"),
+    ),
+    Family(
         "hullwatch_alert_latency_seconds",
         "histogram",
         "Time from the event in the kernel until its alert is handed to the outputs.",

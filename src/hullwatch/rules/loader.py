@@ -64,6 +64,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         stateful: what it remembers; None for a rule that judges each event by itself.
         capture: whether the flight recorder saves what its alerts are about.
         capture_duration: for how long after the alert, ms; 0 for as long as is set.
+        keep: whether the events of its alerts are kept.
+        keeps_only: it raises no alert: it is what says which events are kept.
     """
 
     name: str
@@ -81,6 +83,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     stateful: Stateful | None = None
     capture: bool = False
     capture_duration: int = 0
+    keep: bool = False
+    keeps_only: bool = False
 
     @property
     def matches(self) -> Callable[[Event], bool]:
@@ -222,6 +226,7 @@ def _rule(
         stateful=stateful,
         capture=definition.capture,
         capture_duration=definition.capture_duration,
+        keep=definition.keep,
     )
 
 

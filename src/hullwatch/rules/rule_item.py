@@ -37,6 +37,7 @@ REPLACEABLE = (
         "skip-if-unknown-filter",
         "capture",
         "capture_duration",
+        "keep",
     }
 )
 RULE_KEYS = REPLACEABLE | {"rule", "source", "append", "override"}
@@ -60,6 +61,7 @@ class RuleDefinition(msgspec.Struct, kw_only=True):
     skip_if_unknown_filter: bool = False
     capture: bool = False
     capture_duration: int = 0  # ms
+    keep: bool = False
     stateful: StatefulDefinition | None = None
 
     @property
@@ -98,7 +100,7 @@ def new_rule(item: Mapping, name: Scalar, warn: Warn) -> RuleDefinition:
         exceptions=read_exceptions(item.get("exceptions"), f"rule {name.text}", warn),
         stateful=stateful,
     )
-    for key in ("enabled", "warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration"):
+    for key in ("enabled", "warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "keep"):
         if item.get(key) is not None:
             replace_in_rule(rule, item, key, warn)
     return rule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 
 import msgspec
@@ -55,6 +56,13 @@ TOLD = msgspec.msgpack.Decoder(Told)
 def alert_id(run: str, number: int) -> str:
     """Return the id of an alert: the run's digits and its number."""
     return f"{run}-{number:x}"
+
+
+def has_gone(end: socket.socket) -> bool:
+    """Tell whether nobody has the other end of a socket pair any more."""
+    looked_at = select.poll()
+    looked_at.register(end, 0)
+    return bool(looked_at.poll(0))
 
 
 def make_pair() -> tuple[socket.socket, socket.socket]:

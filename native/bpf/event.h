@@ -10,9 +10,9 @@
 #include "typed.h"
 #include "event_table.h"
 
-#define SCRATCH_BYTES 32768   /* a record's most bytes; a power of two, so that offsets can be masked */
-#define VALUE_MAXIMUM 4096    /* a variable-size value's most bytes: PATH_MAX, and Falco's limit for arguments */
-#define OWN_PROCESS_MAXIMUM 8 /* supervisor, sensor, engine; some to spare */
+#define SCRATCH_BYTES 32768	 /* a record's most bytes; a power of two, so that offsets can be masked */
+#define VALUE_MAXIMUM 4096	 /* a variable-size value's most bytes: PATH_MAX, and Falco's limit for arguments */
+#define OWN_PROCESS_MAXIMUM 8	 /* supervisor, sensor, engine; some to spare */
 #define RUNS_NO_PROGRAM_YET 0x40 /* PF_FORKNOEXEC: a copy of its parent, which it has of each new thread too */
 
 /* The verifier forgets what is known of a value behind this, so that it looks at the mask that follows. */

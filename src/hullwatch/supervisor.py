@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from hullwatch.api_starter import ApiStarter
 from hullwatch.channel import (
     Answer,
     Request,
@@ -169,6 +170,7 @@ class _Supervision:
         self._comparing = Comparing((self._uid, self._gid), limits)
         self._keeper = KeeperStarter(settings, (self._uid, self._gid), self._state)
         self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
+        self._api = ApiStarter(sources, (self._uid, self._gid), self._state, run_directory(settings.directories.run))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
         self._storages = StorageSearch()
@@ -209,6 +211,8 @@ class _Supervision:
                         selector.register(self._channel, selectors.EVENT_READ)
                     if self._relay is not None:
                         selector.register(self._relay, selectors.EVENT_READ)
+                    for end in self._api.waits():
+                        selector.register(end, selectors.EVENT_READ)
                     ready = [key.fileobj for key, _ in selector.select(self._patience())]
                 if wake_read in ready:
                     wake_read.recv(4096)
@@ -218,6 +222,7 @@ class _Supervision:
                     self._relay.take()
                 self._condition.look()
                 self._metrics.keep()
+                self._api.look(ready)
                 code = self._look_after_engine()
                 if code is not None:
                     return code
@@ -391,7 +396,7 @@ class _Supervision:
 
     def _own_processes(self) -> list[int]:
         """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
-        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids())
+        others = (*self._comparing.pids(), *self._keeper.pids(), *self._metrics.pids(), *self._api.pids())
         sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
         return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
 
@@ -492,6 +497,7 @@ class _Supervision:
             os.waitpid(self._engine, 0)
             self._engine = 0
         self._stop_sensor()
+        self._api.stop()
         self._comparing.stop()
         self._keeper.stop()
         self._metrics.stop()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.watch_options import ConfigFlag
+
+if TYPE_CHECKING:
+    from hullwatch.api.instance import RespondReport
 
 respond = typer.Typer(help="What is done about alerts, and the way back.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -21,30 +24,42 @@ def list_actions(output: OutputOption = "text", config: ConfigFlag = None) -> in
       hullwatch respond list
       hullwatch respond list -o json
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    import fnmatch
-
+    from hullwatch.api.instance import of_responses
     from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
-    from hullwatch.cli.rule_set import load_named
-    from hullwatch.cli.settings import load_settings
     from hullwatch.config.response import DEEDS
 
-    as_json, settings = wants_json(output), load_settings({}, config).settings
-    names = [rule.name for rule in load_named(settings).rules]
+    as_json = wants_json(output)
+    report = _report(config)
+    if as_json:
+        for one in of_responses(report):
+            write_json(one)
+        return 0
     rows = [("DO", "RULES", "PRIORITY", "CONDITION", "WHAT THAT IS")]
-    for action in settings.respond.actions:
-        matching = fnmatch.filter(names, action.rule)
-        if as_json:
-            write_json({"action": action, "rules": matching, "enabled": settings.respond.enabled})
+    for action, matching in zip(report.actions, report.rules, strict=True):
         found = f"{action.rule} ({len(matching)})"
         rows.append((action.do, found, action.priority, action.condition or "-", DEEDS[action.do]))
-    if not as_json:
-        state = "nothing is touched: respond.enabled is false"
-        if settings.respond.enabled:
-            state = "it is only said: respond.dry_run is true" if settings.respond.dry_run else "it is done"
-        write_line(f"{state}; at most {settings.respond.most_per_minute} a minute")
-        write_line(f"never touched: {', '.join(settings.respond.protected)}")
-        write_rows(rows)
+    state = "nothing is touched: respond.enabled is false"
+    if report.enabled:
+        state = "it is only said: respond.dry_run is true" if report.dry_run else "it is done"
+    write_line(f"{state}; at most {report.most_per_minute} a minute")
+    write_line(f"never touched: {', '.join(report.protected)}")
+    write_rows(rows)
     return 0
+
+
+def _report(config: str | None) -> RespondReport:
+    """Return what is configured: of the instance that runs, or of the configuration."""
+    from hullwatch.api.client import decoded
+    from hullwatch.api.instance import RespondReport, responses
+    from hullwatch.cli.desk import find_instance
+    from hullwatch.cli.rule_set import load_named
+    from hullwatch.cli.settings import load_settings
+
+    client = find_instance(config) if config is None else None
+    if client is not None:
+        return decoded(client.get("/v1/responses"), RespondReport)
+    settings = load_settings({}, config).settings
+    return responses(settings, [rule.name for rule in load_named(settings).rules])
 
 
 @respond.command("undo")
@@ -57,17 +72,9 @@ def undo(
     Examples:
       sudo hullwatch respond undo 3f2a9c01b7de
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    import os
-    import re
-
     from hullwatch.cli.answer import write_line
-    from hullwatch.errors import CannotError, UsageError
-    from hullwatch.respond.responding import undo as undo_responses
+    from hullwatch.cli.desk import open_desk
 
-    if not re.fullmatch(r"[0-9a-f]{6,64}", container):
-        raise UsageError(f'"{container[:80]}" is no id of a container: write 6 to 64 digits of 0-9 and a-f.')
-    if os.geteuid() != 0:
-        raise CannotError("To let a container go on needs root: run it with sudo.")
-    for done in undo_responses(container):
+    for done in open_desk(None, None).undo(container):
         write_line(done)
     return 0

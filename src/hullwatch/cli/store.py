@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.store_options import StateFlag
 from hullwatch.cli.watch_options import ConfigFlag
-
-if TYPE_CHECKING:
-    from hullwatch.store.database import Database
 
 store = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look after what keeps alerts.")
 _TABLES = ("alerts", "placements", "issues", "incidents", "decisions")
@@ -26,45 +21,25 @@ def info(output: OutputOption = "text", state: StateFlag = None, config: ConfigF
       sudo hullwatch store info -o json
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_rows
-    from hullwatch.cli.store_options import date, open_store
-    from hullwatch.store.reading import removed
+    from hullwatch.cli.desk import open_desk
+    from hullwatch.cli.store_options import date
 
     as_json = wants_json(output)
-    database = open_store(state, config)
-    found = _info(database)
+    found = open_desk(state, config).info()
     if as_json:
         write_json(found)
         return 0
-    rows = [["store", str(found["name"])], ["version", str(found["version"])]]
-    rows += [[name, f"{found[name]:,}"] for name in _TABLES]
-    rows += [["on the disk", f"{found['size']:,} bytes"], ["in use", f"{found['used']:,} bytes"]]
-    first, last = found["first"], found["last"]
-    if isinstance(first, int) and isinstance(last, int):
-        rows.append(["times", f"{date(first)} to {date(last)}"])
-    for what, counts in removed(database).items():
+    rows = [["store", found.name], ["version", str(found.version)]]
+    rows += [[name, f"{getattr(found, name):,}"] for name in _TABLES]
+    rows += [["on the disk", f"{found.size:,} bytes"], ["in use", f"{found.used:,} bytes"]]
+    if found.first is not None and found.last is not None:
+        rows.append(["times", f"{date(found.first)} to {date(found.last)}"])
+    for what, counts in found.removed.items():
         rows.append(
             [f"removed {what}", ", ".join(f"{number:,} for their {reason}" for reason, number in counts.items())]
         )
     write_rows(rows)
     return 0
-
-
-def _info(database: Database) -> dict[str, object]:
-    from hullwatch.store.reading import removed
-    from hullwatch.store.schema import version
-
-    counts = {name: int(database.read(f"SELECT count(*) FROM {name}")[0][0]) for name in _TABLES}  # noqa: S608
-    first, last = database.read("SELECT min(time), max(time) FROM alerts")[0]
-    return {
-        "name": database.name,
-        "version": version(database),
-        **counts,
-        "size": database.size(),
-        "used": database.used(),
-        "first": first,
-        "last": last,
-        "removed": removed(database),
-    }
 
 
 @store.command("check")

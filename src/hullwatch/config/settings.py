@@ -9,7 +9,7 @@ import msgspec
 from hullwatch.config.incident_settings import IncidentsSettings
 from hullwatch.config.response import MOST_ACTIONS, ResponseAction
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
-from hullwatch.config.service_settings import LIVE, LogSettings, MetricsSettings
+from hullwatch.config.service_settings import LIVE, ApiSettings, LogSettings, MetricsSettings
 from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
@@ -349,6 +349,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incidents: IncidentsSettings = IncidentsSettings()
     store: StoreSettings = StoreSettings()
     metrics: MetricsSettings = MetricsSettings()
+    api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
     outputs: Annotated[
         dict[str, dict[str, Any]],

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
+import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from hullwatch.errors import CannotError
 from hullwatch.own_process import start
 from hullwatch.store.frames import make_pair
 
 if TYPE_CHECKING:
-    import socket
     from pathlib import Path
 
     from hullwatch.config.settings import Settings
 
+ORDER = b"use"  # that comes with the file
 END_WAIT = 5.0  # seconds for the keeper to write what it has
 
 
@@ -37,6 +39,19 @@ class KeeperStarter:
         self._state = state
         self._pid = 0
         self._end: socket.socket | None = None
+        self._orders: socket.socket | None = None
+
+    def use(self, settings: Settings, policies: BinaryIO) -> None:
+        """Have the keeper go by other settings from now on, and every one that is started after it.
+
+        Args:
+            settings: in force.
+            policies: the file in memory that ``service.policies`` makes of them.
+        """
+        self._settings = settings
+        if self._orders is not None and self._runs():
+            with contextlib.suppress(OSError):  # it has ended: the next one begins with them
+                socket.send_fds(self._orders, [ORDER], [policies.fileno()])
 
     def pids(self) -> list[int]:
         """Return the process id, of a process that is started now if none runs; nothing when none is to run.
@@ -86,19 +101,22 @@ class KeeperStarter:
     def _start(self) -> None:
         self._close()
         ours, theirs = make_pair()
+        orders, taken = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
         def begin() -> None:
             from hullwatch.keeper_process import be_keeper
 
-            be_keeper(theirs, self._settings, self._state, self._user)
+            be_keeper(theirs, taken, self._settings, self._state, self._user)
 
-        self._pid, self._end = start("that keeps alerts", begin), ours
+        self._pid, self._end, self._orders = start("that keeps alerts", begin), ours, orders
         theirs.close()
+        taken.close()
 
     def _close(self) -> None:
-        if self._end is not None:
-            self._end.close()
-            self._end = None
+        for end in (self._end, self._orders):
+            if end is not None:
+                end.close()
+        self._end = self._orders = None
 
 
 def has_gone(end: socket.socket) -> bool:

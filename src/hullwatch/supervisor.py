@@ -46,6 +46,7 @@ from hullwatch.service.condition import Condition
 from hullwatch.service.instance import has_terminal, take_lock
 from hullwatch.service.log import Log, reads_journal, speak
 from hullwatch.service.notify import Notifier
+from hullwatch.service.policies import checked
 from hullwatch.service.relay import Relay
 from hullwatch.service.sources import Sources, Texts
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, find_engines
@@ -90,7 +91,7 @@ def run(
         CannotError: when something is missing: root, BTF, the sensor; or another instance runs.
     """
     as_json = speak("supervisor", settings.log.format)
-    sources = Sources(settings, files, again)
+    sources = Sources(settings, files, again, checked)
     if os.geteuid() != 0:
         _check_rules(sources.files, settings)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
@@ -379,6 +380,7 @@ class _Supervision:
         match request.name:
             case "rules_taken":
                 self._sources.taken()
+                self._go_by_policies()
                 self._condition.reloaded("Watching; rules and settings were read again.")
             case "rules_refused":
                 self._sources.refused()
@@ -389,6 +391,16 @@ class _Supervision:
                 self._condition.ready(request.number)
             case _:
                 self._condition.alive(request.number)
+
+    def _go_by_policies(self) -> None:
+        """Have the others go by the settings that are in force now, if somebody had asked for them."""
+        policies = self._sources.take_policies()
+        if policies is None:
+            return
+        with policies:
+            self._keeper.use(self._sources.settings, policies)
+        self._responding.use(self._sources.settings.respond)
+        self._api.renew()
 
     def _changed_rules(self) -> BinaryIO | None:
         files = self._sources.changed()

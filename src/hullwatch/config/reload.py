@@ -51,11 +51,14 @@ def change(running: Settings, wanted: Settings) -> SettingsChange:
         taken.append(path)
         group = sections.get(section, getattr(running, section))
         sections[section] = msgspec.structs.replace(group, **{name: value})
-    waiting += [
+    others = [
         f"outputs.{name}"
         for name in sorted({*running.outputs, *wanted.outputs})
         if running.outputs.get(name) != wanted.outputs.get(name)
     ]
+    if others:
+        taken += others
+        sections["outputs"] = wanted.outputs
     return SettingsChange(msgspec.structs.replace(running, **sections), tuple(taken), tuple(waiting))
 
 

@@ -270,12 +270,15 @@ class FlightRecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
 class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is done about alerts."""
 
-    enabled: Annotated[bool, _help("Do what respond.actions says; false: nothing is ever touched.")] = False
-    dry_run: Annotated[bool, _help("Only say what would be done.")] = True
-    most_per_minute: Annotated[int, msgspec.Meta(ge=1, le=1000), _help("More responses than this are refused.")] = 5
+    enabled: Annotated[bool, LIVE, _help("Do what respond.actions says; false: nothing is ever touched.")] = False
+    dry_run: Annotated[bool, LIVE, _help("Only say what would be done.")] = True
+    most_per_minute: Annotated[
+        int, msgspec.Meta(ge=1, le=1000), LIVE, _help("More responses than this are refused.")
+    ] = 5
     protected: Annotated[
         tuple[str, ...],
         msgspec.Meta(max_length=1000),
+        LIVE,
         _help(
             "Names of processes, containers and images that are never touched, in which * stands for any characters."
         ),
@@ -283,6 +286,7 @@ class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actions: Annotated[
         tuple[ResponseAction, ...],
         msgspec.Meta(max_length=MOST_ACTIONS),
+        LIVE,
         _help(
             'What is done: {do = "kill", rule = "Reverse shell*", priority = "Critical"}; do is one of kill, pause, '
             "stop, disconnect."
@@ -294,7 +298,9 @@ class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Who is told of incidents."""
 
     file: Annotated[
-        str, _help("The escalation file (hullwatch escalation example prints one); empty: nobody is told by policies.")
+        str,
+        LIVE,
+        _help("The escalation file (hullwatch escalation example prints one); empty: nobody is told by policies."),
     ] = ""
 
 
@@ -318,10 +324,11 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "empty: store.db in the directory of what lasts."
         ),
     ] = ""
-    keep: Annotated[Duration, _help("How long an alert is kept.")] = 30 * 86_400.0
+    keep: Annotated[Duration, LIVE, _help("How long an alert is kept.")] = 30 * 86_400.0
     largest: Annotated[
         int,
         msgspec.Meta(ge=16 << 20, le=1 << 44),
+        LIVE,
         _help("Bytes that the store may take; when they are full, the least severe alerts go first, the oldest first."),
     ] = 1 << 30
 

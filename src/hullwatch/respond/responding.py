@@ -61,6 +61,10 @@ class Responding:
         self._clock = clock
         self._done: deque[float] = deque()
 
+    def use(self, settings: RespondSettings) -> None:
+        """Go by other settings from now on; what was done in the last minute still counts."""
+        self._settings = settings
+
     def ask(self, text: str) -> str:
         """Do what a wish in JSON says; see ``do``."""
         try:

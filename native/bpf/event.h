@@ -128,11 +128,14 @@ static __always_inline void count_drop(enum event_index index, enum drop_reasons
 }
 
 /*
- * Whether a thread is of a copy of the supervisor, the first of the processes that are known: what it starts after the
- * sensor belongs to Hullwatch from its first call on. Nearly all threads end at their flags, which a program has cleared.
+ * Whether the running thread is of a copy of the supervisor, the first of the processes that are known: what it starts
+ * after the sensor belongs to Hullwatch from its first call on. Nearly all threads end at their flags, which a program has
+ * cleared. Not inline: it stands in front of nearly everything, and the verifier would follow each of its branches there.
  */
-static __always_inline int is_copy_of(struct task_struct *task, __u32 supervisor)
+static __noinline __attribute__((unused)) int is_copy_of(__u32 supervisor)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
+
 	if (!(READ(task, flags) & RUNS_NO_PROGRAM_YET) || !(READ(task, group_leader, flags) & RUNS_NO_PROGRAM_YET))
 		return 0;
 	return (__u32)READ(task, group_leader, real_parent, tgid) == supervisor;
@@ -154,7 +157,7 @@ static __always_inline int is_own_process(struct task_struct *task, enum event_i
 			return 1;
 		}
 	}
-	if (!settings->own_processes[0] || !is_copy_of(task, settings->own_processes[0]))
+	if (!settings->own_processes[0] || !is_copy_of(settings->own_processes[0]))
 		return 0;
 	count_drop(index, DROP_OWN_PROCESS);
 	return 1;

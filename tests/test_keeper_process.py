@@ -66,6 +66,9 @@ class Noting:
     def tell(self, name: str, alert: Alert, placement: Placement | None) -> bool:
         raise AssertionError(f"nobody is to be told: {name}, {alert.id}, {placement}")
 
+    def use(self, settings: Settings, secrets: object) -> None:
+        raise AssertionError(f"nobody changes outputs here: {settings}, {secrets}")
+
     def close(self) -> None:
         with self.path.open("a") as stream:
             stream.write("\nclosed")

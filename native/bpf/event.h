@@ -10,9 +10,10 @@
 #include "typed.h"
 #include "event_table.h"
 
-#define SCRATCH_BYTES 32768   /* a record's most bytes; a power of two, so that offsets can be masked */
-#define VALUE_MAXIMUM 4096    /* a variable-size value's most bytes: PATH_MAX, and Falco's limit for arguments */
-#define OWN_PROCESS_MAXIMUM 8 /* supervisor, sensor, engine; some to spare */
+#define SCRATCH_BYTES 32768	 /* a record's most bytes; a power of two, so that offsets can be masked */
+#define VALUE_MAXIMUM 4096	 /* a variable-size value's most bytes: PATH_MAX, and Falco's limit for arguments */
+#define OWN_PROCESS_MAXIMUM 8	 /* supervisor, sensor, engine; some to spare */
+#define RUNS_NO_PROGRAM_YET 0x40 /* PF_FORKNOEXEC: a copy of its parent, which it has of each new thread too */
 
 /* The verifier forgets what is known of a value behind this, so that it looks at the mask that follows. */
 #ifndef barrier_var
@@ -126,6 +127,20 @@ static __always_inline void count_drop(enum event_index index, enum drop_reasons
 		counters->dropped[index][reason]++;
 }
 
+/*
+ * Whether the running thread is of a copy of the supervisor, the first of the processes that are known: what it starts
+ * after the sensor belongs to Hullwatch from its first call on. Nearly all threads end at their flags, which a program has
+ * cleared. Not inline: it stands in front of nearly everything, and the verifier would follow each of its branches there.
+ */
+static __noinline __attribute__((unused)) int is_copy_of(__u32 supervisor)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!(READ(task, flags) & RUNS_NO_PROGRAM_YET) || !(READ(task, group_leader, flags) & RUNS_NO_PROGRAM_YET))
+		return 0;
+	return (__u32)READ(task, group_leader, real_parent, tgid) == supervisor;
+}
+
 /* Whether the running thread belongs to Hullwatch; counts it if so. */
 static __always_inline int is_own_process(struct task_struct *task, enum event_index index)
 {
@@ -136,13 +151,16 @@ static __always_inline int is_own_process(struct task_struct *task, enum event_i
 		return 0;
 	for (int i = 0; i < OWN_PROCESS_MAXIMUM; i++) {
 		if (settings->own_processes[i] == 0)
-			return 0;
+			break;
 		if (settings->own_processes[i] == tgid) {
 			count_drop(index, DROP_OWN_PROCESS);
 			return 1;
 		}
 	}
-	return 0;
+	if (!settings->own_processes[0] || !is_copy_of(settings->own_processes[0]))
+		return 0;
+	count_drop(index, DROP_OWN_PROCESS);
+	return 1;
 }
 
 /* The memory controller's cgroup of a task: containers always have one of their own in it. */

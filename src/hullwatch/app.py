@@ -352,6 +352,7 @@ class Watch:
         self._hold_timeout = int(change.settings.hold.timeout * 1e9)
         self._shedding.budget = change.settings.sensor.cpu_budget
         self._delivery.take_settings(change.settings)
+        self._responses.use(change.settings.respond)
         if change.words:
             self._delivery.internal("Settings reloaded", "Informational", f"The settings have changed. {change.words}")
 

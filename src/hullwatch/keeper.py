@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from hullwatch.errors import CannotError
 from hullwatch.own_process import start
 from hullwatch.store.frames import has_gone, make_pair
 
 if TYPE_CHECKING:
-    import socket
     from pathlib import Path
 
     from hullwatch.config.settings import Settings
 
+ORDER = b"use"  # that comes with the file
 END_WAIT = 5.0  # seconds for the keeper to write what it has
 
 
@@ -38,6 +40,19 @@ class KeeperStarter:
         self._state = state
         self._pid = 0
         self._ends: list[socket.socket] = []
+        self._orders: socket.socket | None = None
+
+    def use(self, settings: Settings, policies: BinaryIO) -> None:
+        """Have the keeper go by other settings from now on, and every one that is started after it.
+
+        Args:
+            settings: in force.
+            policies: the file in memory that ``service.policies`` makes of them.
+        """
+        self._settings = settings
+        if self._orders is not None and self._runs():
+            with contextlib.suppress(OSError):  # it has ended: the next one begins with them
+                socket.send_fds(self._orders, [ORDER], [policies.fileno()])
 
     def pids(self) -> list[int]:
         """Return the process id, of a process that is started now if none runs; nothing when none is to run.
@@ -91,17 +106,20 @@ class KeeperStarter:
         self._close()
         pairs = [make_pair() for _ in range(self._number)]
         theirs = [pair[1] for pair in pairs]
+        orders, taken = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
         def begin() -> None:
             from hullwatch.keeper_process import be_keeper
 
-            be_keeper(theirs, self._settings, self._state, self._user)
+            be_keeper(theirs, taken, self._settings, self._state, self._user)
 
         self._pid, self._ends = start("that keeps alerts", begin), [pair[0] for pair in pairs]
-        for end in theirs:
+        self._orders = orders
+        for end in (*theirs, taken):
             end.close()
 
     def _close(self) -> None:
-        for end in self._ends:
+        for end in (*self._ends, *([self._orders] if self._orders is not None else [])):
             end.close()
         self._ends.clear()
+        self._orders = None

@@ -7,19 +7,21 @@ import gc
 import os
 import select
 import signal
+import socket
 import time
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
 from hullwatch.alerts.grouping import Grouper
-from hullwatch.counters import Counters
 from hullwatch.errors import HullwatchError
 from hullwatch.escalation.telling import Telling
+from hullwatch.keeper_change import Change, Outputs, make_outputs
 from hullwatch.own_process import drop_privileges, leave_descriptors
+from hullwatch.service.policies import received
 from hullwatch.store.database import StoreError
 from hullwatch.store.frames import ENCODER, FRAMES, MAXIMUM_MESSAGE, Told, alert_id
 from hullwatch.store.keeper_status import KeeperState
@@ -28,7 +30,6 @@ from hullwatch.store.opening import open_to_keep
 from hullwatch.store.session_names import SessionNames
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Sequence
 
     from hullwatch.alerts.alert import Alert
@@ -48,26 +49,6 @@ RETRY = 1.0  # seconds until something that failed is tried again
 _COLLECT_AFTER = 100_000  # objects; alerts are many and have no cycles, so that looking for those finds nothing
 
 
-class Outputs(Protocol):
-    """What is told of alerts that are kept."""
-
-    def take(self, alerts: Sequence[Alert], placements: Sequence[Placement | None]) -> None:
-        """Take alerts, each with where it belongs; what is taken is on the disk. May be told the same twice."""
-        ...
-
-    def tick(self) -> None:
-        """Do what is due; called about once a second."""
-        ...
-
-    def tell(self, name: str, alert: Alert, placement: Placement | None) -> bool:
-        """Have one output told of an alert, whatever it is told of otherwise; return whether there is one."""
-        ...
-
-    def close(self) -> None:
-        """End."""
-        ...
-
-
 class Keeper:
     """Serves those who have alerts, and the next ones if they crash.
 
@@ -78,6 +59,7 @@ class Keeper:
         make_grouping: makes what decides what belongs together.
         outputs: what is told of alerts; None for nothing.
         escalation: who is told of incidents; None for nobody.
+        orders: from which other settings come; None for nowhere.
     """
 
     def __init__(
@@ -88,16 +70,18 @@ class Keeper:
         make_grouping: MakeGrouping,
         outputs: Outputs | None = None,
         escalation: Escalation | None = None,
+        orders: socket.socket | None = None,
     ) -> None:
         """Open nothing yet."""
+        self._orders = orders
         self._ends = list(ends)  # those that somebody has the other side of
         for end in self._ends:
             end.settimeout(0)
         self._settings = settings
         self._state = state
         self._make_grouping = make_grouping
-        self._outputs = outputs
-        self._escalation = escalation
+        self._outputs: Outputs | None = outputs
+        self._escalation: Escalation | None = escalation
         self._status = KeeperState(state, settings.store.largest)
         self._telling: Telling | None = None
         self._names = SessionNames(settings.store.url, state)
@@ -130,7 +114,31 @@ class Keeper:
         waited = select.poll()
         for end in self._ends:
             waited.register(end, select.POLLIN)
-        waited.poll(max(0.0, self._next_tick - time.monotonic()) * 1000)
+        if self._orders is not None:
+            waited.register(self._orders, select.POLLIN)
+        ready = [one for one, _ in waited.poll(max(0.0, self._next_tick - time.monotonic()) * 1000)]
+        if self._orders is not None and self._orders.fileno() in ready:
+            self._take_order(self._orders)
+
+    def _take_order(self, orders: socket.socket) -> None:
+        """Go by other settings from now on; what cannot be had stays as it was, and is said."""
+        data, descriptors, _, _ = socket.recv_fds(orders, 16, 1)
+        if not data or not descriptors:
+            self._orders = None  # the supervisor is about to end
+            return
+        try:
+            policies = received(descriptors[0])
+            change = Change(self._settings, self._outputs, self._escalation, self._state)
+            change.go_by(policies)
+            self._settings, self._outputs, self._escalation = policies.settings, change.outputs, change.escalation
+            self._telling = None  # the next look goes on from what the store remembers
+            if self._keeping is not None:
+                self._keeping.retention.use(policies.settings.store)
+            self._events += change.said
+        except Exception as error:  # noqa: BLE001 - whatever comes: what was in force goes on, and people know
+            said = str(error) if isinstance(error, HullwatchError) else type(error).__name__
+            self._events.append(("Settings not in force", "Error", f"Outputs and escalation stay as they were: {said}"))
+        self._tell_all()
 
     def _read(self) -> None:
         """Read the frames that are there, as many as are written at once; everybody has a part of that."""
@@ -278,7 +286,9 @@ def preload(settings: Settings) -> None:
             import psycopg  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 
-def be_keeper(ends: Sequence[socket.socket], settings: Settings, state: Path, user: tuple[int, int]) -> NoReturn:
+def be_keeper(
+    ends: Sequence[socket.socket], orders: socket.socket, settings: Settings, state: Path, user: tuple[int, int]
+) -> NoReturn:
     """Be the keeper, in the process that was forked for it: give up power first, and never return.
 
     It ends when the supervisor and all who have alerts have closed their ends; signals that end them do not end it
@@ -286,15 +296,15 @@ def be_keeper(ends: Sequence[socket.socket], settings: Settings, state: Path, us
     """
     code = 1
     try:
-        _leave_everything([end.fileno() for end in ends])
+        _leave_everything([orders.fileno(), *(end.fileno() for end in ends)])
         preload(settings)
         secrets = _read_secrets(settings)  # while files that only root may read can be read
         escalation = _read_escalation(settings)
         drop_privileges(*user)
         gc.freeze()  # what was there before the fork stays shared, as long as nobody looks at it
         gc.set_threshold(_COLLECT_AFTER, 50, 1000)
-        outputs = _make_outputs(settings, state, secrets)
-        Keeper(ends, settings, state, _grouping(settings), outputs, escalation).serve()
+        outputs = make_outputs(settings, state, secrets)
+        Keeper(ends, settings, state, _grouping(settings), outputs, escalation, orders).serve()
         code = 0
     except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape
         with contextlib.suppress(OSError):
@@ -331,16 +341,6 @@ def _read_escalation(settings: Settings) -> Escalation | None:
     except HullwatchError as error:
         say(f"Nobody is told of incidents by policies: {error}")
         return None
-
-
-def _make_outputs(settings: Settings, state: Path, secrets: dict[str, Secrets]) -> Outputs | None:
-    """Return what delivers alerts, if there is an output."""
-    if not settings.outputs:
-        return None
-    from hullwatch.outputs.router import Router
-    from hullwatch.outputs.state import FOLDER
-
-    return Router(settings, Counters(), state / FOLDER, secrets)
 
 
 def _leave_everything(kept: Sequence[int]) -> None:

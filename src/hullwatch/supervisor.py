@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from hullwatch.api_starter import ApiStarter
 from hullwatch.channel import (
     Answer,
     Request,
@@ -47,6 +48,7 @@ from hullwatch.service.condition import Condition
 from hullwatch.service.instance import has_terminal, take_lock
 from hullwatch.service.log import Log, reads_journal, speak
 from hullwatch.service.notify import Notifier
+from hullwatch.service.policies import checked
 from hullwatch.service.relay import Relay
 from hullwatch.service.sources import Sources, Texts
 from hullwatch.sources.engine_search import MAXIMUM_ENGINES, docker_sockets, find_engines
@@ -96,7 +98,7 @@ def run(
 
         return run_without_sensor(settings, engine_user(settings.engine.user), again)
     as_json = speak("supervisor", settings.log.format)
-    sources = Sources(settings, files, again)
+    sources = Sources(settings, files, again, checked)
     if os.geteuid() != 0:
         _check_rules(sources.files, settings)  # a wrong file is worth knowing before the permission that is missing
     check_host(settings)
@@ -182,6 +184,7 @@ class _Supervision:
         self._cluster = ClusterStarter(settings, user, self._state)
         self._events = EventStarter(settings, user, self._state, say)
         self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
+        self._api = ApiStarter(sources, (self._uid, self._gid), self._state, run_directory(settings.directories.run))
         self._engine = 0
         self._engines: list[EngineAddress] = []  # container engines, each at its place for good
         self._storages = StorageSearch()
@@ -237,7 +240,7 @@ class _Supervision:
 
     def _wait(self, wake: socket.socket) -> None:
         """Wait for something to do, and answer what is asked."""
-        waited = (wake, self._channel, self._relay, self._intake.channel)
+        waited = (wake, self._channel, self._relay, self._intake.channel, *self._api.waits())
         with selectors.DefaultSelector() as selector:
             for one in waited:
                 if one is not None:
@@ -251,6 +254,7 @@ class _Supervision:
             self._intake.answer()
         if self._relay is not None:
             self._relay.take()
+        self._api.look(ready)
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGCHLD:
@@ -401,6 +405,7 @@ class _Supervision:
             case "rules_taken":
                 self._sources.taken()
                 self._intake.read_rules_again(self._sources.settings)
+                self._go_by_policies()
                 self._condition.reloaded("Watching; rules and settings were read again.")
             case "rules_refused":
                 self._sources.refused()
@@ -414,6 +419,16 @@ class _Supervision:
             case _:
                 self._condition.alive(request.number)
 
+    def _go_by_policies(self) -> None:
+        """Have the others go by the settings that are in force now, if somebody had asked for them."""
+        policies = self._sources.take_policies()
+        if policies is None:
+            return
+        with policies:
+            self._keeper.use(self._sources.settings, policies)
+        self._responding.use(self._sources.settings.respond)
+        self._api.renew()
+
     def _changed_rules(self) -> BinaryIO | None:
         files = self._sources.changed()
         return None if files is None else sealed_rules(files)
@@ -421,7 +436,7 @@ class _Supervision:
     def _own_processes(self) -> list[int]:
         """Return the processes of Hullwatch that run; those that compare and keep are started if they do not."""
         others = (*self._comparing.pids(), *self._keeper.pids(), *self._events.pids(), *self._metrics.pids())
-        others += (*self._intake.pids(), *self._cluster.pids())
+        others += (*self._intake.pids(), *self._cluster.pids(), *self._api.pids())
         sensor = self._sensor.pid if self._sensor is not None and self._sensor.poll() is None else 0
         return [pid for pid in (os.getpid(), self._engine, sensor, *others) if pid]
 
@@ -522,6 +537,7 @@ class _Supervision:
             os.waitpid(self._engine, 0)
             self._engine = 0
         self._stop_sensor()
+        self._api.stop()
         self._comparing.stop()
         self._intake.close()
         self._keeper.stop()

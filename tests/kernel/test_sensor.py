@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +72,7 @@ def test_the_time_of_a_record_is_that_of_the_call(sensor: Sensor) -> None:
 # ---- what is left out
 
 
-def test_calls_of_hullwatchs_own_processes_are_left_out_and_counted_by_type() -> None:
+def test_calls_of_hullwatch_and_of_copies_of_the_supervisor_are_left_out_and_counted_by_type() -> None:
     with Sensor(f"--own={os.getpid()}") as sensor:
         for _ in range(50):
             with pytest.raises(FileNotFoundError):
@@ -78,6 +80,29 @@ def test_calls_of_hullwatchs_own_processes_are_left_out_and_counted_by_type() ->
         subprocess.run(["true"], check=True)
         sensor.wait_for(has_drop("openat", "OWN_PROCESS", 50))
         assert not [r for r in sensor._records if r.header.pid == os.getpid() and r.name != "process"]
+        copy = _copy_that_looks_for("/sensor/copy")
+        other = _copy_that_looks_for("/sensor/program", sys.executable, "-ISc", "open('/sensor/program')")
+        sensor.wait_for(lambda record: record.name == "procexit" and record.header.pid == other)
+        assert not [r for r in sensor._records if r.header.pid == copy]
+        assert sensor._records.of("execve", pid=other)
+        assert len(sensor._records.of("openat", pid=other).where(name="/sensor/program")) == 1
+
+
+def _copy_that_looks_for(path: str, *program: str) -> int:
+    """Fork a copy of this process that looks for a file and then ends, or runs a program; return its id."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            threading.Thread(target=os.path.exists, args=(path,)).start()
+            with contextlib.suppress(OSError):
+                os.close(os.open(path, os.O_RDONLY))
+            if program:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                os.execv(program[0], program)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
 
 
 def test_programs_that_start_are_not_taken_for_32_bit_ones_and_an_x32_call_is(call: Callable[..., int]) -> None:

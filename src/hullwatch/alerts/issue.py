@@ -9,7 +9,8 @@ import msgspec
 State = Literal["open", "acknowledged", "closed"]
 """Of an issue or an incident: nobody has looked, somebody does, it is done."""
 
-Verb = Literal["ack", "assign", "close", "mute", "unmute", "reopen"]
+Verb = Literal["ack", "assign", "close", "mute", "unmute", "reopen", "undo"]
+"""What somebody did; ``undo`` is of a response, and its target a container."""
 
 
 # gc=False: the collector of cycles need not look at it, for nothing in it leads back to it.
@@ -84,8 +85,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         at: ns since the epoch.
         who: the user who did it, as the system knows them.
         verb: what was done.
-        target: id of an issue or an incident; empty for a mute by condition.
-        why: the reason; never empty for ``close`` and ``mute``.
+        target: id of an issue or an incident; empty for a mute by condition; of ``undo`` that of a container.
+        why: the reason, or what was undone; never empty for ``close`` and ``mute``.
         assignee: of ``assign``.
         until: of ``mute``, ns since the epoch.
         condition: of ``mute``.

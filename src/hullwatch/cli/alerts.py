@@ -11,7 +11,7 @@ from hullwatch.cli.store_options import NumberFlag, SinceFlag, StateFlag, UntilF
 from hullwatch.cli.watch_options import PRIORITIES, ConfigFlag
 
 if TYPE_CHECKING:
-    from hullwatch.store.reading import Found, Wanted
+    from hullwatch.store.reading import Found
 
 
 def alerts(  # noqa: PLR0913, PLR0917 - one parameter for each flag
@@ -51,61 +51,42 @@ def alerts(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     alert.priority, alert.workload, ...). What asks for rule, time, container, process or pod is looked up; all else
     is judged for each alert.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.api.asking import limit_of, wanted_of
     from hullwatch.cli.answer import wants_json, write_line
-    from hullwatch.cli.store_options import limit_of, moment, open_store
-    from hullwatch.config.values import parse_priority
-    from hullwatch.store.reading import FOREVER, AlertReader, Wanted
+    from hullwatch.cli.desk import open_desk
 
     as_json = wants_json(output)
     limit = limit_of(number)
-    wanted = Wanted(
-        condition,
-        moment(since, 0),
-        moment(until, FOREVER),
-        tuple(rule or ()),
-        parse_priority(priority) if priority else "",
-    )
-    reader = AlertReader(open_store(state, config))
+    wanted = wanted_of(condition, since, until, tuple(rule or ()), priority)
+    desk = open_desk(state, config)
     if count:
-        write_line(str(reader.count(wanted)))
+        write_line(str(desk.count(wanted)))
         return 0
     shown = 0
-    for found in reader.newest_first(wanted, limit):
+    for found in desk.alerts(wanted, limit):
         shown += 1
         _write(found, as_json=as_json)
     if not shown and not as_json:
-        _say_none(wanted)
+        _say_none(condition)
     return 0
 
 
-def document(found: Found) -> dict[str, object]:
-    """Return an alert as Falco's JSON has it, with its id and where it belongs."""
-    import msgspec
-
-    from hullwatch.formats.falco import falco
-
-    made: dict[str, object] = msgspec.json.decode(falco(found.alert))
-    made |= {"id": found.alert.id, "issue": found.issue, "incident": found.incident}
-    if found.muted:
-        made["muted"] = found.muted
-    return made
-
-
 def _write(found: Found, *, as_json: bool) -> None:
+    from hullwatch.api.documents import of_alert
     from hullwatch.cli.answer import write_json, write_safe
     from hullwatch.formats.text import text
     from hullwatch.outputs.stdout import has_colours
 
     if as_json:
-        write_json(document(found))
+        write_json(of_alert(found))
         return
     write_safe(text(found.alert, colour=has_colours(1)) + "\n")
 
 
-def _say_none(wanted: Wanted) -> None:
+def _say_none(condition: str) -> None:
     from hullwatch.outputs.standard_error import say
 
-    if wanted.condition:
+    if condition:
         say("There is no such alert. (A field that an alert's output does not name is absent: see its rule.)")
     else:
         say("There is no such alert.")

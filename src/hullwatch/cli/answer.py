@@ -58,17 +58,9 @@ def forget_stdout() -> None:
 
 def write_json(document: Any) -> None:
     """Write one object as a line on standard output; control characters in it are escaped."""
-    import msgspec
+    from hullwatch.formats.json_line import json_line
 
-    from hullwatch.formats.escape import escape_json
-
-    try:
-        data = msgspec.json.encode(document).decode()
-    except UnicodeEncodeError:  # a file name that is not UTF-8
-        import json
-
-        data = json.dumps(msgspec.to_builtins(document))
-    write_safe(escape_json(data) + "\n")
+    write_safe(json_line(document))
 
 
 def write_line(text: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,16 +11,15 @@ from hullwatch.cli.store_options import IdArgument, StateFlag, complete_id, tabl
 from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
-    from hullwatch.alerts.issue import Decision, Verb
-    from hullwatch.store.database import Database
+    from hullwatch.alerts.issue import Decision
+    from hullwatch.api.desk import Among, Deed
 
 WhyFlag = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, which is kept with the decision.")]
 ReasonFlag = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, which is kept.")]
 WhereFlag = Annotated[
     str, typer.Option("--where", metavar="CONDITION", help="Only alerts that this condition holds for.")
 ]
-LONGEST_REASON = 1000  # characters
-LONGEST_CONDITION = 4000
+_KEYS = {"duration": "for"}
 
 
 def add_decisions(group: typer.Typer) -> None:
@@ -91,10 +89,16 @@ def mute(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       sudo hullwatch issues mute --where 'proc.name = backup' --dry-run
       sudo hullwatch issues mute --where 'proc.name = backup' --for 12h --why "backups"
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    table = table_of(context)
+    from hullwatch.errors import UsageError
+
     if dry_run:
-        return _try_mute(table, target, where, state, config, output=output)
-    return _mute(table, target, duration, where, why, state, config)
+        return _try_mute(table_of(context), target, where, state, config, output=output)
+    if not target and not where:
+        raise UsageError("Say what to mute: an id, --where CONDITION, or both.")
+    if not duration:
+        raise UsageError("Say for how long with --for, for example --for 7d: a mute has an end.")
+    why = _needed(why, "--why")
+    return _decide(context, target, "mute", state, config, why=why, duration=duration, condition=where)
 
 
 def unmute(
@@ -110,7 +114,7 @@ def unmute(
     config: ConfigFlag = None,
 ) -> int:
     """End a mute before its time."""
-    return _unmute(table_of(context), target, why, state, config)
+    return _decide(context, target, "unmute", state, config, why=why)
 
 
 def _needed(text: str, flag: str) -> str:
@@ -122,108 +126,38 @@ def _needed(text: str, flag: str) -> str:
 
 
 def _decide(
-    context: typer.Context,
-    written: str,
-    verb: Verb,
-    state: str | None,
-    config: str | None,
-    *,
-    why: str,
-    assignee: str = "",
+    context: typer.Context, target: str, verb: Deed, state: str | None, config: str | None, **values: str
 ) -> int:
-    from hullwatch.cli.answer import write_line
-    from hullwatch.cli.store_options import open_store
-    from hullwatch.store.deciding import decide, find
-
-    database = open_store(state, config, write=True)
-    target = find(database, table_of(context), written)
-    made = decide(database, _decision(verb, target=target, why=why, assignee=assignee))
-    write_line(f"{target}: {words(made)}.")
-    return 0
-
-
-def _decision(verb: Verb, **values: object) -> Decision:
+    """Decide, and say what was."""
     import msgspec
 
-    from hullwatch.alerts.issue import Decision
+    from hullwatch.api.desk import Wish
+    from hullwatch.cli.answer import write_line
+    from hullwatch.cli.desk import open_desk
     from hullwatch.errors import UsageError
-    from hullwatch.store.deciding import who
 
-    for name, longest in (("why", LONGEST_REASON), ("assignee", 200), ("condition", LONGEST_CONDITION)):
-        if len(str(values.get(name, ""))) > longest:
-            raise UsageError(f"The {name} has more than {longest} characters: make it shorter.")
-    return msgspec.convert({"at": time.time_ns(), "who": who(), "verb": verb, **values}, Decision)
-
-
-def _muted(table: str, written: str, where: str, database: Database) -> str:
-    """Return the id of what is to be muted, empty for whatever the condition says; check both."""
-    from hullwatch.alerts.condition import AlertCondition
-    from hullwatch.errors import UsageError
-    from hullwatch.store.deciding import find
-
-    if not written and not where:
-        raise UsageError("Say what to mute: an id, --where CONDITION, or both.")
-    if where:
-        AlertCondition(where)
-    return find(database, table, written) if written else ""
+    asked = {"verb": verb, "among": table_of(context), "target": target, **values}
+    try:
+        wish = msgspec.convert({_KEYS.get(name, name): value for name, value in asked.items()}, Wish)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"That cannot be decided: {error}.") from None
+    made = open_desk(state, config).decide(wish)
+    number = made.target or f"mute {made.id if verb == 'mute' else target}"
+    write_line(f"{number}: {words(made)}.")
+    return 0
 
 
-def _try_mute(table: str, written: str, where: str, state: str | None, config: str | None, *, output: str) -> int:
+def _try_mute(among: Among, target: str, where: str, state: str | None, config: str | None, *, output: str) -> int:
     """Say how many of the alerts that are kept a mute would have muted."""
     from hullwatch.cli.answer import wants_json, write_json, write_line
-    from hullwatch.cli.store_options import open_store
-    from hullwatch.store.reading import AlertReader, Wanted
+    from hullwatch.cli.desk import open_desk
 
     as_json = wants_json(output)
-    database = open_store(state, config)
-    target = _muted(table, written, where, database)
-    reader = AlertReader(database)
-    wanted = Wanted(where, issue=target) if table == "issues" else Wanted(where, incident=target)
-    hidden, of = reader.count(wanted), reader.count(Wanted())
+    trial = open_desk(state, config).trial(among, target, where)
     if as_json:
-        write_json({"would_mute": hidden, "kept": of})
+        write_json(trial)
     else:
-        write_line(f"It would have muted {hidden:,} of the {of:,} alerts that are kept.")
-    return 0
-
-
-def _mute(table: str, written: str, duration: str, where: str, why: str, state: str | None, config: str | None) -> int:
-    from hullwatch.cli.answer import write_line
-    from hullwatch.cli.store_options import open_store
-    from hullwatch.config.values import parse_duration
-    from hullwatch.errors import UsageError
-    from hullwatch.store.deciding import decide
-
-    database = open_store(state, config, write=True)
-    target = _muted(table, written, where, database)
-    if not duration:
-        raise UsageError("Say for how long with --for, for example --for 7d: a mute has an end.")
-    until = time.time_ns() + int(parse_duration(duration) * 1e9)
-    decision = _decision("mute", target=target, why=_needed(why, "--why"), until=until, condition=where)
-    made = decide(database, decision)
-    write_line(f"{target or f'mute {made.id}'}: {words(made)}.")
-    return 0
-
-
-def _unmute(table: str, written: str, why: str, state: str | None, config: str | None) -> int:
-    from hullwatch.cli.answer import write_line
-    from hullwatch.cli.store_options import open_store
-    from hullwatch.errors import UsageError
-    from hullwatch.store.deciding import decide, find
-    from hullwatch.store.remembering import mutes
-
-    database = open_store(state, config, write=True)
-    in_force = mutes(database, time.time_ns())
-    if written.isascii() and written.isdigit():
-        found = next((mute for mute in in_force if mute.id == int(written)), None)
-    else:
-        target = find(database, table, written)
-        found = next((mute for mute in in_force if mute.target == target), None)
-    if found is None:
-        known = ", ".join(mute.target or str(mute.id) for mute in in_force) or "nothing"
-        raise UsageError(f'Nothing is muted by "{written[:80]}"; muted is: {known[:500]}.')
-    made = decide(database, _decision("unmute", target=found.target, why=why, condition=found.condition))
-    write_line(f"{found.target or f'mute {found.id}'}: {words(made)}.")
+        write_line(f"It would have muted {trial.would_mute:,} of the {trial.kept:,} alerts that are kept.")
     return 0
 
 
@@ -238,6 +172,7 @@ def words(decision: Decision) -> str:
         "mute": f"muted until {date(decision.until)}",
         "unmute": "muted no more",
         "reopen": "opened again",
+        "undo": "let go on",
     }[decision.verb]
     where = f" where {decision.condition}" if decision.condition else ""
     why = f": {decision.why}" if decision.why else ""

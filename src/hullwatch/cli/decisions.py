@@ -17,14 +17,14 @@ def decisions(
       sudo hullwatch decisions
       sudo hullwatch decisions -o json | jq 'select(.verb == "mute")'
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.api.asking import limit_of
     from hullwatch.cli.answer import wants_json, write_json, write_rows
     from hullwatch.cli.decision_verbs import words
-    from hullwatch.cli.store_options import date, limit_of, open_store
-    from hullwatch.store.remembering import decisions as read
+    from hullwatch.cli.desk import open_desk
+    from hullwatch.cli.store_options import date
 
     as_json = wants_json(output)
-    limit = limit_of(number)
-    found = read(open_store(state, config))[::-1][:limit]
+    found = open_desk(state, config).decisions(limit_of(number))
     if as_json:
         for one in found:
             write_json(one)

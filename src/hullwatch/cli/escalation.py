@@ -197,11 +197,6 @@ def _made_up(score: int, workload: str) -> Incident:
 
 
 def _stored(incident: str, state: str | None, config: str | None) -> Incident:
-    from hullwatch.cli.store_options import open_store
-    from hullwatch.store import reading
-    from hullwatch.store.deciding import find
+    from hullwatch.cli.desk import open_desk
 
-    database = open_store(state, config)
-    found = reading.incident(database, find(database, "incidents", incident))
-    assert found is not None
-    return found
+    return open_desk(state, config).incident(incident).incident

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hullwatch.api.asking import moment
 from hullwatch.cli.events import EventPrinter
-from hullwatch.cli.store_options import moment
 from hullwatch.config.paths import state_directory
 from hullwatch.detect.engine import Match
 from hullwatch.errors import CannotError

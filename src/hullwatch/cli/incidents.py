@@ -15,7 +15,6 @@ from hullwatch.cli.watch_options import ConfigFlag
 if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Incident
-    from hullwatch.store.database import Database
 
 incidents = typer.Typer(
     rich_markup_mode=None,
@@ -23,7 +22,6 @@ incidents = typer.Typer(
     help="List incidents (alerts that belong together), look at one, and decide on it.",
 )
 add_decisions(incidents)
-LOOKED_AT = 500  # alerts of an incident, for what they alone tell
 
 
 @incidents.callback(invoke_without_command=True)
@@ -68,33 +66,23 @@ def show(
       sudo hullwatch incidents show ID
       sudo hullwatch incidents show ID --svg tree.svg
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.api.documents import of_incident
     from hullwatch.cli.answer import wants_json, write_json, write_safe
+    from hullwatch.cli.desk import open_desk
     from hullwatch.cli.issues import write_decisions
-    from hullwatch.formats.incident import document, story
+    from hullwatch.formats.incident import story
     from hullwatch.outputs.stdout import has_colours
-    from hullwatch.store.remembering import decisions
 
     as_json = wants_json(output)
-    database, one = _find(target, state, config)
-    alerts = _alerts(database, one)
+    report = open_desk(state, config).incident(target)
     if svg is not None:
-        _draw(one, alerts, svg, force=force)
+        _draw(report.incident, report.alerts, svg, force=force)
     elif as_json:
-        write_json({**document(one, alerts), "decisions": decisions(database, "target = ?", (one.id,))})
+        write_json(of_incident(report))
     else:
-        write_safe(story(one, alerts, colour=has_colours(1)))
-        write_decisions(database, one.id)
+        write_safe(story(report.incident, report.alerts, colour=has_colours(1)))
+        write_decisions(report.decisions)
     return 0
-
-
-def _alerts(database: Database, one: Incident) -> list[Alert]:
-    """Return alerts of an incident: the first of each step, and the last ones."""
-    from hullwatch.store.reading import AlertReader, Wanted
-
-    reader = AlertReader(database)
-    first = [found for step in one.steps if (found := reader.alert(step.alert)) is not None]
-    found = {one.alert.id: one.alert for one in (*first, *reader.newest_first(Wanted(incident=one.id), LOOKED_AT))}
-    return sorted(found.values(), key=lambda alert: alert.time)
 
 
 def _draw(one: Incident, alerts: list[Alert], name: str, *, force: bool) -> None:
@@ -116,13 +104,14 @@ def why(
     config: ConfigFlag = None,
 ) -> int:
     """Say why each step belongs to an incident, and by what later alerts are known to."""
+    from hullwatch.api import documents
     from hullwatch.cli.answer import wants_json, write_json, write_line
+    from hullwatch.cli.desk import open_desk
 
     as_json = wants_json(output)
-    _, one = _find(target, state, config)
+    one = open_desk(state, config).incident(target).incident
     if as_json:
-        steps = [{"issue": step.issue, "alert": step.alert, "rule": step.rule, "why": step.why} for step in one.steps]
-        write_json({"id": one.id, "keys": one.keys, "steps": steps})
+        write_json(documents.why(one))
         return 0
     write_line(f"{one.id}  {one.title}")
     for number, step in enumerate(one.steps, 1):
@@ -131,14 +120,3 @@ def why(
     for key in one.keys:
         write_line(f"  {key.replace(':', ' ', 1)}")
     return 0
-
-
-def _find(target: str, state: str | None, config: str | None) -> tuple[Database, Incident]:
-    from hullwatch.cli.store_options import open_store
-    from hullwatch.store import reading
-    from hullwatch.store.deciding import find
-
-    database = open_store(state, config)
-    one = reading.incident(database, find(database, "incidents", target))
-    assert one is not None
-    return database, one

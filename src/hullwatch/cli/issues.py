@@ -15,15 +15,14 @@ from hullwatch.cli.watch_options import ConfigFlag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hullwatch.alerts.issue import Issue, ScorePart
-    from hullwatch.store.database import Database
+    from hullwatch.alerts.issue import Decision, ScorePart
+    from hullwatch.api.desk import IssueReport
 
 issues = typer.Typer(
     rich_markup_mode=None,
     invoke_without_command=True,
     help="List issues (alerts that say the same, counted), look at one, and decide on it.",
 )
-SHOWN_ALERTS = 5
 add_decisions(issues)
 
 
@@ -59,41 +58,27 @@ def show(
     config: ConfigFlag = None,
 ) -> int:
     """Show an issue: what, where, how often, what its score is made of, its last alerts, and what was decided."""
+    from hullwatch.api.documents import of_issue
     from hullwatch.cli.answer import wants_json, write_json
-    from hullwatch.cli.store_options import open_store
-    from hullwatch.store import reading
-    from hullwatch.store.deciding import find
-    from hullwatch.store.remembering import decisions
+    from hullwatch.cli.desk import open_desk
 
     as_json = wants_json(output)
-    database = open_store(state, config)
-    one = reading.issue(database, find(database, "issues", target))
-    assert one is not None
+    report = open_desk(state, config).issue(target)
     if as_json:
-        import msgspec
-
-        made = decisions(database, "target = ?", (one.id,))
-        write_json({**msgspec.structs.asdict(one), "decisions": made, "alerts": _documents(database, one)})
-        return 0
-    _write(database, one)
+        write_json(of_issue(report))
+    else:
+        _write(report)
     return 0
 
 
-def _documents(database: Database, one: Issue) -> list[dict[str, object]]:
-    from hullwatch.cli.alerts import document
-    from hullwatch.store.reading import AlertReader, Wanted
-
-    return [document(found) for found in AlertReader(database).newest_first(Wanted(issue=one.id), SHOWN_ALERTS)]
-
-
-def _write(database: Database, one: Issue) -> None:
+def _write(report: IssueReport) -> None:
     import time
 
     from hullwatch.cli.answer import write_line, write_safe
     from hullwatch.cli.store_options import date
     from hullwatch.formats.text import text
-    from hullwatch.store.reading import AlertReader, Wanted
 
+    one = report.issue
     write_line(f"{one.id}  {one.rule}: {one.title}")
     assigned = f", {one.assignee} looks after it" if one.assignee else ""
     muted = f", muted until {date(one.muted_until)}" if one.muted_until > time.time_ns() else ""
@@ -102,14 +87,12 @@ def _write(database: Database, one: Issue) -> None:
     again = f", {one.regressed} times after it was closed" if one.regressed else ""
     write_line(f"  {one.count:,} alerts, {times}{again}")
     write_parts(one.parts)
-    reader = AlertReader(database)
-    shown = [found.alert for found in reader.newest_first(Wanted(issue=one.id), SHOWN_ALERTS)]
-    first, last = reader.kept_by(one)
-    kept = [alert for alert in (last, first) if alert is not None and alert.id not in {other.id for other in shown}]
+    shown = {found.alert.id: found.alert for found in report.alerts}
+    kept = {alert.id: alert for alert in (report.last, report.first) if alert is not None}
     write_line("Alerts, the newest first (of those that were removed, the first and the last are kept):")
-    for alert in [*shown, *{alert.id: alert for alert in kept}.values()]:
+    for alert in {**shown, **{id_: alert for id_, alert in kept.items() if id_ not in shown}}.values():
         write_safe(f"  {text(alert)}\n")
-    write_decisions(database, one.id)
+    write_decisions(report.decisions)
 
 
 def write_parts(parts: Sequence[ScorePart]) -> None:
@@ -120,14 +103,13 @@ def write_parts(parts: Sequence[ScorePart]) -> None:
         write_line(f"  {part.points:+4d}  {part.why}")
 
 
-def write_decisions(database: Database, target: str) -> None:
+def write_decisions(made: Sequence[Decision]) -> None:
     """Write what people have decided of an issue or incident."""
     from hullwatch.cli.answer import write_line
     from hullwatch.cli.decision_verbs import words
     from hullwatch.cli.store_options import date
-    from hullwatch.store.remembering import decisions
 
-    for number, one in enumerate(decisions(database, "target = ?", (target,))):
+    for number, one in enumerate(made):
         if not number:
             write_line("Decisions:")
         write_line(f"  {date(one.at)}  {words(one)}")

@@ -30,8 +30,9 @@ def ip(
       sudo hullwatch k8s ip 10.244.3.17
       sudo hullwatch k8s ip 10.244.3.17 --at 2026-11-28T10:30
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.api.asking import moment
     from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
-    from hullwatch.cli.store_options import date, moment, place
+    from hullwatch.cli.store_options import date, place
     from hullwatch.enrich.kubernetes.plain import address as plain_address
     from hullwatch.errors import UsageError
     from hullwatch.store.address_history import AddressHistory

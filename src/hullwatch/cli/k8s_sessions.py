@@ -28,8 +28,9 @@ def sessions(
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     import shlex
 
+    from hullwatch.api.asking import limit_of, moment
     from hullwatch.cli.answer import wants_json, write_json, write_rows
-    from hullwatch.cli.store_options import date, limit_of, moment, place
+    from hullwatch.cli.store_options import date, place
     from hullwatch.store.cluster_tables import open_requests
     from hullwatch.store.exec_requests import ExecRequests
 

@@ -25,25 +25,36 @@ def metrics(
 
     The same is served to Prometheus where metrics.listen is set.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.cli.answer import wants_json, write_safe
+    from hullwatch.cli.desk import find_instance
+
+    as_json = wants_json(output)
+    client = find_instance(config_file)
+    if client is not None:
+        write_safe(client.get("/v1/metrics", {"output": output}).decode())
+        return 0
+    _look(config_file, as_json=as_json)
+    return 0
+
+
+def _look(config_file: str | None, *, as_json: bool) -> None:
+    """Look at what the instance writes: one that answers nobody."""
     from pathlib import Path
 
-    from hullwatch.cli.answer import wants_json, write_json, write_safe
+    from hullwatch.api.documents import of_metrics
+    from hullwatch.cli.answer import write_json, write_safe
     from hullwatch.cli.settings import load_settings
     from hullwatch.config.paths import state_directory
     from hullwatch.errors import CannotError
-    from hullwatch.metrics.exposition import bounded
-    from hullwatch.metrics.families import FAMILIES, exposition
+    from hullwatch.metrics.families import exposition
     from hullwatch.metrics.view import look
 
-    as_json = wants_json(output)
     state = state_directory(load_settings({}, config_file).settings.directories.state)
     view = look(state)
     if not view.status or not Path(f"/proc/{view.status.get('pid')}").exists():
         raise CannotError(f"No instance runs that writes to {state}: start one with 'hullwatch run'.")
     if not as_json:
         write_safe(exposition(view))
-        return 0
-    for family in FAMILIES:
-        for one in bounded(list(family.samples(view)), family.kind):
-            write_json({"name": family.name + one.suffix, "labels": dict(one.labels), "value": one.value})
-    return 0
+        return
+    for one in of_metrics(view):
+        write_json(one)

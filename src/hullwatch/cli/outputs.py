@@ -11,11 +11,10 @@ from hullwatch.cli.answer import OutputOption
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hullwatch.api.instance import OutputsReport
     from hullwatch.config.settings import Settings
     from hullwatch.outputs.configured import Configured
-    from hullwatch.outputs.state import OutputStatus, Status
-
-STALE = 10.0  # seconds after which whoever wrote the status has ended
+    from hullwatch.outputs.state import OutputStatus
 
 outputs = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, help="Where alerts are delivered to: list, test, retry."
@@ -40,13 +39,10 @@ def list_outputs(output: OutputOption = "text", config_file: ConfigOption = None
 
     from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
     from hullwatch.outputs.standard_error import say
-    from hullwatch.outputs.state import OutputStatus, read_status
 
     as_json = wants_json(output)
-    settings, known = _load(config_file)
-    status = read_status(_directory(settings))
-    found = {one.name: one for one in status.outputs} if status is not None else {}
-    listed = [found.pop(one.name, OutputStatus(name=one.name, type=one.type)) for one in known]
+    report = _report(config_file)
+    listed = report.outputs
     if as_json:
         for one in listed:
             write_json(msgspec.to_builtins(one))
@@ -55,12 +51,26 @@ def list_outputs(output: OutputOption = "text", config_file: ConfigOption = None
         write_rows([heads, *(_row(one) for one in listed)])
     else:
         write_line("There are no outputs; docs/outputs.md tells how to configure them.")
-    for name, one in found.items():
-        if one.depth:
-            say(f"Warning: the output {name} is not configured any more; {one.depth:,} messages wait in its queue.")
+    for one in report.left:
+        say(f"Warning: the output {one.name} is not configured any more; {one.depth:,} messages wait in its queue.")
     if listed:
-        _say_if_stale(status)
+        _say_if_stale(report)
     return 0
+
+
+def _report(config_file: str | None) -> OutputsReport:
+    """Return how it goes: of the instance that runs, or as the one of before has left it."""
+    from pathlib import Path
+
+    from hullwatch.api import instance
+    from hullwatch.api.client import decoded
+    from hullwatch.cli.desk import find_instance
+
+    client = find_instance(config_file) if config_file is None else None
+    if client is not None:
+        return decoded(client.get("/v1/outputs"), instance.OutputsReport)
+    settings, _ = _load(config_file)
+    return instance.outputs(settings, Path(settings.directories.state))
 
 
 @outputs.command("test")
@@ -121,9 +131,11 @@ def retry(name: NameArgument, output: OutputOption = "text", config_file: Config
 
     What was refused, and why, is in outputs/NAME/refused.jsonl of the state directory.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from pathlib import Path
+
+    from hullwatch.api.instance import outputs as outputs_report
     from hullwatch.cli.answer import wants_json, write_json, write_line
     from hullwatch.outputs.dead_letters import send_again
-    from hullwatch.outputs.state import read_status
 
     as_json = wants_json(output)
     settings, known = _load(config_file)
@@ -134,7 +146,8 @@ def retry(name: NameArgument, output: OutputOption = "text", config_file: Config
     elif not number:
         write_line(f"The receiver of {name} has refused nothing.")
     else:
-        when = "when Hullwatch runs again" if _is_stale(read_status(directory)) else "within a second or two"
+        stale = outputs_report(settings, Path(settings.directories.state)).stale
+        when = "when Hullwatch runs again" if stale else "within a second or two"
         write_line(f"{number:,} message{'s' * (number != 1)} that {name} had refused will be sent again {when}.")
     return 0
 
@@ -175,20 +188,14 @@ def _row(one: OutputStatus) -> list[str]:
     return [one.name, one.type, one.state, *numbers, one.last_error]
 
 
-def _is_stale(status: Status | None) -> bool:
-    import time
-
-    return status is None or time.time_ns() - status.updated > STALE * 1e9
-
-
-def _say_if_stale(status: Status | None) -> None:
+def _say_if_stale(report: OutputsReport) -> None:
     import time
 
     from hullwatch.config.values import format_duration
     from hullwatch.outputs.standard_error import say
 
-    if status is None:
+    if not report.updated:
         say("Nothing was delivered on this host yet: Hullwatch has not run with outputs.")
-    elif _is_stale(status):
-        ago = format_duration(max(1, round((time.time_ns() - status.updated) / 1e9)))
+    elif report.stale:
+        ago = format_duration(max(1, round((time.time_ns() - report.updated) / 1e9)))
         say(f"Nothing is delivered now; this is how it was {ago} ago.")

@@ -20,20 +20,20 @@ def write_scored(
     config: str | None,
 ) -> int:
     """Write what is not closed, or all, the highest score first; return the exit code."""
+    from hullwatch.api.asking import limit_of, moment
+    from hullwatch.api.desk import OPEN
     from hullwatch.cli.answer import wants_json, write_json, write_rows
-    from hullwatch.cli.store_options import limit_of, moment, open_store
+    from hullwatch.cli.desk import open_desk
     from hullwatch.formats import incident_list, issue_list
-    from hullwatch.store import reading
 
     as_json = wants_json(output)
     limit, begin = limit_of(number), moment(since, 0)
-    states = () if every else ("open", "acknowledged")
-    database = open_store(state, config)
+    states, desk = () if every else OPEN, open_desk(state, config)
     if kind == "issues":
-        issues = reading.issues(database, states, limit, begin)
+        issues = desk.issues(states, limit, begin)
         rows, documents = issue_list.table(issues), issue_list.documents(issues)
     else:
-        incidents = reading.incidents(database, states, limit, begin)
+        incidents = desk.incidents(states, limit, begin)
         rows, documents = incident_list.table(incidents), incident_list.documents(incidents)
     if not as_json:
         write_rows(rows)

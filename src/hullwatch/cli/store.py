@@ -9,11 +9,11 @@ import typer
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.store_options import StateFlag
 from hullwatch.cli.watch_options import ConfigFlag
+from hullwatch.errors import CannotError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hullwatch.store.database import Database
     from hullwatch.store.kept.inspection import KeptSummary
 
 store = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look after what keeps alerts and events.")
@@ -28,23 +28,23 @@ def info(output: OutputOption = "text", state: StateFlag = None, config: ConfigF
     Example:
       sudo hullwatch store info -o json
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    import msgspec
+
     from hullwatch.cli.answer import wants_json, write_json, write_rows
-    from hullwatch.cli.store_options import date, open_store
-    from hullwatch.store.reading import removed
+    from hullwatch.cli.desk import open_desk
+    from hullwatch.cli.store_options import date
 
     as_json = wants_json(output)
-    database = open_store(state, config)
-    found, kept = _info(database), _kept(state, config)
+    found, kept = open_desk(state, config).info(), _kept(state, config)
     if as_json:
-        write_json(found | {"kept_events": kept})
+        write_json(msgspec.structs.asdict(found) | {"kept_events": kept})
         return 0
-    rows = [["store", str(found["name"])], ["version", str(found["version"])]]
-    rows += [[name, f"{found[name]:,}"] for name in _TABLES]
-    rows += [["on the disk", f"{found['size']:,} bytes"], ["in use", f"{found['used']:,} bytes"]]
-    first, last = found["first"], found["last"]
-    if isinstance(first, int) and isinstance(last, int):
-        rows.append(["times", f"{date(first)} to {date(last)}"])
-    for what, counts in removed(database).items():
+    rows = [["store", found.name], ["version", str(found.version)]]
+    rows += [[name, f"{getattr(found, name):,}"] for name in _TABLES]
+    rows += [["on the disk", f"{found.size:,} bytes"], ["in use", f"{found.used:,} bytes"]]
+    if found.first is not None and found.last is not None:
+        rows.append(["times", f"{date(found.first)} to {date(found.last)}"])
+    for what, counts in found.removed.items():
         rows.append(
             [f"removed {what}", ", ".join(f"{number:,} for their {reason}" for reason, number in counts.items())]
         )
@@ -57,11 +57,14 @@ def info(output: OutputOption = "text", state: StateFlag = None, config: ConfigF
 
 
 def _kept(state: str | None, config: str | None) -> KeptSummary | None:
-    """Return how many events are kept; None where none are."""
+    """Return how many events are kept; None where none are, or who asks may not look."""
     from hullwatch.store.kept.inspection import summary
 
-    root = _kept_folder(state, config)
-    kept = summary(root) if root is not None else None
+    try:
+        root = _kept_folder(state, config)
+        kept = summary(root) if root is not None else None
+    except (CannotError, PermissionError):  # an instance told of its store; its folder is another matter
+        return None
     return kept if kept is not None and kept.hours else None
 
 
@@ -72,24 +75,6 @@ def _kept_folder(state: str | None, config: str | None) -> Path | None:
 
     root = place(state, config)[1] / NAME
     return root if root.is_dir() else None
-
-
-def _info(database: Database) -> dict[str, object]:
-    from hullwatch.store.reading import removed
-    from hullwatch.store.schema import version
-
-    counts = {name: int(database.read(f"SELECT count(*) FROM {name}")[0][0]) for name in _TABLES}  # noqa: S608
-    first, last = database.read("SELECT min(time), max(time) FROM alerts")[0]
-    return {
-        "name": database.name,
-        "version": version(database),
-        **counts,
-        "size": database.size(),
-        "used": database.used(),
-        "first": first,
-        "last": last,
-        "removed": removed(database),
-    }
 
 
 @store.command("check")

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hullwatch.api.desk import Among
     from hullwatch.store.database import Database
 
 StateFlag = Annotated[
@@ -24,7 +25,6 @@ SinceFlag = Annotated[
 UntilFlag = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help="Until then: 1h (ago), or 2026-11-28T10:30.")
 ]
-_COMPLETIONS = 50
 
 
 def place(state: str | None, config: str | None) -> tuple[str, Path]:
@@ -63,36 +63,7 @@ def open_store(state: str | None, config: str | None, *, write: bool = False) ->
         raise
 
 
-def moment(written: str | None, otherwise: int) -> int:
-    """Return a time as ns since the epoch: so long ago, or a date with time.
-
-    Raises:
-        UsageError: when it is neither.
-    """
-    from hullwatch.config.values import parse_duration, parse_time
-
-    if written is None:
-        return otherwise
-    if "-" in written or ":" in written:
-        return parse_time(written)
-    return time.time_ns() - int(parse_duration(written) * 1e9)
-
-
-def limit_of(number: int) -> int:
-    """Return how many are wanted.
-
-    Raises:
-        UsageError: when it is less than nothing.
-    """
-    from hullwatch.errors import UsageError
-    from hullwatch.store.reading import FOREVER
-
-    if number < 0:
-        raise UsageError(f"-n is 0 or more, not {number}.")
-    return number or FOREVER
-
-
-def table_of(context: typer.Context) -> str:
+def table_of(context: typer.Context) -> Among:
     """Return which of both a verb is about that issues and incidents have: ``issues`` or ``incidents``."""
     parent = context.parent
     return "incidents" if parent is not None and parent.info_name in {"incidents", "escalation"} else "issues"
@@ -100,11 +71,11 @@ def table_of(context: typer.Context) -> str:
 
 def complete_id(context: typer.Context, incomplete: str) -> list[str]:
     """Complete the id of an issue or incident in a shell."""
+    from hullwatch.cli.desk import open_desk
     from hullwatch.errors import HullwatchError
-    from hullwatch.store.reading import ids
 
     try:
-        return ids(open_store(None, None), table_of(context), incomplete, _COMPLETIONS)
+        return open_desk(None, None).ids(table_of(context), incomplete)
     except HullwatchError:  # a shell has no place for a sentence
         return []
 

@@ -49,11 +49,14 @@ def change(running: Settings, wanted: Settings) -> SettingsChange:
             continue
         taken.append(path)
         result = _with(result, path.split("."), value)
-    waiting += [
+    others = [
         f"outputs.{name}"
         for name in sorted({*running.outputs, *wanted.outputs})
         if running.outputs.get(name) != wanted.outputs.get(name)
     ]
+    if others:
+        taken += others
+        result = msgspec.structs.replace(result, outputs=wanted.outputs)
     return SettingsChange(result, tuple(taken), tuple(waiting))
 
 

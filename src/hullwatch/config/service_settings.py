@@ -1,4 +1,4 @@
-"""Settings of what a service has beside the watch itself: metrics, and what it says in its log."""
+"""Settings of what a service has beside the watch itself: metrics, the API, and what it says in its log."""
 
 from __future__ import annotations
 
@@ -29,6 +29,22 @@ class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
         msgspec.Meta(
             description="Serve metrics here, on this machine only: 127.0.0.1:PORT or unix:///PATH; empty: no."
+        ),
+    ] = ""
+
+
+class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where verbs ask the instance that runs."""
+
+    enabled: Annotated[bool, msgspec.Meta(description="Answer verbs on the socket api.sock in the run directory.")] = (
+        True
+    )
+    group: Annotated[
+        str,
+        msgspec.Meta(max_length=64),
+        msgspec.Meta(
+            description="The group whose members may ask and decide there; empty: that of the engine's user, in which "
+            "nobody else is as a rule."
         ),
     ] = ""
 

@@ -12,7 +12,7 @@ from hullwatch.config.incident_settings import IncidentsSettings
 from hullwatch.config.kubernetes_settings import KubernetesSettings
 from hullwatch.config.response import MOST_ACTIONS, ResponseAction
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
-from hullwatch.config.service_settings import LIVE, LogSettings, MetricsSettings
+from hullwatch.config.service_settings import LIVE, ApiSettings, LogSettings, MetricsSettings
 from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
@@ -277,12 +277,15 @@ class FlightRecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
 class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is done about alerts."""
 
-    enabled: Annotated[bool, _help("Do what respond.actions says; false: nothing is ever touched.")] = False
-    dry_run: Annotated[bool, _help("Only say what would be done.")] = True
-    most_per_minute: Annotated[int, msgspec.Meta(ge=1, le=1000), _help("More responses than this are refused.")] = 5
+    enabled: Annotated[bool, LIVE, _help("Do what respond.actions says; false: nothing is ever touched.")] = False
+    dry_run: Annotated[bool, LIVE, _help("Only say what would be done.")] = True
+    most_per_minute: Annotated[
+        int, msgspec.Meta(ge=1, le=1000), LIVE, _help("More responses than this are refused.")
+    ] = 5
     protected: Annotated[
         tuple[str, ...],
         msgspec.Meta(max_length=1000),
+        LIVE,
         _help(
             "Names of processes, containers and images that are never touched, in which * stands for any characters."
         ),
@@ -290,6 +293,7 @@ class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actions: Annotated[
         tuple[ResponseAction, ...],
         msgspec.Meta(max_length=MOST_ACTIONS),
+        LIVE,
         _help(
             'What is done: {do = "kill", rule = "Reverse shell*", priority = "Critical"}; do is one of kill, pause, '
             "stop, disconnect, label, capture."
@@ -301,7 +305,9 @@ class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Who is told of incidents."""
 
     file: Annotated[
-        str, _help("The escalation file (hullwatch escalation example prints one); empty: nobody is told by policies.")
+        str,
+        LIVE,
+        _help("The escalation file (hullwatch escalation example prints one); empty: nobody is told by policies."),
     ] = ""
 
 
@@ -325,10 +331,11 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "empty: store.db in the directory of what lasts."
         ),
     ] = ""
-    keep: Annotated[Duration, _help("How long an alert is kept.")] = 30 * 86_400.0
+    keep: Annotated[Duration, LIVE, _help("How long an alert is kept.")] = 30 * 86_400.0
     largest: Annotated[
         int,
         msgspec.Meta(ge=16 << 20, le=1 << 44),
+        LIVE,
         _help("Bytes that the store may take; when they are full, the least severe alerts go first, the oldest first."),
     ] = 1 << 30
 
@@ -358,6 +365,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kubernetes: KubernetesSettings = KubernetesSettings()
     events: EventsSettings = EventsSettings()
     metrics: MetricsSettings = MetricsSettings()
+    api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
     outputs: Annotated[
         dict[str, dict[str, Any]],

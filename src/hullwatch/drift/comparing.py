@@ -64,8 +64,7 @@ class Comparing:
     def connection(self) -> socket.socket:
         """Return the engine's end, of which one stays here for the next engine.
 
-        A process that has ended is started again; what it does is seen as the host's until the next sensor starts,
-        for the one that runs does not know it.
+        A process that has ended is started again; the sensor that runs knows it as a copy of the supervisor.
 
         Raises:
             CannotError: when files are not to be compared.

@@ -169,6 +169,15 @@ def read_escalation(path: Path, outputs: Collection[str] | None = None) -> Escal
     Raises:
         UsageError: when it cannot be read; ``WrongFileError`` with the place of the first mistake.
     """
+    return parse_escalation(str(path), read_text(path), outputs)
+
+
+def read_text(path: Path) -> bytes:
+    """Return the text of a file.
+
+    Raises:
+        UsageError: when it cannot be read, or is too long.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
@@ -176,7 +185,21 @@ def read_escalation(path: Path, outputs: Collection[str] | None = None) -> Escal
         raise UsageError(f"The escalation file {path} cannot be read: {error.strerror}.") from error
     if len(content) > LARGEST_FILE:
         raise UsageError(f"The escalation file {path} has more than {LARGEST_FILE:,} bytes; it should be a few pages.")
-    return _Reader(Located(str(path), content), outputs).read()
+    return content
+
+
+def parse_escalation(name: str, content: bytes, outputs: Collection[str] | None = None) -> Escalation:
+    """Return what the text of a file says.
+
+    Args:
+        name: of the file, for messages.
+        content: its text.
+        outputs: names that are configured; None: any name will do.
+
+    Raises:
+        WrongFileError: with the place of the first mistake.
+    """
+    return _Reader(Located(name, content), outputs).read()
 
 
 class _Reader:

@@ -18,6 +18,7 @@ _ROLES = {
     "hullwatch-drift": "drift",
     "hullwatch-keepe": "keeper",
     "hullwatch-metri": "metrics",
+    "hullwatch-api": "api",
 }
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SYNC_INTERVAL = 1.0  # seconds: what a loss of power can cost
 STATUS_INTERVAL = 2.0  # seconds between writes of the status
+CHANGE_PATIENCE = 1.0  # seconds for what an output has in hand, when it is replaced
 LAST_PATIENCE = 3.0  # seconds for what is left, when it ends
 _LATE_IMPORTS = ("encodings.idna", "http.client", "ssl", "stringprep")  # by libraries, when they connect
 CUT = "larger than largest_message"
@@ -83,13 +84,55 @@ class Router:
             OSError: a queue cannot be opened.
         """
         self._directory = private_directory(directory)
+        self._counters = counters
         known = secrets or {}
         self._outputs = [_Output(one, counters, directory, known.get(one.name)) for one in configured(settings)]
+        self._looking = threading.Lock()  # held while outputs are looked after, or replaced
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look_after, name="outputs", daemon=True)
         for output in self._outputs:
             output.start()
         self._thread.start()
+
+    def use(self, settings: Settings, secrets: Mapping[str, Secrets]) -> None:
+        """Deliver by other settings from now on.
+
+        An output of which nothing changed goes on. One that changed has a moment for what it has in hand, then another
+        takes over its queue; the queue of one that is gone stays for the day it comes back.
+
+        Raises:
+            HullwatchError: when an output cannot be made; then all are as they were.
+            OSError: the same.
+        """
+        wanted = configured(settings)
+        with self._looking:
+            before = {output.name: output for output in self._outputs}
+            going_on = {
+                one.name: before[one.name]
+                for one in wanted
+                if one.name in before and before[one.name].is_as(one, secrets.get(one.name))
+            }
+            ending = [output for name, output in before.items() if name not in going_on]
+            end = time.monotonic() + CHANGE_PATIENCE
+            for output in ending:
+                output.close(end)
+                output.queue.close()
+            made: dict[str, _Output] = {}
+            try:
+                for one in wanted:
+                    if one.name not in going_on:
+                        made[one.name] = _Output(one, self._counters, self._directory, secrets.get(one.name))
+            except Exception:
+                for output in made.values():
+                    output.queue.close()
+                again = {output.name: output.again(self._counters, self._directory) for output in ending}
+                self._outputs = [again.get(output.name, output) for output in self._outputs]
+                for output in again.values():
+                    output.start()
+                raise
+            self._outputs = [going_on.get(one.name) or made[one.name] for one in wanted]
+            for output in made.values():
+                output.start()
 
     def take(self, alerts: Sequence[Alert], placements: Sequence[Placement | None]) -> None:
         """Put alerts into the queues of the outputs that want them; they outlive a crash when it returns.
@@ -138,8 +181,9 @@ class Router:
     def _look_after(self) -> None:
         next_status = 0.0
         while True:
-            for output in self._outputs:
-                output.look_after()
+            with self._looking:
+                for output in self._outputs:
+                    output.look_after()
             if time.monotonic() >= next_status:
                 next_status = time.monotonic() + STATUS_INTERVAL
                 write_status(self._directory, self.status())
@@ -172,6 +216,7 @@ class _Output:
     """One output: which alerts, its queue, its thread."""
 
     def __init__(self, one: Configured, counters: Counters, directory: Path, secrets: Secrets | None) -> None:
+        self._made_of = one, secrets
         options = one.options
         own = private_directory(directory / one.name)
         self.name = one.name
@@ -192,6 +237,15 @@ class _Output:
                 write=FORMATS.get(options.format) if isinstance(options, FormattedOptions) else None,
                 hide=maker.hide,
             )
+
+    def is_as(self, one: Configured, secrets: Secrets | None) -> bool:
+        """Tell whether it would be the same if it were made of these."""
+        before, known = self._made_of
+        return (before.type, before.table, known) == (one.type, one.table, secrets)
+
+    def again(self, counters: Counters, directory: Path) -> _Output:
+        """Return another one that is made of the same."""
+        return _Output(self._made_of[0], counters, directory, self._made_of[1])
 
     def start(self) -> None:
         """Start to deliver."""

@@ -90,12 +90,23 @@ class Responder:
         """Compile the conditions, and start the thread if there is something to do."""
         self._ask = ask
         self._tell = tell
-        self._label = None if settings.dry_run else label
-        self._actions = [(action, _condition(action)) for action in settings.actions] if settings.enabled else []
+        self._label_with = label
+        self._label: Callable[[Match, ResponseAction], None] | None = None
+        self._actions: list[tuple[ResponseAction, Callable[[Event], bool]]] = []
         self._wishes: queue.Queue[tuple[Match, Wish, ResponseAction] | None] = queue.Queue(MOST_WAITING)
         self._asked: set[tuple[str, str, int, int]] = set()
         self._thread = threading.Thread(target=self._work, name="responder", daemon=True)
-        if self._actions:
+        self.use(settings)
+
+    def use(self, settings: RespondSettings) -> None:
+        """Go by other settings from now on.
+
+        Raises:
+            UsageError: when a condition is wrong.
+        """
+        self._actions = [(action, _condition(action)) for action in settings.actions] if settings.enabled else []
+        self._label = None if settings.dry_run else self._label_with
+        if self._actions and not self._thread.is_alive():
             self._thread.start()
 
     def consider(self, match: Match) -> None:
@@ -146,7 +157,7 @@ class Responder:
 
     def close(self) -> None:
         """Have what was wished done, and end."""
-        if self._actions:
+        if self._thread.is_alive():
             self._wishes.put(None)
             self._thread.join(_END_WAIT)
 

@@ -28,7 +28,7 @@ from hullwatch.sources.host import has_own_process_ids
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from hullwatch.config.settings import RespondSettings
+    from hullwatch.config.settings import RespondSettings, Settings
 
 MINUTE = 60.0  # seconds
 NEVER = frozenset({1, 2})  # what all others come from
@@ -72,6 +72,10 @@ class Responding:
         self._engines = engines
         self._clock = clock
         self._done: deque[float] = deque()
+
+    def use(self, settings: RespondSettings) -> None:
+        """Go by other settings from now on; what was done in the last minute still counts."""
+        self._settings = settings
 
     def ask(self, text: str) -> str:
         """Do what a wish in JSON says; see ``do``."""
@@ -202,6 +206,34 @@ def undo(container: str, engines: Collection[str] = ()) -> list[str]:
         else:
             done.append(f"interfaces taken up: {', '.join(changed) or 'none was down'}")
     return done
+
+
+def undo_all(container: str, settings: Settings, state: Path) -> list[str]:
+    """Take back what was done to a container, its labels too; return what was done.
+
+    Args:
+        container: its id, or the beginning of it.
+        settings: that say where engines are.
+        state: the directory of what lasts.
+
+    Raises:
+        CannotError: when it is not there, or cannot be done.
+    """
+    from hullwatch.formats.process_tree import shown
+    from hullwatch.sources.engine_search import docker_sockets, find_engines
+
+    labels = take_labels_back(state, container)
+    named = ", ".join(f"{name}={shown(one.value)}" for name, one in labels.items())
+    done = [f"labels taken back: {named}"] if labels else []
+    known = find_engines(
+        settings.docker.host, settings.containers.engines, os.environ, search=settings.containers.search
+    )
+    try:
+        return done + undo(container, docker_sockets(known))
+    except CannotError:
+        if not labels:  # it may have ended, and its labels are what was to be undone
+            raise
+        return done
 
 
 def take_labels_back(state: Path, container: str) -> dict[str, GivenLabel]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hullwatch.config.response import ResponseAction
-    from hullwatch.config.settings import Settings
+    from hullwatch.config.settings import RespondSettings, Settings
     from hullwatch.detect.engine import Match
     from hullwatch.enrich.given_labels import GivenLabels
     from hullwatch.enrich.notice import Notice
@@ -48,6 +48,15 @@ class Responses:
         self._came: deque[Response] = deque()
         self._told: set[tuple[str, str]] = set()
         self._responder = Responder(self._settings, ask, self._keep, self._label)
+
+    def use(self, settings: RespondSettings) -> None:
+        """Go by other settings from now on.
+
+        Raises:
+            UsageError: when a condition is wrong.
+        """
+        self._responder.use(settings)
+        self._settings = settings
 
     def aimless(self, rules: RuleSet) -> Iterator[str]:
         """Yield a sentence for each response that is for no rule, or can do nothing."""

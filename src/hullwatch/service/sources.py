@@ -13,6 +13,7 @@ from hullwatch.errors import CannotError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
     from hullwatch.config.settings import Settings
 
@@ -43,9 +44,16 @@ class Sources:
         settings: of the run.
         files: the rules; None for the files that the settings name, or the built-in ones.
         again: reads the settings again; None where they stay as they are.
+        check: reads and checks what settings name, before they are offered; returns it as a file.
     """
 
-    def __init__(self, settings: Settings, files: Texts | None, again: Callable[[], Settings] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        files: Texts | None,
+        again: Callable[[], Settings] | None = None,
+        check: Callable[[Settings], BinaryIO] | None = None,
+    ) -> None:
         """Read the rules files.
 
         Raises:
@@ -56,8 +64,10 @@ class Sources:
         self._watch = FilesWatch(settings.rules.files) if files is None else FixedRules()
         self.files = read_rules(settings) if files is None else files
         self._again = again
+        self._check = check
         self._asked = False
         self._offered = settings, self.files, self._watch
+        self._policies: BinaryIO | None = None  # that come with what is offered
 
     def ask(self) -> None:
         """Have everything read again when the engine looks the next time; may be called by a signal handler."""
@@ -82,6 +92,9 @@ class Sources:
                 settings = found.settings
                 if found.taken or found.waiting:
                     first = [(SETTINGS_FILE, msgspec.json.encode(found))]
+                if self._check is not None:
+                    self._forget()
+                    self._policies = self._check(settings)
                 if settings.rules.files != self.settings.rules.files:
                     watch = FilesWatch(settings.rules.files)
             self._offered = settings, read_rules(settings, again=True), watch
@@ -94,8 +107,19 @@ class Sources:
         self.settings, self.files, self._watch = self._offered
         self.settle()
 
+    def take_policies(self) -> BinaryIO | None:
+        """Return what came with what was taken last, once; None when nobody had asked for settings."""
+        policies, self._policies = self._policies, None
+        return policies
+
+    def _forget(self) -> None:
+        if self._policies is not None:
+            self._policies.close()
+            self._policies = None
+
     def refused(self) -> None:
         """Know that it has a mistake: what was in force stays, until something changes again."""
+        self._forget()
         self._offered = self.settings, self.files, self._watch
         self.settle()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hullwatch.store.database import Database
 
 LOGIN = Path("/proc/self/loginuid")
-_NOT_SET = 0xFFFFFFFF
+NOT_SET = 0xFFFFFFFF  # nobody logged in
 _SHOWN = 5
 
 
@@ -34,7 +34,7 @@ def decide(database: Database, decision: Decision) -> Decision:
     with database.transaction():
         made = write_decision(database, decision)
         target = decision.target
-        if not target:
+        if not target or decision.verb == "undo":
             return made
         issue = reading.issue(database, target)
         if issue is not None:
@@ -79,13 +79,18 @@ def who(environment: Mapping[str, str] = os.environ) -> str:
     The login is the kernel's (``/proc/self/loginuid``); where nobody logged in, it is whom sudo names.
     """
     uid = os.getuid()
-    login = _NOT_SET
+    login = NOT_SET
     with contextlib.suppress(OSError, ValueError):
         login = int(LOGIN.read_text(encoding="ascii"))
-    if login == _NOT_SET and uid == 0:
+    if login == NOT_SET and uid == 0:
         told = environment.get("SUDO_UID", "")
-        login = int(told) if told.isascii() and told.isdigit() and len(told) <= 10 else _NOT_SET
-    if login in {_NOT_SET, uid}:
+        login = int(told) if told.isascii() and told.isdigit() and len(told) <= 10 else NOT_SET
+    return account(uid, login)
+
+
+def account(uid: int, login: int = NOT_SET) -> str:
+    """Return a user for people, with the one who logged in before they became it."""
+    if login in {NOT_SET, uid}:
         return _account(uid)
     return f"{_account(login)} as {_name(uid)}"
 

@@ -15,7 +15,7 @@ from hullwatch.store.pushdown import Where, pushed_down
 from hullwatch.store.remembering import incident_of, issue_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Incident
@@ -60,11 +60,17 @@ class Found(NamedTuple):
 
 
 class AlertReader:
-    """Reads alerts."""
+    """Reads alerts.
 
-    def __init__(self, database: Database) -> None:
-        """Take the store, open for reading."""
+    Args:
+        database: open for reading.
+        look: called before each query of some alerts; may raise an error to end what takes too long.
+    """
+
+    def __init__(self, database: Database, look: Callable[[], None] = lambda: None) -> None:
+        """Take the store."""
         self._database = database
+        self._look = look
         self._packer = packer_of(database)
 
     def newest_first(self, wanted: Wanted, limit: int = FOREVER) -> Iterator[Found]:
@@ -78,6 +84,7 @@ class AlertReader:
         holds = AlertCondition(wanted.condition) if wanted.condition else None
         before, number, size = wanted.until, FOREVER, _FIRST_AT_ONCE
         while limit > 0:
+            self._look()
             rows = self._page(where, wanted.since, before, number, min(size, limit) if holds is None else size)
             for found in self._read(rows):
                 if holds is None or holds(found.alert):

@@ -147,7 +147,7 @@ def apply(target: Issue | Incident, decision: Decision) -> None:
             target.state = "closed"
         case "reopen":
             target.state = "open"
-        case "mute" | "unmute":
+        case "mute" | "unmute" | "undo":
             pass
     if isinstance(target, Issue):
         if decision.verb == "mute":

@@ -53,13 +53,17 @@ class Retention:
         """
         self._before = before
         self._database = database
+        self.use(settings)
+        self._placements = placements
+        self._since = 0  # alerts removed since placements were
+        self.removed: dict[str, int] = {}
+
+    def use(self, settings: StoreSettings) -> None:
+        """Take other limits; they are looked at with the next batch and the next tick."""
         self._keep = int(settings.keep * 1e9)
         self._largest = settings.largest
-        self._placements = placements
         self._room = 0.0  # bytes that may come before the size is looked at
-        self._since = 0  # alerts removed since placements were
         self._next_age = 0.0
-        self.removed: dict[str, int] = {}
 
     def make_room(self, alerts: int, size: int) -> None:
         """Remove alerts when the limit of the size is near; to be called after each batch.

@@ -1,0 +1,53 @@
+"""How times and numbers are written in questions, on a command line and in a URL."""
+
+from __future__ import annotations
+
+import time
+
+from hullwatch.config.values import parse_duration, parse_priority, parse_time
+from hullwatch.errors import UsageError
+from hullwatch.store.reading import FOREVER, Wanted
+
+
+def moment(written: str | None, otherwise: int) -> int:
+    """Return a time as ns since the epoch: so long ago (``24h``), a date with time, or such a number itself.
+
+    Raises:
+        UsageError: when it is none of these.
+    """
+    if not written:
+        return otherwise
+    if written.isascii() and written.isdigit() and len(written) <= 19:
+        return int(written)
+    if "-" in written or ":" in written:
+        return parse_time(written)
+    return time.time_ns() - int(parse_duration(written) * 1e9)
+
+
+def limit_of(number: int, name: str = "-n") -> int:
+    """Return how many are wanted; 0 stands for all.
+
+    Raises:
+        UsageError: when it is less than nothing.
+    """
+    if number < 0:
+        raise UsageError(f"{name} is 0 or more, not {number}.")
+    return number or FOREVER
+
+
+def wanted_of(
+    condition: str,
+    since: str | None,
+    until: str | None,
+    rules: tuple[str, ...],
+    priority: str | None,
+    issue: str = "",
+    incident: str = "",
+) -> Wanted:
+    """Return which alerts are wanted.
+
+    Raises:
+        UsageError: when something is written in no known way.
+    """
+    least = parse_priority(priority) if priority else ""
+    return Wanted(condition, moment(since, 0), moment(until, FOREVER), rules, least, issue, incident)

@@ -1,0 +1,112 @@
+"""Verbs that the running instance answers say what they say of the store, and fall back to it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.in_process import Command, command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.api.conftest import Held
+
+__all__ = ["command"]
+
+VERBS = [
+    ["alerts", "-n", "3"],
+    ["alerts", "-n", "0", "-o", "json"],
+    ["alerts", "proc.pid < 5", "--until", "1h"],
+    ["alerts", "--rule", "Last*", "--priority", "warning", "--count"],
+    ["alerts", "proc.name = nothing"],
+    ["alerts", "proc.nam = x"],
+    ["issues"],
+    ["issues", "--all", "-o", "json"],
+    ["issues", "show", "i_"],
+    ["issues", "show", "../x"],
+    ["incidents"],
+    ["incidents", "-o", "json", "-n", "1"],
+    ["incidents", "show", "n"],
+    ["incidents", "show", "n", "-o", "json"],
+    ["incidents", "why", "n"],
+    ["incidents", "why", "n", "-o", "json"],
+    ["decisions"],
+    ["decisions", "-o", "json", "-n", "2"],
+    ["issues", "mute", "--where", "proc.pid < 5", "--dry-run"],
+    ["issues", "mute", "--where", "proc.nam = 5", "--dry-run"],
+    ["issues", "unmute", "7777"],
+    ["issues", "ack", "zzz"],
+    ["store", "info"],
+    ["respond", "undo", "zzz"],
+]
+
+
+@pytest.fixture
+def running(held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Held:
+    """Have verbs find the instance as they do: by the settings."""
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_RUN", str(held.run))
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_STATE", str(held.state))
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_CACHE", str(tmp_path))
+    return held
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_a_verb_says_the_same_whoever_answers(command: Command, running: Held, verb: list[str]) -> None:
+    asked = running.asked()
+    by_instance = command(*verb)
+    assert running.asked() > asked, "it did not ask"
+    os.environ["HULLWATCH_DIRECTORIES_RUN"] = f"{running.run}/nobody"  # put back by the fixture
+    before = running.asked()
+    by_store = command(*verb)
+    assert running.asked() == before
+    assert by_instance == by_store
+
+
+def test_issues_are_shown_and_decided_by_whoever_the_kernel_says(command: Command, running: Held) -> None:
+    _, lines, _ = command("issues", "--all", "-o", "json")
+    target = json.loads(lines[-1])["id"]
+    assert command("issues", "show", target)[0] == 0
+    for verb in (
+        ["assign", target, "eve"],
+        ["mute", target, "--for", "1d", "--why", "x"],
+        ["unmute", target],
+        ["ack", target],
+    ):
+        code, (said, *_), _ = command("issues", *verb)
+        assert (code, said.startswith(f"{target}: ")) == (0, True)
+    code, (said, *_), _ = command("issues", "mute", "--where", "proc.name = x", "--for", "1d", "--why", "y")
+    number = said.split()[1].rstrip(":")
+    assert command("issues", "unmute", number)[1][0].startswith(f"mute {number}: muted no more where proc.name = x by ")
+    found = [json.loads(line) for line in command("decisions", "-o", "json", "-n", "4")[1]]
+    assert all("(0)" in one["who"] or " as root" in one["who"] for one in found)
+    assert running.asked()
+
+
+def test_what_only_an_instance_knows_is_asked_of_it(command: Command, running: Held) -> None:
+    assert command("metrics")[1][0].startswith("# HELP hullwatch_build_info")
+    assert json.loads(command("metrics", "-o", "json")[1][0])["name"] == "hullwatch_build_info"
+    assert command("outputs", "list")[1] == ["There are no outputs; docs/outputs.md tells how to configure them."]
+    assert "nothing is touched" in command("respond", "list")[1][0]
+
+
+def test_an_instance_that_keeps_another_store_is_not_asked(
+    command: Command, running: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_STATE", str(tmp_path))
+    code, _, said = command("issues")
+    assert (code, f"There is no store at {tmp_path}/store.db" in said) == (3, True)
+    assert running.path.exists()
+
+
+def test_a_socket_where_others_may_put_one_is_not_trusted(command: Command, running: Held) -> None:
+    running.run.chmod(0o730)
+    try:
+        asked = running.asked()
+        assert command("store", "info")[0] == 0
+        assert running.asked() == asked
+    finally:
+        running.run.chmod(0o710)

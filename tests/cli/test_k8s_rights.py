@@ -185,6 +185,23 @@ def test_connections_in_stored_alerts_tell_which_databases_are_reached(
     assert json.loads(rows[0])["backends"][0]["reaches"] == [{"what": "PostgreSQL", "where": "10.0.0.9:5432"}]
 
 
+def test_without_files_the_cluster_that_is_followed_is_looked_at(
+    command: Command, objects: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_STATE", str(tmp_path))
+    many = granted("bob", *[rule("get", f"things{number}", group="x" * 500) for number in range(1000)])
+    large = tmp_path / "large.json"
+    large.write_text(json.dumps({"kind": "List", "apiVersion": "v1", "items": many}))
+    assert command("k8s", "learn", objects, str(large))[0] == 0
+    code, lines, said = command("k8s", "rbac", "who-can", "list", "secrets")
+    assert code == 0
+    assert lines[2].split()[:3] == ["User", "alice", "everywhere"]
+    assert "is too large to be kept: what it allows is missing here." in said
+    assert "is from an audit log or files." in said
+    code, lines, _ = command("k8s", "exposure")
+    assert (code, len(lines)) == (0, 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

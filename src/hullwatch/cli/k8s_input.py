@@ -1,4 +1,4 @@
-"""What the verbs of ``hullwatch k8s`` look at: files of objects, audit logs, or a live cluster."""
+"""What the verbs of ``hullwatch k8s`` look at: files of objects, audit logs, or the cluster that is followed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Iterator
 
     from hullwatch.posture.inventory import Inventory
     from hullwatch.posture.plain import Plain
@@ -28,11 +28,9 @@ FailFlag = Annotated[
         "--fail-on", metavar="SEVERITY", help="End with code 1 when something is low, medium, high, critical."
     ),
 ]
+OLD = 300.0  # seconds since a cluster was heard of, after which that is worth saying
+ROLES = frozenset({"Role", "ClusterRole"})
 NamespaceFlag = Annotated[str | None, typer.Option("-n", "--namespace", metavar="NS", help="Only there.")]
-
-# Gives the objects of the live cluster when no --from is given; None where there is no client for one.
-live: Callable[[], Iterable[Plain]] | None = None
-
 
 def read_inventory(sources: list[str] | None) -> Inventory:
     """Return all objects of the sources; of an audit log those that it shows.
@@ -80,22 +78,52 @@ def read_all(sources: list[str] | None, since: str = "") -> tuple[Inventory, Usa
 
 
 def read(reading: Reading, sources: list[str] | None) -> None:
-    """Read the sources, or the live cluster where none is named.
+    """Read the sources, or what is known of the cluster that is followed where none is named.
 
     Raises:
         UsageError: when there is none, or one cannot be read.
     """
     from hullwatch.errors import UsageError
+    from hullwatch.store.database import NoStoreError
 
     if sources:
         reading.read(sources)
-    elif live is not None:
-        reading.take(live())
-    else:
+        return
+    try:
+        reading.take(_followed(reading.remarks))
+    except NoStoreError:
         raise UsageError(
             "Say what to look at with --from: a folder of manifests, an audit log, or the output of "
-            "kubectl get clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts -A -o json."
-        )
+            "kubectl get clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts -A -o json. "
+            "Where 'hullwatch run' follows a cluster (kubernetes.api), it is not needed."
+        ) from None
+
+
+def _followed(remarks: list[str]) -> Iterator[Plain]:
+    """Yield the objects of the cluster that is followed; say what of it is not known, or old.
+
+    Raises:
+        NoStoreError: when none is.
+    """
+    import time
+
+    from hullwatch.cli.store_options import date, place
+    from hullwatch.enrich.kubernetes.plain import text
+    from hullwatch.store.cluster import Cluster
+    from hullwatch.store.cluster_tables import open_cluster
+
+    cluster = Cluster(open_cluster(place(None, None)[1]))
+    remarks += [f"{kind}: {problem}" for kind, problem in sorted(cluster.problems().items())]
+    old = [kind for kind in cluster.counts() if time.time_ns() - cluster.alive_at(kind) > OLD * 1e9]
+    if old:
+        known = min(cluster.alive_at(kind) for kind in old)
+        when = f"of {date(known)} or later" if known else "from an audit log or files"
+        remarks.append(f"What is known of {', '.join(sorted(old))} is {when}.")
+    for one in cluster.objects():
+        if text(one, "kind") in ROLES and "rules" not in one:
+            name = "/".join(filter(None, (text(one, "metadata", "namespace"), text(one, "metadata", "name"))))
+            remarks.append(f"{text(one, 'kind')} {name} is too large to be kept: what it allows is missing here.")
+        yield one
 
 
 def tell(reading: Reading) -> None:

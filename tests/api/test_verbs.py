@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+WAKING = 64  # bytes that the process may read when nobody asks: what wakes it
+
 VERBS = [
     ["alerts", "-n", "3"],
     ["alerts", "-n", "0", "-o", "json"],
@@ -58,11 +60,11 @@ def running(held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Held
 def test_a_verb_says_the_same_whoever_answers(command: Command, running: Held, verb: list[str]) -> None:
     asked = running.asked()
     by_instance = command(*verb)
-    assert running.asked() > asked, "it did not ask"
+    assert running.asked() - asked > WAKING, "it did not ask"
     os.environ["HULLWATCH_DIRECTORIES_RUN"] = f"{running.run}/nobody"  # put back by the fixture
     before = running.asked()
     by_store = command(*verb)
-    assert running.asked() == before
+    assert running.asked() - before < WAKING, "it asked"
     assert by_instance == by_store
 
 

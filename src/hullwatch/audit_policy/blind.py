@@ -28,6 +28,7 @@ class Gap(NamedTuple):
         condition: of which of these calls only it says so; empty for all.
         fields: that are absent.
         stages: that are left out, where that is the reason.
+        secret: whether what is absent does not belong into a log.
     """
 
     calls: tuple[str, ...]
@@ -37,6 +38,7 @@ class Gap(NamedTuple):
     condition: str
     fields: tuple[str, ...]
     stages: tuple[str, ...]
+    secret: bool = False
 
     @property
     def sentence(self) -> str:
@@ -48,7 +50,8 @@ class Gap(NamedTuple):
             return f"{calls}: {by}{only} leaves out the stages {', '.join(self.stages)}, which it is about"
         fields = f" for {_list(self.fields)}" if self.fields else ""
         logs = "logs nothing" if self.has is Level.NONE else f"logs {self.has.word}"
-        return f"{calls}: {by}{only} {logs}, {self.needs.word} is needed{fields}"
+        why = ", and should not log more, for it holds secrets" if self.secret else ""
+        return f"{calls}: {by}{only} {logs}, {self.needs.word} is needed{fields}{why}"
 
 
 class Sight(NamedTuple):
@@ -63,9 +66,11 @@ class Sight(NamedTuple):
 
     @property
     def state(self) -> str:
-        """``blind`` for every call, ``partly`` for some, else ``sees``."""
+        """``blind`` for every call, ``partly`` for some, else ``sees``; ``withheld`` if only secrets are not logged."""
         if not self.gaps:
             return "sees"
+        if all(gap.secret for gap in self.gaps):
+            return "withheld"
         return "partly" if self.enough else "blind"
 
 
@@ -86,7 +91,8 @@ def _sight(rule: str, calls: dict[Call, Need], logged: dict[Call, list[Logged]])
                 some = True
                 continue
             missing = () if stages else tuple(sorted(need.stages))
-            key = (one.level, need.level, one.rule, one.condition, tuple(sorted(need.fields)), missing)
+            secret = call.holds_secrets and one.level is Level.METADATA and not missing
+            key = (one.level, need.level, one.rule, one.condition, tuple(sorted(need.fields)), missing, secret)
             found.setdefault(key, []).append(call)
         enough += some
     gaps = [Gap(_words(calls), *key) for key, calls in found.items()]  # type: ignore[arg-type]
@@ -121,7 +127,7 @@ class BlindSpots:
         self._by_call: dict[tuple[object, ...], list[tuple[str, Need]]] = {}
         for rule, calls in needs.items():
             for call, need in calls.items():
-                if need.level > Level.METADATA:
+                if need.level > Level.METADATA and not call.holds_secrets:
                     key = (call.verb, call.resource, call.subresource)
                     self._by_call.setdefault(key, []).append((rule, need))
         self._seen: set[tuple[object, ...]] = set()

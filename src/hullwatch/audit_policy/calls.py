@@ -52,6 +52,10 @@ _SUBRESOURCES: dict[tuple[str, str], str] = {
 }
 
 
+# What they hold is secret: it does not belong into a log, whatever a rule would like to see of it.
+_SECRET = frozenset({("", "secrets"), ("", "serviceaccounts/token"), ("authentication.k8s.io", "tokenreviews")})
+
+
 class Call(NamedTuple):
     """What is done to which resource; without a resource, to a path such as ``/healthz``."""
 
@@ -64,6 +68,11 @@ class Call(NamedTuple):
     def about(self) -> str:
         """The resource as a policy writes it: ``pods/exec``."""
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether what is sent and answered does not belong into a log."""
+        return (self.group, self.about) in _SECRET
 
 
 def all_calls(more: Iterable[str] = ()) -> list[Call]:

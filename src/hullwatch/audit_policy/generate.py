@@ -10,9 +10,6 @@ from hullwatch.audit_policy.needs import STAGES, Level
 if TYPE_CHECKING:
     from hullwatch.audit_policy.needs import Needs
 
-# What they hold is secret: it does not belong into a log, whatever a rule would like to see of it.
-SECRET = frozenset({("", "secrets"), ("", "serviceaccounts/token"), ("authentication.k8s.io", "tokenreviews")})
-
 
 def generate(needs: Needs, *, with_secrets: bool = False) -> str:
     """Return a policy as YAML.
@@ -40,7 +37,7 @@ def generate(needs: Needs, *, with_secrets: bool = False) -> str:
 
 def _secret(wanted: dict[Call, Level]) -> set[Call]:
     """Return the calls of which rules would like to see what is secret."""
-    return {call for call, level in wanted.items() if level > Level.METADATA and (call.group, call.about) in SECRET}
+    return {call for call, level in wanted.items() if level > Level.METADATA and call.holds_secrets}
 
 
 def _wanted(needs: Needs) -> dict[Call, Level]:

@@ -1,28 +1,37 @@
-"""``hullwatch k8s``: the verbs about Kubernetes, each in a file of its own."""
+"""``hullwatch k8s``: its verbs are loaded when one of them is asked for, so that ``hullwatch --help`` stays quick."""
 
 from __future__ import annotations
 
-import typer
+from typing import Any
 
-from hullwatch.cli.k8s_audit_policy import audit_policy
-from hullwatch.cli.k8s_audit_webhook import audit_webhook
-from hullwatch.cli.k8s_exposure import exposure
-from hullwatch.cli.k8s_ip import ip
-from hullwatch.cli.k8s_learn import learn
-from hullwatch.cli.k8s_objects import objects
-from hullwatch.cli.k8s_rbac import rbac
-from hullwatch.cli.k8s_sessions import sessions
+import typer
+import typer.core
+import typer.main
+
+
+class _Verbs(typer.core.TyperGroup):
+    """A group whose commands are made when somebody looks at them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return their names."""
+        return super().list_commands(self._loaded(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return one of them; None when there is none of this name."""
+        return super().get_command(self._loaded(ctx), cmd_name)
+
+    def _loaded(self, ctx: Any) -> Any:
+        if not self.commands:
+            from hullwatch.cli.k8s_verbs import verbs
+
+            made: Any = typer.main.get_command(verbs)
+            self.commands = made.commands
+        return ctx
+
 
 k8s = typer.Typer(
+    cls=_Verbs,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Kubernetes: what is in the cluster, who may do what there, what is open, and what its audit log needs.",
 )
-k8s.add_typer(audit_policy, name="audit-policy")
-k8s.add_typer(audit_webhook, name="audit-webhook")
-k8s.command("exposure")(exposure)
-k8s.add_typer(rbac, name="rbac")
-k8s.command("ip")(ip)
-k8s.command("learn")(learn)
-k8s.command("objects")(objects)
-k8s.command("sessions")(sessions)

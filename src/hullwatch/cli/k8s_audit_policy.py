@@ -34,7 +34,8 @@ def check(
       hullwatch k8s audit-policy check /etc/kubernetes/audit-policy.yaml
       hullwatch k8s audit-policy check policy.yaml -r my_rules.yaml -o json
 
-    "blind" is a rule that gets of no call what it needs, "partly" one that does of some. What rules exclude is
+    "blind" is a rule that gets of no call what it needs, "partly" one that does of some, "withheld" one that
+    lacks only what secrets hold, which does not belong into a log. What rules exclude is
     not known here, so that a gap may be of calls that a rule leaves out. Exit code 1 if a rule is blind.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.audit_policy.blind import look
@@ -44,7 +45,7 @@ def check(
     as_json = wants_json(output)
     read = AuditPolicy(_text(policy), "Standard input" if policy == "-" else policy)
     found = look(_needs(context, rules, config, priority), read)
-    for sight in sorted(found, key=lambda one: (("blind", "partly", "sees").index(one.state), one.rule)):
+    for sight in sorted(found, key=lambda one: (("blind", "partly", "withheld", "sees").index(one.state), one.rule)):
         if as_json:
             gaps = [gap._asdict() | {"has": gap.has.word, "needs": gap.needs.word} for gap in sight.gaps]
             write_json({"rule": sight.rule, "state": sight.state, "gaps": gaps})
@@ -55,6 +56,8 @@ def check(
     states = [sight.state for sight in found]
     if not as_json:
         numbers = f"{states.count('blind')} blind, {states.count('partly')} partly blind"
+        if "withheld" in states:
+            numbers += f", {states.count('withheld')} ask for secrets that are rightly not logged"
         write_line(f"{len(states)} rules: {states.count('sees')} see what they need, {numbers}.")
     return int("blind" in states)
 

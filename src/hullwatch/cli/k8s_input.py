@@ -32,6 +32,7 @@ OLD = 300.0  # seconds since a cluster was heard of, after which that is worth s
 ROLES = frozenset({"Role", "ClusterRole"})
 NamespaceFlag = Annotated[str | None, typer.Option("-n", "--namespace", metavar="NS", help="Only there.")]
 
+
 def read_inventory(sources: list[str] | None) -> Inventory:
     """Return all objects of the sources; of an audit log those that it shows.
 

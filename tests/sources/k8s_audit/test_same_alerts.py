@@ -99,6 +99,11 @@ def test_the_same_alerts_come_of_every_wrapper(alerts: Found, name: str) -> None
         for event in EVENTS:
             less.take(of_google(event))
         alerts = less.found
+    if name == "AKS, AKSAudit":  # it has no column for impersonation
+        less = Judged()
+        for event in EVENTS:
+            less.take({key: value for key, value in event.items() if key != "impersonatedUser"})
+        alerts = less.found
     judged, counts = Judged(), IntakeCounts()
     for event, _ in unwrap(documents(io.BytesIO(WRAPPED[name]()), counts), counts):
         judged.take(event)

@@ -89,6 +89,13 @@ def test_where_nothing_was_kept_it_says_how_to_keep(command: Command, tmp_path: 
     assert 'keep = "evt.type in (execve, connect)"' in said
 
 
+def test_a_wrong_condition_is_told_where_nothing_was_kept(command: Command, tmp_path: Path) -> None:
+    code, _, said = command("events", "proc.nam = x", "--since", "1h", "--state-directory", str(tmp_path))
+    assert (code, "The condition is wrong at character 1" in said) == (2, True)
+    code, _, said = command("events", "proc.name = x", "--since", "1h", "--state-directory", str(tmp_path))
+    assert (code, "No events were kept" in said) == (3, True)
+
+
 def test_the_only_argument_is_a_condition_or_what_events_come_from(tmp_path: Path) -> None:
     named = tmp_path / "a = b"
     named.touch()

@@ -89,7 +89,7 @@ def test_a_file_without_events_is_wrong_input(tmp_path: Path) -> None:
     file.write_text("nothing\n")
     code, alerts, said = replay(str(file))
     assert (code, alerts) == (2, [])
-    assert "is an event of the Kubernetes API" in said
+    assert "has no event of the Kubernetes API" in said
 
 
 def test_an_alert_that_comes_twice_is_kept_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,9 @@ def print_kept(
         CannotError: when there are none, or they cannot be read.
     """
     wanted = Wanted(*asked, moment(times[0], 0), moment(times[1], _FOREVER))
-    reader = KeptReader(kept_folder(state, settings), wanted)
+    where = Path(state).expanduser() if state is not None else state_directory(settings.directories.state)
+    reader = KeptReader(where / NAME, wanted)  # a wrong condition is told whether or not something was kept
+    _check_folder(where / NAME, state)
     printer = EventPrinter(settings, limit)
     try:
         for event in reader.events():
@@ -55,14 +57,12 @@ def print_kept(
     return 0
 
 
-def kept_folder(state: str | None, settings: Settings) -> Path:
-    """Return where kept events are.
+def _check_folder(root: Path, state: str | None) -> None:
+    """Look whether there are kept events.
 
     Raises:
         CannotError: when nothing was kept yet, or it may not be read.
     """
-    where = Path(state).expanduser() if state is not None else state_directory(settings.directories.state)
-    root = where / NAME
     try:
         is_there = root.is_dir()
         if is_there:
@@ -75,4 +75,3 @@ def kept_folder(state: str | None, settings: Settings) -> Path:
             f"No events were kept in {root}: 'events.keep' in the configuration says which are, such as "
             f'keep = "evt.type in (execve, connect)" below [events].{seen}'
         )
-    return root

@@ -62,7 +62,7 @@ class AuditReplay:
             self._delivery.close()
             say_lines(summary(self.counters, colour=has_colours(2), did="Judged in"))
         if self.counters.dropped and not self.counters.events:
-            raise UsageError(f"Nothing in {name} is an event of the Kubernetes API (audit.k8s.io/v1).")
+            raise UsageError(f"{name} has no event of the Kubernetes API (audit.k8s.io/v1).")
         return 1 if self._delivery.failed else 0
 
     def _leave_out(self, reason: str) -> None:

@@ -78,7 +78,7 @@ def _needed(operator: str, value: str) -> frozenset[str] | None:
     if operator in _HOLDING:
         return frozenset({value}) if value else None
     if operator == "regex":
-        return needed_by_regex(value, any_case=True, shortest=_SHORTEST)
+        return needed_by_regex(value, shortest=_SHORTEST)
     if operator in {"glob", "iglob"}:
         longest = max(_WILD.split(value.partition("[")[0]), key=len)
         return frozenset({longest})

@@ -7,7 +7,6 @@ import re
 _LETTER_ESCAPES = frozenset("dDwWsSbBAzafnrtvC")  # they stand for a class, a place, or a control character
 _HEXADECIMAL = re.compile(r"x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]{1,8}\})|[pP](?:[A-Z]|\{\^?\w{1,40}\})")
 _COUNT = re.compile(r"\{(\d{1,6})(?:,\d{0,6})?\}")
-_GROUP = re.compile(r"\?(?:P?<\w+>|([imsU]*(?:-[imsU]+)?)(:|\)))")
 # A bracket: what stands in it is one character.
 _BRACKET = re.compile(r"\[\^?\]?(?:\[:\^?[a-z]*:\]|\\.|[^\]\\])*\]", re.DOTALL)
 DEEPEST = 30  # groups within each other
@@ -17,16 +16,15 @@ class _HardToSayError(Exception):
     """The pattern has something that this reader does not know."""
 
 
-def needed_by_regex(pattern: str, *, any_case: bool = False, shortest: int = 4) -> frozenset[str] | None:
+def needed_by_regex(pattern: str, *, shortest: int = 4) -> frozenset[str] | None:
     """Return texts of which at least one occurs in all that matches an RE2 expression; None if that is hard to say.
 
     Args:
-        pattern: as https://github.com/google/re2/wiki/Syntax has it.
-        any_case: whether the texts are sought without regard to case, so that ``(?i)`` may stand in the pattern.
+        pattern: as https://github.com/google/re2/wiki/Syntax has it, without what POSIX does not know: ``(?i)``.
         shortest: characters that a text has at least.
     """
     try:
-        reader = _Reader(pattern, any_case=any_case, shortest=shortest)
+        reader = _Reader(pattern, shortest=shortest)
         found = reader.alternatives(0)
     except _HardToSayError:
         return None
@@ -36,9 +34,8 @@ def needed_by_regex(pattern: str, *, any_case: bool = False, shortest: int = 4) 
 class _Reader:
     """Reads an expression from left to right."""
 
-    def __init__(self, pattern: str, *, any_case: bool, shortest: int) -> None:
+    def __init__(self, pattern: str, *, shortest: int) -> None:
         self._pattern = pattern
-        self._any_case = any_case
         self._shortest = shortest
         self._place = 0
 
@@ -90,12 +87,7 @@ class _Reader:
 
     def _group(self, depth: int) -> frozenset[str] | None:
         if self._pattern.startswith("?", self._place):
-            begin = _GROUP.match(self._pattern, self._place)
-            if begin is None or ("i" in (begin[1] or "").partition("-")[0] and not self._any_case):
-                raise _HardToSayError
-            self._place = begin.end()
-            if begin[2] == ")":
-                return None
+            raise _HardToSayError
         needed = self.alternatives(depth + 1)
         if not self._take(")"):
             raise _HardToSayError

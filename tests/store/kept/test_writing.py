@@ -73,7 +73,9 @@ def test_killed_at_any_moment_it_loses_what_it_did_not_say_was_written_and_nothi
         writer = Forked(tmp_path)
         first = number
         deadline = time.monotonic() + chance.uniform(0.05, 0.4)
-        while time.monotonic() < deadline:
+        patience = time.monotonic() + 20
+        # The first is let live until it has said something, however slowly it begins.
+        while time.monotonic() < (deadline if kill or writer.written else patience):
             with contextlib.suppress(BlockingIOError):
                 events = [made(number + one, fd_name=f"/x/{number + one}") for one in range(50)]
                 writer.end.send(frame(events))

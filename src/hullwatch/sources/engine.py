@@ -262,7 +262,8 @@ class EngineSource:
         """Connect, list what there is, and follow the news until they end."""
         try:
             engine = client.open()
-        except EngineError:
+        except EngineError as error:
+            self._note_error(str(error))  # first, for whoever sees that it was tried asks why it failed
             self._tried = True
             raise
         with self._lock:

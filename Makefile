@@ -33,7 +33,7 @@ run: ## Set up, build, and watch this host until Ctrl-C (root or sudo)
 
 test: ## Set up, build, and run every test; those that need root or an engine say so when skipped
 	$(PREPARE) test
-	@$(INSIDE)python -m pytest $(ARGS)
+	@$(INSIDE)python -m tools.suite $(ARGS)
 
 soak: ## 10,000 containers, 10 M alerts, 10 M audit events: nothing grows; a keeper killed 100 times (sudo; hours)
 	$(PREPARE) test

@@ -149,6 +149,7 @@ def test_rules_that_change_are_taken_with_a_signal_and_wrong_ones_are_not(folder
         assert run.stop() == 0
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(max(120, EVENTS // 2000))
 def test_memory_stays_flat_over_many_events(folder: Path) -> None:
     number = EVENTS

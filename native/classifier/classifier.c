@@ -439,7 +439,7 @@ void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, 
 }
 
 void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset,
-		    uint32_t any_arguments)
+		    uint32_t marks)
 {
 	uint64_t length = record_length(batch, size, offset);
 	const uint8_t *record = batch + offset;
@@ -454,7 +454,7 @@ void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint
 	if (classifier->types[position - 1].state == HW_NOTE)
 		starts_learn_child(&classifier->starts, &classifier->contexts, record, length);
 	else if (classifier->types[position - 1].state == HW_STOP_UNLESS_KNOWN)
-		starts_learn_program(&classifier->starts, &classifier->contexts, record, length, any_arguments);
+		starts_learn_program(&classifier->starts, &classifier->contexts, record, length, marks);
 }
 
 void hw_forget_starts(struct hw_classifier *classifier)

@@ -143,7 +143,8 @@ void hw_set_starts(struct hw_classifier *classifier, const struct hw_starts *whe
 
 /*
  * The words, as an automaton as of hw_set_words, without which in their arguments programs may be alike whatever these
- * are; `columns` has letters of both cases in one. Returns -1 without memory.
+ * are; `columns` has letters of both cases in one, and an output is a word's marks: bits that say to whom it matters.
+ * Returns -1 without memory.
  */
 int hw_set_argument_words(struct hw_classifier *classifier, const uint8_t *columns, uint32_t column_count,
 			  const uint32_t *next, uint32_t state_count, const uint32_t *output_ends,
@@ -160,10 +161,10 @@ void hw_learn_process(struct hw_classifier *classifier, const uint8_t *context, 
 /*
  * What was learnt of the process that begins with a record, a child or one that runs a program, holds for all that
  * begin alike: from now on their records need not be judged. Until a container or a control group is forgotten. With
- * `any_arguments`, programs begin alike whatever arguments behind the first they have, but for those with words.
+ * `marks`, programs begin alike whatever arguments behind the first they have, but for those with words of these.
  */
 void hw_learn_start(struct hw_classifier *classifier, const uint8_t *batch, uint32_t size, uint32_t offset,
-		    uint32_t any_arguments);
+		    uint32_t marks);
 void hw_forget_starts(struct hw_classifier *classifier);
 void hw_learn_scalars(struct hw_classifier *classifier, uint32_t kind, const uint8_t *batch, uint64_t size,
 		      uint64_t offset, uint32_t judged);

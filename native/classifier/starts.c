@@ -41,7 +41,7 @@ static const struct start *find(const struct starts *starts, uint64_t key)
 	return NULL;
 }
 
-static void learn(struct starts *starts, uint64_t key, const struct context *known)
+static void learn(struct starts *starts, uint64_t key, const struct context *known, uint32_t marks)
 {
 	struct start *set = set_of(starts, key), *place = NULL;
 
@@ -50,8 +50,11 @@ static void learn(struct starts *starts, uint64_t key, const struct context *kno
 			place = &set[way];
 	if (!place)
 		place = &set[starts->replaced++ % WAYS];
-	*place = (struct start){
-		.key = key, .container = known->container, .ancestry = known->ancestry, .row = known->row};
+	*place = (struct start){.key = key,
+				.container = known->container,
+				.ancestry = known->ancestry,
+				.row = known->row,
+				.marks = marks};
 }
 
 /* The context of the child that a record tells of: it begins as its parent is, with an id and a time of its own. */
@@ -102,18 +105,23 @@ static struct text arguments_of(const struct hw_starts *where, const uint8_t *re
 	return (struct text){.bytes = name_end + 1, .size = begin + size - (name_end + 1)};
 }
 
-/* Whether rules cannot tell arguments from others: what is not ASCII may have letters that are the same in another case. */
-static int is_like_any(const struct words *words, struct text arguments)
+/*
+ * Whether rules cannot tell a program's arguments from others without words of these marks: what is not ASCII may have
+ * letters that are the same in another case.
+ */
+static int is_like_any(const struct starts *starts, const uint8_t *record, uint32_t marks)
 {
+	struct text arguments = arguments_of(&starts->where, record);
+
 	for (uint64_t one = 0; one < arguments.size; one++)
 		if (arguments.bytes[one] & 0x80)
 			return 0;
-	return arguments.bytes && words->next && !words_occur(words, arguments.bytes, arguments.size);
+	return !(words_marks(&starts->words, arguments.bytes, arguments.size, marks) & marks);
 }
 
 /*
- * What those that run a program have in common with others below the same; 0 when the record contradicts itself, or is
- * of arguments that must not be any.
+ * What those that run a program have in common with others below the same, with the arguments or whatever these are; 0
+ * when the record contradicts itself, or has none that could be left out.
  */
 static uint64_t program_key(const struct starts *starts, const struct context *process, const uint8_t *record,
 			    uint64_t length, int any_arguments)
@@ -135,7 +143,7 @@ static uint64_t program_key(const struct starts *starts, const struct context *p
 		return 0;
 	if (any_arguments) {
 		left_out = arguments_of(where, record);
-		if (!is_like_any(&starts->words, left_out))
+		if (!left_out.bytes || !starts->words.next)
 			return 0;
 	}
 	head[3] = read_u64(record + where->vpid) == 1;
@@ -194,8 +202,11 @@ int starts_program(struct starts *starts, struct contexts *contexts, const uint8
 
 	if (!process)
 		return 0;
-	for (int any_arguments = 1; any_arguments >= 0 && !start; any_arguments--)
-		start = find(starts, program_key(starts, process, record, length, any_arguments));
+	start = find(starts, program_key(starts, process, record, length, 1));
+	if (start && !is_like_any(starts, record, start->marks))
+		start = NULL;
+	if (!start)
+		start = find(starts, program_key(starts, process, record, length, 0));
 	if (!start)
 		return 0;
 	key = process->key;
@@ -214,23 +225,25 @@ void starts_learn_child(struct starts *starts, const struct contexts *contexts, 
 	place = child_context(starts, record);
 	child = contexts_entry(contexts, (const uint8_t *)&place);
 	if (child && child->ancestry && child->above == parent->ancestry)
-		learn(starts, key, child);
+		learn(starts, key, child, 0);
 }
 
 void starts_learn_program(struct starts *starts, const struct contexts *contexts, const uint8_t *record,
-			  uint64_t length, int any_arguments)
+			  uint64_t length, uint32_t marks)
 {
 	const struct context *process = contexts_entry(contexts, record + CONTEXT_OFFSET);
 	uint64_t key = 0;
 
 	if (!process || !process->ancestry)
 		return;
-	if (any_arguments)
+	if (marks)
 		key = program_key(starts, process, record, length, 1);
-	if (!key)
+	if (!key || !is_like_any(starts, record, marks)) {
 		key = program_key(starts, process, record, length, 0);
+		marks = 0;
+	}
 	if (key)
-		learn(starts, key, process);
+		learn(starts, key, process, marks);
 }
 
 void starts_forget(struct starts *starts)

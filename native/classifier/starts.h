@@ -16,12 +16,13 @@ struct start {
 	uint64_t key;	    /* a hash of all that such processes have in common */
 	uint32_t container; /* the caller's number; 0 = free */
 	uint32_t ancestry;
-	uint32_t row; /* of its classes, as in contexts.h */
+	uint32_t row;	/* of its classes, as in contexts.h */
+	uint32_t marks; /* of words that must not be in the arguments; 0 when these are part of the key */
 };
 
 struct starts {
 	struct hw_starts where;
-	struct words words; /* without these in them, arguments need not be the same */
+	struct words words; /* of arguments; the outputs are marks */
 	struct start *entries;
 	uint64_t replaced;
 	uint64_t hash_key[2];
@@ -37,7 +38,7 @@ int starts_program(struct starts *starts, struct contexts *contexts, const uint8
 /* What is known of the process of a record holds for all that start like it. */
 void starts_learn_child(struct starts *starts, const struct contexts *contexts, const uint8_t *record, uint64_t length);
 void starts_learn_program(struct starts *starts, const struct contexts *contexts, const uint8_t *record,
-			  uint64_t length, int any_arguments);
+			  uint64_t length, uint32_t marks);
 void starts_forget(struct starts *starts);
 
 #endif

@@ -117,14 +117,14 @@ uint64_t words_signature(const struct words *words, const uint8_t *path, uint64_
 	return siphash_end(&hash);
 }
 
-int words_occur(const struct words *words, const uint8_t *text, uint64_t size)
+uint32_t words_marks(const struct words *words, const uint8_t *text, uint64_t size, uint32_t enough)
 {
-	uint32_t state = 0;
+	uint32_t state = 0, marks = 0;
 
-	for (uint64_t one = 0; one < size; one++) {
+	for (uint64_t one = 0; one < size && !(marks & enough); one++) {
 		state = words->next[(uint64_t)state * words->column_count + words->columns[text[one]]];
-		if (words->output_ends[state] != (state ? words->output_ends[state - 1] : 0))
-			return 1;
+		for (uint32_t end = state ? words->output_ends[state - 1] : 0; end < words->output_ends[state]; end++)
+			marks |= words->outputs[end];
 	}
-	return 0;
+	return marks;
 }

@@ -25,7 +25,7 @@ void words_free(struct words *words);
 uint64_t words_signature(const struct words *words, const uint8_t *path, uint64_t size, const uint64_t key[2],
 			 uint64_t space);
 
-/* Whether one of the words occurs in a text. */
-int words_occur(const struct words *words, const uint8_t *text, uint64_t size);
+/* The marks of the words that occur in a text, of an automaton whose outputs are marks; the first of those are enough. */
+uint32_t words_marks(const struct words *words, const uint8_t *text, uint64_t size, uint32_t enough);
 
 #endif

@@ -150,6 +150,33 @@ def test_arguments_that_decide_by_more_than_words_have_to_be_the_same() -> None:
     assert not host.looked_at(["c.c"])
 
 
+def test_words_that_matter_of_some_programs_alone_keep_those_with_them_apart_and_no_others() -> None:
+    searched = "evt.type = execve and proc.name in (grep, find) and proc.args contains id_rsa"
+    told = "evt.type = openat and proc.name = curl and proc.args contains ' -o' and fd.name = /x"
+    host = _Host(PARTLY, searched, told)
+    for name in ("a", "b", "c"):
+        host.looked_at([name], "grep", "/bin/grep")
+        host.looked_at([name], "curl", "/bin/curl")
+        host.looked_at([name])
+    assert not host.looked_at(["-c", "-o", "d"], "grep", "/bin/grep"), "a word of curl's"
+    assert not host.looked_at(["id_rsa", "-o"]), "words of others"
+    assert not host.looked_at(["id_rsa"], "curl", "/bin/curl")
+    assert host.looked_at(["url", "-o", "d"], "curl", "/bin/curl")
+    assert host.looked_at(["url", "-o", "e"], "curl", "/bin/curl"), "those with a word have to be the same"
+    assert not host.looked_at(["url", "-o", "e"], "curl", "/bin/curl")
+    assert host.looked_at(["stratum+tcp"], "grep", "/bin/grep"), "a word that matters of all"
+
+
+def test_more_sets_of_words_than_there_are_marks_share_them() -> None:
+    names = [f"program{number}" for number in range(70)]
+    host = _Host(*(f"evt.type = openat and proc.name = {name} and proc.args contains w{name}" for name in names))
+    for name in names:
+        for _ in range(3):
+            host.looked_at([str(_)], name, f"/bin/{name}")
+        assert not host.looked_at(["another"], name, f"/bin/{name}")
+        assert host.looked_at([f"w{name}"], name, f"/bin/{name}")
+
+
 def test_ancestors_whose_arguments_decide_by_more_than_words_keep_all_apart() -> None:
     host = _Host(PARTLY, "evt.type = openat and proc.name = unheard and proc.pcmdline regex '[a-z]+' and fd.name = /x")
     for name in ("a.c", "b.c", "c.c"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,7 @@ def test_events_of_a_real_pod_have_what_the_api_knows_of_it_and_what_it_tells_la
         assert team("mark-1") == "first"
         later = {"metadata": {"name": "shop", "uid": "n", "labels": {"team": "later"}}}
         api.put(BY_NAME["namespaces"], later)
-        numbers = iter(range(2, 100))
+        numbers = count(2)
         wait_for(lambda: team(f"mark-{next(numbers)}.") == "later")
         containerd.remove_pod(made)
         cluster.close()

@@ -2,6 +2,9 @@
 
 A compiler is started with another file each time, and no rule asks for that file. What a process with such arguments
 is ruled out for holds for all that differ from it in nothing but other such arguments (``native/classifier/starts.c``).
+
+Some words matter whatever is started, others only of programs that rules name: ``id_rsa`` of ``grep``. Each word is
+marked with where it matters, and for each process it is known which marks do.
 """
 
 from __future__ import annotations
@@ -46,6 +49,8 @@ _HOLDING = frozenset(
 _WILD = re.compile(r"\\.?|\[|\?|\*", re.DOTALL)
 _SHORTEST = 2  # characters of a word; a shorter one is in nearly all arguments
 MAXIMUM_LETTERS = 100_000  # in all words
+OF_ANYONE = 1  # the mark of words that matter whatever is started
+_NAMED_MARKS = 31  # the other bits of 32; where there are more sets of words, some share one
 
 
 def words_of_arguments(check: Check) -> frozenset[str] | None:
@@ -100,29 +105,45 @@ class ArgumentWords:
         takes: whether a part of a condition is remembered for all of an ancestry.
 
     Attributes:
-        words: in lower case; empty when arguments have to be the same.
+        marks: of words in lower case, where each matters; empty when arguments have to be the same.
     """
 
     def __init__(
         self, graph: Graph, compiler: NodeCompiler, roots: Iterable[tuple[int, int]], takes: Callable[[int], bool]
     ) -> None:
-        """Find the words, of the conditions that a program of any name can have left."""
-        roots = list(roots)
+        """Find the words of all conditions, and which of them a program of any name can have left."""
         reader = _Reader(graph, compiler, takes)
+        roots = [(bit, root) for bit, root in roots if reader.asks(root)]
         self._at_most, self._at_least = (  # what can be left, and what is left in any case
             Prefilter(graph, compiler, reader.with_arguments(roots, taken_for), takes) for taken_for in (TRUE, FALSE)
         )
         self._undecided = 0
+        self._named: dict[int, int] = {}  # the conditions of each mark but that of anyone
+        self.marks: dict[str, int] = {}
+        of_ancestors = reader.words_of_ancestors()
+        if of_ancestors is not None:
+            self._mark(of_ancestors, OF_ANYONE)
+            self._mark_all(roots, reader)
+        if sum(map(len, self.marks)) > MAXIMUM_LETTERS:
+            self.marks.clear()
+
+    def _mark_all(self, roots: Iterable[tuple[int, int]], reader: _Reader) -> None:
         anyone = self._left_of_anyone()
-        words = reader.words_of_ancestors()
-        found: set[str] = set(words or ())
+        numbers: dict[frozenset[str], int] = {}
         for bit, root in roots:
-            needed = reader.deciding(root) if bit & anyone else None
-            if needed is not None:
-                found |= needed
-            elif reader.asks(root):
+            needed = reader.deciding(root)
+            if needed is None:
                 self._undecided |= bit
-        self.words = sorted(found) if words is not None and sum(map(len, found)) <= MAXIMUM_LETTERS else []
+            elif bit & anyone:
+                self._mark(needed, OF_ANYONE)
+            else:
+                mark = OF_ANYONE << 1 + numbers.setdefault(needed, len(numbers)) % _NAMED_MARKS
+                self._mark(needed, mark)
+                self._named[mark] = self._named.get(mark, 0) | bit
+
+    def _mark(self, words: Iterable[str], mark: int) -> None:
+        for word in words:
+            self.marks[word] = self.marks.get(word, 0) | mark
 
     def _left_of_anyone(self) -> int:
         """Return those that arguments decide, of a process whose name no rule knows, on the host or in a container."""
@@ -139,14 +160,20 @@ class ArgumentWords:
         """Return the conditions of which the arguments decide whether they are left."""
         return self._at_most.mask(event) & ~self._at_least.mask(event)
 
-    def decide(self, process: Process, container: Container, make_event: Callable[[], Event]) -> bool:
-        """Tell whether what is left of a process is left of all with other arguments that have none of the words."""
+    def decide(self, process: Process, container: Container, make_event: Callable[[], Event]) -> int:
+        """Return marks: what is left of a process is left of all with other arguments without words of these marks.
+
+        0 when that is not so: then arguments have to be the same.
+        """
         program = process.program
-        if not self.words or container.healthcheck or container.liveness_probe or container.readiness_probe:
-            return False
+        if not self.marks or container.healthcheck or container.liveness_probe or container.readiness_probe:
+            return 0
         if container.full_id and takes_scripts(program.exepath, program.exe, program.filename):
-            return False  # the arguments say which file is compared with the image
-        return not self._open(make_event()) & self._undecided
+            return 0  # the arguments say which file is compared with the image
+        open_ones = self._open(make_event())
+        if open_ones & self._undecided:
+            return 0
+        return sum((mark for mark, bits in self._named.items() if open_ones & bits), OF_ANYONE)
 
 
 _ASKED = OF_ARGUMENTS - _PROBES

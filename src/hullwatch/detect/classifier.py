@@ -95,11 +95,11 @@ class Classifier(Protocol):
         """
         ...
 
-    def learn_start(self, batch: bytes, offset: int, *, any_arguments: bool = False) -> None:
+    def learn_start(self, batch: bytes, offset: int, marks: int = 0) -> None:
         """Remember that what was learnt of the process that begins with a record holds for all that begin alike.
 
-        A process begins as a child or with a program. With ``any_arguments`` it holds for those with other arguments
-        too, but for such that have a word that rules look for (``argument_words.py``).
+        A process begins as a child or with a program. With ``marks`` it holds for those with other arguments too, but
+        for such that have a word of these marks (``argument_words.py``).
         """
         ...
 

@@ -6,6 +6,7 @@ import ctypes
 import functools
 import os
 import struct
+from array import array
 from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping
 
     from hullwatch.detect.automaton import Automaton
     from hullwatch.detect.plan import Kind, Plan
@@ -121,7 +122,7 @@ class NativeClassifier(Classifier):
         self._learn_process = self._library.hw_learn_process
         self._learn_start = self._library.hw_learn_start
         self._library.hw_set_starts(self._handle, starts())
-        self._set_argument_words(plan.arguments.words)
+        self._set_argument_words(plan.arguments.marks)
         self._packed: dict[tuple[int, ...], bytes] = {}  # classes of processes
         for place, kind in enumerate(plan.all):
             self._set_words(place, kind)
@@ -139,15 +140,18 @@ class NativeClassifier(Classifier):
             if made is not None:
                 self._library.hw_set_words(self._handle, place, slot, *_tables(made))
 
-    def _set_argument_words(self, words: Sequence[str]) -> None:
-        made = make_automaton(words, frozenset()) if words else None
+    def _set_argument_words(self, marks: Mapping[str, int]) -> None:
+        made = make_automaton(list(marks), frozenset()) if marks else None
         if made is None:
             return
         columns = bytearray(made.columns)
         for letter in ascii_lowercase.encode():
             columns[letter - 32] = columns[letter]  # letters of both cases are one
         columns[0] = columns[ord(" ")]  # behind each argument stands a zero byte, and in a command line a blank
-        self._library.hw_set_argument_words(self._handle, *_tables(made._replace(columns=bytes(columns))))
+        by_position = list(marks.values())
+        outputs = array("I", [by_position[output >> 1] for output in made.outputs])
+        made = made._replace(columns=bytes(columns), outputs=outputs)
+        self._library.hw_set_argument_words(self._handle, *_tables(made))
 
     def classify(self, batch: bytes, offset: int, counted: int = 0) -> tuple[int, int, list[Survivor]]:
         """Look at records from an offset on; see ``Classifier.classify``."""
@@ -228,9 +232,9 @@ class NativeClassifier(Classifier):
         """Forget all processes of a control group."""
         self._library.hw_forget_cgroup(self._handle, number, hierarchy)
 
-    def learn_start(self, batch: bytes, offset: int, *, any_arguments: bool = False) -> None:
+    def learn_start(self, batch: bytes, offset: int, marks: int = 0) -> None:
         """Remember that others begin as the process of a record does; see ``Classifier.learn_start``."""
-        self._learn_start(self._pointer, batch, len(batch), offset, any_arguments)
+        self._learn_start(self._pointer, batch, len(batch), offset, marks)
 
     def forget_starts(self) -> None:
         """Forget what ``learn_start`` was told."""

@@ -265,7 +265,7 @@ class PythonClassifier(Classifier):
         del lineage
         self._contexts.learn(context, container, classes)
 
-    def learn_start(self, batch: bytes, offset: int, *, any_arguments: bool = False) -> None:
+    def learn_start(self, batch: bytes, offset: int, marks: int = 0) -> None:
         """Remember nothing."""
 
     def forget_starts(self) -> None:

@@ -275,10 +275,10 @@ class Stream:
         entries = judged.entries_of(left) if judged is not None and left else ()
         if not entries or self.engine.is_nothing_now(entries):
             if not asked and self._masks.is_shared and process.parent is not None and self.classifier.knows_starts:
-                any_arguments = self._plan.arguments.decide(
+                marks = self._plan.arguments.decide(
                     process, container, lambda: assembler.around(header, process, container)
                 )
-                self.classifier.learn_start(batch, offset, any_arguments=any_arguments)
+                self.classifier.learn_start(batch, offset, marks)
             return ()
         (event,) = assembler.program_event(started, batch, offset)
         return self.engine.judge(event, entries)

@@ -321,6 +321,7 @@ def test_while_nothing_can_be_kept_senders_are_told_to_come_again(plain: Serving
     assert len(plain.taking.events) == 3
 
 
+@pytest.mark.alone
 def test_a_thousand_connections_at_once_over_tls_all_get_their_answer(files: Files) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))

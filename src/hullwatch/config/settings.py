@@ -250,7 +250,7 @@ class FlightRecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
         int,
         msgspec.Meta(ge=1 << 20, le=1 << 40),
         _help("Bytes that it may take; when they are full, the oldest of the container that has most goes."),
-    ] = 64 << 20
+    ] = 16 << 20
     after: Annotated[
         Duration, _help("How long a capture goes on after the last alert, unless the rule says it (capture_duration).")
     ] = 60.0

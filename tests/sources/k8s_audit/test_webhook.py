@@ -128,8 +128,7 @@ def plain() -> Iterator[Serving]:
 
 
 def batch(first: int = 0, number: int = 3) -> bytes:
-    items = [wrapped.event(one) for one in range(first, first + number)]
-    return json.dumps({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": items}).encode()
+    return json.dumps(wrapped.event_list([wrapped.event(one) for one in range(first, first + number)])).encode()
 
 
 def ask(serving: Serving, body: bytes | None, context: ssl.SSLContext | None = None, **headers: str) -> tuple[int, str]:

@@ -77,7 +77,8 @@ class Trial:
             folder / "cluster",
             [
                 f"--audit-policy-file={self.policy}", f"--audit-webhook-config-file={webhook}",
-                "--audit-webhook-batch-max-wait=1s", "--audit-webhook-truncate-enabled=true",
+                "--audit-webhook-batch-max-wait=1s",
+                "--audit-log-truncate-enabled=true", "--audit-webhook-truncate-enabled=true",
                 "--audit-webhook-initial-backoff=2s", f"--audit-log-path={logs / 'audit.log'}", "--audit-log-maxsize=1",
                 "--audit-log-maxbackup=1000", "--feature-gates=EphemeralContainers=true",
             ],

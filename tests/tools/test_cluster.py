@@ -58,6 +58,11 @@ def test_every_scene_is_for_a_rule_of_the_pack_and_says_what_is_done_once() -> N
     assert all(one.run or one.objects for one in played)
 
 
+def test_rules_that_remember_are_known_by_their_threshold_or_sequence() -> None:
+    assert {"Many kinds of objects read", "Workload changed after rights were widened"} <= scenes.remembering()
+    assert "Privileged workload created" not in scenes.remembering()
+
+
 def test_a_scene_is_found_when_its_rule_is_among_the_alerts() -> None:
     (scene,) = scenes.scenes(b"[{does: removes, run: kubectl delete, alert: Removed}]")
     assert scenes.Outcome(scene, ["Written", "Removed"], "").found

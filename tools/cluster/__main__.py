@@ -180,8 +180,8 @@ class Trial:
 
 
 def _counted(watcher: Watcher) -> Counter[str]:
-    """Return the alerts of each rule; which event crosses a threshold depends on the order in which they came."""
-    return Counter(watcher.rules())
+    """Return the alerts of each rule, without those that remember: a way in forgets it when it is started again."""
+    return Counter(rule for rule in watcher.rules() if rule not in scenes.remembering())
 
 
 def _flags(hullwatch: Pair, client: Pair) -> Iterable[str]:

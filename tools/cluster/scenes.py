@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tools.cluster.servers import Cluster
     from tools.cluster.watcher import Watcher
 
+PACK = ROOT / "src" / "hullwatch" / "packs" / "rules" / "kubernetes"
 FILE = ROOT / "tools" / "cluster" / "scenes.yaml"
 PATIENCE = 20.0  # seconds until an alert is there
 SCRIPT_SECONDS = 120.0
@@ -67,6 +69,13 @@ def scenes(text: bytes | None = None) -> list[Scene]:
         text: of YAML; what the project has when None.
     """
     return msgspec.convert(yaml.safe_load(FILE.read_bytes() if text is None else text), list[Scene])
+
+
+@functools.cache
+def remembering() -> frozenset[str]:
+    """Return the rules of the pack that remember what was before."""
+    blocks = [one for path in PACK.glob("*.yaml") for one in path.read_text("utf-8").split("\n- rule: ")[1:]]
+    return frozenset(one.partition("\n")[0] for one in blocks if "\n  threshold:" in one or "\n  sequence:" in one)
 
 
 def play(cluster: Cluster, watcher: Watcher, kubeconfig: Path) -> Iterator[Outcome]:

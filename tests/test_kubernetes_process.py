@@ -37,7 +37,7 @@ def batch(first: int, number: int, prefix: str = "") -> bytes:
     items = [wrapped.event(one) for one in range(first, first + number)]
     for item in items:
         item["auditID"] = prefix + item["auditID"]
-    return json.dumps({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": items}).encode()
+    return json.dumps(wrapped.event_list(items)).encode()
 
 
 def send(port: int, body: bytes) -> int:

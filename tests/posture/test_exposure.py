@@ -105,6 +105,13 @@ def test_a_pod_leaves_its_container_when_root_in_it_is_root_on_the_node(spec: di
     assert opened.backends[0].leaves_container is leaves
 
 
+def test_the_token_of_the_own_account_is_no_secret_that_a_pod_is_given() -> None:
+    mounts = [{"name": "t", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}, {"name": "c"}]
+    volumes = [{"name": "t", "secret": {"secretName": "web-token-x"}}, {"name": "c", "secret": {"secretName": "c"}}]
+    (found,) = exposed(made(NODE_PORT), made({"pod": {"containers": [{"volumeMounts": mounts}], "volumes": volumes}}))
+    assert found.backends[0].secrets == ("c",)
+
+
 def test_secrets_are_found_wherever_a_pod_is_given_them() -> None:
     spec = {
         "containers": [

@@ -103,6 +103,13 @@ def test_a_level_that_does_not_tell_is_told() -> None:
     assert found(wrote("update", made("deployment"), level="Metadata")) == []  # opens nothing as a rule
 
 
+def test_what_names_no_namespace_stands_in_that_of_the_request() -> None:
+    event = wrote("create", service(type="NodePort", ports=[{"port": 80}]), level="Request")
+    body = event["requestObject"]
+    event["requestObject"] = body | {"metadata": {"name": "web"}}  # as kubectl run and expose send it
+    assert [(one.namespace, one.name, one.change) for one in found(event)] == [("shop", "web", "added")]
+
+
 def test_pods_that_a_workload_makes_are_told_once_with_the_workload() -> None:
     spec = {"hostNetwork": True}
     events = [wrote("create", made({"deployment": spec})), wrote("create", made({"pod": spec}), by="a-controller")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from hullwatch.alerts.mask import Masker
 from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
 from hullwatch.fields.audit_event import AuditEvent
@@ -258,3 +259,10 @@ def test_the_page_names_every_list_and_macro_that_users_are_to_change() -> None:
         )
     )
     assert {knob for knob in knobs if f"`{knob}`" not in PAGE} == set()
+
+
+def test_no_text_names_a_value_so_that_it_is_hidden_as_a_secret() -> None:
+    hidden = Masker().text
+    for name, rule in RULES.items():
+        text = re.sub(r"%[a-z][\w.]*(\[[^\]]*\])?", "web", rule.output.text)
+        assert hidden(text) == text, name

@@ -72,17 +72,19 @@ class Apt:
         folder: for all of it.
         suite: the release.
         architecture: as Debian names processors.
+        sources: whether source packages are wanted too.
     """
 
-    def __init__(self, folder: Path, suite: str, architecture: str) -> None:
+    def __init__(self, folder: Path, suite: str, architecture: str, *, sources: bool = False) -> None:
         """Write its configuration into the folder."""
         self._folder = folder
         self._architecture = architecture
         for name in ("lists/partial", "cache/archives/partial", "parts"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         lines = [
-            f"deb [arch={architecture} signed-by={KEYRING}] {mirror} {suite}{suffix} main"
+            f"{kind} [arch={architecture} signed-by={KEYRING}] {mirror} {suite}{suffix} main"
             for mirror, suffix in mirrors()
+            for kind in (("deb", "deb-src") if sources else ("deb",))
         ]
         (folder / "sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.fields.audit_event import at, text, texts, word
 from hullwatch.fields.field import FieldType, Multiplicity, field
+from hullwatch.fields.json_patch import requested
 
 if TYPE_CHECKING:
     from hullwatch.fields.audit_event import AuditEvent
@@ -210,7 +211,7 @@ def target_pod_name(event: AuditEvent) -> str | None:
     """Name of the pod that the call is about; absent for other objects."""
     if at(event.audit, "objectRef", "resource") != "pods":
         return None
-    return target_name(event) or resp_name(event) or text(at(event.audit, "requestObject", "metadata", "name"))
+    return target_name(event) or resp_name(event) or text(at(requested(event), "metadata", "name"))
 
 
 @field("ka.target.session", FieldType.CHARBUF)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.fields.audit_event import at, objects, text, texts
 from hullwatch.fields.field import FieldType, Multiplicity, field
+from hullwatch.fields.json_patch import requested
 
 if TYPE_CHECKING:
     from hullwatch.fields.audit_event import AuditEvent
@@ -22,32 +23,32 @@ def configmap_name(event: AuditEvent) -> str | None:
 @field("ka.req.configmap.obj")
 def configmap_obj(event: AuditEvent) -> str | None:
     """Content of a config map, as JSON."""
-    return text(at(event.audit, "requestObject", "data"))
+    return text(at(requested(event), "data"))
 
 
 @field("ka.req.service.type")
 def service_type(event: AuditEvent) -> str | None:
     """Kind of a service: ClusterIP, NodePort, LoadBalancer or ExternalName."""
-    return text(at(event.audit, "requestObject", "spec", "type"))
+    return text(at(requested(event), "spec", "type"))
 
 
 @field("ka.req.service.ports")
 def service_ports(event: AuditEvent, argument: str | None = None) -> Texts:
     """Ports of a service."""
-    found = [one.get("port") for one in objects(at(event.audit, "requestObject", "spec", "ports"))]
+    found = [one.get("port") for one in objects(at(requested(event), "spec", "ports"))]
     return texts(found if argument is None else found[int(argument) :][:1])
 
 
 @field("ka.req.service.node_ports", FieldType.CHARBUF, Multiplicity.LIST)
 def service_node_ports(event: AuditEvent) -> Texts:
     """Ports that a service opens on every node."""
-    return texts([one.get("nodePort") for one in objects(at(event.audit, "requestObject", "spec", "ports"))])
+    return texts([one.get("nodePort") for one in objects(at(requested(event), "spec", "ports"))])
 
 
 @field("ka.req.service.external_ips", FieldType.CHARBUF, Multiplicity.LIST)
 def service_external_ips(event: AuditEvent) -> Texts:
     """Addresses outside of the cluster that a service takes."""
-    return texts(at(event.audit, "requestObject", "spec", "externalIPs"))
+    return texts(at(requested(event), "spec", "externalIPs"))
 
 
 @field("ka.req.networkpolicy.allows_all", FieldType.BOOL)
@@ -55,7 +56,7 @@ def networkpolicy_allows_all(event: AuditEvent) -> bool | None:
     """Whether a network policy lets everything in or out: one of its rules is empty."""
     if at(event.audit, "objectRef", "resource") != "networkpolicies":
         return None
-    spec = at(event.audit, "requestObject", "spec")
+    spec = at(requested(event), "spec")
     if spec.__class__ is not dict:
         return None
     rules = [*objects(spec.get("ingress")), *objects(spec.get("egress"))]

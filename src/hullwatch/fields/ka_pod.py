@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hullwatch.fields.audit_event import at, items, objects, text, texts
 from hullwatch.fields.field import field
 from hullwatch.fields.image_name import repository_of
+from hullwatch.fields.json_patch import requested
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ Texts = tuple[str, ...] | None
 
 
 def _spec(event: AuditEvent) -> Any:
-    return at(event.audit, "requestObject", "spec")
+    return at(requested(event), "spec")
 
 
 def _containers(event: AuditEvent, index: str | None) -> list[dict[str, Any]]:

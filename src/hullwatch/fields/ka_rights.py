@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hullwatch.fields.audit_event import MOST_ITEMS, at, items, objects, text, texts, word
 from hullwatch.fields.field import FieldType, Multiplicity, field
+from hullwatch.fields.json_patch import requested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,11 +17,11 @@ Texts = tuple[str, ...] | None
 
 
 def _subjects(event: AuditEvent, kind: str) -> Iterator[dict[str, Any]]:
-    return (one for one in objects(at(event.audit, "requestObject", "subjects")) if one.get("kind") == kind)
+    return (one for one in objects(at(requested(event), "subjects")) if one.get("kind") == kind)
 
 
 def _rules(event: AuditEvent, index: str | None = None) -> list[dict[str, Any]]:
-    found = list(objects(at(event.audit, "requestObject", "rules")))
+    found = list(objects(at(requested(event), "rules")))
     return found if index is None else found[int(index) :][:1]
 
 
@@ -31,7 +32,7 @@ def _of_rules(event: AuditEvent, index: str | None, key: str) -> Texts:
 @field("ka.req.binding.subjects")
 def subjects(event: AuditEvent) -> Texts:
     """Who a binding gives its role to, each as JSON."""
-    return texts(at(event.audit, "requestObject", "subjects"))
+    return texts(at(requested(event), "subjects"))
 
 
 @field("ka.req.binding.subjects.user_names")
@@ -62,13 +63,13 @@ def group_names(event: AuditEvent) -> Texts:
 @field("ka.req.binding.role")
 def binding_role(event: AuditEvent) -> str | None:
     """Name of the role that a binding gives."""
-    return text(at(event.audit, "requestObject", "roleRef", "name"))
+    return text(at(requested(event), "roleRef", "name"))
 
 
 @field("ka.req.binding.role.kind", FieldType.CHARBUF)
 def binding_role_kind(event: AuditEvent) -> str | None:
     """Kind of the role that a binding gives: Role or ClusterRole."""
-    return text(at(event.audit, "requestObject", "roleRef", "kind"))
+    return text(at(requested(event), "roleRef", "kind"))
 
 
 @field("ka.req.binding.subject.has_name")
@@ -80,7 +81,7 @@ def subject_has_name(event: AuditEvent, argument: str) -> str:  # noqa: ARG001 -
 @field("ka.req.role.rules")
 def rules(event: AuditEvent) -> Texts:
     """What a role allows, each rule as JSON."""
-    return texts(at(event.audit, "requestObject", "rules"))
+    return texts(at(requested(event), "rules"))
 
 
 @field("ka.req.role.rules.apiGroups")

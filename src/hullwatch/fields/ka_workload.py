@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from hullwatch.fields.audit_event import at, items, objects, text, texts, word
 from hullwatch.fields.field import FieldType, Multiplicity, field
 from hullwatch.fields.image_name import registry_of, repository_of, tag_of
+from hullwatch.fields.json_patch import requested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,8 @@ def _workload(event: AuditEvent) -> Workload | None:
     if not isinstance(whole, dict):
         whole = audit.get("responseObject") if audit.get("verb") in _WRITING else None
     if not isinstance(whole, dict):
+        whole = requested(event)
+    if whole is None:
         return None
     whole = cast("dict[str, Any]", whole)
     if resource == "pods":

@@ -67,6 +67,9 @@ class AuditState:
         elif at(answer, "metadata", "deletionTimestamp") is not None and kind == "Pod":
             self.inventory.remove(kind, *_place(kind, reference))
         else:
+            namespace = text(reference.get("namespace"))
+            if KINDS[kind] and namespace:  # what was asked for need not say it: the path does
+                answer = answer | {"metadata": table(answer.get("metadata")) | {"namespace": namespace}}
             self.inventory.take(answer)
 
     def _remove(self, verb: str, reference: Plain, answer: Plain, event: Plain) -> None:

@@ -52,6 +52,7 @@ _SENSITIVE = (
     "/sbin",
     "/lib",
 )
+_OWN_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 # Kinds that own no pods as people see it: a node owns the pods that stand in its files. The rest nobody makes.
 _NO_OWNERS = {"Node", "User", "Group", "ServiceAccount", "goal", "accounts", "pods", "nodes", "secrets", "all"}
 
@@ -154,13 +155,20 @@ class Pod(NamedTuple):
         return [path for name, path in paths.items() if name in mounted | sockets]
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the names of the secrets that it is given: as variables, as files, through projected volumes."""
+        """Return the names of the secrets that it is given: as variables, as files, through projected volumes.
+
+        The one with its service account's token, which every pod had before Kubernetes 1.24, is none of them.
+        """
         found: list[str] = []
+        tokens: set[str] = set()
         for container in self.containers():
             found += [text(at(one, "secretRef", "name")) for one in tables(container.get("envFrom"))]
             found += [text(at(one, "valueFrom", "secretKeyRef", "name")) for one in tables(container.get("env"))]
+            mounts = tables(container.get("volumeMounts"))
+            tokens |= {text(one.get("name")) for one in mounts if one.get("mountPath") == _OWN_ACCOUNT}
         for volume in tables(self.spec.get("volumes")):
-            found.append(text(at(volume, "secret", "secretName")))
+            if text(volume.get("name")) not in tokens:
+                found.append(text(at(volume, "secret", "secretName")))
             found += [text(at(one, "secret", "name")) for one in tables(at(volume, "projected", "sources"))]
             found.append(text(at(volume, "csi", "nodePublishSecretRef", "name")))
             provider = text(at(volume, "csi", "volumeAttributes", "secretProviderClass"))

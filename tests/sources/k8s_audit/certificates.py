@@ -24,7 +24,8 @@ def _name(common: str) -> x509.Name:
 class Authority:
     """Issues certificates into files of a folder."""
 
-    def __init__(self, folder: Path, name: str = "authority") -> None:
+    def __init__(self, folder: Path, name: str = "authority", *, plain: bool = False) -> None:
+        """Make an authority; a plain one is as ``openssl req -x509`` makes it, which says nothing of the key's use."""
         self.folder = folder
         self.name = name
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -34,7 +35,8 @@ class Authority:
             key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
         )  # fmt: skip
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        builder = builder.add_extension(usage, critical=True)
+        if not plain:
+            builder = builder.add_extension(usage, critical=True)
         self.path = folder / f"{name}.pem"
         self.path.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(_PEM))
 

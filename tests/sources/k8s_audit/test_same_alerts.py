@@ -45,7 +45,7 @@ def parts(size: int = 100) -> list[list[dict[str, Any]]]:
 
 
 WRAPPED: dict[str, Callable[[], bytes]] = {
-    "EventList": lambda: lines([{"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": p} for p in parts()]),
+    "EventList": lambda: lines([wrapped.event_list(part) for part in parts()]),
     "EKS, subscription": lambda: lines([wrapped.subscription(part) for part in parts()]),
     "EKS, Kinesis": lambda: lines([wrapped.kinesis(part) for part in parts()]),
     "EKS, Firehose": lambda: lines([wrapped.firehose(part) for part in parts()]),
@@ -130,7 +130,7 @@ def test_the_same_alerts_come_through_the_webhook(alerts: Found) -> None:
 
     async def send() -> None:
         for part in [*parts(), *parts()]:  # API servers send again what they are not sure of
-            body = wrapped.text({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": part}).encode()
+            body = wrapped.text(wrapped.event_list(part)).encode()
             answer = await webhook.handle(Head("POST", "/", {}, {}, len(body), keeps=True), body)
             assert answer.status == 200
 

@@ -33,7 +33,7 @@ def encode(value: Any) -> bytes:
 
 WRAPPERS: dict[str, tuple[bytes, str, str]] = {
     "lines": (lines(EVENTS), "native", ""),
-    "EventList": (encode({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": EVENTS}), "native", ""),
+    "EventList": (encode(wrapped.event_list(EVENTS)), "native", ""),
     "array": (encode(EVENTS), "native", ""),
     "indented": (json.dumps(EVENTS, indent=2).encode(), "native", ""),
     "gzip": (gzip.compress(lines(EVENTS[:2])) + gzip.compress(b"\n" + lines(EVENTS[2:])), "native", ""),

@@ -21,6 +21,7 @@ from hullwatch.sources.k8s_audit.http_head import RefusedError, parse_head
 from hullwatch.sources.k8s_audit.http_server import HttpServer, Limits
 from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
 from hullwatch.sources.k8s_audit.webhook import Webhook, read_token, tls_context
+from tests.kubernetes_intake import until
 from tests.sources.k8s_audit import wrapped
 from tests.sources.k8s_audit.certificates import Authority
 
@@ -128,8 +129,7 @@ def plain() -> Iterator[Serving]:
 
 
 def batch(first: int = 0, number: int = 3) -> bytes:
-    items = [wrapped.event(one) for one in range(first, first + number)]
-    return json.dumps({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": items}).encode()
+    return json.dumps(wrapped.event_list([wrapped.event(one) for one in range(first, first + number)])).encode()
 
 
 def ask(serving: Serving, body: bytes | None, context: ssl.SSLContext | None = None, **headers: str) -> tuple[int, str]:
@@ -179,6 +179,24 @@ def test_who_has_neither_is_refused_before_the_body_is_read(files: Files) -> Non
         with pytest.raises((ssl.SSLError, ConnectionError)):
             ask(started, batch(), files.context(files.stranger))
         assert started.taking.events == []
+
+
+def test_a_certificate_of_an_authority_as_plain_openssl_makes_it_is_taken(files: Files, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "plain", plain=True)
+    context = tls_context(*files.server, str(authority.path), token=False)
+    started = Serving(context, "", LIMITS, certificates=True)
+    try:
+        assert ask(started, batch(), files.context(authority.issue("apiserver")))[0] == 200
+    finally:
+        started.close()
+
+
+def test_why_a_client_certificate_is_refused_is_counted(files: Files) -> None:
+    with serving(files) as started:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            ask(started, batch(), files.context(files.stranger))
+        until(lambda: started.server.counts)
+        assert started.server.counts == {"client certificate refused: unable to get local issuer certificate": 1}
 
 
 def test_where_only_certificates_count_a_token_does_not(files: Files) -> None:

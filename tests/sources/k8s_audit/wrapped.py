@@ -40,6 +40,12 @@ def text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def event_list(events: list[Event]) -> Event:
+    """Return a batch as API servers send it: kind and version stand in the list alone, and not in its events."""
+    items = [{key: value for key, value in one.items() if key not in {"kind", "apiVersion"}} for one in events]
+    return {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": items}
+
+
 def packed(value: Any) -> str:
     """Return base64 of gzip of JSON, as CloudWatch Logs sends it."""
     return base64.b64encode(gzip.compress(text(value).encode())).decode()

@@ -235,7 +235,7 @@ class Reflector:
                 self._told(f"the Kubernetes API does not know who we are: {error}")
                 self._rest(self._longer())
             case 404:
-                self._told(f"the cluster has no {self.resource.name} ({where})")
+                self._told(f"the cluster has no {self.resource.name} of the version {self.resource.version}")
                 self._version = ""
                 self._rest(WITHOUT_RIGHT)
             case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
@@ -16,7 +17,6 @@ from hullwatch.sources.k8s_audit.http_head import LONGEST_HEAD, Answer, Head, Re
 
 if TYPE_CHECKING:
     import socket
-    import ssl
     from collections.abc import Callable
 
 _CHUNK = 64 << 10  # bytes that are read at once
@@ -145,6 +145,8 @@ class HttpServer:
                 first = False
         except TimeoutError:
             self._count("too slow")
+        except ssl.SSLCertVerificationError as error:  # the messages are OpenSSL's own, and few
+            self._count(f"client certificate refused: {error.verify_message}")
         except (OSError, EOFError):  # TLS errors are OSErrors
             self._count("connection lost" if writer is not None else "TLS not agreed on")
         finally:

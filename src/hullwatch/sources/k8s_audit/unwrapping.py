@@ -95,6 +95,13 @@ def _items_of(name: str) -> Callable[[_Table, IntakeCounts], Iterator[_Inner]]:
     return lambda value, _: ((one, NATIVE) for one in items(value.get(name)))
 
 
+def _listed(value: _Table, _: IntakeCounts) -> Iterator[_Inner]:
+    """Yield the events of an API server's batch: there only the list says of what kind and version they are."""
+    version = text(value.get("apiVersion")) or "audit.k8s.io/v1"
+    for one in items(value.get("items")):
+        yield ({"kind": "Event", "apiVersion": version, **one} if is_table(one) else one), NATIVE
+
+
 def _logged(value: _Table, counts: IntakeCounts) -> Iterator[_Inner]:
     """Yield what a line of Docker's json-file holds, of an API server that writes its audit log to its output."""
     for inner in values(text(value.get("log")).encode("utf-8", "replace"), counts):
@@ -102,7 +109,7 @@ def _logged(value: _Table, counts: IntakeCounts) -> Iterator[_Inner]:
 
 
 _WRAPPERS: tuple[tuple[Callable[[_Table], bool], Callable[[_Table, IntakeCounts], Iterator[_Inner]]], ...] = (
-    (lambda value: value.get("kind") == "EventList" and "items" in value, _items_of("items")),
+    (lambda value: value.get("kind") == "EventList" and "items" in value, _listed),
     (_has("messageType", str), aws.subscription),
     (_has("awslogs", dict), aws.lambda_event),
     (_has("Records", list), aws.records),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FULL, ROOMY = 0.9, 0.8  # of the limit: removing begins and ends there, so that a batch never goes beyond it
 BATCH_ROOM = 4 << 20  # bytes that are left for a batch at least, where the limit is small
 AT_ONCE = 5000  # alerts in a transaction: who wants to decide something has to wait for it
+LEAST = 0.02  # of all alerts, as a part of them that is worth a transaction
 MOST_ISSUES = 100_000
 MOST_INCIDENTS = 50_000
 PLACEMENTS_EVERY = 50_000  # removed alerts, after which placements without any are removed too ...
@@ -105,16 +106,18 @@ class Retention:
             if used > self._roomy:
                 self._cut(table, int(used - self._roomy))
                 used = self._database.used()
+        alerts = int(self._database.read("SELECT count(*) FROM alerts")[0][0])
         for priority in range(len(PRIORITIES) - 1, -1, -1):
             if not self._database.read("SELECT 1 FROM placements WHERE priority = ? LIMIT 1", (priority,)):
                 continue  # all of them would be looked through for nothing
             since = 0  # before it there are none of this priority any more: who looks from there passes no other ones
             while (beyond := used - self._roomy) > 0:
-                alerts = int(self._database.read("SELECT count(*) FROM alerts")[0][0])
-                number = min(AT_ONCE, int(alerts * beyond / used) + 1)
+                # At least some: where those that go lie among others, the pages that they have stay in use.
+                number = min(AT_ONCE, int(alerts * max(beyond / used, LEAST)) + 1)
                 removed, since = self._remove("size", _OF_PRIORITY, (since, priority), number)
                 if not removed:
                     break
+                alerts -= removed
                 if self._since * TIDY_SHARE >= alerts:
                     self._tidy()  # where alerts have little in common, placements take as much as they do
                 used = self._database.used()

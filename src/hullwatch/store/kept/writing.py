@@ -106,14 +106,13 @@ class EventWriter:
         """Close what a writer of before has left open; write nothing yet."""
         self._end = end
         self._end.settimeout(0)
-        self._settings = settings
+        self._settings, self._largest_log = settings, _largest_log(settings)
         self._root = root
         self._masker = masker
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.close_all(root)
         self._number = folder.last_number(root)
         self._logs: dict[int, _Log] = {}  # by hour
-        self._largest_log = min(LARGEST_LOG, settings.largest // 16)
         self._processes: dict[bytes, tuple[bytes, str]] = {}  # as they came: as they are written, and their names
         self._waiting: dict[int, list[_Event]] = {}  # by hour
         self._ended = False
@@ -165,7 +164,10 @@ class EventWriter:
                 self._count("a frame of the engine that could not be read", 1)
 
     def _take(self, frame: EventFrame) -> None:
-        """Hide secrets, and sort the events of a frame by their hours."""
+        """Hide secrets, and sort the events of a frame by their hours; take other limits."""
+        if frame.limits is not None:
+            self._settings, self._largest_log = frame.limits, _largest_log(frame.limits)
+            self._next_retention = 0.0
         processes = [self._masked_process(data) for data in frame.processes]
         for event in frame.events:
             process, program = processes[event.process]
@@ -268,3 +270,8 @@ class EventWriter:
         with contextlib.suppress(OSError):
             self._end.send(ENCODER.encode(WriterTold(self._written, self._problem, self._counts)))
             self._written, self._counts, self._said = 0, {}, self._problem
+
+
+def _largest_log(settings: EventsSettings) -> int:
+    """Return how many bytes a log may have: a small part of what all may have, which goes by whole files."""
+    return min(LARGEST_LOG, settings.largest // 16)

@@ -6,6 +6,9 @@ import pytest
 from hullwatch.cli.config import check, explain, init, schema, show
 from hullwatch.config import leaves
 from hullwatch.errors import UsageError
+from tests.cli.in_process import Command, command
+
+__all__ = ["command"]
 
 
 def no_files(environment: object) -> list[Path]:
@@ -116,3 +119,19 @@ def test_a_password_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch, capsy
         show(output=output)
         explain("docker.host", output=output)
     assert "pa55word" not in capsys.readouterr().out
+
+
+def test_an_output_that_the_escalation_file_names_and_nobody_configured_is_told(
+    tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "escalation.yaml").write_text(
+        "people:\n  anna: {name: Anna, output: pager}\npolicies:\n  - {name: all, score: 1, steps: [{tell: [anna]}]}\n"
+    )
+    config = tmp_path / "config.toml"
+    text = f'[escalation]\nfile = "{tmp_path}/escalation.yaml"\n'
+    config.write_text(text)
+    code, lines, _ = command("config", "check", str(config))
+    assert code == 2
+    assert 'There is no output "pager"' in lines[0]
+    config.write_text(text + '[outputs.pager]\ntype = "file"\npath = "/tmp/x"\n')
+    assert command("config", "check", str(config))[:2] == (0, ["The configuration is valid."])

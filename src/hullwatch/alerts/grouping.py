@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_ALONE = 5  # incidents that one issue opens by itself in `longest`; then it is what always happens
 _ID_DIGITS = 10
+_LONGEST_NAME = 100  # characters
 
 
 class Grouper:
@@ -223,6 +224,7 @@ def _new_incident(alert: Alert, issue: Issue) -> Incident:
         priority=alert.priority,
         hostname=alert.hostname,
         container=alert.container_id,
+        container_name=alert.container_name[:_LONGEST_NAME],
         workload=issue.workload,
     )
 

@@ -135,3 +135,18 @@ def test_an_output_that_the_escalation_file_names_and_nobody_configured_is_told(
     assert 'There is no output "pager"' in lines[0]
     config.write_text(text + '[outputs.pager]\ntype = "file"\npath = "/tmp/x"\n')
     assert command("config", "check", str(config))[:2] == (0, ["The configuration is valid."])
+
+
+def test_outputs_are_explained_by_type_and_by_name(tmp_path: Path, command: Command) -> None:
+    assert any(line.split()[0] == "outputs.http" for line in command("config", "explain", "outputs")[1])
+    config = tmp_path / "config.toml"
+    config.write_text('[outputs.siem]\ntype = "http"\nurl = "https://user:s3cret@x.example/t0ken"\n')
+    code, lines, _ = command("config", "explain", "outputs.siem.url", "--config", str(config))
+    assert code == 0
+    assert lines[0].startswith("outputs.siem.url: ")
+    assert "s3cret" not in "".join(lines)
+    assert "t0ken" not in "".join(lines)
+    assert "config.toml" in lines[-1]
+    assert command("config", "explain", "outputs.http.url")[1][-1].split()[:2] == ["now", '"needed"']
+    assert 'did you mean "http"' in command("config", "explain", "outputs.htp")[2]
+    assert 'There is no "ur" for siem' in command("config", "explain", "outputs.siem.ur", "--config", str(config))[2]

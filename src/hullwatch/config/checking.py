@@ -47,7 +47,7 @@ def check_settings(
         file: the only file to look at; None for the usual ones and the environment.
         environment: of the process when None.
         default_files: the default files, when they are not the usual ones.
-        more: by dotted path, what takes a value and the names of outputs, and raises a UsageError when it cannot be used.
+        more: by dotted path, what takes a value and the names of outputs, and raises UsageError for a wrong value.
         options_of: what can be set for an output; None: outputs are not looked at.
     """
     env = os.environ if environment is None else environment

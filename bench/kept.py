@@ -56,7 +56,7 @@ def keeping(run: Run) -> Iterator[Sample]:
     ours.settimeout(0)
     rules = RuleSet([])
     choice = EventChoice(SETTINGS, lambda: theirs, Counters(), rules)
-    stream = Stream(choice.judged(rules), Counters(), lambda _: None, 0)
+    stream = Stream(choice.chosen.judged(rules), Counters(), lambda _: None, 0)
     _choose(choice, stream, [host.beginning()], ours)
     number = EVENTS // QUICK if run.quick else EVENTS
     gc.freeze()
@@ -88,7 +88,7 @@ def finding(run: Run) -> Iterator[Sample]:
     ours, theirs = make_pair()
     ours.settimeout(0)
     choice = EventChoice(SETTINGS, lambda: theirs, Counters(), RuleSet([]))
-    stream = Stream(choice.judged(RuleSet([])), Counters(), lambda _: None, 0)
+    stream = Stream(choice.chosen.judged(RuleSet([])), Counters(), lambda _: None, 0)
     number = EVENTS // QUICK if run.quick else EVENTS
     _, frames = _choose(choice, stream, [host.beginning(), *host.batches(number)], ours)
     with tempfile.TemporaryDirectory(prefix="hullwatch-bench-") as place:

@@ -86,13 +86,15 @@ def test_every_locked_package_has_a_hash() -> None:
         assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 
-def test_the_development_lock_holds_all_of_the_run_lock_in_the_same_versions() -> None:
-    run, development = (
+def test_every_lock_has_what_it_shares_with_another_in_the_same_version() -> None:
+    run, service, development = (
         set(re.findall(r"^([\w.-]+==[\w.]+)", (ROOT / "requirements" / name).read_text(encoding="utf-8"), re.MULTILINE))
-        for name in ("run.lock", "development.lock")
+        for name in ("run.lock", "service.lock", "development.lock")
     )
     assert run
     assert run < development
+    assert len(service) > len(run & service) > 10
+    assert service < development
 
 
 def test_every_dependency_of_the_project_is_locked() -> None:

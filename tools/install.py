@@ -1,6 +1,7 @@
 """Install Hullwatch on this machine, or below DESTDIR for a package; what was made is written to a manifest.
 
-Usage: ``python -m tools.install WHEEL [--prefix /opt/hullwatch] [--destdir DIRECTORY] [--python PROGRAM]``.
+Usage: ``python -m tools.install WHEEL [--prefix /opt/hullwatch] [--destdir DIRECTORY] [--python PROGRAM]
+[--without-events]``.
 
 An installation over another one keeps its state and a configuration that somebody has changed: a new default then lies
 beside it as ``config.toml.new``. Each release is a virtual environment of its own; one that runs goes on until it is
@@ -32,11 +33,12 @@ from tools.manual import manual
 from tools.repository import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 USER = "hullwatch"
 STATE = ["/var/lib/hullwatch", "/var/cache/hullwatch"]
 RELEASES_KEPT = 2
+KEPT_EVENTS = ("duckdb", "pyarrow")  # what only the extra `events` needs: 240 of 330 MB
 LOCAL = "/usr/local"
 CONFIG = "/etc/hullwatch/config.toml"
 LAUNCHER = """#!/bin/sh
@@ -184,14 +186,11 @@ def _forget_old_releases(current: Path) -> None:
         shutil.rmtree(folder)
 
 
-def needed(lock: str) -> str:
-    """Return the part of ``run.lock`` that a run needs, without what only the build does."""
-    entries = {re.split(r"[=\s]", text, maxsplit=1)[0]: text for text in re.split(r"\n(?=[A-Za-z0-9])", lock.strip())}
-    wanted_by = {name: set(re.findall(r"^ +#(?: via)? +(\S.*)$", text, re.MULTILINE)) for name, text in entries.items()}
-    chosen = {name for name, users in wanted_by.items() if "hullwatch (pyproject.toml)" in users}
-    while more := {name for name, users in wanted_by.items() if users & chosen} - chosen:
-        chosen |= more
-    return "".join(text + "\n" for name, text in entries.items() if name in chosen)
+def locked(left_out: Collection[str] = ()) -> str:
+    """Return exact versions and hashes of what a service is made of, without some packages that nothing else needs."""
+    text = (ROOT / "requirements/service.lock").read_text(encoding="utf-8").strip()
+    entries = re.split(r"\n(?=[A-Za-z0-9])", text)
+    return "".join(entry + "\n" for entry in entries if re.split(r"[=\s]", entry, maxsplit=1)[0] not in left_out)
 
 
 def check_wheel(wheel: Path) -> None:
@@ -209,14 +208,14 @@ def check_wheel(wheel: Path) -> None:
         raise CannotError(f"{wheel} has no sensor in it: remove build/wheel and build it again with 'make wheel'.")
 
 
-def make_release(python: str, wheel: Path, root: Path) -> Callable[[Path], None]:
+def make_release(python: str, wheel: Path, root: Path, left_out: Collection[str]) -> Callable[[Path], None]:
     """Return what makes a virtual environment of locked packages and the wheel."""
 
     def make(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _run([python, "-m", "venv", "--without-pip", str(folder)])
         lock = folder / "requirements.lock"
-        lock.write_text(needed((ROOT / "requirements/run.lock").read_text(encoding="utf-8")), encoding="utf-8")
+        lock.write_text(locked(left_out), encoding="utf-8")
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
         pip += ["--python", str(folder / "bin/python"), "install"]
         _run([*pip, "--require-hashes", "--no-deps", "-r", str(lock)])
@@ -286,6 +285,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--prefix", default=str(manifests.DEFAULT_PREFIX), help="where the program goes")
     parser.add_argument("--destdir", default="", help="stage below this directory, for a package")
     parser.add_argument("--python", default="", help="the Python that it runs with")
+    without = "leave out what packs and reads kept events, DuckDB and pyarrow: 240 MB less"
+    parser.add_argument("--without-events", action="store_true", help=without)
     given = parser.parse_args(arguments)
     root = Path(given.destdir or "/").absolute()
     place = Place("/" + given.prefix.strip("/"), root)
@@ -293,8 +294,10 @@ def main(arguments: list[str]) -> int:
         if os.geteuid() != 0 and root == Path("/"):
             raise CannotError("Installing needs root: run it with sudo, or stage it with DESTDIR.")
         check_wheel(given.wheel)
-        name = f"{hullwatch.__version__}-{digest(given.wheel)[:8]}"
-        new = install(place, name, make_release(given.python or base_python(), given.wheel.absolute(), root))
+        left_out = KEPT_EVENTS if given.without_events else ()
+        name = f"{hullwatch.__version__}-{digest(given.wheel)[:8]}{'-small' * bool(left_out)}"
+        python = given.python or base_python()
+        new = install(place, name, make_release(python, given.wheel.absolute(), root, left_out))
         if root == Path("/"):
             make_user(new)
             if Path("/run/systemd/system").is_dir():

@@ -19,7 +19,7 @@ COMPILE = (
 
 
 def main(arguments: list[str]) -> int:
-    """Write both lock files; the second holds all of the first in the same versions."""
+    """Write the lock files; the others hold all that a run needs in the versions of the first."""
     uv = shutil.which("uv")
     if uv is None:
         print(
@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> int:
         return 3
     for kind, options in (
         ("run", ["--group", "build"]),
-        ("development", ["-c", "requirements/run.lock", "--group", "development"]),
+        ("service", ["-c", "requirements/run.lock", "--extra", "api", "--extra", "events"]),
+        ("development", ["-c", "requirements/run.lock", "-c", "requirements/service.lock", "--group", "development"]),
     ):
         done = subprocess.run(
             [uv, *COMPILE, *options, "-o", f"requirements/{kind}.lock", *arguments], cwd=ROOT, check=False

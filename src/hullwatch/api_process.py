@@ -22,6 +22,7 @@ from hullwatch.api.answering import Answers
 from hullwatch.api.peer import Rights
 from hullwatch.api.server import application, serve
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.escalation.policy import LARGEST_FILE
 from hullwatch.own_process import drop_privileges
 from hullwatch.rules.describe import read_definitions
 from hullwatch.rules.loader import RulesFile
@@ -85,7 +86,8 @@ def be_api(  # noqa: PLR0913, PLR0917 - what a supervisor hands over
         _leave_everything({listener.fileno(), channel.fileno()})
         speak("api", settings.log.format)
         logging.disable()  # libraries would write what callers send, as it is
-        answers = Answers(settings, state, supervisor, Rights(user[0], group), _undo(channel), lambda: _names(files))
+        rights, told = Rights(user[0], group), _escalation(settings)
+        answers = Answers(settings, state, supervisor, rights, _undo(channel), lambda: _names(files), told)
         preload(answers)
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         drop_privileges(*user)
@@ -115,6 +117,13 @@ def preload(answers: Answers) -> None:
     with contextlib.suppress(ImportError):
         if answers.settings.store.url:
             importlib.import_module("psycopg")
+
+
+def _escalation(settings: Settings) -> str:
+    """Return the text of the escalation file, which others than root may not read; empty without one."""
+    with contextlib.suppress(OSError), Path(settings.escalation.file).open("rb") as file:
+        return file.read(LARGEST_FILE).decode("utf-8", "replace")
+    return ""
 
 
 def _undo(channel: socket.socket) -> Callable[[str], list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import grp
-import importlib.util
 import os
 import re
 import signal
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.api.place import IDLE, SOCKET
+from hullwatch.api.place import IDLE, SOCKET, missing
 from hullwatch.errors import CannotError
 from hullwatch.outputs.standard_error import say
 from hullwatch.own_process import start
@@ -33,7 +32,6 @@ FOLDER_MODE = 0o710  # the group may pass through, and see nothing else
 FAILURES = 3  # in a row, after which nobody is asked to answer any more
 EARLY = 5.0  # seconds of life, before which an end is a failure
 END_WAIT = 6.0  # seconds for questions that are worked on
-LIBRARIES = ("litestar", "uvicorn")
 MAXIMUM_MESSAGE = 1 << 12
 
 
@@ -66,10 +64,10 @@ class ApiStarter:
         if not sources.settings.api.enabled:
             return
         self._group = _group(sources.settings.api.group, user[1])
-        missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
-        if missing:
+        libraries = missing()
+        if libraries:
             say(
-                f"Verbs look into the store themselves, for {' and '.join(missing)} is not installed: "
+                f"Verbs look into the store themselves, for {' and '.join(libraries)} is not installed: "
                 "pip install 'hullwatch[api]' has this Hullwatch answer them; api.enabled = false says no more of it."
             )
             return

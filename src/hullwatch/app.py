@@ -26,7 +26,7 @@ from hullwatch.captures.writer import WriteError
 from hullwatch.counters import Counters, Latency
 from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
 from hullwatch.detect.kept_events import widened
-from hullwatch.detect.plan import HEARD, Plan
+from hullwatch.detect.plan import HEARD
 from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
 from hullwatch.detect.stream import Stream
@@ -46,7 +46,7 @@ from hullwatch.rules.looked_up_names import LookedUpNames
 from hullwatch.rules.reload import LONGEST_PROBLEM, Reload, Reloader, cache_of, first_lines, rules_change
 from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor, SensorLostError
-from hullwatch.store.kept.choosing import EventChoice
+from hullwatch.store.kept.choosing import EventChoice, Prepared
 from hullwatch.store.link import KeeperLink
 from hullwatch.store.pod_source import stored_pods
 
@@ -107,8 +107,9 @@ class Watch:
         every = settings.rules.match == "all"
         self._names = LookedUpNames(settings.names, self._wake)
         self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)
+        judged = self._choice.chosen.judged(rules)
         self._stream = Stream(
-            self._choice.judged(rules), self.counters, self._containers.request, settings.hold.events, every=every,
+            judged, self.counters, self._containers.request, settings.hold.events, every=every,
             ask_drift=self._ask_drift,
             heard=HEARD if settings.record.file and not settings.record.filter else frozenset(),
         )  # fmt: skip
@@ -132,7 +133,8 @@ class Watch:
         self._shedding = Shedding(settings.sensor.cpu_budget, counts=settings.sensor.counts)
         self._hold_timeout = int(settings.hold.timeout * 1e9)
         self._reloader = Reloader(supervisor, settings.rules, self._take_reload, self._plan, cache_of(state))
-        self._reloads: deque[Reload[Plan]] = deque()
+        self._reloads: deque[Reload[Prepared]] = deque()
+        self._coming = self._choice.chosen  # by what is reloaded, in the reloader's thread
         self._reloaded = {"taken": 0, "refused": 0}
         self._crashes = crashes
         self._refused = False  # the rules files have a mistake since they were changed
@@ -231,7 +233,7 @@ class Watch:
     def _wanted(self) -> tuple[Interest, tuple[str, ...]]:
         """Return what the sensor is to send, and the variables of the environment."""
         configured, recording = self._settings.process.environment, self._recording
-        judged = self._choice.judged(self._rules)
+        judged = self._choice.chosen.judged(self._rules)
         rules = judged if recording is None else RuleSet([*judged.rules, *recording.rules.rules])
         variables, left_out = variables_to_send(rules, configured, whole=recording is not None)
         for name in left_out:
@@ -317,22 +319,24 @@ class Watch:
     def _look_up_names(self) -> None:
         """Have the domain names that rules compare with looked up, from now on."""
         recorded = () if self._recording is None else self._recording.rules.rules
-        for sentence in self._names.use_rules([*self._choice.judged(self._rules).rules, *recorded]):
+        for sentence in self._names.use_rules([*self._choice.chosen.judged(self._rules).rules, *recorded]):
             say(sentence)
 
-    def _plan(self, rules: RuleSet) -> Plan:
-        """Decide about changed rules; called in the reloader's thread."""
-        return Plan(self._choice.judged(rules))
+    def _plan(self, rules: RuleSet, change: SettingsChange | None) -> Prepared:
+        """Decide about changed rules and settings; called in the reloader's thread."""
+        if change is not None:
+            self._coming = self._coming.changed(change.settings.events)
+        return Prepared.of(rules, self._coming)
 
-    def _take_reload(self, reload: Reload[Plan]) -> None:
+    def _take_reload(self, reload: Reload[Prepared]) -> None:
         """Take what came of changed rules files; called in the reloader's thread."""
         self._reloads.append(reload)
         self._wake()
 
     def _read_reloads(self) -> None:
         while self._reloads:
-            rules, problem, plan, change = self._reloads.popleft()
-            if rules is None:
+            rules, problem, prepared, change = self._reloads.popleft()
+            if rules is None or prepared is None:
                 self._refused = True
                 self._reloaded["refused"] += 1
                 self._delivery.internal(
@@ -344,7 +348,7 @@ class Watch:
             else:
                 if change is not None:
                     self._take_settings(change)
-                self._replace_rules(rules, plan)
+                self._replace_rules(rules, prepared)
 
     def _take_settings(self, change: SettingsChange) -> None:
         """Go on with other settings, as far as that can be done without a restart."""
@@ -356,14 +360,14 @@ class Watch:
         if change.words:
             self._delivery.internal("Settings reloaded", "Informational", f"The settings have changed. {change.words}")
 
-    def _replace_rules(self, rules: RuleSet, plan: Plan | None) -> None:
+    def _replace_rules(self, rules: RuleSet, prepared: Prepared) -> None:
         """Judge with other rules from the next event on; processes, containers and held events stay."""
         change = rules_change(self._rules, rules)
         again = " They are good again." if self._refused else ""
         self._rules, self._refused = rules, False
         self._reloaded["taken"] += 1
-        self._choice.use(rules)
-        self._stream.replace(self._choice.judged(rules), plan)
+        self._choice.use(rules, prepared.chosen)
+        self._stream.replace(prepared.chosen.judged(rules), prepared.plan)
         self._stream.assembler.drift.forget()  # nobody was told of containers while no rule asked for drift
         self._delivery.forget()
         self._flight.use(rules)

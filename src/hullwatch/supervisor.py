@@ -427,6 +427,7 @@ class _Supervision:
         with policies:
             self._keeper.use(self._sources.settings, policies)
         self._responding.use(self._sources.settings.respond)
+        self._events.use(self._sources.settings)
         self._api.renew()
 
     def _changed_rules(self) -> BinaryIO | None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from hullwatch import api_process
 from hullwatch.api import server
 from hullwatch.api_starter import ApiStarter
-from hullwatch.config.settings import Settings
+from hullwatch.config.settings import EscalationSettings, Settings
+from hullwatch.escalation.policy import EXAMPLE
 from hullwatch.service.sources import Sources
 
 RULES = [("some.yaml", b"- {rule: Some, desc: x, condition: evt.type = open, output: x, priority: INFO}\n")]
@@ -27,7 +28,7 @@ def main(state: Path, run: Path, user: int, patience: float, idle: float, broken
     server.PATIENCE = patience
     if broken:
         api_process.preload = break_it
-    sources = Sources(Settings(), RULES)
+    sources = Sources(Settings(escalation=EscalationSettings(file=str(EXAMPLE))), RULES)
     starter = ApiStarter(sources, (user, user), state, run)
     starter.idle = idle
     wake, ended = os.pipe()

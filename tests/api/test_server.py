@@ -77,6 +77,7 @@ def test_a_decision_has_the_name_that_the_kernel_knows_and_not_the_one_that_is_s
 
 def test_only_root_and_the_services_user_may_do_everything(held: Held) -> None:
     assert ask_as(MEMBER, [SERVICE], held, "/v1/outputs/siem/retry", {}).status == 403
+    assert ask_as(MEMBER, [SERVICE], held, "/v1/store/vacuum", {}).status == 403
     for uid in (0, SERVICE):
         refused = ask_as(uid, [], held, "/v1/outputs/siem/retry", {})
         assert (refused.status, refused.error) == (400, 'There is no output "siem".')
@@ -157,6 +158,9 @@ def test_what_is_wrong_is_a_sentence(held: Held, path: str, body: bytes | None, 
 
 def test_everything_else_that_can_be_asked_is_answered(held: Held) -> None:
     assert held.ask("/v1/store").document["alerts"] == MANY + 1
+    assert held.ask("/v1/store/check").document == [{"name": str(held.state / "store.db"), "problems": []}]
+    assert {"store", "output", "instance"} <= {one["name"] for one in held.ask("/v1/checks").document}
+    assert "policies:" in held.ask("/v1/escalation").document["text"]
     assert held.ask("/v1/responses").document["enabled"] is False
     assert held.ask("/v1/outputs").document == {"outputs": [], "left": [], "updated": 0}
     assert "api" in held.ask("/v1/status").document["processes"]

@@ -43,6 +43,8 @@ VERBS = [
     ["issues", "unmute", "7777"],
     ["issues", "ack", "zzz"],
     ["store", "info"],
+    ["store", "info", "-o", "json"],
+    ["store", "check"],
     ["respond", "undo", "zzz"],
 ]
 
@@ -93,6 +95,13 @@ def test_what_only_an_instance_knows_is_asked_of_it(command: Command, running: H
     assert json.loads(command("metrics", "-o", "json")[1][0])["name"] == "hullwatch_build_info"
     assert command("outputs", "list")[1] == ["There are no outputs; docs/outputs.md tells how to configure them."]
     assert "nothing is touched" in command("respond", "list")[1][0]
+    assert command("store", "vacuum")[1][0].startswith(f"{running.state}/store.db had ")
+    assert "There is no output" in command("outputs", "retry", "zz/../z")[2]
+    checks = [json.loads(line) for line in command("doctor", "-o", "json")[1]]
+    assert {"name": "api", "status": "ok", "sentence": f"Verbs are answered at {running.path}.", "fix": ""} in checks
+    assert [one["name"] for one in checks[-4:]] == ["store", "output", "instance", "api"]
+    code, lines, _ = command("escalation", "who", "--at", "2026-12-24T18:00", "--days", "1")
+    assert (code, lines[0].split()[:2]) == (0, ["ROSTER", "on-call"])
 
 
 def test_an_instance_that_keeps_another_store_is_not_asked(

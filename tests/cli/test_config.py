@@ -6,6 +6,9 @@ import pytest
 from hullwatch.cli.config import check, explain, init, schema, show
 from hullwatch.config import leaves
 from hullwatch.errors import UsageError
+from tests.cli.in_process import Command, command
+
+__all__ = ["command"]
 
 
 def no_files(environment: object) -> list[Path]:
@@ -116,3 +119,34 @@ def test_a_password_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch, capsy
         show(output=output)
         explain("docker.host", output=output)
     assert "pa55word" not in capsys.readouterr().out
+
+
+def test_an_output_that_the_escalation_file_names_and_nobody_configured_is_told(
+    tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "escalation.yaml").write_text(
+        "people:\n  anna: {name: Anna, output: pager}\npolicies:\n  - {name: all, score: 1, steps: [{tell: [anna]}]}\n"
+    )
+    config = tmp_path / "config.toml"
+    text = f'[escalation]\nfile = "{tmp_path}/escalation.yaml"\n'
+    config.write_text(text)
+    code, lines, _ = command("config", "check", str(config))
+    assert code == 2
+    assert 'There is no output "pager"' in lines[0]
+    config.write_text(text + '[outputs.pager]\ntype = "file"\npath = "/tmp/x"\n')
+    assert command("config", "check", str(config))[:2] == (0, ["The configuration is valid."])
+
+
+def test_outputs_are_explained_by_type_and_by_name(tmp_path: Path, command: Command) -> None:
+    assert any(line.split()[0] == "outputs.http" for line in command("config", "explain", "outputs")[1])
+    config = tmp_path / "config.toml"
+    config.write_text('[outputs.siem]\ntype = "http"\nurl = "https://user:s3cret@x.example/t0ken"\n')
+    code, lines, _ = command("config", "explain", "outputs.siem.url", "--config", str(config))
+    assert code == 0
+    assert lines[0].startswith("outputs.siem.url: ")
+    assert "s3cret" not in "".join(lines)
+    assert "t0ken" not in "".join(lines)
+    assert "config.toml" in lines[-1]
+    assert command("config", "explain", "outputs.http.url")[1][-1].split()[:2] == ["now", '"needed"']
+    assert 'did you mean "http"' in command("config", "explain", "outputs.htp")[2]
+    assert 'There is no "ur" for siem' in command("config", "explain", "outputs.siem.ur", "--config", str(config))[2]

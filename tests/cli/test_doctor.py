@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from hullwatch.api.checks.check import Check
 from hullwatch.cli.checks import kernel
-from hullwatch.cli.checks.check import Check
 from hullwatch.cli.doctor import doctor
 
 FIRST = ["configuration", "kernel", "BTF", "lockdown", "permissions", "sensor", "classifier"]

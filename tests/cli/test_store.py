@@ -147,7 +147,7 @@ def test_a_mute_can_be_tried_made_and_ended(command: Command, state: str) -> Non
     for arguments, number in ((["--where", "proc.pid < 5"], 6), ([known], 30), ([known, "--where", "proc.pid < 5"], 5)):
         _, lines, _ = command("issues", "mute", *arguments, "--dry-run", "-o", "json", FLAGS, state)
         assert json.loads(lines[0]) == {"would_mute": number, "kept": 40}
-    assert command("decisions", FLAGS, state)[1] == []
+    assert command("decisions", FLAGS, state)[1] == ["Nobody has decided anything yet."]
     command("issues", "mute", known, "--for", "7d", "--why", "known", FLAGS, state)
     _, lines, _ = command("issues", "mute", "--where", "proc.name = x", "--for", "1h", "--why", "y", FLAGS, state)
     assert lines[0].startswith("mute 2: muted until ")

@@ -64,7 +64,7 @@ def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_what_another_part_knows_to_be_wrong_is_told_with_its_line(tmp_path: Path) -> None:
-    def refuse(value: object) -> None:
+    def refuse(value: object, _: object) -> None:
         raise UsageError(f"{value} is refused")
 
     path = tmp_path / "config.toml"

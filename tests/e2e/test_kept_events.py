@@ -81,8 +81,17 @@ def test_what_a_condition_asks_for_is_kept_and_found_again(watch: Callable[..., 
         subprocess.run([shell, "-c", "/bin/true --second; :"], check=True)
     assert ask(running, "proc.cmdline contains --second")
     assert len(ask(running, "proc.cmdline contains --first")) == 1
+    settings.write_text(settings.read_text().replace("startswith kept", "startswith other"))
+    os.kill(running.process.pid, signal.SIGHUP)
+    assert "In force now: events.keep." in running.alert({"Settings reloaded"})["output"]
+    running.alert({"Rules reloaded"})
+    other = tmp_path / "other_shell"
+    other.symlink_to("/bin/sh")
+    subprocess.run([shell, "-c", "/bin/true --third; :"], check=True)
+    subprocess.run([other, "-c", "/bin/true --fourth; :"], check=True)
+    wait_for(running, "proc.cmdline contains --fourth")
     running.end(signal.SIGINT)
-    assert not ask(running, "proc.cmdline contains not-kept")
+    assert not ask(running, "proc.cmdline contains not-kept or proc.cmdline contains --third")
     assert not list((running.state / folder.NAME).rglob("*.open"))
     assert any("events kept" in line for line in running.said)
     assert [alert["rule"] for alert in running.alerts if alert["rule"] == "Kept events lost"]

@@ -53,11 +53,42 @@ HOSTILE = "\x1b[2J\x07</text><script>alert(1)</script>\n=cmd|' /C calc'!A0,\u202
 def test_the_summary_says_what_happened_where_in_which_order_and_by_which_tactics() -> None:
     assert summary(INCIDENT, ALERTS) == (
         "4 different things raised 4 alerts within 3m (from 2026-11-28 09:31:50 UTC) in the container web-1 "
-        f"({INCIDENT.container}) of node1. Somebody entered the container from outside with bash (pid 40) as root. "
+        f"({INCIDENT.container}) of node1. Somebody entered the container from outside as root, with bash (pid 40). "
         'It began with "Shell in a container" by cat; then came "Program run from a temporary directory" by cat, '
         '"Sensitive file read" by cat and "Shell connects to a public address" by cat. '
         "Together they are 3 tactics of an attack: Execution, Credential Access and Command and Control."
     )
+
+
+def test_those_who_came_in_are_told_in_one_sentence() -> None:
+    make, by = Alerts(), grouper()
+    alerts = [make.make("Shell in a container", "Critical", container="web-1", **session(one)) for one in range(40, 45)]
+    by.place_all(alerts)
+    assert (
+        "Somebody entered the container from outside 5 times as root, with bash (pid 40), bash (pid 41), bash (pid 42) "
+        "and 2 more." in summary(INCIDENT, alerts)
+    )
+
+
+def test_steps_that_follow_each_other_are_a_range() -> None:
+    make, by = Alerts(), grouper()
+    alerts = [
+        make.make(f"Rule {one}", "Critical", tags=(f"T100{one in {2, 5}:d}",), container="web-1", **session(40))
+        for one in range(8)
+    ]
+    told = story(incident_of(by.place_all(alerts)[-1]), alerts)
+    assert "steps 1-2, 4-5, 7-8\n" in told
+    assert "steps 3, 6\n" in told
+
+
+def test_a_story_fits_the_terminal_and_a_pipe_has_whole_lines() -> None:
+    make, by = Alerts(), grouper()
+    alert = make.make("Shell in a container", "Critical", container="web-1", file="/srv/" + "word " * 40, **session(40))
+    one = incident_of(by.place(alert))
+    told, _, paths = story(one, [alert], width=70).partition("What it has to do with")
+    assert max(map(len, told.splitlines())) <= 70
+    assert "/srv/" + "word " * 39 in paths  # to be copied
+    assert max(map(len, story(one, [alert]).partition("What it has")[0].splitlines())) > 110
 
 
 def test_the_story_has_its_sections_in_order_and_every_step() -> None:
@@ -200,14 +231,19 @@ def test_incidents_are_a_table_and_a_list_for_programs() -> None:
         "STATE": "open",
         "LAST SEEN (UTC)": "2026-11-28 09:34",
         "ALERTS": "4",
-        "STEPS": "4",
-        "WHERE": INCIDENT.container,
-        "WHO": "-",
+        "WHERE": "web-1",
         "WHAT": "Sensitive file read and 3 other steps in shop/Deployment/web",
     }
     (made,) = incident_list.documents([INCIDENT])
     assert (made["id"], made["steps"]) == (INCIDENT.id, 4)
     assert incident_list.table([]) == [headings]
+
+
+def test_who_looks_after_something_is_a_column_where_somebody_does() -> None:
+    theirs = msgspec.structs.replace(INCIDENT, assignee="anna", container_name="c" * 50)
+    headings, *rows = incident_list.table([INCIDENT, theirs])
+    assert [row[headings.index("WHO")] for row in rows] == ["-", "anna"]
+    assert [len(row[headings.index("WHERE")]) for row in rows] == [5, 24]
 
 
 def test_issues_are_a_table_and_a_list_for_programs() -> None:

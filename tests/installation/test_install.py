@@ -15,8 +15,7 @@ from hullwatch.errors import CannotError
 from hullwatch.installation import manifest as manifests
 from hullwatch.installation.manifest import Manifest
 from tests.cli.in_process import Command, command
-from tools.install import CONFIG, STATE, Installation, Place, check_wheel, give, install, needed
-from tools.repository import ROOT
+from tools.install import CONFIG, KEPT_EVENTS, STATE, Installation, Place, check_wheel, give, install, locked
 
 __all__ = ["command"]
 
@@ -203,11 +202,14 @@ def test_a_wheel_without_a_sensor_is_refused(tmp_path: Path) -> None:
         check_wheel(wheel)
 
 
-def test_only_what_a_run_needs_is_installed() -> None:
-    lines = needed((ROOT / "requirements/run.lock").read_text()).splitlines()
-    names = {line.split("==")[0] for line in lines if "==" in line}
-    assert {"msgspec", "typer", "lark", "requests"} <= names
-    assert names & {"cmake", "ninja", "scikit-build-core"} == set()
+def test_a_service_has_what_answers_verbs_and_keeps_events_and_nothing_that_only_builds() -> None:
+    assert {"msgspec", "typer", "lark", "requests", "litestar", "uvicorn", "duckdb", "pyarrow"} <= names(locked())
+    assert names(locked()) & {"cmake", "ninja", "scikit-build-core", "pytest"} == set()
+    assert names(locked()) - names(locked(KEPT_EVENTS)) == {"duckdb", "pyarrow"}
+
+
+def names(lock: str) -> set[str]:
+    return {line.split("==")[0] for line in lock.splitlines() if "==" in line}
 
 
 def test_the_completion_scripts_and_the_manual_can_be_read_by_what_they_are_for(tmp_path: Path) -> None:

@@ -46,12 +46,14 @@ class Asked:
         self.told.append("refused")
 
 
-def names_of(rules: RuleSet) -> list[str]:
+def names_of(rules: RuleSet, _: SettingsChange | None) -> list[str]:
     return [rule.name for rule in rules.rules]
 
 
 def look(
-    answer: Answer, settings: RulesSettings | None = None, prepare: Callable[[RuleSet], list[str]] = names_of
+    answer: Answer,
+    settings: RulesSettings | None = None,
+    prepare: Callable[[RuleSet, SettingsChange | None], list[str]] = names_of,
 ) -> tuple[list[Reload[list[str]]], list[str]]:
     """Return what a look at an answer told the engine, and the supervisor."""
     supervisor: Any = Asked(answer)
@@ -119,7 +121,7 @@ def test_whatever_a_file_provokes_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_rules_that_nothing_can_be_prepared_of_are_refused() -> None:
-    def fail(_: RuleSet) -> list[str]:
+    def fail(_: RuleSet, __: SettingsChange | None) -> list[str]:
         raise RecursionError
 
     assert look([("a.yaml", GOOD)], prepare=fail) == (
@@ -134,7 +136,7 @@ def test_what_is_prepared_is_made_in_the_thread(monkeypatch: pytest.MonkeyPatch)
     arrived = threading.Event()
     threads: list[threading.Thread] = []
 
-    def prepare(_: RuleSet) -> None:
+    def prepare(_: RuleSet, __: SettingsChange | None) -> None:
         threads.append(threading.current_thread())
 
     reloader = Reloader(supervisor, RulesSettings(), lambda _: arrived.set(), prepare)

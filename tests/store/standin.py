@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from hullwatch.alerts.deciding import apply
 from hullwatch.alerts.incident import Incident, Placement, Step
 from hullwatch.alerts.issue import Issue
 from hullwatch.config.values import at_least
-from hullwatch.store.remembering import apply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from hullwatch.alerts.grouping import Grouper
+from hullwatch.alerts.incident import Incident, Step
+from hullwatch.config.settings import StoreSettings
 from hullwatch.store import reading, retention
+from hullwatch.store.keeping import Keeping
 from hullwatch.store.reading import AlertReader, Wanted
+from hullwatch.store.remembering import write_incidents
 from hullwatch.store.sqlite import SqliteDatabase
 from tests.store.stored import SECOND, alert, batch, keeping, packed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
     from hullwatch.store.database import Database
 
@@ -99,3 +106,66 @@ def test_issues_and_incidents_are_limited_in_number(database: Database, monkeypa
     assert {issue.rule for issue in reading.issues(database)} == {f"R{one}" for one in range(4, 9)}
     assert len(reading.incidents(database)) == 3
     assert reading.removed(database) == {"issues": {"number": 4}, "incidents": {"number": 6}}
+
+
+def test_incidents_of_many_steps_do_not_push_alerts_out(database: Database) -> None:
+    keeper = keeping(database, largest=SMALL)
+    steps = [
+        Step(at=1, last=1, count=1, issue=f"i{one}", alert="a", rule="R" * 80, priority="Warning", title="t" * 99)
+        for one in range(60)
+    ]
+    looked_at = Incident(id="n-acknowledged", title="", opened=1, last_seen=1, state="acknowledged", steps=steps)
+    with database.transaction():
+        write_incidents(database, [looked_at])
+        write_incidents(
+            database,
+            [Incident(id=f"n{one:x}", title="", opened=1, last_seen=2 + one, steps=steps) for one in range(60)],
+        )
+    assert database.used() > SMALL // 2
+    keeper.take(batch(0, 100, rule="Severe", priority="Critical"))
+    keeper.take(batch(500, 2000))
+    assert database.used() <= SMALL
+    assert AlertReader(database).count(Wanted(priority="Critical")) == 100
+    left = {one.id for one in reading.incidents(database)}
+    assert {"n-acknowledged", "n3b"} <= left
+    assert "n0" not in left
+    assert reading.removed(database)["incidents"]["size"] > 0
+
+
+SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
+    "the same again": lambda _: {},
+    "steps of incidents": lambda one: {
+        "rule": f"R{one % 50}",
+        "container_id": f"{one // 50:012x}",
+        "priority": "Critical",
+    },
+    "ever new placements": lambda one: {"container_image": noise(one, 2000), "process": f"p{one}"},
+    "long and ever new": lambda one: {"rule": f"R{one}", "output_fields": {"fd.name": noise(one, 40_000)}},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_a_file_stays_within_its_size_whatever_the_shape_of_alerts(
+    tmp_path: Path, shape: Callable[[int], dict[str, Any]]
+) -> None:
+    path = tmp_path / "store.db"
+    keeper = Keeping(SqliteDatabase(path, make=True), StoreSettings(largest=2 * SMALL, keep=1e9), Grouper)
+    largest = came = taken = 0
+    while came < 3000 and taken < 8 * SMALL:
+        made = [packed(alert(one, **shape(one)), one) for one in range(came, came + 4)]
+        keeper.take(made)
+        came += len(made)
+        taken += sum(len(one.body) for one in made)
+        largest = max(largest, path.stat().st_size)
+    assert largest <= 2 * SMALL
+    database = keeper.database
+    removed = reading.removed(database).get("alerts", {}).get("size", 0)
+    left = AlertReader(database).count(Wanted())
+    assert left + removed == came
+    assert left
+    keeper.close()
+
+
+def noise(seed: int, length: int) -> str:
+    """Return a text that cannot be compressed, the same each time."""
+    return random.Random(seed).randbytes(length // 2).hex()

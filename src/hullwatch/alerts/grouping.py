@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import force_setattr
 
 from hullwatch.alerts.belonging import keys_of, step_of, why
+from hullwatch.alerts.deciding import apply
 from hullwatch.alerts.incident import Incident, Placement
 from hullwatch.alerts.issue import Issue, Mute
 from hullwatch.alerts.known_issues import KnownIssue, KnownIssues
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_ALONE = 5  # incidents that one issue opens by itself in `longest`; then it is what always happens
 _ID_DIGITS = 10
+_LONGEST_NAME = 100  # characters
 
 
 class Grouper:
@@ -138,7 +140,7 @@ class Grouper:
         opened = self.incidents.get(decision.target)
         for target in (known.issue if known is not None else None, opened.incident if opened is not None else None):
             if target is not None:
-                _decide(decision, target)
+                apply(target, decision)
         if opened is not None and decision.verb == "close":
             self.incidents.close(decision.target)
         if opened is None and decision.verb == "reopen":
@@ -223,18 +225,6 @@ def _new_incident(alert: Alert, issue: Issue) -> Incident:
         priority=alert.priority,
         hostname=alert.hostname,
         container=alert.container_id,
+        container_name=alert.container_name[:_LONGEST_NAME],
         workload=issue.workload,
     )
-
-
-def _decide(decision: Decision, target: Issue | Incident) -> None:
-    if decision.verb == "ack":
-        target.state = "acknowledged"
-    elif decision.verb == "assign":
-        target.assignee = decision.assignee
-    elif decision.verb == "close":
-        target.state = "closed"
-    elif decision.verb == "reopen":
-        target.state = "open"
-    elif isinstance(target, Issue):
-        target.muted_until = decision.until if decision.verb == "mute" else 0

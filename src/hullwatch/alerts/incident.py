@@ -61,6 +61,7 @@ class Incident(msgspec.Struct, kw_only=True, gc=False):
         steps_left_out: see there.
         hostname: where it happened.
         container: id of 12 digits, or ``host``.
+        container_name: what people call it, where that was known.
         workload: what the container is an instance of.
     """
 
@@ -79,6 +80,7 @@ class Incident(msgspec.Struct, kw_only=True, gc=False):
     steps_left_out: int = 0
     hostname: str = ""
     container: str = "host"
+    container_name: str = ""
     workload: str = "host"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -54,6 +55,7 @@ class Answers:
         state: the directory of what lasts.
         supervisor: process id.
         rule_names: returns the names of the rules that judge.
+        escalation: text of the escalation file; empty without one.
         version: of Hullwatch.
 
     Args:
@@ -63,6 +65,7 @@ class Answers:
         rights: who may what.
         undo: has the supervisor take back what was done to a container.
         rule_names: returns the names of the rules that judge.
+        escalation: text of the escalation file; empty without one.
     """
 
     version = __version__
@@ -75,14 +78,17 @@ class Answers:
         rights: Rights,
         undo: Callable[[str], list[str]],
         rule_names: Callable[[], list[str]],
+        escalation: str = "",
     ) -> None:
         """Be ready to answer."""
         self.settings = settings
         self.state = state
         self.supervisor = supervisor
         self.rule_names = rule_names
+        self.escalation = escalation
         self._rights = rights
         self._undo = undo
+        self._alone = threading.Lock()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="answer")
 
     @staticmethod
@@ -130,6 +136,19 @@ class Answers:
     async def work(self, do: Callable[[], T]) -> T:
         """Do something that takes its time, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, do)
+
+    async def work_alone(self, do: Callable[[], T]) -> T:
+        """Do something that reads or writes all that is kept, in a thread; never two of them at once.
+
+        Raises:
+            CannotError: when another one is at it.
+        """
+        if not self._alone.acquire(blocking=False):
+            raise CannotError("Somebody else has all that is kept looked through: ask again later.")
+        try:
+            return await self.work(do)
+        finally:
+            self._alone.release()
 
     def output(self, name: str) -> str:
         """Return the name of an output that is configured.

@@ -37,8 +37,8 @@ class _Error(msgspec.Struct):
 class _Connection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=PATIENCE)
+    def __init__(self, path: Path, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
         self._path = path
 
     def connect(self) -> None:
@@ -57,7 +57,7 @@ class _Connection(http.client.HTTPConnection):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
-        connection.settimeout(PATIENCE)
+        connection.settimeout(self.timeout)
         self.sock: socket.socket = connection
 
 
@@ -84,14 +84,14 @@ class Client:
             return False
         return True
 
-    def get(self, path: str, parameters: Mapping[str, object] | None = None) -> bytes:
-        """Return an answer.
+    def get(self, path: str, parameters: Mapping[str, object] | None = None, patience: float = PATIENCE) -> bytes:
+        """Return an answer, each part of which comes within some seconds.
 
         Raises:
             NobodyError: when nobody answers.
             HullwatchError: with what the instance says.
         """
-        return b"".join(self._ask("GET", path, parameters or {}, None))
+        return b"".join(self._ask("GET", path, parameters or {}, None, patience))
 
     def lines(self, path: str, parameters: Mapping[str, object]) -> Iterator[bytes]:
         """Yield the lines of an answer as they come.
@@ -109,16 +109,23 @@ class Client:
         if rest:
             raise CannotError("The answer of the running Hullwatch ends in the middle.")
 
-    def post(self, path: str, body: object) -> bytes:
+    def post(self, path: str, body: object, patience: float = PATIENCE) -> bytes:
         """Have something done; return the answer.
 
         Raises:
             HullwatchError: as ``get`` does. When nobody answers after it was asked, nobody knows whether it was done.
         """
-        return b"".join(self._ask("POST", path, {}, msgspec.json.encode(body)))
+        return b"".join(self._ask("POST", path, {}, msgspec.json.encode(body), patience))
 
-    def _ask(self, method: str, path: str, parameters: Mapping[str, object], body: bytes | None) -> Iterable[bytes]:
-        connection = _Connection(self._path)
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, object],
+        body: bytes | None,
+        patience: float = PATIENCE,
+    ) -> Iterable[bytes]:
+        connection = _Connection(self._path, patience)
         try:
             connection.connect()
         except OSError as error:

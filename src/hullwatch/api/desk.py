@@ -9,11 +9,13 @@ import msgspec
 from hullwatch.alerts.alert import Alert
 from hullwatch.alerts.incident import Incident
 from hullwatch.alerts.issue import Decision, Issue
+from hullwatch.store.kept.inspection import KeptSummary
 from hullwatch.store.reading import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hullwatch.api.upkeep import Smaller, Soundness
     from hullwatch.store.reading import Wanted
 
 Among = Literal["issues", "incidents"]
@@ -103,6 +105,7 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     first: int | None
     last: int | None
     removed: dict[str, dict[str, int]]
+    kept_events: KeptSummary | None = None
 
 
 class Desk(Protocol):
@@ -154,6 +157,14 @@ class Desk(Protocol):
 
     def info(self) -> StoreInfo:
         """Return how much is kept."""
+        ...
+
+    def soundness(self) -> list[Soundness]:
+        """Return whether what is kept is sound; all of it is read."""
+        ...
+
+    def make_smaller(self) -> list[Smaller]:
+        """Give the space of what was removed back, and pack kept events; return what came of it."""
         ...
 
     def undo(self, container: str) -> list[str]:

@@ -42,6 +42,13 @@ class OutputsReport(msgspec.Struct, frozen=True):
         return time.time_ns() - self.updated > STALE * 1e9
 
 
+class Retried(msgspec.Struct, frozen=True):
+    """How many messages of an output are sent again."""
+
+    name: str
+    messages: int
+
+
 class RespondReport(msgspec.Struct, frozen=True):
     """What is done about alerts; for each action the rules that it is for, where they are known; labels in force."""
 

@@ -11,6 +11,7 @@ from hullwatch.alerts.incident import Incident
 from hullwatch.alerts.issue import Decision, Issue
 from hullwatch.api.client import decoded
 from hullwatch.api.desk import OPEN, IncidentReport, IssueReport, StoreInfo, Trial, WholeAlert
+from hullwatch.api.upkeep import PATIENCE, Smaller, Soundness
 from hullwatch.errors import CannotError, UsageError
 from hullwatch.store.reading import FOREVER
 
@@ -81,6 +82,14 @@ class RemoteDesk:
     def info(self) -> StoreInfo:
         """Return how much is kept."""
         return decoded(self.client.get("/v1/store"), StoreInfo)
+
+    def soundness(self) -> list[Soundness]:
+        """Return whether what is kept is sound."""
+        return decoded(self.client.get("/v1/store/check", patience=PATIENCE), list[Soundness])
+
+    def make_smaller(self) -> list[Smaller]:
+        """Make what is kept smaller."""
+        return decoded(self.client.post("/v1/store/vacuum", None, PATIENCE), list[Smaller])
 
     def undo(self, container: str) -> list[str]:
         """Take back what was done to a container."""

@@ -212,12 +212,12 @@ async def outputs(request: Caller) -> instance.OutputsReport:
 
 
 @post("/v1/outputs/{name:str}/retry", summary="Send again what was refused; for root and the service", status_code=200)
-async def retry(request: Caller, name: str) -> dict[str, Any]:
+async def retry(request: Caller, name: str) -> instance.Retried:
     """Have sent again what an output's receiver has refused."""
     answers = Answers.of(request)
     answers.need_all(request, "have messages sent again")
     known = answers.output(name)
-    return {"name": known, "messages": await answers.work(lambda: instance.retry(answers.state, known))}
+    return instance.Retried(known, await answers.work(lambda: instance.retry(answers.state, known)))
 
 
 @get("/v1/responses", summary="What is done about alerts")

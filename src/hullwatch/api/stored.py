@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.alerts.condition import AlertCondition
 from hullwatch.alerts.issue import Decision
+from hullwatch.api import upkeep
 from hullwatch.api.desk import IncidentReport, IssueReport, StoreInfo, Trial, WholeAlert
 from hullwatch.config.values import parse_duration
 from hullwatch.errors import CannotError, UsageError
@@ -152,6 +153,7 @@ class StoreDesk:
                 first=first,
                 last=last,
                 removed=removed(database),
+                kept_events=upkeep.kept_events(self._place[1]),
             )
 
     def trial(self, among: Among, target: str, condition: str) -> Trial:
@@ -161,6 +163,18 @@ class StoreDesk:
             reader = AlertReader(database, self._look)
             wanted = Wanted(condition, issue=id_) if among == "issues" else Wanted(condition, incident=id_)
             return Trial(reader.count(wanted), reader.count(Wanted()))
+
+    # ---- what is kept, as a whole
+
+    def soundness(self) -> list[upkeep.Soundness]:
+        """Return whether what is kept is sound."""
+        with self._reading() as database:
+            return upkeep.soundness(database, self._place[1])
+
+    def make_smaller(self) -> list[upkeep.Smaller]:
+        """Make what is kept smaller."""
+        with self._writing() as database:
+            return upkeep.make_smaller(database, self._place[1])
 
     # ---- decisions
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,12 +72,24 @@ def write_line(text: str = "") -> None:
     write_safe(escape(text) + "\n")
 
 
+def columns() -> int | None:
+    """Return how many columns the terminal has that standard output is; None when it is none."""
+    if not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
 def write_rows(rows: Sequence[Sequence[str]]) -> None:
-    """Write rows in columns; the last column is as wide as it is."""
+    """Write rows in columns; the last column is as wide as it is, and below the others where a terminal has no room."""
     from hullwatch.formats.escape import escape
 
     safe = [[escape(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in safe) for column in range(max(map(len, safe), default=1) - 1)]
+    room = columns()
     for row in safe:
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
-        write_safe("  ".join((*cells, *row[len(widths) :])).rstrip() + "\n")
+        line = "  ".join((*cells, *row[len(widths) :])).rstrip()
+        if room is not None and len(line) > room and len(row) > len(widths):
+            last = textwrap.wrap(row[-1], room, initial_indent="    ", subsequent_indent="    ")
+            line = "\n".join(("  ".join(cells).rstrip(), *last))
+        write_safe(line + "\n")

@@ -31,7 +31,7 @@ def check(
     from hullwatch.config.checking import check_settings
     from hullwatch.outputs.configured import options_of
 
-    def patterns(value: object) -> None:
+    def patterns(value: object, _: object) -> None:
         Masker(value if isinstance(value, tuple) else ())  # pyright: ignore[reportUnknownArgumentType]
 
     as_json = wants_json(output)

@@ -18,7 +18,7 @@ def decisions(
       sudo hullwatch decisions -o json | jq 'select(.verb == "mute")'
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.api.asking import limit_of
-    from hullwatch.cli.answer import wants_json, write_json, write_rows
+    from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
     from hullwatch.cli.decision_verbs import words
     from hullwatch.cli.desk import open_desk
     from hullwatch.cli.store_options import date
@@ -28,6 +28,8 @@ def decisions(
     if as_json:
         for one in found:
             write_json(one)
+    elif not found:
+        write_line("Nobody has decided anything yet.")
     else:
         write_rows([[str(one.id), date(one.at), one.target or "-", words(one)] for one in found])
     return 0

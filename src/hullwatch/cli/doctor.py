@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,9 +10,10 @@ import typer
 from hullwatch.cli.answer import OutputOption
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-    from hullwatch.cli.checks.check import Check
+    from hullwatch.api.checks.check import Check
     from hullwatch.config import Settings
 
 _COLOURS = {"ok": "\x1b[32m", "warn": "\x1b[33m", "fail": "\x1b[31m"}
@@ -32,7 +34,8 @@ def doctor(
       sudo hullwatch doctor -o json     for a report of an error
 
     Looks at the settings, the kernel, permissions, the sensor, container engines, the rules, the
-    store and the outputs, and at what a running instance loses. Each line that is not ok has the command that fixes it.
+    store and the outputs, and at what a running instance loses, which it is asked for. Each line that is
+    not ok has the command that fixes it.
     Exit code 3 when something fails.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json
@@ -50,52 +53,57 @@ def doctor(
 
 def _checks(config_file: str | None) -> Iterator[Check]:
     """Make all checks, one after the other."""
-    from hullwatch.cli.checks.audit_events import audit_events
+    from hullwatch.api.checks.every import made
     from hullwatch.cli.checks.captures import captures
-    from hullwatch.cli.checks.check import Check
     from hullwatch.cli.checks.classifier import classifier
     from hullwatch.cli.checks.engines import engines
-    from hullwatch.cli.checks.instance import instance
     from hullwatch.cli.checks.kernel import kernel, kernel_types, lockdown
-    from hullwatch.cli.checks.outputs import outputs
     from hullwatch.cli.checks.permissions import capabilities
     from hullwatch.cli.checks.rules import rules
     from hullwatch.cli.checks.sensor import sensor
-    from hullwatch.cli.checks.store import store
-    from hullwatch.config.kubernetes_settings import is_set
     from hullwatch.config.paths import state_directory
 
     settings, configuration = _settings(config_file)
     state = state_directory(settings.directories.state)
     yield configuration
-    checks: list[tuple[str, Callable[[], Check | list[Check]]]] = [
-        ("kernel", lambda: kernel(settings.engine.sensor)),
-        ("BTF", kernel_types),
-        ("lockdown", lockdown),
-        ("permissions", capabilities),
-        ("sensor", lambda: sensor(settings.engine.sensor)),
-        ("classifier", classifier),
-        ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
-        ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
-        ("captures", lambda: captures(settings.flight_recorder, state)),
-        ("store", lambda: store(settings.store, state)),
-        ("output", lambda: outputs(settings.outputs, state)),
-        ("instance", lambda: instance(state)),
-        ("audit events", lambda: audit_events(state, wanted=is_set(settings.kubernetes.audit))),
-    ]
-    for name, check in checks:
-        try:
-            found = check()
-        except Exception as error:  # noqa: BLE001 - one check that breaks must not hide the others
-            sentence = f"This check could not be made: {type(error).__name__}: {error}."
-            yield Check(name, "fail", sentence, "HULLWATCH_DEBUG=1 hullwatch doctor")
-            continue
-        yield from found if isinstance(found, list) else [found]
+    yield from made(
+        [
+            ("kernel", lambda: kernel(settings.engine.sensor)),
+            ("BTF", kernel_types),
+            ("lockdown", lockdown),
+            ("permissions", capabilities),
+            ("sensor", lambda: sensor(settings.engine.sensor)),
+            ("classifier", classifier),
+            ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
+            ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
+            ("captures", lambda: captures(settings.flight_recorder, state)),
+        ]
+    )
+    yield from _of_instance(config_file, settings, state)
+
+
+def _of_instance(config_file: str | None, settings: Settings, state: Path) -> Iterable[Check]:
+    """Return what the instance that runs says of itself; without one, what it has left says."""
+    from hullwatch.api.checks.check import Check
+    from hullwatch.api.checks.every import made, of_instance
+    from hullwatch.api.client import decoded
+    from hullwatch.cli.checks.api import api
+    from hullwatch.cli.desk import find_instance
+    from hullwatch.errors import HullwatchError
+
+    own = [("api", lambda: api(settings.api, settings.directories.run))]
+    if config_file is None:
+        with contextlib.suppress(HullwatchError):
+            client = find_instance(None)
+            if client is not None:
+                found: list[Check] = decoded(client.get("/v1/checks"), list[Check])
+                return [*found, *made(own)]
+    return made([*of_instance(settings, state), *own])
 
 
 def _settings(config_file: str | None) -> tuple[Settings, Check]:
     """Load the settings; where they are broken, go on with the defaults and say so."""
-    from hullwatch.cli.checks.check import Check
+    from hullwatch.api.checks.check import Check
     from hullwatch.cli.settings import load_checked
     from hullwatch.config import Settings
     from hullwatch.errors import UsageError

@@ -43,7 +43,7 @@ def check(file: FileOption = None, config: ConfigFlag = None) -> int:
     from hullwatch.cli.answer import write_line
     from hullwatch.escalation.policy import remarks
 
-    read = _read(file, config)
+    read = _read(file, config, asks=False)
     for remark in remarks(read, _moment(None)):
         write_line(f"remark: {remark}")
     known = {"policies": read.policies, "rosters": read.rosters, "people": read.people}
@@ -150,8 +150,13 @@ def example() -> int:
     return 0
 
 
-def _read(file: str | None, config: str | None) -> Escalation:
-    """Return what the file says.
+def _read(file: str | None, config: str | None, *, asks: bool = True) -> Escalation:
+    """Return what the file says: the one that is named, the one that the running instance goes by, or the configured.
+
+    Args:
+        file: that is named.
+        config: the configuration that is named.
+        asks: whether the instance that runs is asked.
 
     Raises:
         UsageError: when none is named, or it has a mistake.
@@ -160,8 +165,12 @@ def _read(file: str | None, config: str | None) -> Escalation:
 
     from hullwatch.cli.settings import load_settings
     from hullwatch.errors import UsageError
-    from hullwatch.escalation.policy import read_escalation
+    from hullwatch.escalation.policy import parse_escalation, read_escalation
 
+    if asks and file is None and config is None:
+        in_force = _in_force()
+        if in_force is not None:
+            return parse_escalation(*in_force)
     named = file or load_settings({}, config).settings.escalation.file
     if not named:
         raise UsageError(
@@ -169,6 +178,18 @@ def _read(file: str | None, config: str | None) -> Escalation:
             "'hullwatch escalation example' prints one to begin with."
         )
     return read_escalation(Path(named))
+
+
+def _in_force() -> tuple[str, bytes] | None:
+    """Return name and text of the file that the running instance goes by; None when none runs, or it has none."""
+    from hullwatch.api.client import decoded
+    from hullwatch.cli.desk import find_instance
+
+    client = find_instance(None)
+    if client is None:
+        return None
+    said: dict[str, str] = decoded(client.get("/v1/escalation"), dict[str, str])
+    return (said["file"], said["text"].encode()) if said["text"] else None
 
 
 def _moment(at: str | None) -> dt.datetime:

@@ -67,7 +67,7 @@ def show(
       sudo hullwatch incidents show ID --svg tree.svg
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.api.documents import of_incident
-    from hullwatch.cli.answer import wants_json, write_json, write_safe
+    from hullwatch.cli.answer import columns, wants_json, write_json, write_safe
     from hullwatch.cli.desk import open_desk
     from hullwatch.cli.issues import write_decisions
     from hullwatch.formats.incident import story
@@ -80,7 +80,7 @@ def show(
     elif as_json:
         write_json(of_incident(report))
     else:
-        write_safe(story(report.incident, report.alerts, colour=has_colours(1)))
+        write_safe(story(report.incident, report.alerts, colour=has_colours(1), width=columns()))
         write_decisions(report.decisions)
     return 0
 

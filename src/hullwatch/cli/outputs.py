@@ -9,8 +9,6 @@ import typer
 from hullwatch.cli.answer import OutputOption
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hullwatch.api.instance import OutputsReport
     from hullwatch.config.settings import Settings
     from hullwatch.outputs.configured import Configured
@@ -132,22 +130,32 @@ def retry(name: NameArgument, output: OutputOption = "text", config_file: Config
     What was refused, and why, is in outputs/NAME/refused.jsonl of the state directory.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from pathlib import Path
+    from urllib.parse import quote
 
-    from hullwatch.api.instance import outputs as outputs_report
+    from hullwatch.api import instance
+    from hullwatch.api.client import decoded
     from hullwatch.cli.answer import wants_json, write_json, write_line
+    from hullwatch.cli.desk import find_instance
     from hullwatch.outputs.dead_letters import send_again
+    from hullwatch.outputs.state import FOLDER
 
     as_json = wants_json(output)
-    settings, known = _load(config_file)
-    directory = _directory(settings)
-    number = send_again(directory / _named(name, known).name)
+    client = find_instance(config_file) if config_file is None else None
+    if client is not None:
+        path = f"/v1/outputs/{quote(name.replace('/', ' '), safe='')}/retry"  # a slash would be another path
+        number = decoded(client.post(path, None), instance.Retried).messages
+        runs = True
+    else:
+        settings, known = _load(config_file)
+        state = Path(settings.directories.state)
+        number = send_again(state / FOLDER / _named(name, known).name)
+        runs = not instance.outputs(settings, state).stale
     if as_json:
         write_json({"name": name, "messages": number})
     elif not number:
         write_line(f"The receiver of {name} has refused nothing.")
     else:
-        stale = outputs_report(settings, Path(settings.directories.state)).stale
-        when = "when Hullwatch runs again" if stale else "within a second or two"
+        when = "within a second or two" if runs else "when Hullwatch runs again"
         write_line(f"{number:,} message{'s' * (number != 1)} that {name} had refused will be sent again {when}.")
     return 0
 
@@ -158,14 +166,6 @@ def _load(config_file: str | None) -> tuple[Settings, list[Configured]]:
 
     settings = load_settings({}, config_file).settings
     return settings, configured(settings)
-
-
-def _directory(settings: Settings) -> Path:
-    from pathlib import Path
-
-    from hullwatch.outputs.state import FOLDER
-
-    return Path(settings.directories.state) / FOLDER
 
 
 def _named(name: str, known: list[Configured]) -> Configured:

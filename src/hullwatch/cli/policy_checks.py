@@ -25,7 +25,7 @@ def check_escalation(file: object, outputs: Collection[str] | None = None) -> No
         read_escalation(Path(str(file)), outputs)
 
 
-def check_actions(actions: object) -> None:
+def check_actions(actions: object, _: object = None) -> None:
     """Compile the conditions of responses.
 
     Raises:
@@ -38,7 +38,7 @@ def check_actions(actions: object) -> None:
             condition_rules(action.condition)
 
 
-def check_kept(condition: object) -> None:
+def check_kept(condition: object, _: object = None) -> None:
     """Compile the condition of kept events.
 
     Raises:

@@ -22,7 +22,7 @@ def write_scored(
     """Write what is not closed, or all, the highest score first; return the exit code."""
     from hullwatch.api.asking import limit_of, moment
     from hullwatch.api.desk import OPEN
-    from hullwatch.cli.answer import wants_json, write_json, write_rows
+    from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
     from hullwatch.cli.desk import open_desk
     from hullwatch.formats import incident_list, issue_list
 
@@ -35,7 +35,10 @@ def write_scored(
     else:
         incidents = desk.incidents(states, limit, begin)
         rows, documents = incident_list.table(incidents), incident_list.documents(incidents)
-    if not as_json:
+    if not as_json and not documents:
+        all_of_them = "." if every or since is not None else "; --all lists those that are closed, too."
+        write_line(f"There are no {kind}{' that are open' * (not every)}{all_of_them}")
+    elif not as_json:
         write_rows(rows)
     for one in documents if as_json else ():
         write_json(one)

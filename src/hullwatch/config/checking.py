@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ from hullwatch.config.settings import leaves
 from hullwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from hullwatch.config.output_tables import OptionsOf, Written
     from hullwatch.config.settings import Leaf
@@ -37,7 +38,7 @@ def check_settings(
     file: str | None = None,
     environment: Mapping[str, str] | None = None,
     default_files: list[Path] | None = None,
-    more: Mapping[str, Callable[[object], None]] | None = None,
+    more: Mapping[str, Callable[[object, Collection[str]], None]] | None = None,
     options_of: OptionsOf | None = None,
 ) -> list[Finding]:
     """Return what is wrong with a file, or with all that a run would take its settings from.
@@ -46,7 +47,7 @@ def check_settings(
         file: the only file to look at; None for the usual ones and the environment.
         environment: of the process when None.
         default_files: the default files, when they are not the usual ones.
-        more: by dotted path, what raises a UsageError for a value that cannot be used.
+        more: by dotted path, what takes a value and the names of outputs, and raises UsageError for a wrong value.
         options_of: what can be set for an output; None: outputs are not looked at.
     """
     env = os.environ if environment is None else environment
@@ -79,7 +80,8 @@ def check_settings(
             settle({name: options}, options_of)
         except UsageError as error:
             report(error)
-    found += _unusable(values, known, _CHECKS | dict(more or {}))
+    checks = {path: partial(_with_outputs, check, written) for path, check in (more or {}).items()}
+    found += _unusable(values, known, _CHECKS | checks)
     return sorted(found, key=lambda one: (one.warning, one.file, one.line))
 
 
@@ -96,6 +98,10 @@ def _unusable(
         except UsageError as error:
             found.append(_finding(f"{where}: {key}: {error}"))
     return found
+
+
+def _with_outputs(check: Callable[[object, Collection[str]], None], outputs: Collection[str], value: object) -> None:
+    check(value, outputs)
 
 
 def _finding(sentence: str) -> Finding:

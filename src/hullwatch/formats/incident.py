@@ -27,16 +27,23 @@ if TYPE_CHECKING:
     from hullwatch.rules.responses import Responses
 
 WIDTH = 110
+NARROWEST = 40
 _LONGEST_NAME = 80  # characters
 _LONGEST_LINE = 240
 _LABEL = "container.label["
 _MOST_LABELS = 16
+_MOST_NAMED = 3
 _SECOND = 1_000_000_000  # ns
 _EXACT = 10  # seconds; longer times are told without their parts
 
 
 def story(
-    incident: Incident, alerts: Sequence[Alert], *, colour: bool = False, responses: Responses | None = None
+    incident: Incident,
+    alerts: Sequence[Alert],
+    *,
+    colour: bool = False,
+    responses: Responses | None = None,
+    width: int | None = None,
 ) -> str:
     """Return an incident as text for people, its lines ended with newlines.
 
@@ -45,17 +52,18 @@ def story(
         alerts: of it, as many as there are at hand; with none, what they alone tell is left out.
         colour: with ANSI colours.
         responses: notes on what to do first; those of the pack if nothing is said.
+        width: columns of a terminal; None: what alerts and processes say stands in one line each, for pipes.
     """
-    paint = _Paint(colour=colour)
+    paint = _Paint(colour=colour, width=width)
     sections = [
         list(_head(incident, paint)),
-        ["", paint.head("What happened"), *_wrapped(summary(incident, alerts))],
+        ["", paint.head("What happened"), *paint.prose(summary(incident, alerts))],
         ["", paint.head("In order (UTC)"), *_timeline(incident, alerts, paint)],
         *_optional(paint, "Techniques", _techniques(incident)),
         *_optional(paint, "What it has to do with", _touched(alerts)),
         *_optional(paint, "Process tree", _tree(incident, alerts)),
         ["", paint.head(f"Why it has {incident.score} points"), *_parts(incident)],
-        ["", paint.head("What to do first"), *_orders(incident, responses)],
+        ["", paint.head("What to do first"), *_orders(incident, responses, paint)],
     ]
     return "".join(f"{line.rstrip()}\n" for section in sections for line in section)
 
@@ -97,10 +105,23 @@ def document(incident: Incident, alerts: Sequence[Alert] = (), *, responses: Res
 
 
 class _Paint:
-    """Colours, or none."""
+    """Colours, or none; and lines that fit."""
 
-    def __init__(self, *, colour: bool) -> None:
+    def __init__(self, *, colour: bool, width: int | None) -> None:
         self._on = colour
+        self._width = width
+
+    def prose(self, text: str, first: str = "  ", others: str = "  ") -> list[str]:
+        """Return sentences as lines."""
+        width = WIDTH if self._width is None else max(NARROWEST, min(self._width, WIDTH))
+        return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others)
+
+    def said(self, text: str) -> list[str]:
+        """Return what an alert says, below its step: as lines that fit a terminal, or as one."""
+        if self._width is None:
+            return [f"      {text}"]
+        width = max(NARROWEST, self._width)
+        return textwrap.wrap(text, width, initial_indent="      ", subsequent_indent="        ", break_on_hyphens=False)
 
     def head(self, text: str) -> str:
         return f"{BOLD}{text}{RESET}" if self._on else text
@@ -162,17 +183,21 @@ def _given_labels(alert: Alert) -> Iterator[str]:
 
 def _entry(alerts: Sequence[Alert]) -> Iterator[str]:
     """Tell who came in from outside, where somebody did."""
-    seen: set[str] = set()
+    entered: dict[tuple[str, str, str], dict[str, str]] = {}  # by whom, as whom and how: the programs of sessions
     for alert in alerts:
         origin = alert.origin
-        if origin is None or not origin.session or origin.session in seen or len(seen) >= 3:
+        if origin is None or not origin.session:
             continue
-        seen.add(origin.session)
         name = shown(origin.session_name, _LONGEST_NAME) or "a process"
-        user = shown(origin.user, _LONGEST_NAME)
         pid = shown(origin.session.partition(".")[0])
         who, how = person(alert)
-        yield f"{who} entered the container from outside with {name} (pid {pid}) as {user}{how}."
+        sessions = entered.setdefault((who, shown(origin.user, _LONGEST_NAME), how), {})
+        sessions.setdefault(origin.session, f"{name} (pid {pid})")
+    for (who, user, how), sessions in list(entered.items())[:_MOST_NAMED]:
+        often = f" {len(sessions):,} times" if len(sessions) > 1 else ""
+        more = [f"{len(sessions) - _MOST_NAMED:,} more"] if len(sessions) > _MOST_NAMED else []
+        programs = _listed([*list(sessions.values())[:_MOST_NAMED], *more])
+        yield f"{who} entered the container from outside{often} as {user}{how}, with {programs}."
     callers = dict.fromkeys(one.origin.user for one in alerts if one.source == SOURCE and one.origin is not None)
     if callers:
         names = [shown(name, _LONGEST_NAME) for name in list(callers)[:3]]
@@ -201,13 +226,13 @@ def _timeline(incident: Incident, alerts: Sequence[Alert], paint: _Paint) -> Ite
         priority = paint.priority(step.priority, f"{shown(step.priority, _LONGEST_NAME):<13}")
         yield f"  {number:>2}. {when}  {priority} {paint.head(shown(step.rule, _LONGEST_NAME))}"
         alert = by_id.get(step.alert)
-        yield f"      {shown(alert.message if alert is not None else step.title, _LONGEST_LINE)}"
+        yield from paint.said(shown(alert.message if alert is not None else step.title, _LONGEST_LINE))
         for before in evidence(alert) if alert is not None else ():
-            yield f"      {paint.quiet(shown(before, _LONGEST_LINE))}"
+            yield from map(paint.quiet, paint.said(shown(before, _LONGEST_LINE)))
         if step.count > 1:
             yield f"      {step.count:,} times, the last {_span((step.last - step.at) / _SECOND)} later"
         if step.why:
-            yield f"      {paint.quiet(f'belongs here: {shown(step.why, _LONGEST_LINE)}')}"
+            yield from map(paint.quiet, paint.said(f"belongs here: {shown(step.why, _LONGEST_LINE)}"))
     if incident.steps_left_out:
         yield f"      and {incident.steps_left_out:,} more kinds of alerts, which are not listed"
 
@@ -219,9 +244,20 @@ def _optional(paint: _Paint, heading: str, lines: list[str]) -> list[list[str]]:
 def _techniques(incident: Incident) -> list[str]:
     lines: list[str] = []
     for one in techniques(incident):
-        steps = f"step{'s' * (len(one.steps) > 1)} {', '.join(map(str, one.steps))}"
+        steps = f"step{'s' * (len(one.steps) > 1)} {_ranges(one.steps)}"
         lines.append(f"  {shown(one.id, _LONGEST_NAME):<10} {one.name or 'not named here'}: {steps}")
     return lines
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return numbers that ascend, those that follow each other as one range: ``1, 3-7``."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [number]
+        else:
+            ranges.append([number])
+    return ", ".join("-".join(map(str, one)) for one in ranges)
 
 
 def _touched(alerts: Sequence[Alert]) -> list[str]:
@@ -250,15 +286,7 @@ def _parts(incident: Incident) -> Iterator[str]:
         yield f"  {part.points:>3}  {shown(part.why, _LONGEST_LINE)}"
 
 
-def _orders(incident: Incident, responses: Responses | None) -> Iterator[str]:
+def _orders(incident: Incident, responses: Responses | None, paint: _Paint) -> Iterator[str]:
     for order in orders(incident, responses):
-        yield from textwrap.wrap(
-            f"{shown(order.text, 1000)} (step {order.step}, {shown(order.rule, _LONGEST_NAME)})",
-            WIDTH,
-            initial_indent="  - ",
-            subsequent_indent="    ",
-        )
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        text = f"{shown(order.text, 1000)} (step {order.step}, {shown(order.rule, _LONGEST_NAME)})"
+        yield from paint.prose(text, "  - ", "    ")

@@ -13,12 +13,21 @@ if TYPE_CHECKING:
 
     from hullwatch.alerts.incident import Incident
 
-HEADINGS = ("ID", "SCORE", "PRIORITY", "STATE", "LAST SEEN (UTC)", "ALERTS", "STEPS", "WHERE", "WHO", "WHAT")
+HEADINGS = ("ID", "SCORE", "PRIORITY", "STATE", "LAST SEEN (UTC)", "ALERTS", "WHERE", "WHO", "WHAT")
+LONGEST_PLACE = 24  # characters
 
 
 def table(incidents: Iterable[Incident]) -> list[tuple[str, ...]]:
-    """Return the rows, the headings first; what is in them is not escaped."""
-    return [HEADINGS, *(_row(incident) for incident in incidents)]
+    """Return the rows, the headings first, without who looks after them where nobody does; nothing is escaped."""
+    return without_nobody([HEADINGS, *(_row(incident) for incident in incidents)])
+
+
+def without_nobody(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return rows without the column that says who, where it says nobody in all of them: terminals are narrow."""
+    place = rows[0].index("WHO")
+    if any(row[place] != "-" for row in rows[1:]):
+        return rows
+    return [(*row[:place], *row[place + 1 :]) for row in rows]
 
 
 def documents(incidents: Iterable[Incident]) -> list[dict[str, Any]]:
@@ -33,7 +42,7 @@ def documents(incidents: Iterable[Incident]) -> list[dict[str, Any]]:
 
 
 def _row(incident: Incident) -> tuple[str, ...]:
-    place = incident.hostname if incident.container == "host" else incident.container
+    place = incident.hostname if incident.container == "host" else incident.container_name or incident.container
     return (
         incident.id,
         str(incident.score),
@@ -41,8 +50,7 @@ def _row(incident: Incident) -> tuple[str, ...]:
         incident.state,
         minute(incident.last_seen),
         f"{incident.count:,}",
-        str(len(incident.steps) + incident.steps_left_out),
-        place or "host",
+        place[:LONGEST_PLACE] or "host",
         incident.assignee or "-",
         incident.title,
     )

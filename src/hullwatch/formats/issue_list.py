@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hullwatch.alerts.mask import CUT
-from hullwatch.formats.incident_list import minute
+from hullwatch.formats.incident_list import minute, without_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +19,8 @@ _LONGEST_TITLE = 80  # characters
 
 
 def table(issues: Iterable[Issue]) -> list[tuple[str, ...]]:
-    """Return the rows, the headings first; what is in them is not escaped."""
-    return [HEADINGS, *(_row(issue) for issue in issues)]
+    """Return the rows, the headings first, without who looks after them where nobody does; nothing is escaped."""
+    return without_nobody([HEADINGS, *(_row(issue) for issue in issues)])
 
 
 def documents(issues: Iterable[Issue]) -> list[dict[str, Any]]:

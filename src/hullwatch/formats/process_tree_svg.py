@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 MOST_DRAWN = 400  # processes
 LONGEST_LINE = 130  # characters
 _ROW, _LINE, _INDENT, _MARGIN, _TOP = 46, 15, 30, 24, 84  # pixels
+_MOST_SAID = 12  # lines below the heading
 _WIDE = 7.3  # pixels of a character
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -41,10 +43,11 @@ def tree_svg(tree: ProcessTree, heading: str, below: str) -> str:
     Args:
         tree: with at most ``MOST_DRAWN`` processes.
         heading: one line.
-        below: a smaller one below it.
+        below: sentences below it, smaller, as many lines as they take.
     """
     boxes: list[_Box] = []
-    y = _TOP
+    said = textwrap.wrap(below, LONGEST_LINE)[:_MOST_SAID]
+    y = _TOP + _LINE * max(0, len(said) - 1)
     for row in tree.rows:
         lines = [_cut(command) for command in row.lines]
         height = _ROW - _LINE + _LINE * len(lines)
@@ -52,6 +55,7 @@ def tree_svg(tree: ProcessTree, heading: str, below: str) -> str:
         y += height + 10
     width = max((_x(box.row) + _width(box) + _MARGIN for box in boxes), default=0)
     width = max(width, int(_WIDE * 1.45 * len(_cut(heading))) + 2 * _MARGIN, 480)
+    width = max(width, *(int(_WIDE * len(line)) + 2 * _MARGIN for line in said), 0)
     end = y + (20 if tree.left_out else 0) + _MARGIN
     parts = [
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -59,7 +63,7 @@ def tree_svg(tree: ProcessTree, heading: str, below: str) -> str:
         f"<style>{_STYLE}</style>",
         f'<rect width="{width}" height="{end}" fill="#ffffff"/>',
         _text(_MARGIN, 34, heading, "head"),
-        _text(_MARGIN, 58, below, "quiet"),
+        *(_text(_MARGIN, 58 + _LINE * place, line, "quiet") for place, line in enumerate(said)),
         *_branches(boxes),
         *(part for box in boxes for part in _draw(box)),
     ]

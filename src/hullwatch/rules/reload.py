@@ -84,7 +84,7 @@ class Reloader(Generic[Prepared]):
         supervisor: Supervisor,
         settings: RulesSettings,
         tell: Callable[[Reload[Prepared]], None],
-        prepare: Callable[[RuleSet], Prepared],
+        prepare: Callable[[RuleSet, SettingsChange | None], Prepared],
         cache: Path | None = None,
     ) -> None:
         """Do nothing yet.
@@ -93,7 +93,7 @@ class Reloader(Generic[Prepared]):
             supervisor: that may read the files.
             settings: of the rules.
             tell: is called in the thread, with each result.
-            prepare: is called in the thread too; makes of rules what takes time.
+            prepare: is called in the thread too; makes of rules, and of settings that came with them, what takes time.
             cache: directory of what was parsed before.
         """
         self._supervisor = supervisor
@@ -136,7 +136,7 @@ class Reloader(Generic[Prepared]):
                 change = msgspec.json.decode(files.pop(0)[1], type=SettingsChange)
             settings = self._settings if change is None else change.settings.rules
             rules = load_rules([RulesFile(*file) for file in files], settings, self._cache)
-            prepared = self._prepare(rules)
+            prepared = self._prepare(rules, change)
         except RulesError as error:
             self._refuse(str(error))
         except Exception as error:  # noqa: BLE001 - whatever a file provokes: the rules of before go on

@@ -57,6 +57,10 @@ def read_policies(settings: Settings) -> Policies:
         path = Path(settings.escalation.file)
         text = read_text(path)
         parse_escalation(str(path), text, set(settings.outputs))
+    if settings.events.keep:
+        from hullwatch.store.kept.columns import keeping
+
+        keeping(settings.events.keep)
     for action in settings.respond.actions:
         if action.condition:
             condition_rules(action.condition)

@@ -9,9 +9,10 @@ import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hullwatch.alerts.deciding import apply
 from hullwatch.errors import UsageError
 from hullwatch.store import reading
-from hullwatch.store.remembering import apply, change_issue, write_decision, write_incidents
+from hullwatch.store.remembering import change_issue, write_decision, write_incidents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

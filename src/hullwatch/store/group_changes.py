@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.alerts.deciding import apply
 from hullwatch.alerts.incident import PlacedBefore
 from hullwatch.store.packing import unpack
-from hullwatch.store.remembering import apply, write_incidents, write_issues
+from hullwatch.store.remembering import write_incidents, write_issues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -134,23 +134,3 @@ def mutes(database: Database, now: int) -> list[Mute]:
 def _ends(unmute: Decision, mute: Mute) -> bool:
     """Tell whether a mute is of what is not muted any more: a target, or a condition without one."""
     return mute.target == unmute.target and unmute.condition in {"", mute.condition}
-
-
-def apply(target: Issue | Incident, decision: Decision) -> None:
-    """Change an issue or incident as somebody decided."""
-    match decision.verb:
-        case "ack":
-            target.state = "acknowledged"
-        case "assign":
-            target.assignee = decision.assignee
-        case "close":
-            target.state = "closed"
-        case "reopen":
-            target.state = "open"
-        case "mute" | "unmute" | "undo":
-            pass
-    if isinstance(target, Issue):
-        if decision.verb == "mute":
-            target.muted_until = decision.until
-        elif decision.verb == "unmute":
-            target.muted_until = 0

@@ -15,7 +15,7 @@ from hullwatch.detect.stream import Stream
 from hullwatch.errors import UsageError
 from hullwatch.store.frames import MAXIMUM_MESSAGE, make_pair
 from hullwatch.store.kept import choosing
-from hullwatch.store.kept.choosing import EventChoice
+from hullwatch.store.kept.choosing import EventChoice, Prepared
 from hullwatch.store.kept.columns import OF_EVENT, OF_PROCESS
 from hullwatch.store.kept.frames import FRAMES, LONGEST, VALUES
 from hullwatch.store.kept.link import DROPPED, WriterLink
@@ -84,7 +84,7 @@ def run(settings: EventsSettings, told: Told, rules: RuleSet | None = None) -> t
     """Judge the stream; return the alerts and what chose events."""
     rules = rules or load_text(RULES)
     choice = EventChoice(settings, told.connect, Counters(), rules)
-    stream = Stream(choice.judged(rules), Counters(), no_container, 100)
+    stream = Stream(choice.chosen.judged(rules), Counters(), no_container, 100)
     alerts: list[str] = []
     for batch in STREAM:
         for rule, event, evidence in choice.sift(stream.feed(batch)):
@@ -143,10 +143,35 @@ def test_nothing_is_started_where_nothing_is_kept(told: Told) -> None:
 def test_the_sensor_is_asked_for_what_is_to_be_kept(told: Told) -> None:
     rules = load_text(RULES)
     choice = EventChoice(EventsSettings(keep="evt.type = unlink and proc.cwd = /"), told.connect, Counters(), rules)
-    both = [(judged, Stream(judged, Counters(), no_container, 0).plan) for judged in (rules, choice.judged(rules))]
+    both = [
+        (judged, Stream(judged, Counters(), no_container, 0).plan) for judged in (rules, choice.chosen.judged(rules))
+    ]
     before, after = (interest(*one).wanted or frozenset[str]() for one in both)
     assert {"unlink", "chdir"} <= set(after).difference(before)
-    assert rules.rules == choice.judged(rules).rules[:-1]
+    assert rules.rules == choice.chosen.judged(rules).rules[:-1]
+
+
+def test_another_condition_is_taken_while_events_come(told: Told) -> None:
+    rules = load_text(RULES.replace(", keep: true", ""))
+    choice = EventChoice(EventsSettings(alerts="none"), told.connect, Counters(), rules)
+    stream = Stream(choice.chosen.judged(rules), Counters(), no_container, 0)
+    for number, settings in enumerate(
+        (EventsSettings(keep="evt.type = openat"), EventsSettings(keep="evt.type = execve"))
+    ):
+        list(choice.sift(stream.feed(clock() + runs(10 + number, "sh", 1000 + number))))
+        prepared = Prepared.of(rules, choice.chosen.changed(settings))
+        choice.use(rules, prepared.chosen)
+        stream.replace(prepared.chosen.judged(rules), prepared.plan)
+        list(
+            choice.sift(
+                stream.feed(runs(20 + number, "cat", 2000 + number) + opens(20 + number, 3000 + number, "/etc/x"))
+            )
+        )
+        choice.flush()
+    assert [event["evt.type"] for event, _ in told.events()] == ["openat", "execve"]
+    same = choice.chosen.changed(EventsSettings(keep="evt.type = execve", alerts="all"))
+    assert same.rule is choice.chosen.rule
+    assert same.settings.alerts == "all"
 
 
 def test_a_wrong_condition_is_a_sentence(told: Told) -> None:
@@ -161,7 +186,7 @@ def test_a_writer_that_does_not_read_costs_events_that_are_counted_and_never_wai
     rules = load_text(RULES)
     counters = Counters()
     choice = EventChoice(EventsSettings(keep="evt.type = openat"), told.connect, counters, rules)
-    stream = Stream(choice.judged(rules), Counters(), no_container, 100)
+    stream = Stream(choice.chosen.judged(rules), Counters(), no_container, 100)
     for batch in [clock(), runs(5, "sh", 2000)]:
         list(choice.sift(stream.feed(batch)))
     told._ends[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -197,7 +222,7 @@ def test_texts_without_an_end_are_cut_and_counted(told: Told) -> None:
     rules = load_text(RULES)
     counters = Counters()
     choice = EventChoice(EventsSettings(keep="evt.type = execve"), told.connect, counters, rules)
-    stream = Stream(choice.judged(rules), Counters(), no_container, 100)
+    stream = Stream(choice.chosen.judged(rules), Counters(), no_container, 100)
     list(choice.sift(stream.feed(clock() + runs(5, "a" * 60_000, 2000))))
     choice.tick()
     ((event, _),) = told.events()
@@ -208,7 +233,7 @@ def test_texts_without_an_end_are_cut_and_counted(told: Told) -> None:
 def test_names_that_are_no_text_are_kept_as_what_they_look_like(told: Told) -> None:
     rules = load_text(RULES)
     choice = EventChoice(EventsSettings(keep="evt.type = openat"), told.connect, Counters(), rules)
-    stream = Stream(choice.judged(rules), Counters(), no_container, 100)
+    stream = Stream(choice.chosen.judged(rules), Counters(), no_container, 100)
     name = b"/etc/\xff\xfe".decode("utf-8", "surrogateescape")
     list(choice.sift(stream.feed(clock() + runs(5, "sh", 2000) + opens(5, 3000, name))))
     choice.flush()

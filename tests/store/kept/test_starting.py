@@ -151,3 +151,19 @@ def test_packers_that_fail_again_and_again_are_not_started_for_a_while(
         )
         starter.keep()
     assert started == ["that packs kept events"] * starting.MOST_FAILURES
+
+
+@NEEDS_ROOT
+def test_other_limits_hold_in_the_writer_that_runs(starter: EventStarter, state: Path) -> None:
+    connection = starter.connection()
+    connection.send(frame([made(1)]))
+    (pid,) = starter.pids()
+    starter.use(Settings(events=EventsSettings(age=1.0)))
+    end = time.monotonic() + PATIENCE
+    while not (state / folder.NAME).exists() or numbers(state / folder.NAME):
+        starter.keep()
+        connection.send(frame([made(2 * 10**6)]))  # an hour that is closed goes, the one that is written stays
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert starter.pids() == [pid]
+    connection.close()

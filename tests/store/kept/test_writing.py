@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,34 @@ def test_what_is_told_is_in_the_log_within_a_second(tmp_path: Path) -> None:
         assert time.monotonic() - sent < 1.0
         time.sleep(0.01)
     writer.kill()
+
+
+def test_what_is_written_is_on_the_disk_soon_and_nothing_is_synced_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.setattr(writing, "SYNC_INTERVAL", 0.0)
+    monkeypatch.setattr(writing, "TICK", 0.01)
+    ours, theirs = make_pair()
+    serving = threading.Thread(target=EventWriter(theirs, LONG, tmp_path, MASKER).serve)
+    serving.start()
+    for number in range(2):
+        ours.send(frame([made(number)]))
+        end = time.monotonic() + 20
+        while len(synced) <= number:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+    ours.close()
+    serving.join(20)
+    theirs.close()
+    (path,) = tmp_path.rglob(f"*{folder.CLOSED}")
+    assert synced[-1] == path.stat().st_size
+    assert synced == sorted(set(synced))
 
 
 def test_a_tail_that_is_torn_or_flipped_takes_nothing_with_it_but_itself(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 from hullwatch.config.flight_files import FOLDER, kept, open_directory
 from hullwatch.errors import CannotError
 

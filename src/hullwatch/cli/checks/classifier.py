@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 
 
 def classifier() -> Check:

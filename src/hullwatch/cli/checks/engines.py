@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

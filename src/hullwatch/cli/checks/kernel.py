@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 from hullwatch.config.paths import sensor_program
 from hullwatch.formats.kernel_support import describe, is_blind
 from hullwatch.sources.host import BTF_FILE, NoSupportError, ask_support, types_problem

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 
 # Numbers of linux/capability.h.
 CAPABILITIES = {"CAP_PERFMON": 38, "CAP_BPF": 39}

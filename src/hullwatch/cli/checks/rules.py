@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

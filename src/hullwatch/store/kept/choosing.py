@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from hullwatch.detect.plan import Plan
 from hullwatch.rules.loader import RuleSet
 from hullwatch.store.kept.columns import OF_EVENT, OF_PROCESS, keeping, terms
 from hullwatch.store.kept.link import WriterLink
@@ -24,6 +25,53 @@ _REMEMBERED = 1 << 17  # events, by the end of their number: one is part of seve
 _PROCESSES = 4096  # that are remembered as bytes
 
 
+class Chosen(NamedTuple):
+    """What is kept: by settings, of which the condition is a rule here; None where only events of alerts are kept."""
+
+    settings: EventsSettings
+    rule: Rule | None
+
+    @classmethod
+    def by(cls, settings: EventsSettings) -> Chosen:
+        """Return what settings choose.
+
+        Raises:
+            UsageError: when the condition is wrong, with the place.
+        """
+        return cls(settings, keeping(settings.keep).rule if settings.keep else None)
+
+    def changed(self, settings: EventsSettings) -> Chosen:
+        """Return what other settings choose; the rule of the same condition stays the same.
+
+        Raises:
+            UsageError: as ``by``.
+        """
+        return self._replace(settings=settings) if settings.keep == self.settings.keep else Chosen.by(settings)
+
+    def judged(self, rules: RuleSet) -> RuleSet:
+        """Return the rules with the condition among them: what they ask for is sent, and what it asks for too."""
+        if self.rule is None:
+            return rules
+        return RuleSet([*rules.rules, self.rule], rules.warnings, rules.disabled, rules.selection)
+
+    def keeps(self, rule: Rule) -> bool:
+        """Tell whether the events of a rule's alerts are kept."""
+        alerts = self.settings.alerts
+        return alerts == "all" or (alerts == "marked" and rule.keep)
+
+
+class Prepared(NamedTuple):
+    """What judges from now on, made beside the work: what is kept, and what is decided by that and the rules."""
+
+    chosen: Chosen
+    plan: Plan
+
+    @classmethod
+    def of(cls, rules: RuleSet, chosen: Chosen) -> Prepared:
+        """Decide about rules; takes its time."""
+        return cls(chosen, Plan(chosen.judged(rules)))
+
+
 class EventChoice:
     """Takes the matches of a run, hands events over to be kept, and gives back what alerts are made of.
 
@@ -34,7 +82,7 @@ class EventChoice:
         rules: that judge.
 
     Attributes:
-        rule: the condition as a rule; None where only events of alerts are kept.
+        chosen: what is kept.
     """
 
     def __init__(
@@ -45,8 +93,7 @@ class EventChoice:
         Raises:
             UsageError: when the condition is wrong, with the place.
         """
-        self.rule = keeping(settings.keep).rule if settings.keep else None
-        self._alerts = settings.alerts
+        self.chosen = Chosen.by(settings)
         self._connect = connect
         self._counters = counters
         self._link: WriterLink | None = None
@@ -55,23 +102,17 @@ class EventChoice:
         self._kept = array("q", [])  # numbers of events, each at its place
         self.use(rules)
 
-    def judged(self, rules: RuleSet) -> RuleSet:
-        """Return the rules with the condition among them: what they ask for is sent, and what it asks for too."""
-        if self.rule is None:
-            return rules
-        return RuleSet([*rules.rules, self.rule], rules.warnings, rules.disabled, rules.selection)
-
-    def use(self, rules: RuleSet) -> None:
-        """Know the rules that judge from now on; where nothing can come of them, nothing is started."""
-        if self._link is None and (self.rule is not None or any(self._keeps(rule) for rule in rules.rules)):
+    def use(self, rules: RuleSet, chosen: Chosen | None = None) -> None:
+        """Know the rules that judge, and what is kept, from now on; where nothing comes of it, nothing is started."""
+        if chosen is not None:
+            self.chosen = chosen
+        keeps = self.chosen.keeps
+        if self._link is None and (self.chosen.rule is not None or any(keeps(rule) for rule in rules.rules)):
             columns = terms()
             self._of_event = Packer([columns[name] for name in OF_EVENT])
             self._of_process = Packer([columns[name] for name in OF_PROCESS])
             self._link = WriterLink(self._connect, self._counters)
             self._kept = array("q", [-1]) * _REMEMBERED
-
-    def _keeps(self, rule: Rule) -> bool:
-        return self._alerts == "all" or (self._alerts == "marked" and rule.keep)
 
     def sift(self, matches: Iterable[Match]) -> Iterable[Match]:
         """Yield the matches that are alerts."""
@@ -83,7 +124,7 @@ class EventChoice:
             if rule.keeps_only:
                 self._keep(match.event, "", link)
                 continue
-            if self._keeps(rule):
+            if self.chosen.keeps(rule):
                 for event in match.evidence:
                     self._keep(event, rule.name, link)
                 self._keep(match.event, rule.name, link)

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from hullwatch.config.events_settings import EventsSettings
+
 FRAME = 96 << 10  # bytes of events in a frame, if one alone is not longer
 LONGEST = 48 << 10  # bytes of an event, and of what is said of its process; what is longer has its texts cut
 SHORTENED = (4096, 512, 64)  # characters of each text, tried in turn
@@ -24,10 +26,14 @@ class SentEvent(msgspec.Struct, frozen=True, array_like=True):
 
 
 class EventFrame(msgspec.Struct, frozen=True, array_like=True):
-    """Events, and what is said of their processes: the values of ``OF_PROCESS``, each as bytes of its own."""
+    """Events, and what is said of their processes: the values of ``OF_PROCESS``, each as bytes of its own.
 
-    processes: list[bytes]
-    events: list[SentEvent]
+    ``limits``: other settings that hold from now on, which the supervisor sends.
+    """
+
+    processes: list[bytes] = []
+    events: list[SentEvent] = []
+    limits: EventsSettings | None = None
 
 
 class WriterTold(msgspec.Struct, frozen=True, array_like=True):

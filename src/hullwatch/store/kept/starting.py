@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
+import socket
 import time
 from typing import TYPE_CHECKING
 
 from hullwatch.own_process import start
 from hullwatch.store.frames import has_gone, make_pair
 from hullwatch.store.kept import folder
+from hullwatch.store.kept.frames import ENCODER, EventFrame
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from pathlib import Path
 
+    from hullwatch.config.events_settings import EventsSettings
     from hullwatch.config.settings import Settings
 
 END_WAIT = 5.0  # seconds for the writer to write what it has
@@ -49,6 +52,13 @@ class EventStarter:
         self._deadline = 0.0
         self._failures = 0
         self._can_pack = True
+        self._limits: EventsSettings | None = None  # that the writer has to be told
+
+    def use(self, settings: Settings) -> None:
+        """Have events kept by other settings from now on."""
+        if settings.events != self._settings.events and self._end is not None:
+            self._limits = settings.events
+        self._settings = settings
 
     def pids(self) -> list[int]:
         """Return the ids of those that run."""
@@ -76,6 +86,7 @@ class EventStarter:
 
     def keep(self) -> None:
         """Have logs packed that are complete, if there are any; called often, where there is one thread only."""
+        self._tell_limits()
         now = time.monotonic()
         if self._end is None or now < self._next_look or not self._can_pack:
             return
@@ -98,6 +109,15 @@ class EventStarter:
                 be_packer(self._state, self._user)
 
             self._packer.pid = start("that packs kept events", begin)
+
+    def _tell_limits(self) -> None:
+        """Tell the writer by what settings it goes, when there is room for that."""
+        if self._limits is None or self._end is None:
+            return
+        with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(ConnectionError):  # the next writer is started with them
+                self._end.send(ENCODER.encode(EventFrame(limits=self._limits)), socket.MSG_DONTWAIT)
+            self._limits = None
 
     def _look_for_libraries(self) -> None:
         """Say once when what is kept cannot be packed."""

@@ -29,6 +29,7 @@ LARGEST_LOG = 32 << 20  # bytes, after which another is begun ...
 LONGEST_LOG = 300.0  # ... or seconds, so that it becomes a part of a Parquet file
 MOST_OPEN = 3  # logs: events may come late, of the hour before
 TICK = 1.0
+SYNC_INTERVAL = 5.0  # seconds that a power cut may take, about
 RETENTION_INTERVAL = 30.0  # seconds between looks at what is too old
 RETRY = 1.0  # seconds until something that failed is tried again
 _PROCESSES_KEPT = 4096
@@ -58,7 +59,7 @@ class _Log:
         self.path = place / f"{number}{folder.OPEN}"
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self.since = time.monotonic()
-        self.size = 0
+        self.size = self._synced = 0
         self.processes: dict[bytes, int] = {}
         try:
             self.append(log.head())
@@ -83,10 +84,19 @@ class _Log:
             raise
         self.size += len(data)
 
-    def close(self) -> None:
-        """End it; what it has is on the disk then, also after a power cut."""
-        with contextlib.suppress(OSError):
+    def sync(self) -> None:
+        """Have what it has on the disk, also after a power cut."""
+        if self.size == self._synced:
+            return
+        with contextlib.suppress(OSError):  # a disk that fails says so when it is written to, too
+            if not self._synced:
+                _sync_folder(self.path.parent)
             os.fdatasync(self._descriptor)
+            self._synced = self.size
+
+    def close(self) -> None:
+        """End it."""
+        self.sync()
         os.close(self._descriptor)
         with contextlib.suppress(OSError):
             self.path.rename(self.path.with_suffix(folder.CLOSED))
@@ -106,14 +116,13 @@ class EventWriter:
         """Close what a writer of before has left open; write nothing yet."""
         self._end = end
         self._end.settimeout(0)
-        self._settings = settings
+        self._settings, self._largest_log = settings, _largest_log(settings)
         self._root = root
         self._masker = masker
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.close_all(root)
         self._number = folder.last_number(root)
         self._logs: dict[int, _Log] = {}  # by hour
-        self._largest_log = min(LARGEST_LOG, settings.largest // 16)
         self._processes: dict[bytes, tuple[bytes, str]] = {}  # as they came: as they are written, and their names
         self._waiting: dict[int, list[_Event]] = {}  # by hour
         self._ended = False
@@ -122,7 +131,7 @@ class EventWriter:
         self._problem = ""
         self._said = ""
         self._used = folder.size(root)
-        self._next_retention = 0.0
+        self._next_retention = self._next_sync = 0.0
 
     def serve(self) -> None:
         """Take events until the other end is closed, and all of them are written."""
@@ -165,7 +174,10 @@ class EventWriter:
                 self._count("a frame of the engine that could not be read", 1)
 
     def _take(self, frame: EventFrame) -> None:
-        """Hide secrets, and sort the events of a frame by their hours."""
+        """Hide secrets, and sort the events of a frame by their hours; take other limits."""
+        if frame.limits is not None:
+            self._settings, self._largest_log = frame.limits, _largest_log(frame.limits)
+            self._next_retention = 0.0
         processes = [self._masked_process(data) for data in frame.processes]
         for event in frame.events:
             process, program = processes[event.process]
@@ -240,6 +252,10 @@ class EventWriter:
         for hour, one in list(self._logs.items()):
             if now - one.since >= LONGEST_LOG:
                 self._logs.pop(hour).close()
+        if now >= self._next_sync:
+            for one in self._logs.values():
+                one.sync()
+            self._next_sync = time.monotonic() + SYNC_INTERVAL
         if now >= self._next_retention:
             self._next_retention = now + RETENTION_INTERVAL
             self._remove_old()
@@ -268,3 +284,17 @@ class EventWriter:
         with contextlib.suppress(OSError):
             self._end.send(ENCODER.encode(WriterTold(self._written, self._problem, self._counts)))
             self._written, self._counts, self._said = 0, {}, self._problem
+
+
+def _sync_folder(path: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _largest_log(settings: EventsSettings) -> int:
+    """Return how many bytes a log may have: a small part of what all may have, which goes by whole files."""
+    return min(LARGEST_LOG, settings.largest // 16)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 from hullwatch.config.values import format_duration
 
 STATUS_FILE = "status.json"

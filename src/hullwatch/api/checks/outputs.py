@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 from hullwatch.config.values import format_duration
 from hullwatch.outputs.state import FOLDER, OutputStatus, read_status
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 
 STATUS_FILE = "kubernetes.json"  # in the state directory
 LARGEST_STATUS = 1 << 20  # bytes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hullwatch.cli.checks.store import store
+from hullwatch.api.checks.store import store
 from hullwatch.config.settings import StoreSettings
 from hullwatch.store.keeper_status import FILE, KeeperStatus
 from hullwatch.store.sqlite import SqliteDatabase

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hullwatch.cli.checks.instance import instance
+from hullwatch.api.checks.instance import instance
 from hullwatch.counters import Counters
 
 SECOND = 1_000_000_000

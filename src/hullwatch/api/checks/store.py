@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hullwatch.cli.checks.check import Check
+from hullwatch.api.checks.check import Check
 from hullwatch.config.values import format_duration
 from hullwatch.store.database import SCHEMES, NoStoreError, StoreError
 from hullwatch.store.keeper_status import read_keeper_status

@@ -3,13 +3,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from hullwatch.cli.checks.outputs import outputs
+from hullwatch.api.checks.outputs import outputs
 from hullwatch.outputs.state import OutputStatus, write_status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hullwatch.cli.checks.check import Check
+    from hullwatch.api.checks.check import Check
 
 
 def check(state: Path, one: OutputStatus, *configured: str) -> Check:

@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from hullwatch.cli.checks.audit_events import audit_events
+from hullwatch.api.checks.audit_events import audit_events
 
 if TYPE_CHECKING:
     from pathlib import Path

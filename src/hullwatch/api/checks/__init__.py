@@ -1,0 +1,1 @@
+"""What a running instance tells of itself when somebody asks whether all is well."""

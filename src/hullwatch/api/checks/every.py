@@ -1,0 +1,47 @@
+"""The checks that an instance can make of itself: of its store, its outputs, its losses, its audit events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hullwatch.api.checks.audit_events import audit_events
+from hullwatch.api.checks.check import Check
+from hullwatch.api.checks.instance import instance
+from hullwatch.api.checks.outputs import outputs
+from hullwatch.api.checks.store import store
+from hullwatch.config.kubernetes_settings import is_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from hullwatch.config.settings import Settings
+
+    Named = tuple[str, Callable[[], Check | list[Check]]]
+
+
+def of_instance(settings: Settings, state: Path) -> list[Named]:
+    """Return the checks, each with its name.
+
+    Args:
+        settings: of the instance.
+        state: its directory of what lasts.
+    """
+    return [
+        ("store", lambda: store(settings.store, state)),
+        ("output", lambda: outputs(settings.outputs, state)),
+        ("instance", lambda: instance(state)),
+        ("audit events", lambda: audit_events(state, wanted=is_set(settings.kubernetes.audit))),
+    ]
+
+
+def made(checks: Iterable[Named]) -> Iterator[Check]:
+    """Make checks, one after the other; one that breaks does not hide the others."""
+    for name, check in checks:
+        try:
+            found = check()
+        except Exception as error:  # noqa: BLE001 - whatever a machine provokes
+            sentence = f"This check could not be made: {type(error).__name__}: {error}."
+            yield Check(name, "fail", sentence, "HULLWATCH_DEBUG=1 hullwatch doctor")
+            continue
+        yield from found if isinstance(found, list) else [found]

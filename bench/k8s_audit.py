@@ -13,6 +13,7 @@ import msgspec
 from bench.benchmark import Run, Sample, Value, benchmark
 from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
+from hullwatch.posture.trail import Trail
 from hullwatch.rules.loader import load
 from hullwatch.rules.pack import builtin_files
 from hullwatch.sources.k8s_audit.reading import audit_events
@@ -33,7 +34,7 @@ LOG = Path(__file__).parent.parent / "tests" / "data" / "kubernetes" / "audit.js
 )
 def k8s_audit(run: Run) -> Iterator[Sample]:
     """Judge the log of a real cluster, again and again."""
-    judge = AuditJudge(load(builtin_files("k8s_audit"), sources=SOURCES), Counters(), every=True)
+    judge = AuditJudge(load(builtin_files("k8s_audit"), sources=SOURCES), Counters(), every=True, trail=Trail())
     times = TIMES_QUICK if run.quick else TIMES
     lines = gzip.decompress(LOG.read_bytes())
     number = 0

@@ -58,7 +58,8 @@ def test_an_audit_log_tells_who_had_an_address_and_who_ran_what(command: Command
     code, lines, _ = command("k8s", "ip", "10.244.3.17", "--at", "2026-11-28T10:10:00Z", *flags)
     assert "It is known of 1 other time" in lines[0]
     code, lines, _ = command("k8s", "sessions", "shop/web", *flags)
-    assert lines[1].split()[2:] == ["alice", "198.51.100.7", "shop/web", "c", "sh", "-c", "'cat", "/etc/shadow'"]
+    told = ["exec", "alice", "198.51.100.7", "shop/web", "c", "sh", "-c", "'cat", "/etc/shadow'"]
+    assert lines[1].split()[4:] == told
     assert len(command("k8s", "sessions", "other/web", *flags)[1]) == 1
 
 

@@ -14,6 +14,7 @@ from hullwatch.alerts.mask import Masker
 from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
 from hullwatch.fields.audit_event import AuditEvent
+from hullwatch.posture.trail import Trail
 from hullwatch.rules.attack_techniques import TACTICS, TECHNIQUES
 from hullwatch.rules.audit_lookup import from_audit
 from hullwatch.rules.cases import Case, case_files, read_cases
@@ -71,7 +72,7 @@ ALERTS = {
     681: ["Cluster administrator made"],
     682: ["Rights given to nobody in particular"],
     683: ["Role that enters pods"],
-    684: ["Binding written"],
+    684: ["Rights widened"],
     685: ["Token of a service account made"],
     686: ["Token of a service account made"],
     687: ["Secrets of all namespaces listed"],
@@ -102,6 +103,7 @@ SCENES = {
     681: {"Cluster administrator made"},
     682: {"Rights given to nobody in particular"},
     683: {"Role that enters pods"},
+    684: {"Rights widened"},
     685: {"Token of a service account made"},
     687: {"Secrets of all namespaces listed", "Secrets read by a plain web client"},
     689: {"Secret refused"},
@@ -123,7 +125,7 @@ _compiled: dict[str, Compiled] = {}
 
 def judged(*, every: bool) -> dict[int, list[str]]:
     """Return what the pack says of the log, by line."""
-    judge = AuditJudge(load(builtin_files("k8s_audit"), sources=SOURCE), Counters(), every=every)
+    judge = AuditJudge(load(builtin_files("k8s_audit"), sources=SOURCE), Counters(), every=every, trail=Trail())
     found: dict[int, list[str]] = {}
     for number, line in enumerate(gzip.decompress(LOG.read_bytes()).splitlines(), 1):
         names = [match.rule.name for match in judge.matches(msgspec.json.decode(line))]
@@ -230,7 +232,7 @@ def test_a_rule_is_silent_at_the_level_metadata_just_when_the_page_says_that_it_
     for case in cases_of(name):
         if name not in case.alerts:
             continue
-        judge = AuditJudge(switched_on, Counters(), every=True)
+        judge = AuditJudge(switched_on, Counters(), every=True, trail=Trail())
         events = [event.audit for event in case.events if isinstance(event, AuditEvent)]
         short = [{key: value for key, value in one.items() if not key.endswith("Object")} for one in events]
         told.add(any(match.rule.name == name for one in short for match in judge.matches(one)))

@@ -243,3 +243,18 @@ def test_what_vanished_while_nobody_listened_ended_between_two_times(api: Kubern
         history = {one.name: one for one in followed.cluster.addresses.of("10.1.0.7")}
     assert history["web"].ended > history["web"].confirmed > 0
     assert history["next"].ended == 0
+
+
+def test_a_cluster_without_an_extension_is_no_problem_and_is_asked_again(
+    api: KubernetesApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reflector, "WITHOUT_EXTENSION", 0.02)
+    gateways = BY_NAME["gateways"]
+    api.put(gateways, {"metadata": {"name": "edge", "namespace": "shop"}, "spec": {"listeners": []}})
+    missing = [Refusal(404, "NotFound", "the server could not find the requested resource") for _ in range(2)]
+    api.refusals[gateways.path] = missing
+    with following(api, tmp_path, gateways) as followed:
+        wait_for(lambda: [text(one, "metadata", "name") for one in followed.cluster.objects("Gateway")] == ["edge"])
+        assert followed.said == []
+        assert followed.cluster.problems() == {}
+    assert missing == []

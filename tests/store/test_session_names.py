@@ -126,3 +126,51 @@ def test_a_damaged_file_of_requests_keeps_no_alert_from_being_kept(
     kept.take(names.named([of_session(2)]))
     assert names.late(kept) == []
     assert users(kept) == [None]
+
+
+def of_pod(number: int, container: str = "server") -> Packed:
+    origin = Origin(
+        pod_name="web-1", pod_container=container, namespace="shop", container="0" * 64,
+        processes=(Ancestor(1, 1, "server", "server"),),
+    )  # fmt: skip
+    return packed(alert(number, origin=origin), number)
+
+
+def around(kept: Keeping) -> list[tuple[object, object]]:
+    found = AlertReader(kept.database).newest_first(Wanted())
+    names = ("k8s.session.attached", "k8s.session.forwarding")
+    return [(one.alert.output_fields.get(names[0]), one.alert.output_fields.get(names[1])) for one in found]
+
+
+def test_an_alert_of_a_pods_own_process_lists_who_was_attached_and_who_forwarded_a_port(
+    kept: Keeping, requests: ExecRequests, tmp_path: Path
+) -> None:
+    requests.add(request("alice", kind="attach", command=()))
+    requests.add(request("bob", kind="portforward", container="", command=()))
+    requests.add(request("carol", kind="exec"))
+    names = SessionNames("", tmp_path)
+    kept.take(names.named([of_pod(1)]))
+    assert around(kept) == [(["alice (a-alice)"], ["bob (a-bob)"])]
+
+
+def test_who_had_ended_before_or_was_attached_to_another_container_is_not_listed(
+    kept: Keeping, requests: ExecRequests, tmp_path: Path
+) -> None:
+    before = START - 100 * SECOND
+    requests.add(request("alice", kind="attach", at=before, command=()))
+    requests.add(request("alice", kind="attach", at=before, ended=before + SECOND, command=()))
+    requests.add(request("bob", kind="attach", container="sidecar", command=()))
+    kept.take(SessionNames("", tmp_path).named([of_pod(1)]))
+    assert around(kept) == [(None, None)]
+
+
+def test_a_request_to_attach_that_comes_late_is_listed_in_what_was_kept(
+    kept: Keeping, requests: ExecRequests, tmp_path: Path
+) -> None:
+    names = SessionNames("", tmp_path)
+    kept.take(names.named([of_pod(1)]))
+    requests.add(request("alice", kind="attach", command=()))
+    assert names.late(kept) == []
+    requests.add(request("bob", kind="attach", command=()))
+    assert names.late(kept) == []
+    assert around(kept) == [(["alice (a-alice)", "bob (a-bob)"], None)]

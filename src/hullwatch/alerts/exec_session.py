@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SKEW = 2_000_000_000  # ns by which the clocks of the API and of the node may differ
 LATENCY = 10_000_000_000  # ns from the request to the process: the kubelet and the runtime stand between
 FIELDS = "k8s.session."
+OPEN = 86_400_000_000_000  # ns that somebody may be attached, or forward a port, as far back as is looked
+INSIDE = b"pod_name"  # what the bytes of an alert have in them that comes from a pod
 MARK = b"session_began"  # what the bytes of an alert have in them that comes from a session in a pod
 _SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"})
 _COMM = 15  # bytes of a process's name
@@ -60,6 +62,54 @@ def session_of(alert: Alert) -> Session | None:
     return Session(alert.hostname, origin.session, *place, origin.session_began, command)
 
 
+class Inside(NamedTuple):
+    """A pod's own process that raised an alert: one that its container began with, or a child of that.
+
+    Attributes:
+        namespace: of the pod.
+        pod: its name.
+        container: in the pod; empty where that is not known.
+        at: when, ns since the epoch.
+    """
+
+    namespace: str
+    pod: str
+    container: str
+    at: int
+
+
+def inside_of(alert: Alert) -> Inside | None:
+    """Return the pod whose own process raised an alert; None for what comes from an exec session, or from no pod."""
+    origin = alert.origin
+    if origin is None or origin.session or not origin.pod_name:
+        return None
+    return Inside(origin.namespace, origin.pod_name, origin.pod_container, alert.time)
+
+
+def around(inside: Inside, requests: Iterable[ExecRequest]) -> dict[str, object]:
+    """Return who was attached to a pod's process, or forwarded a port of the pod, when it raised an alert.
+
+    It may have been them, or nobody of them: what goes through a terminal or a port is in no log.
+
+    Args:
+        inside: the pod.
+        requests: to attach to it, or to forward its ports.
+    """
+    found: dict[str, object] = {}
+    fitting = [
+        one
+        for one in requests
+        if (one.namespace, one.pod) == (inside.namespace, inside.pod)
+        and one.at - SKEW <= inside.at <= (one.ended or one.at + OPEN) + SKEW
+        and (one.kind != "attach" or not one.container or not inside.container or one.container == inside.container)
+    ]
+    for kind, name in (("attach", "attached"), ("portforward", "forwarding")):
+        told = [f"{one.user} ({one.audit})" for one in fitting if one.kind == kind][:_MOST_CANDIDATES]
+        if told:
+            found[f"{FIELDS}{name}"] = told
+    return found
+
+
 def begins(session: Session) -> tuple[int, int]:
     """Return the first and the last time, ns since the epoch, that the request for a session may have come."""
     return session.began - LATENCY, session.began + SKEW
@@ -76,7 +126,8 @@ def behind(session: Session, requests: Iterable[ExecRequest]) -> dict[str, objec
     near = [
         one
         for one in requests
-        if first <= one.at <= last
+        if one.kind == "exec"
+        and first <= one.at <= last
         and (one.namespace, one.pod) == (session.namespace, session.pod)
         and (not one.container or not session.container or one.container == session.container)
     ]

@@ -85,7 +85,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
         session: ``PID.START`` of the process by which somebody entered the container; empty for its own processes.
         session_name: the name of that process.
         session_began: when it began in a pod, ns since the epoch; 0 outside one.
-        pod_name: of the pod that the session is in; empty without.
+        pod_name: of the pod; empty outside one.
         pod_container: the container's name in the pod, the same.
         tree: ``PID.START`` of the process that the tree begins with: the container's first, or the one that a service
             manager, a login or a timer of the host started.
@@ -163,7 +163,7 @@ class OriginMaker:
         user, login = _who(event, top)
         told = line if len(line) <= MOST_PROCESSES else [*line[: MOST_PROCESSES - 1], line[-1]]
         is_drift = event.type.layout.name == "drift"
-        pod, pod_container, began = _in_pod(event, entry) if entry is not None else ("", "", 0)
+        pod, pod_container, began = _in_pod(event, entry) if entry is not None else (*_pod(container), 0)
         return Origin(
             workload=place.workload,
             container=container.full_id,
@@ -298,12 +298,17 @@ def _who(event: Event, top: Process | None) -> tuple[str, str]:
 
 def _in_pod(event: Event, entry: Process) -> tuple[str, str, int]:
     """Return pod and container of a session, and when it began: what a request in the audit log is found by."""
-    container, names = event.container, event.names
-    pod = container.pod_name or container.labels.get("io.kubernetes.pod.name", "")
+    (pod, name), names = _pod(event.container), event.names
     if not pod or names is None:
         return "", "", 0
+    return pod, name, entry.key.start + names.clock_offset
+
+
+def _pod(container: Container) -> tuple[str, str]:
+    """Return the names of a container's pod, and of the container in it."""
+    pod = container.pod_name or container.labels.get("io.kubernetes.pod.name", "")
     name = container.labels.get("io.kubernetes.container.name", "") or container.name
-    return _cut(pod, LONGEST_POD), _cut(name, LONGEST_POD), entry.key.start + names.clock_offset
+    return (_cut(pod, LONGEST_POD), _cut(name, LONGEST_POD)) if pod else ("", "")
 
 
 def _key(process: Process) -> str:

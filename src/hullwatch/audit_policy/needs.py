@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hullwatch.audit_policy.calls import Call, all_calls
 from hullwatch.fields.audit_event import AuditEvent
 from hullwatch.fields.ka_workload import KINDS
+from hullwatch.posture.trail import RESOURCES
 from hullwatch.rules.audit_lookup import from_audit
 from hullwatch.rules.graph import FALSE, TRUE, Graph, Node, field_uses
 from hullwatch.rules.node_code import NodeCompiler
@@ -29,6 +30,7 @@ _CALL_POINTERS = frozenset({"/verb", "/objectRef/resource", "/objectRef/subresou
 _STREAMS = frozenset({"exec", "attach", "portforward", "log", "proxy"})  # calls that have a stage when they begin
 _WRITING = frozenset({"create", "update", "patch"})
 _WORKLOADS = frozenset(KINDS)
+_OF_WRITTEN = ("ka.req.", "ka.rbac.", "ka.exposure.")  # fields of what is written
 # What objects the fields of a request are of; of others, and of calls that write nothing, they are absent.
 _OBJECTS: dict[str, frozenset[str]] = {
     "ka.req.workload.": _WORKLOADS,
@@ -40,6 +42,8 @@ _OBJECTS: dict[str, frozenset[str]] = {
     "ka.req.service.": frozenset({"services"}),
     "ka.req.configmap.": frozenset({"configmaps"}),
     "ka.req.networkpolicy.": frozenset({"networkpolicies"}),
+    "ka.rbac.": frozenset(RESOURCES & {"roles", "clusterroles", "rolebindings", "clusterrolebindings"}),
+    "ka.exposure.": RESOURCES - {"roles", "clusterroles", "rolebindings", "clusterrolebindings"},
 }
 
 
@@ -181,7 +185,7 @@ def _is_absent(use: FieldUse, call: Call) -> bool:
     """Tell whether a field has no value for any such call; a check of it is false then."""
     if not call.resource:  # a path has no object
         return _level_of(use) > Level.METADATA
-    if not use.name.startswith("ka.req."):
+    if not use.name.startswith(_OF_WRITTEN):
         return False
     objects = next((found for begin, found in _OBJECTS.items() if use.name.startswith(begin)), None)
     if call.verb not in _WRITING or (objects is not None and call.resource not in objects):
@@ -194,7 +198,7 @@ def _level_of(use: FieldUse) -> Level:
     pointer = _pointer(use) if use.name == "jevt.value" else ""
     if use.name.startswith("ka.resp.") or pointer.startswith("/responseObject"):
         return Level.REQUEST_RESPONSE
-    if use.name.startswith("ka.req.") or pointer.startswith("/requestObject"):
+    if use.name.startswith(_OF_WRITTEN) or pointer.startswith("/requestObject"):
         return Level.REQUEST
     return Level.METADATA
 

@@ -30,8 +30,10 @@ def exposure(
       kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json > rights.json
       hullwatch k8s exposure --from cluster.json --from rights.json --fail-on high
       hullwatch k8s exposure --changes --from audit.jsonl
+      hullwatch k8s exposure --changes
 
-    With --state-directory, connections in stored alerts tell which workloads reach a database or a vault.
+    --changes without --from lists what runs with kubernetes.audit saw and kept. With --state-directory, connections in
+    stored alerts tell which workloads reach a database or a vault.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_rows
     from hullwatch.cli.k8s_input import ends_with, read_inventory
@@ -43,7 +45,7 @@ def exposure(
     as_json = wants_json(output)
     ends_with((), fail_on)  # a wrong one is told before anything is read
     if changes:
-        return _changes(source, namespace, fail_on, as_json=as_json)
+        return _changes(source, namespace, state, fail_on, as_json=as_json)
     inventory = read_inventory(source)
     findings = find_risks(Rights(inventory), inventory)
     connections = _stored(state) if state is not None else []
@@ -57,19 +59,20 @@ def exposure(
     return ends_with((one.severity for one in found), fail_on)
 
 
-def _changes(source: list[str] | None, namespace: str | None, fail_on: str | None, *, as_json: bool) -> int:
+def _changes(
+    source: list[str] | None, namespace: str | None, state: str | None, fail_on: str | None, *, as_json: bool
+) -> int:
     from hullwatch.cli.answer import write_json, write_rows
-    from hullwatch.cli.k8s_input import ends_with, read, tell
+    from hullwatch.cli.k8s_input import ends_with, kept, read, tell
     from hullwatch.formats.exposure import exposure_change_document
-    from hullwatch.posture.exposure_changes import ExposureTrail
+    from hullwatch.posture.exposure_changes import ExposureChange, ExposureTrail
     from hullwatch.posture.plain import Plain
     from hullwatch.posture.reading import Reading
 
     trail = ExposureTrail()
     seen: set[str] = set()
 
-    def take(event: Plain) -> None:
-        one = trail.take(event)
+    def show(one: ExposureChange | None) -> None:
         if one is None or namespace not in {None, one.namespace}:
             return
         seen.add(one.severity)
@@ -78,9 +81,16 @@ def _changes(source: list[str] | None, namespace: str | None, fail_on: str | Non
         else:
             write_rows([[one.time, one.severity, one.sentence]])
 
-    reading = Reading(trail.state.inventory.take, take)
-    read(reading, source)
-    tell(reading)
+    def take(event: Plain) -> None:
+        show(trail.take(event))
+
+    if source:
+        reading = Reading(trail.state.inventory.take, take)
+        read(reading, source)
+        tell(reading)
+    else:
+        for told in kept(state):
+            show(told.exposure)
     return ends_with(seen, fail_on)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.k8s_input import FailFlag, FromFlag
+from hullwatch.cli.store_options import StateFlag
 
 if TYPE_CHECKING:
     from hullwatch.posture.usage import Usage
@@ -88,21 +89,24 @@ def suggest(
 def changes(
     refused: Annotated[bool, typer.Option("--refused", help="Also attempts that were not allowed.")] = False,  # noqa: FBT002
     source: FromFlag = None,
+    state: StateFlag = None,
     fail_on: FailFlag = None,
     output: OutputOption = "text",
 ) -> int:
-    """List every change to roles and bindings in an audit log: who, when, what went and what came.
+    """List every change to roles and bindings: who, when, what went and what came.
 
     \b
     Examples:
+      hullwatch k8s rbac changes
       hullwatch k8s rbac changes --from audit.jsonl --refused
 
-    What the log's level does not hold is told as not known.
+    Without --from, those that runs with kubernetes.audit saw and kept: 90 days of them, 100,000 at most. What the
+    log's level does not hold is told as not known.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_line
-    from hullwatch.cli.k8s_input import ends_with, read, tell
+    from hullwatch.cli.k8s_input import ends_with, kept, read, tell
     from hullwatch.formats.rights import change_document, change_lines
-    from hullwatch.posture.changes import ChangeTrail
+    from hullwatch.posture.changes import Change, ChangeTrail
     from hullwatch.posture.plain import Plain
     from hullwatch.posture.reading import Reading
 
@@ -110,20 +114,28 @@ def changes(
     ends_with((), fail_on)
     trail, seen = ChangeTrail(), {"info": 0}
 
+    def show(one: Change) -> None:
+        if one.refused and not refused:
+            return
+        seen[one.severity] = seen.get(one.severity, 0) + 1
+        if as_json:
+            write_json(change_document(one))
+        else:
+            for line in change_lines(one):
+                write_line(line)
+
     def take(event: Plain) -> None:
         for one in trail.take(event):
-            if one.refused and not refused:
-                continue
-            seen[one.severity] = seen.get(one.severity, 0) + 1
-            if as_json:
-                write_json(change_document(one))
-            else:
-                for line in change_lines(one):
-                    write_line(line)
+            show(one)
 
-    reading = Reading(lambda _: None, take)
-    read(reading, source)
-    tell(reading)
+    if source:
+        reading = Reading(lambda _: None, take)
+        read(reading, source)
+        tell(reading)
+    else:
+        for told in kept(state):
+            for one in told.rights:
+                show(one)
     return ends_with((severity for severity, number in seen.items() if number), fail_on)
 
 

@@ -19,7 +19,7 @@ def sessions(
     state: StateFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """Show who ran what in which pod (kubectl exec), as the audit log has it.
+    """Show who entered which pod and ran what (kubectl exec, attach, port-forward), as the audit log has it.
 
     \b
     Examples:
@@ -42,8 +42,11 @@ def sessions(
         write_json(one)
     if not as_json:
         rows = [
-            (date(one.at), one.user, one.source, f"{one.namespace}/{one.pod}", one.container, shlex.join(one.command))
+            (
+                *(date(one.at), date(one.ended) if one.ended else "-", one.kind, one.user, one.source),
+                *(f"{one.namespace}/{one.pod}", one.container, shlex.join(one.command)),
+            )
             for one in found
         ]
-        write_rows([("TIME", "USER", "FROM", "POD", "CONTAINER", "COMMAND"), *rows])
+        write_rows([("TIME", "UNTIL", "BY", "USER", "FROM", "POD", "CONTAINER", "COMMAND"), *rows])
     return 0

@@ -13,6 +13,7 @@ from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say_lines
 from hullwatch.outputs.stdout import has_colours
+from hullwatch.posture.trail import Trail
 from hullwatch.sources.k8s_audit.reading import audit_events
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class AuditReplay:
     def __init__(self, settings: Settings, rules: RuleSet, deliver: Deliver = Delivery) -> None:
         """Take rules of the source ``k8s_audit``."""
         self.counters = Counters()
-        self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all")
+        self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all", trail=Trail())
         self._delivery = deliver(settings, self.counters)
 
     def run(self, stream: BinaryIO, name: str) -> int:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hullwatch.detect.correlate import Correlator
 from hullwatch.detect.engine import Match
 from hullwatch.fields.audit_event import AUDIT_TYPE, AuditEvent, at
+from hullwatch.fields.ka_trail import tell
+from hullwatch.posture.trail import RESOURCES
 from hullwatch.rules.audit_lookup import from_audit
 from hullwatch.rules.graph import FALSE, TRUE, Graph, Node, field_uses
 from hullwatch.rules.node_code import NodeCompiler
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from hullwatch.counters import Counters
     from hullwatch.events.event import Event
+    from hullwatch.posture.trail import Told, Trail
     from hullwatch.rules.loader import Rule, RuleSet
 
 Audit = dict[str, Any]
@@ -108,9 +111,10 @@ class AuditJudge:
         every: whether each rule that matches an event counts, not only the first (of those without state).
     """
 
-    def __init__(self, rules: RuleSet, counters: Counters, *, every: bool = False) -> None:
-        """Take the rules of the source ``k8s_audit``; others in the set are left out."""
+    def __init__(self, rules: RuleSet, counters: Counters, *, every: bool = False, trail: Trail | None = None) -> None:
+        """Take the rules of the source ``k8s_audit``, others in the set are left out, and what follows the log."""
         self.every = every
+        self._trail = trail
         self._counters = counters
         self._correlator = Correlator(counters, rules.of_api)
         self._take(rules)
@@ -148,6 +152,7 @@ class AuditJudge:
         key = _key(audit)
         try:
             left = self._known.get(key)
+            told = self._look(audit) if key[1] in RESOURCES and self._trail is not None else None
         except TypeError:  # a list or an object stands where there should be text
             return self._judge(AuditEvent(audit, self._numbers), self._all)
         if left is None or not (key[_CODE].__class__ is int or key[_CODE] is None):
@@ -160,7 +165,19 @@ class AuditJudge:
             left = known[1] if known is not None else self._learn_caller(left, name, audit)
             if not left.asked:
                 return []
-        return self._judge(AuditEvent(audit, self._numbers), left)
+        event = AuditEvent(audit, self._numbers)
+        if self._trail is not None:
+            tell(event, self._trail, told)
+        return self._judge(event, left)
+
+    def _look(self, audit: Audit) -> Told | None:
+        """Show an event to the trail; return what it found."""
+        assert self._trail is not None
+        try:
+            return self._trail.take(audit)
+        except Exception:  # noqa: BLE001 - whatever an event provokes; counted
+            self._counters.drop(AUDIT_TYPE.name, "trail_error")
+            return None
 
     def matches_of(self, event: AuditEvent) -> list[Match]:
         """Return the matches of an event by asking every rule, with nothing remembered: for tests and single events."""

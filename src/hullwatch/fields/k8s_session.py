@@ -60,3 +60,15 @@ def audit(_: Event) -> str | None:
 def candidates(_: Event) -> tuple[str, ...] | None:
     """Users who may have opened the session, where it cannot be told which; of alerts that are kept only."""
     return None
+
+
+@field("k8s.session.attached", FieldType.CHARBUF, Multiplicity.ANY)
+def attached(_: Event) -> tuple[str, ...] | None:
+    """Who was attached to the container's own process then (kubectl attach); of alerts that are kept only."""
+    return None
+
+
+@field("k8s.session.forwarding", FieldType.CHARBUF, Multiplicity.ANY)
+def forwarding(_: Event) -> tuple[str, ...] | None:
+    """Who forwarded a port of the pod then (kubectl port-forward); of alerts that are kept only."""
+    return None

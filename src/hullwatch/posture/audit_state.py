@@ -59,7 +59,8 @@ class AuditState:
         """Take what a request about one object answers with."""
         reference, answer = table(event.get("objectRef")), table(event.get("responseObject"))
         if not answer and verb in {"create", "update"}:
-            answer = table(event.get("requestObject"))  # the level Request: as it was asked for
+            # The level Request: as it was asked for, which need not say what the path does.
+            answer = _placed(table(event.get("requestObject")), reference)
         answered = kind_key(text(answer.get("kind")), text(answer.get("apiVersion")))
         if answered != kind or not name_of(answer):
             if verb != "get" and text(reference.get("subresource")) in {"", "ephemeralcontainers"}:
@@ -88,6 +89,12 @@ class AuditState:
             for namespace, name in list(self.inventory.of(kind)):
                 if namespace == where or not where:
                     self.inventory.remove(kind, namespace, name)
+
+
+def _placed(asked: Plain, reference: Plain) -> Plain:
+    metadata = table(asked.get("metadata"))
+    said = {one: reference[one] for one in ("namespace", "name") if one in reference and not metadata.get(one)}
+    return asked | {"metadata": metadata | said} if asked and said else asked
 
 
 def _place(kind: str, reference: Plain) -> tuple[str, str]:

@@ -77,9 +77,9 @@ def changes(events: Iterable[Plain], *, refused: bool = False) -> Iterator[Chang
 class ChangeTrail:
     """Follows a log, and says what changes."""
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
-        self.state = AuditState()
+    def __init__(self, state: AuditState | None = None) -> None:
+        """Know nothing yet, or share a state with another trail."""
+        self.state = AuditState() if state is None else state
 
     def take(self, event: Plain) -> list[Change]:
         """Take an event; return the changes in it: several when many objects are deleted at once."""
@@ -107,6 +107,8 @@ class ChangeTrail:
         lost = self.state.unknown[kind] > unknown_before
         if lost and place[1]:
             self.state.inventory.remove(kind, *place)  # what is known of it is not so any more
+        if verb in {"update", "patch"} and after is not None and not lost and before == after:
+            return []
         change = self._change(event, kind, place, None if verb == "create" else before, None if lost else after)
         said = change.added or change.removed or change.unknown
         return [change] if said or verb in {"create", "delete"} else []

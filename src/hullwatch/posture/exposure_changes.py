@@ -38,6 +38,8 @@ class ExposureChange(NamedTuple):
         sentence: all of it for people, not escaped.
         severity: low for what only the cloud's own network or a name reaches, else medium.
         id: the event's auditID.
+        before: what was open already, piece by piece; empty where that is not known.
+        told: whether the log tells what is open now.
     """
 
     time: str
@@ -51,6 +53,8 @@ class ExposureChange(NamedTuple):
     sentence: str
     severity: str
     id: str
+    before: tuple[str, ...] = ()
+    told: bool = True
 
 
 def exposure_changes(events: Iterable[Plain], known: Inventory | None = None) -> Iterator[ExposureChange]:
@@ -70,9 +74,9 @@ def exposure_changes(events: Iterable[Plain], known: Inventory | None = None) ->
 class ExposureTrail:
     """Follows a log, and says what is opened."""
 
-    def __init__(self, known: Inventory | None = None) -> None:
-        """Begin with what is known."""
-        self.state = AuditState(known)
+    def __init__(self, known: Inventory | None = None, state: AuditState | None = None) -> None:
+        """Begin with what is known, or share a state with another trail."""
+        self.state = AuditState(known) if state is None else state
 
     def take(self, event: Plain) -> ExposureChange | None:
         """Take an event; return what it opens, or None."""
@@ -100,7 +104,7 @@ class ExposureTrail:
             return None
         known = verb == "create" or before is not None
         change = "unknown" if not known else "widened" if old or kind == _POLICY else "added"
-        return _change(event, kind, place, change, what)
+        return _change(event, kind, place, change, what)._replace(before=tuple(sorted(old)))
 
     def _removed(self, event: Plain, kind: str, place: tuple[str, str], before: Plain | None) -> ExposureChange:
         what = "what it kept away from pods is let in, as far as no other policy is there"
@@ -108,7 +112,8 @@ class ExposureTrail:
 
     def _unknown(self, event: Plain, kind: str, place: tuple[str, str]) -> ExposureChange:
         level = text(event.get("level")) or "unknown"
-        return _change(event, kind, place, "unknown", (f"the log has the level {level}, which does not tell",))
+        what = (f"the log has the level {level}, which does not tell",)
+        return _change(event, kind, place, "unknown", what)._replace(told=False)
 
 
 def _place(kind: str, reference: Plain, event: Plain) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from hullwatch.posture.plain import Plain, at, name_of, namespace_of, table, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 RBAC, GATEWAY, NETWORKING = "rbac.authorization.k8s.io", "gateway.networking.k8s.io", "networking.k8s.io"
 # Kind, with its group behind a dot, and whether it stands in a namespace. Everything else is passed over.
@@ -95,7 +95,10 @@ class Inventory:
             self.passed_over["object without a name"] += 1
         else:
             namespace = (namespace_of(plain) or "default") if KINDS[key] else ""
-            self._kinds[key][namespace, name] = plain
+            self._keep(key, (namespace, name), plain)
+
+    def _keep(self, kind: str, place: Key, plain: Plain) -> None:
+        self._kinds[kind][place] = plain
 
     def _take_list(self, plain: Plain, kind: str, version: str, depth: int) -> None:
         if depth >= _DEEPEST:
@@ -110,7 +113,7 @@ class Inventory:
         """Forget an object, if it is known."""
         self._kinds.get(kind, {}).pop((namespace, name), None)
 
-    def of(self, kind: str) -> dict[Key, Plain]:
+    def of(self, kind: str) -> Mapping[Key, Plain]:
         """Return all objects of a kind of ``KINDS``."""
         return self._kinds[kind]
 

@@ -26,7 +26,7 @@ import msgspec
 
 from hullwatch.config.values import parse_duration
 from hullwatch.errors import UsageError
-from hullwatch.fields.audit_event import AuditEvent
+from hullwatch.fields.audit_event import AuditEvent, at, items, objects
 from hullwatch.fields.ka import target_session
 from hullwatch.rules.case_events import case_error, check_keys, plain
 from hullwatch.rules.document import Mapping, Scalar
@@ -92,6 +92,26 @@ def completed(written: dict[str, Any], number: int = 1, moment: int = _DEFAULT_T
     if isinstance(annotations, dict):
         audit["annotations"] = {**_ALLOWED, **annotations}
     return {name: value for name, value in audit.items() if value is not None}
+
+
+def known_objects(node: Node | None) -> tuple[dict[str, object], ...]:
+    """Return the objects that stand under ``known``.
+
+    Raises:
+        ProblemError: when it is no list of objects with a kind and a name; the place is that of the value.
+    """
+    if node is None:
+        return ()
+    found = plain(node)
+    listed = list(objects(found))
+    if not listed or len(listed) != len(items(found)) or not all(_is_object(one) for one in listed):
+        sentence = "'known' lists objects such as {kind: Pod, apiVersion: v1, metadata: {name: web}}."
+        raise case_error(sentence, node)
+    return tuple(listed)
+
+
+def _is_object(one: dict[str, Any]) -> bool:
+    return bool(at(one, "metadata", "name")) and bool(at(one, "kind"))
 
 
 def _json(written: Scalar) -> Any:

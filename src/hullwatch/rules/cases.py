@@ -9,7 +9,8 @@ Example::
           - {type: execve, proc: {name: sh, parent: {name: nginx}}, container: {image: nginx}}
         alerts: [Shell in a container]
 
-An event of the Kubernetes API is written as ``event``, as a map or as a text of JSON; see ``audit_cases``.
+An event of the Kubernetes API is written as ``event``, as a map or as a text of JSON; see ``audit_cases``. ``known``
+lists objects of the cluster that are there before the first of them, as a manifest has them.
 
 A case with ``capture`` instead of ``events`` is judged by a recording; see ``capture_cases``.
 
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from hullwatch.events.event import Event
-from hullwatch.rules.audit_cases import is_audit_event, read_audit_event
+from hullwatch.rules.audit_cases import is_audit_event, known_objects, read_audit_event
 from hullwatch.rules.capture_cases import capture_path, compare_numbers, expected_numbers
 from hullwatch.rules.case_events import case_error, check_keys, read_event
 from hullwatch.rules.document import Mapping, Scalar, read_documents
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from hullwatch.rules.terms import Lookup
 
 _FILE_KEYS = frozenset({"rules", "match", "cases"})
-_CASE_KEYS = frozenset({"it", "match", "event", "events", "capture", "alerts"})
+_CASE_KEYS = frozenset({"it", "match", "event", "events", "known", "capture", "alerts"})
 MOST_LISTED = 100  # alerts in a sentence
 _MATCHING = {"first": False, "all": True}
 
@@ -55,12 +56,15 @@ _MATCHING = {"first": False, "all": True}
 class Judging(Protocol):
     """Makes a judge of some rules."""
 
-    def __call__(self, rules: RuleSet, /, *, every: bool) -> Callable[[Event], Iterable[Rule]]:
+    def __call__(
+        self, rules: RuleSet, /, *, every: bool, known: Sequence[dict[str, object]] = ()
+    ) -> Callable[[Event], Iterable[Rule]]:
         """Return what answers each event that it is given with the rules that alert, in order.
 
         Args:
             rules: that judge.
             every: with every rule that matches, not only the first (of those without state).
+            known: objects of the cluster that are there before.
         """
         ...
 
@@ -74,6 +78,7 @@ class Case(msgspec.Struct, frozen=True):
         every: whether every rule that matches an event alerts, or only the first; None where the file does not say.
         capture: path of the file that has the events instead.
         numbers: how often each rule is expected to alert, in any order, instead of ``alerts``.
+        known: objects of the cluster that are there before.
     """
 
     name: str
@@ -84,6 +89,7 @@ class Case(msgspec.Struct, frozen=True):
     every: bool | None = None
     capture: str = ""
     numbers: dict[str, int] | None = None
+    known: tuple[dict[str, object], ...] = ()
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -141,7 +147,7 @@ def run_case(
     if case.capture and judging_captures is not None:
         alerts += [rule.name for rule in judging_captures(case.capture, case.rules, every=every)]
     elif not case.capture:
-        judge = judging(case.rules, every=every)
+        judge = judging(case.rules, every=every, known=case.known) if case.known else judging(case.rules, every=every)
         for event in case.events:
             for rule in judge(event):
                 alerts.append(rule.name)
@@ -242,6 +248,7 @@ def _case(
     every = every if own is None else own
     rules = rules_for(from_event)
     known = {rule.name for rule in rules.rules}
+    objects = known_objects(node.get("known"))
     recorded = node.get("capture")
     if recorded is not None:
         if events is not None:
@@ -257,7 +264,10 @@ def _case(
         if events is not None:
             raise case_error("A case has 'event' or 'events', not both.", one)
         event = read_audit_event(node, 1, None, keys=_CASE_KEYS)
-        return Case(name.text, name.location(), rules, (event,), _expected(alerts or node, known), every)
+        one_event = (event,)
+        return Case(
+            name.text, name.location(), rules, one_event, _expected(alerts or node, known), every, known=objects
+        )
     if not isinstance(events, SequenceNode) or not events.items:
         raise case_error("A case needs 'events': a list of at least one.", events or node)
     expected = _expected(alerts or node, known)
@@ -266,7 +276,7 @@ def _case(
         before = made[-1].time if made else None
         read = read_audit_event if is_audit_event(event) else read_event
         made.append(read(event, number, before))
-    return Case(name.text, name.location(), rules, tuple(made), expected, every)
+    return Case(name.text, name.location(), rules, tuple(made), expected, every, known=objects)
 
 
 def _expected(alerts: Node, known: set[str]) -> tuple[str, ...]:

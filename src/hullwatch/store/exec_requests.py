@@ -29,14 +29,18 @@ class ExecRequests:
         self._database = database
 
     def add(self, request: ExecRequest) -> bool:
-        """Keep a request; return whether it is new: its events come several times.
+        """Keep a request; return whether it is new: its events come several times, the last when it is over.
 
         Raises:
             StoreError: when it cannot be written.
         """
         body = msgspec.json.encode(clean(msgspec.to_builtins(request)))
         values = (request.audit, request.at, request.namespace, request.pod)
-        return self._database.write(_INSERT, (*clean(values), body)) > 0
+        if self._database.write(_INSERT, (*clean(values), body)) > 0:
+            return True
+        if request.ended:
+            self._database.write("UPDATE exec_requests SET body = ? WHERE audit = ?", (body, clean(request.audit)))
+        return False
 
     def near(self, namespace: str, pod: str, begin: int, end: int) -> list[ExecRequest]:
         """Return the requests for a pod within a time, ns since the epoch."""
@@ -48,6 +52,16 @@ class ExecRequests:
                 (namespace, pod, begin, end, AT_ONCE),
             )
         ]
+
+    def open_near(self, namespace: str, pod: str, begin: int, end: int) -> list[ExecRequest]:
+        """Return the requests to attach to a pod or to forward its ports within a time, the last one first."""
+        rows = self._database.read(
+            "SELECT body FROM exec_requests WHERE namespace = ? AND pod = ? AND at BETWEEN ? AND ? "
+            "ORDER BY at DESC LIMIT ?",
+            (namespace, pod, begin, end, AT_ONCE),
+        )
+        found = [_REQUEST.decode(bytes(row[0])) for row in rows]
+        return [one for one in found if one.kind != "exec"]
 
     def since(self, number: int) -> tuple[int, list[ExecRequest]]:
         """Return the requests that were kept after one with a number, oldest first, and the last one's number."""

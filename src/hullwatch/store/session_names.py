@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.alerts.exec_session import FIELDS, LATENCY, MARK, SKEW, begins, behind, session_of
+from hullwatch.alerts.exec_session import (
+    FIELDS,
+    INSIDE,
+    LATENCY,
+    MARK,
+    OPEN,
+    SKEW,
+    around,
+    begins,
+    behind,
+    inside_of,
+    session_of,
+)
 from hullwatch.store.cluster_tables import open_requests
 from hullwatch.store.database import StoreError
 from hullwatch.store.exec_requests import ExecRequests
@@ -52,17 +64,18 @@ class SessionNames:
         self._requests: ExecRequests | None = None
         self._look_at = 0.0
         self._known: OrderedDict[Session, tuple[int, dict[str, object]]] = OrderedDict()
+        self._open: OrderedDict[tuple[str, str], tuple[int, float, list[ExecRequest]]] = OrderedDict()
         self._newest = 0  # number of the last request when sessions were looked for
         self._taken: int | None = None  # of the last request that kept alerts were looked through for
 
     def named(self, batch: Sequence[Packed]) -> list[Packed]:
         """Return alerts with the names that are known by now."""
-        if not any(MARK in one.body for one in batch) or not self._is_open():
+        if not any(_is_of_pod(one.body) for one in batch) or not self._is_open():
             return list(batch)
         try:
             assert self._requests is not None
             self._newest = self._requests.newest()
-            return [self._named(one) if MARK in one.body else one for one in batch]
+            return [self._named(one) if _is_of_pod(one.body) and self._newest else one for one in batch]
         except Exception:  # noqa: BLE001 - whatever an alert or a request provokes: alerts are kept, and named later
             self._close()
             return list(batch)
@@ -101,7 +114,7 @@ class SessionNames:
     def _fields(self, alert: Alert) -> dict[str, object]:
         session = session_of(alert)
         if session is None:
-            return {}
+            return self._around(alert)
         known = self._known.get(session)
         # A request that comes later may be the one that fits, or show that two do.
         is_open = known is None or not known[1] or time.time_ns() - session.began < 2 * LATENCY
@@ -111,6 +124,21 @@ class SessionNames:
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return known[1]
+
+    def _around(self, alert: Alert) -> dict[str, object]:
+        """Return who was attached, or forwarded a port, where an alert comes from a pod's own process."""
+        inside = inside_of(alert)
+        if inside is None:
+            return {}
+        assert self._requests is not None
+        place, now = (inside.namespace, inside.pod), time.monotonic()
+        known = self._open.get(place)
+        if known is None or known[0] != self._newest or now - known[1] > LOOK_EVERY:
+            found = self._requests.open_near(*place, inside.at - OPEN, time.time_ns() + SKEW)
+            known = self._open[place] = self._newest, now, found
+            if len(self._open) > REMEMBERED:
+                self._open.popitem(last=False)
+        return around(inside, known[2])
 
     def _behind(self, session: Session) -> dict[str, object]:
         assert self._requests is not None
@@ -129,8 +157,14 @@ class SessionNames:
         for id_, moment, stored in rows:
             with contextlib.suppress(ValueError, msgspec.MsgspecError):
                 body = packer.expand(bytes(stored))
-                alert = unpack(body, str(id_), int(moment)) if MARK in body else None
+                alert = unpack(body, str(id_), int(moment)) if _is_of_pod(body) else None
                 session = session_of(alert) if alert is not None else None
+                if alert is not None and session is None and request.kind != "exec":
+                    fields = around(inside, (request,)) if (inside := inside_of(alert)) is not None else {}
+                    if fields:
+                        before = {name: one for name, one in alert.output_fields.items() if name.startswith(FIELDS)}
+                        changed.append((packer.compress(pack(_with(alert, _joined(before, fields)))[0]), str(id_)))
+                    continue
                 if alert is None or session is None or session.pod != request.pod:
                     continue
                 fields = self._fields(alert) if session in told else self._asked_again(session)
@@ -158,6 +192,20 @@ class SessionNames:
         if self._requests is not None:
             self._requests.close()
             self._requests = None
+
+
+def _is_of_pod(body: bytes) -> bool:
+    return MARK in body or INSIDE in body
+
+
+def _joined(before: dict[str, object], more: dict[str, object]) -> dict[str, object]:
+    """Return fields that list people with more of them, each once."""
+    found = dict(before)
+    for name, people in more.items():
+        known = found.get(name)
+        listed = [*known, *people] if isinstance(known, list) and isinstance(people, list) else people  # pyright: ignore[reportUnknownVariableType]
+        found[name] = list(dict.fromkeys(listed)) if isinstance(listed, list) else listed  # pyright: ignore[reportUnknownArgumentType]
+    return found
 
 
 def _with(alert: Alert, fields: dict[str, object]) -> Alert:

@@ -91,3 +91,17 @@ def test_whatever_an_event_is_made_of_it_is_read(found: dict[str, Any]) -> None:
     hostile["objectRef"] = table(hostile["objectRef"]) | {"resource": "pods", "subresource": "exec"}
     hostile |= {"auditID": "a", "requestReceivedTimestamp": "2026-11-28T10:00:04Z", "responseStatus": {"code": 101}}
     exec_request(hostile)
+
+
+def test_requests_to_attach_and_to_forward_a_port_say_when_they_began_and_ended() -> None:
+    for kind in ("attach", "portforward"):
+        asked = event(
+            "create", objectRef=EXEC | {"subresource": kind}, responseStatus={"code": 101}, auditID="a",
+            user={"username": "alice"}, requestReceivedTimestamp="2026-11-28T10:00:04Z",
+        )  # fmt: skip
+        found = exec_request(asked)
+        assert found is not None
+        assert (found.kind, found.command, found.ended - found.at) == (kind, (), 1_000_000_000)
+        begun = exec_request(asked | {"stage": "ResponseStarted"})
+        assert begun is not None
+        assert begun.ended == 0

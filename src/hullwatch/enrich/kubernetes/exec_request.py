@@ -1,4 +1,4 @@
-"""Somebody's request to run something in a container, as the audit log has it (``kubectl exec``)."""
+"""Somebody's request to enter a pod, as the audit log has it: ``kubectl exec``, ``attach`` and ``port-forward``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LONGEST_COMMAND = 4096  # characters in all
 MOST_ARGUMENTS = 256
 MOST_GROUPS = 32
+KINDS = ("exec", "attach", "portforward")
 _LONGEST_URI = 64 << 10
 _SWITCHING, _OK = 101, 200
 
@@ -35,6 +36,8 @@ class ExecRequest(msgspec.Struct, frozen=True, kw_only=True):
         container: in the pod; empty where the request left it to the pod.
         command: what was to be run.
         tty: whether with a terminal.
+        kind: ``exec``, ``attach`` or ``portforward``; the last two run nothing.
+        ended: when it was over, ns since the epoch; 0 as long as nobody knows.
     """
 
     audit: str
@@ -49,15 +52,18 @@ class ExecRequest(msgspec.Struct, frozen=True, kw_only=True):
     container: str = ""
     command: tuple[str, ...] = ()
     tty: bool = False
+    kind: str = "exec"
+    ended: int = 0
 
 
 def exec_request(event: Mapping[str, object]) -> ExecRequest | None:
     """Return the request that an audit event is about; None for any other, and for one that was refused.
 
-    An exec is a ``create`` (SPDY) or a ``get`` (WebSocket) of the subresource. The command is in the URI only.
+    Each is a ``create`` (SPDY) or a ``get`` (WebSocket) of its subresource. The command is in the URI only.
     """
     reference = table(event.get("objectRef"))
-    if reference.get("subresource") != "exec" or reference.get("resource") != "pods":
+    kind = reference.get("subresource")
+    if kind not in KINDS or reference.get("resource") != "pods":
         return None
     code = table(event.get("responseStatus")).get("code")
     if event.get("stage") not in {"ResponseStarted", "ResponseComplete"} or code not in {_SWITCHING, _OK}:
@@ -87,6 +93,8 @@ def exec_request(event: Mapping[str, object]) -> ExecRequest | None:
         pod=pod,
         container=(asked.get("container") or [""])[0][:253],
         command=tuple(command),
+        kind=text(kind),
+        ended=moment(text(event.get("stageTimestamp"))) if event.get("stage") == "ResponseComplete" else 0,
         tty=(asked.get("tty") or [""])[0] in {"true", "1"},
     )
 

@@ -27,6 +27,7 @@ STREAM = (240, 480)  # seconds until the API is asked to end a stream, so that n
 SILENCE = 60.0  # seconds beyond that without anything after which a connection is taken for dead
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds after something went wrong: twice as long each time
 WITHOUT_RIGHT = 300.0  # seconds until it is asked again for what we may not have
+WITHOUT_EXTENSION = 900.0  # seconds until it is asked again for what an extension would bring
 GONE, TOO_MANY = 410, 429  # statuses of HTTP
 _LISTS_AGAIN = 3  # that were forgotten in their middle, until one is asked for whole
 
@@ -234,6 +235,8 @@ class Reflector:
             case 401:
                 self._told(f"the Kubernetes API does not know who we are: {error}")
                 self._rest(self._longer())
+            case 404 if self.resource.optional:
+                self._without()
             case 404:
                 self._told(f"the cluster has no {self.resource.name} of the version {self.resource.version}")
                 self._version = ""
@@ -245,6 +248,14 @@ class Reflector:
                 if 400 <= error.status < 500 and error.status != TOO_MANY:
                     self._version = ""  # it does not understand what we ask: begin again
                 self._rest(error.wait or self._longer())
+
+    def _without(self) -> None:
+        """Take it that the cluster has no such objects, which is nobody's mistake; it may get them one day."""
+        self._sink.begin(self.resource)
+        self._sink.settle(self.resource)  # what there was went with its definition
+        self._sink.problem(self.resource, "")
+        self._version = ""
+        self._rest(WITHOUT_EXTENSION)
 
     def _rest(self, seconds: float) -> None:
         self._stopped.wait(seconds)

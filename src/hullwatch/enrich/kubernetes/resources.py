@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 
 class Resource(NamedTuple):
-    """A kind of object: its name in objects, its name in paths, and its group and version (``v1``, ``apps/v1``)."""
+    """A kind of object: its name in objects, its name in paths, and its group and version (``v1``, ``apps/v1``).
+
+    An optional one is of an extension that a cluster need not have.
+    """
 
     kind: str
     name: str
     version: str
     namespaced: bool = True
+    optional: bool = False
 
     @property
     def group(self) -> str:
@@ -51,6 +55,12 @@ RESOURCES = (
     Resource("RoleBinding", "rolebindings", "rbac.authorization.k8s.io/v1"),
     Resource("ClusterRole", "clusterroles", "rbac.authorization.k8s.io/v1", namespaced=False),
     Resource("ClusterRoleBinding", "clusterrolebindings", "rbac.authorization.k8s.io/v1", namespaced=False),
+    Resource("Gateway", "gateways", "gateway.networking.k8s.io/v1", optional=True),
+    Resource("HTTPRoute", "httproutes", "gateway.networking.k8s.io/v1", optional=True),
+    Resource("GRPCRoute", "grpcroutes", "gateway.networking.k8s.io/v1", optional=True),
+    Resource("TLSRoute", "tlsroutes", "gateway.networking.k8s.io/v1alpha2", optional=True),
+    Resource("TCPRoute", "tcproutes", "gateway.networking.k8s.io/v1alpha2", optional=True),
+    Resource("ReferenceGrant", "referencegrants", "gateway.networking.k8s.io/v1beta1", optional=True),
 )
 BY_NAME = {one.name: one for one in RESOURCES}
 BY_KIND = {one.kind: one for one in RESOURCES}

@@ -27,6 +27,7 @@ _STATUS = {
     "Node": ("addresses",),
     "Service": ("loadBalancer",),
     "Ingress": ("loadBalancer",),
+    "Gateway": ("addresses",),
 }
 _OWNER = ("apiVersion", "kind", "name", "uid", "controller")
 _CONTAINER_STATUS = ("name", "containerID", "image", "imageID", "state")

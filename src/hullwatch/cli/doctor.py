@@ -32,7 +32,8 @@ def doctor(
       sudo hullwatch doctor -o json     for a report of an error
 
     Looks at the settings, the kernel, permissions, the sensor, container engines, the rules, the
-    store and the outputs, and at what a running instance loses. Each line that is not ok has the command that fixes it.
+    store and the outputs, the intake of audit events and the Kubernetes cluster, and at what a running instance loses.
+    Each line that is not ok has the command that fixes it.
     Exit code 3 when something fails.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json
@@ -51,9 +52,11 @@ def doctor(
 def _checks(config_file: str | None) -> Iterator[Check]:
     """Make all checks, one after the other."""
     from hullwatch.cli.checks.audit_events import audit_events
+    from hullwatch.cli.checks.audit_webhook import audit_webhook
     from hullwatch.cli.checks.captures import captures
     from hullwatch.cli.checks.check import Check
     from hullwatch.cli.checks.classifier import classifier
+    from hullwatch.cli.checks.cluster import cluster
     from hullwatch.cli.checks.engines import engines
     from hullwatch.cli.checks.instance import instance
     from hullwatch.cli.checks.kernel import kernel, kernel_types, lockdown
@@ -62,7 +65,6 @@ def _checks(config_file: str | None) -> Iterator[Check]:
     from hullwatch.cli.checks.rules import rules
     from hullwatch.cli.checks.sensor import sensor
     from hullwatch.cli.checks.store import store
-    from hullwatch.config.kubernetes_settings import is_set
     from hullwatch.config.paths import state_directory
 
     settings, configuration = _settings(config_file)
@@ -81,7 +83,9 @@ def _checks(config_file: str | None) -> Iterator[Check]:
         ("store", lambda: store(settings.store, state)),
         ("output", lambda: outputs(settings.outputs, state)),
         ("instance", lambda: instance(state)),
-        ("audit events", lambda: audit_events(state, wanted=is_set(settings.kubernetes.audit))),
+        ("audit events", lambda: audit_events(state, settings.kubernetes.audit)),
+        ("audit webhook", lambda: audit_webhook(settings.kubernetes.audit)),
+        ("cluster", lambda: cluster(state, settings.kubernetes.api)),
     ]
     for name, check in checks:
         try:

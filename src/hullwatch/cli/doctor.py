@@ -70,7 +70,7 @@ def _checks(config_file: str | None) -> Iterator[Check]:
     settings, configuration = _settings(config_file)
     state = state_directory(settings.directories.state)
     yield configuration
-    checks: list[tuple[str, Callable[[], Check | list[Check]]]] = [
+    of_host: list[tuple[str, Callable[[], Check | list[Check]]]] = [
         ("kernel", lambda: kernel(settings.engine.sensor)),
         ("BTF", kernel_types),
         ("lockdown", lockdown),
@@ -78,6 +78,8 @@ def _checks(config_file: str | None) -> Iterator[Check]:
         ("sensor", lambda: sensor(settings.engine.sensor)),
         ("classifier", classifier),
         ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
+    ]
+    checks: list[tuple[str, Callable[[], Check | list[Check]]]] = [
         ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
         ("captures", lambda: captures(settings.flight_recorder, state)),
         ("store", lambda: store(settings.store, state)),
@@ -87,7 +89,8 @@ def _checks(config_file: str | None) -> Iterator[Check]:
         ("audit webhook", lambda: audit_webhook(settings.kubernetes.audit)),
         ("cluster", lambda: cluster(state, settings.kubernetes.api)),
     ]
-    for name, check in checks:
+    watches_host = not settings.run.sources or "syscall" in settings.run.sources
+    for name, check in [*(of_host if watches_host else ()), *checks]:
         try:
             found = check()
         except Exception as error:  # noqa: BLE001 - one check that breaks must not hide the others

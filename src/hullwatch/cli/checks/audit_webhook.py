@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NAME = "audit webhook"
 SOON = 21 * 86_400.0  # seconds until a certificate runs out
 _CONNECT = 2.0  # seconds
-_OTHERS = 0o077  # rights of the group and of everybody
+_OTHERS = 0o027  # of everybody, and writing of the group: a Secret of Kubernetes is read by the pod's group
 _READ = "chmod 600"
 
 

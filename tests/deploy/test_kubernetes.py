@@ -40,6 +40,7 @@ OF_THE_NODE = (
     "Workload with dangerous capabilities",
     "Engine's socket in a workload",
     "Path of the node in a workload",
+    "Workload without its guards",
 )
 ALERTS = {
     ("Namespace", "hullwatch"): {"Namespace made"},

@@ -18,7 +18,10 @@ def test_a_place_where_nothing_answers_is_told(tmp_path: Path) -> None:
         place = f"127.0.0.1:{listener.getsockname()[1]}"
         answered = audit_webhook(AuditSettings(listen=place))
     assert [(one.status, one.sentence) for one in answered] == [("ok", f"Something listens at {place}.")]
-    (silent,) = audit_webhook(AuditSettings(listen=place))
+    with socket.socket() as taken:  # by who does not listen, so that nobody else does
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        (silent,) = audit_webhook(AuditSettings(listen=place))
     assert (silent.status, silent.sentence) == ("warn", f"Nothing answers at {place}: Connection refused.")
     assert "hullwatch run" in silent.fix
     assert audit_webhook(AuditSettings(files=("/x",))) == []

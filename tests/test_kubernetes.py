@@ -12,7 +12,7 @@ from hullwatch.config.kubernetes_settings import AuditSettings, KubernetesSettin
 from hullwatch.config.settings import OutputSettings, RunSettings, Settings
 from hullwatch.errors import CannotError, HullwatchError, UsageError
 from hullwatch.kubernetes import IntakeStarter, check, sources_of
-from hullwatch.kubernetes_process import read_secrets
+from hullwatch.sources.k8s_audit.webhook_files import context_of, read_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ WRONG: list[tuple[AuditSettings, str]] = [
     (AuditSettings(listen="[::]:19443", tls_cert="/x"), "Anybody could send audit events"),
     (AuditSettings(listen="127.0.0.1:70000"), "there is no port 70000"),
     (AuditSettings(listen="127.0.0.1:19443", client_ca="/x"), "set tls_cert as well"),
-    (AuditSettings(listen="127.0.0.1:19443", tls_cert="/x"), r"/x and its key \(kubernetes.audit.tls_cert\) cannot be"),
+    (AuditSettings(listen="127.0.0.1:19443", tls_cert="/x"), r"/x \(kubernetes.audit.tls_cert\) cannot be read"),
     (AuditSettings(listen="127.0.0.1:19443", token_file="/x"), r"/x \(kubernetes.audit.token_file\) cannot be read"),
 ]
 
@@ -54,7 +54,7 @@ WRONG: list[tuple[AuditSettings, str]] = [
 def test_settings_that_cannot_be_are_refused_with_a_sentence(audit: AuditSettings, sentence: str) -> None:
     def begin() -> None:
         check(settings(audit))
-        read_secrets(audit)
+        context_of(read_files(audit), audit)
 
     with pytest.raises(HullwatchError, match=sentence):
         begin()

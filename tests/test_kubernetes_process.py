@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -19,6 +22,7 @@ import pytest
 from hullwatch.rules.pack import builtin_files
 from tests.kubernetes_intake import RULES, free_port, intake, open_folder, until
 from tests.sources.k8s_audit import wrapped
+from tests.sources.k8s_audit.certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,13 +106,32 @@ def test_a_process_that_is_killed_again_and_again_loses_and_doubles_nothing(fold
         assert sorted(run.kept()) == sorted(ids + webhook)
 
 
-def test_standard_input_is_judged_to_its_end_and_the_exit_code_tells_of_alerts(folder: Path) -> None:
+def test_standard_input_is_judged_to_its_end_with_metrics_and_an_exit_code_that_tells_of_alerts(folder: Path) -> None:
+    place, labels = folder / "metrics.sock", 'input="standard input",type="stdin"'
+
+    def served(line: str) -> str:
+        """Return the metrics when a line is in them."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(place))
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            metrics = b"".join(iter(lambda: connection.recv(1 << 16), b"")).decode()
+            return metrics if line in metrics else ""
+        return ""
+
     with intake(folder, "stdin = true") as run:
+        run.config.write_text(f'[metrics]\nlisten = "unix://{place}"\n' + run.config.read_text())
         process = run.start("--fail-on", "notice", stdin=subprocess.PIPE)
         assert process.stdin is not None
         with process.stdin as stream:
             stream.write(b"".join(wrapped.text(wrapped.event(one)).encode() + b"\n" for one in range(2500)))
             stream.write(b"I1121 21:36:00.123456       1 controller.go:1] hello\n")
+            stream.flush()
+            klog = f'hullwatch_audit_left_out_total{{{labels},reason="a component\'s own log line (klog)"}} 1'
+            metrics = until(lambda: served(klog))
+        assert f"hullwatch_audit_input_events_total{{{labels}}} 2500" in metrics
+        assert 'hullwatch_audit_alerts_total{rule="Seen",priority="Notice"} 2500' in metrics
+        assert 'hullwatch_process_resident_memory_bytes{process="kubernetes"}' in metrics
+        assert "hullwatch_status_age_seconds" not in metrics
         assert process.wait(30) == 1
         assert len(run.kept()) == 2500
         assert "Audit events: 2,500 (2,500 native), 2,500 alerts." in run.said
@@ -124,10 +147,59 @@ def test_silence_is_told_loudly_and_so_is_what_cannot_be_read(folder: Path) -> N
     port = free_port()
     with intake(folder, f'listen = "127.0.0.1:{port}"\nfiles = ["{missing}"]\nsilence = "1s"') as run:
         run.start()
-        rules = until(lambda: {alert.rule for alert in run.alerts()} >= {"Audit events stopped"} and run.alerts())
-        assert {alert.rule for alert in rules} == {"Audit events stopped", "Audit events not read"}
+
+        def told(rule: str) -> set[object]:
+            return {alert.output_fields.get("input") for alert in run.alerts() if alert.rule == rule}
+
+        until(lambda: told("Audit events stopped") == {f"127.0.0.1:{port}", str(missing)})
+        assert {alert.rule for alert in run.alerts()} == {"Audit events stopped", "Audit events not read"}
+        assert run.stop() == 0
+        run.start()  # it knows that it was silent
         send_until_taken(port, batch(0, 1))
-        until(lambda: "Audit events come again" in {alert.rule for alert in run.alerts()})
+        until(lambda: told("Audit events come again") == {f"127.0.0.1:{port}"})
+        assert run.stop() == 0
+
+
+def test_certificate_and_token_that_change_are_in_force_without_a_restart(folder: Path) -> None:
+    port, token, authority = free_port(), folder / "token", Authority(folder)
+    certificate, key = authority.issue("localhost", server=True)
+    token.write_text("a-token-of-before\n")
+    place = f'listen = "127.0.0.1:{port}"\ntls_cert = "{certificate}"\ntls_key = "{key}"\ntoken_file = "{token}"'
+    trusting = ssl.create_default_context(cafile=str(authority.path))
+
+    def answered(number: int, context: ssl.SSLContext, given: str) -> int | str:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=context)
+        try:
+            connection.request("POST", "/", batch(number, 1), {"Authorization": f"Bearer {given}"})
+            return connection.getresponse().status
+        except ssl.SSLCertVerificationError:
+            return "not trusted"
+        finally:
+            connection.close()
+
+    with intake(folder, place) as run:
+        process = run.start()
+        run.ready()
+        taker = run.children()["hullwatch-k8s"]
+        assert answered(0, trusting, "a-token-of-before") == 200
+        token.write_text("short")
+        process.send_signal(signal.SIGHUP)
+        until(lambda: "stay those of before: " in run.said)
+        assert answered(1, trusting, "a-token-of-before") == 200
+        token.write_text("a-token-of-afterwards\n")
+        other = Authority(folder, "other")
+        other.issue("localhost", server=True)  # to the same files
+        process.send_signal(signal.SIGHUP)
+        until(lambda: "were read again, and are in force" in run.said)
+        newer = ssl.create_default_context(cafile=str(other.path))
+        assert answered(2, trusting, "a-token-of-afterwards") == "not trusted"
+        assert answered(3, newer, "a-token-of-before") == 401
+        assert answered(4, newer, "a-token-of-afterwards") == 200
+        assert run.children()["hullwatch-k8s"] == taker
+        run.kill()  # and after a crash as well
+        until(lambda: run.said.count("Taking audit events") == 2)
+        assert answered(5, newer, "a-token-of-afterwards") == 200
+        until(lambda: len(run.kept()) == 4)
         assert run.stop() == 0
 
 

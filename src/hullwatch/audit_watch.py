@@ -27,10 +27,10 @@ from hullwatch.sources.k8s_audit.cloudwatch import LogGroup
 from hullwatch.sources.k8s_audit.counts import TRUNCATED
 from hullwatch.sources.k8s_audit.feed import EndingError, LogReader, StreamReader
 from hullwatch.sources.k8s_audit.http_server import HttpServer, Limits
+from hullwatch.sources.k8s_audit.inputs import Input, Inputs, read_before
 from hullwatch.sources.k8s_audit.log_opening import number_of
 from hullwatch.sources.k8s_audit.log_place import Places
 from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
-from hullwatch.sources.k8s_audit.quiet import Quiet
 from hullwatch.sources.k8s_audit.webhook import Webhook
 from hullwatch.store.cluster_audit import AuditLook
 from hullwatch.store.link import KeeperLink
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from hullwatch.audit_credentials import AuditCredentials
     from hullwatch.channel import Supervisor
     from hullwatch.config.kubernetes_settings import AuditSettings
     from hullwatch.config.settings import Settings
@@ -58,20 +59,7 @@ _MOST_DESCRIPTORS = 8192
 
 _SHOWN_RULES = 5
 _LONGEST = 4000  # characters
-
-
-class Secrets(msgspec.Struct, frozen=True):
-    """What only root may read, read while that was possible.
-
-    Attributes:
-        context: of TLS; None without it.
-        token: that senders have to have; empty for none.
-        client: of CloudWatch Logs; None where it is not asked.
-    """
-
-    context: Any = None
-    token: str = ""
-    client: Any = None
+_MOST_RULES = 200  # blind ones that the status names
 
 
 class AuditWatch:
@@ -82,7 +70,7 @@ class AuditWatch:
         rules: that judge.
         supervisor: to ask for the keeper and for log files.
         state: the directory of what lasts.
-        secrets: what was read with power.
+        credentials: of the webhook, and for CloudWatch.
         listener: that senders connect to; None for none.
         crashes: how often the process has crashed before.
     """
@@ -93,7 +81,7 @@ class AuditWatch:
         rules: RuleSet,
         supervisor: Supervisor,
         state: Path,
-        secrets: Secrets,
+        credentials: AuditCredentials,
         listener: socket.socket | None,
         crashes: int = 0,
     ) -> None:
@@ -101,7 +89,7 @@ class AuditWatch:
         self._audit = settings.kubernetes.audit
         self._supervisor = supervisor
         self._state = state
-        self._secrets = secrets
+        self._credentials = credentials
         self._listener = listener
         self._rules = rules
         self.counters = Counters(latency=Latency())
@@ -115,6 +103,7 @@ class AuditWatch:
         self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all", trail=self._trail)
         self._look = AuditLook(settings.store.url, state, objects=settings.kubernetes.api.credentials == "none")
         self._blind: BlindSpots | None = None  # known soon after the beginning
+        self._blind_rules: dict[str, str] = {}  # that were told of
         self.pipeline: Pipeline[Match] = Pipeline(self._judge.matches, self._hand_over, self._see, self._audit.remember)
         self._places = Places(state)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,7 +114,7 @@ class AuditWatch:
         self._groups: list[LogGroup] = []
         self._server: HttpServer | None = None
         self._problems: set[str] = set()  # that were told
-        self._quiet = Quiet(self._audit.silence, time.monotonic())
+        self.inputs = Inputs(self._audit.silence, read_before(_read(state / STATUS)))
         self._truncated = 0  # events that it was told of
         if crashes:
             text = f"The process that takes audit events crashed and was started again, {crashes} times so far."
@@ -157,9 +146,9 @@ class AuditWatch:
             return "Too many alerts wait to be kept."
         return f"Alerts cannot be kept: {self._link.problem}" if self._link.problem else ""
 
-    async def take_documents(self, documents: list[bytes]) -> Taken:
-        """Judge the events of some documents; see ``webhook.Taking``."""
-        return await self.pipeline.take(documents)
+    async def take_documents(self, documents: list[bytes], source: Input) -> Taken:
+        """Judge the events of some documents of an input; see ``webhook.Taking``."""
+        return await self.pipeline.take(documents, source)
 
     async def kept(self, ticket: int) -> bool:
         """Wait until the alerts up to a number are kept, within a time; tell whether they are."""
@@ -173,14 +162,14 @@ class AuditWatch:
         """Return the number up to which all alerts are kept; see ``feed.Feed``."""
         return 1 << 62 if self._link is None else self._link.stored()
 
-    def take(self, documents: list[bytes]) -> int:
-        """Judge the events of documents, for a thread; see ``feed.Feed``."""
+    def take(self, documents: list[bytes], source: Input) -> int:
+        """Judge the events of documents of an input, for a thread; see ``feed.Feed``."""
         while self.full():
             if self.ending.wait(0.2):
                 raise EndingError
         assert self._loop is not None
         try:
-            return asyncio.run_coroutine_threadsafe(self.pipeline.take(documents), self._loop).result().ticket
+            return asyncio.run_coroutine_threadsafe(self.pipeline.take(documents, source), self._loop).result().ticket
         except (RuntimeError, asyncio.CancelledError):  # the loop has ended
             raise EndingError from None
 
@@ -204,19 +193,22 @@ class AuditWatch:
         """
         loop = self._loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._credentials.ask)
         loop.add_reader(lifeline, self.stop)
         threads = self._start_readers()
         finding = loop.create_task(self._find_needs())
         serving: asyncio.Task[None] | None = None
+        following: asyncio.Task[None] | None = None
         if self._listener is not None:
             webhook = Webhook(
-                _Taking(self),
-                self._secrets.token,
+                _Taking(self, self.inputs.add(self._audit.listen, "webhook")),
+                self._credentials.tokens,
                 certificates=bool(self._audit.client_ca),
                 largest=self._audit.largest_body,
             )
-            self._server = HttpServer(self._listener, self._secrets.context, webhook, limits_of(self._audit))
+            self._server = HttpServer(self._listener, self._credentials.context, webhook, limits_of(self._audit))
             serving = loop.create_task(self._server.serve())
+            following = loop.create_task(self._follow_credentials(webhook, self._server))
         say(
             f"Taking audit events of Kubernetes ({self._inputs()}) with {len(self._rules.rules)} rules; Ctrl-C ends it."
         )
@@ -227,9 +219,20 @@ class AuditWatch:
                     await asyncio.wait_for(self._end.wait(), TICK)
         finally:
             loop.remove_reader(lifeline)
-            finding.cancel()
+            for task in (finding, following):
+                if task is not None:
+                    task.cancel()
             await self._finish(serving, threads)
         return 1 if self._delivery.failed else 0
+
+    async def _follow_credentials(self, webhook: Webhook, server: HttpServer) -> None:
+        """Have certificates and tokens that change be in force, for who connects and asks from then on."""
+
+        def use() -> None:
+            webhook.use(self._credentials.tokens)
+            server.use(self._credentials.context)
+
+        await self._credentials.follow(use)
 
     def stop(self) -> None:
         """End the run soon."""
@@ -248,16 +251,17 @@ class AuditWatch:
             def open_file(rotated: int, place: int = place) -> int:
                 return self._supervisor.open_audit_log(number_of(place, rotated))
 
-            counts = self.pipeline.counts
-            from_end = audit.begin == "end"
-            self._readers.append(LogReader(name, open_file, self, self._places, counts, from_end=from_end))
+            feed, from_end = _Feed(self, self.inputs.add(name, "file")), audit.begin == "end"
+            self._readers.append(LogReader(name, open_file, feed, self._places, feed.input.counts, from_end=from_end))
         for group in audit.eks_log_groups:
-            client, from_end = self._secrets.client, audit.begin == "end"
-            self._groups.append(LogGroup(client, group, self, self._places, every=audit.eks_every, from_end=from_end))
+            client, from_end = self._credentials.client, audit.begin == "end"
+            feed = _Feed(self, self.inputs.add(group, "cloudwatch"))
+            self._groups.append(LogGroup(client, group, feed, self._places, every=audit.eks_every, from_end=from_end))
         works += [("log", reader.run) for reader in self._readers] + [("cloudwatch", one.run) for one in self._groups]
         if audit.stdin:
             stream: Any = sys.stdin.buffer
-            works.append(("stdin", StreamReader(stream, self, self.pipeline.counts, self._at_end_of_input).run))
+            feed = _Feed(self, self.inputs.add("standard input", "stdin"))
+            works.append(("stdin", StreamReader(stream, feed, feed.input.counts, self._at_end_of_input).run))
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works]
         for thread in threads:
             thread.start()
@@ -278,9 +282,8 @@ class AuditWatch:
         self._look.tick()
         for event in self._link.take_events() if self._link is not None else ():
             self._delivery.internal(*event)
-        notice = self._quiet.look(self.pipeline.last, time.monotonic())
-        if notice is not None:
-            self._delivery.internal(*notice)
+        for name, notice in self.inputs.look():
+            self._delivery.internal(*notice, input=name)
         self._tell_problems()
         self._tell_truncated()
         self._tell_blind()
@@ -296,7 +299,7 @@ class AuditWatch:
 
     def _tell_truncated(self) -> None:
         """Tell of events of which the end is missing: nobody judges them."""
-        counts = self.pipeline.counts
+        counts = self.inputs.counts()
         number = counts.left_out.get(TRUNCATED, 0)
         if number > self._truncated:
             text = (
@@ -310,6 +313,7 @@ class AuditWatch:
         """Tell of rules that cannot match, because the audit policy keeps less than they need."""
         found = {} if self._blind is None else self._blind.take()
         if found:
+            self._blind_rules |= {rule: why for rule, why in found.items() if len(self._blind_rules) < _MOST_RULES}
             shown = "; ".join(f"{rule} ({why})" for rule, why in list(found.items())[:_SHOWN_RULES])
             more = f" and {len(found) - _SHOWN_RULES} more" if len(found) > _SHOWN_RULES else ""
             text = (
@@ -320,7 +324,7 @@ class AuditWatch:
 
     def status(self) -> dict[str, object]:
         """Return how it goes, for ``hullwatch doctor``."""
-        counts = self.pipeline.counts
+        counts = self.inputs.counts()
         own: dict[str, object] = {
             "rules": len(self._rules.rules),
             "inputs": self._inputs(),
@@ -328,8 +332,14 @@ class AuditWatch:
             "left_out": counts.left_out,
             "truncated": counts.truncated,
             "out_of_order": counts.out_of_order,
-            "last_event": round(time.monotonic() - self.pipeline.last, 1),
+            "by_input": self.inputs.status(),
             "requests": {} if self._server is None else self._server.counts,
+            "connections": 0 if self._server is None else self._server.open,
+            "waiting": {} if self._link is None else {"bytes": self._link.waiting()},
+            "full": self.full(),
+            "blind": self._blind_rules,
+            "certificate_ends": self._credentials.ends,
+            "credentials": self._credentials.problem,
             "problems": sorted(self._problems),
             "of_the_cluster": {"forgotten": self._look.forgotten, "unreadable": self._look.unreadable},
             "trail": self._trail.counts | {"forgotten": self._memory.forgotten},
@@ -365,7 +375,7 @@ class AuditWatch:
 
     def told(self) -> list[str]:
         """Return what came of the run, a sentence a line."""
-        counts = self.pipeline.counts
+        counts = self.inputs.counts()
         alerts = sum(self.counters.alerts.values())
         wrappers = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.events.items()))
         lines = [f"Audit events: {counts.total:,}{f' ({wrappers})' if wrappers else ''}, {alerts:,} alerts."]
@@ -385,10 +395,33 @@ class AuditWatch:
 class _Taking:
     """The watch as the webhook sees it."""
 
-    def __init__(self, watch: AuditWatch) -> None:
+    def __init__(self, watch: AuditWatch, source: Input) -> None:
         self.full = watch.full
-        self.take = watch.take_documents
         self.kept = watch.kept
+        self._watch = watch
+        self._source = source
+
+    async def take(self, documents: list[bytes]) -> Taken:
+        return await self._watch.take_documents(documents, self._source)
+
+
+class _Feed:
+    """The watch as an input sees it that waits in a thread."""
+
+    def __init__(self, watch: AuditWatch, source: Input) -> None:
+        self.ending = watch.ending
+        self.stored = watch.stored
+        self.input = source
+        self._watch = watch
+
+    def take(self, documents: list[bytes]) -> int:
+        return self._watch.take(documents, self.input)
+
+
+def _read(path: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return b""
 
 
 def limits_of(audit: AuditSettings) -> Limits:

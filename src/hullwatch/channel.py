@@ -35,6 +35,8 @@ RequestName = Literal[
     "respond",
     "keeper",
     "open_audit_log",
+    "audit_credentials",
+    "audit_credentials_taken",
     "event_writer",
     "ready",
     "alive",
@@ -58,6 +60,8 @@ REQUESTS: dict[RequestName, str] = {
     "respond": "do what is configured about the process of an alert, within limits",
     "keeper": "return a connection to the process that keeps alerts",
     "open_audit_log": "return a log file of Kubernetes that the settings name, or what it was renamed to",
+    "audit_credentials": "return certificates and tokens of the audit webhook, if they have changed, in such a file",
+    "audit_credentials_taken": "know that these are in force now, also after a crash",
     "event_writer": "return a connection to the process that writes kept events",
 }
 
@@ -135,7 +139,7 @@ def send_answer(end: socket.socket, answer: Answer, descriptor: int | None = Non
 
 
 def sealed_rules(files: list[tuple[str, bytes]]) -> BinaryIO:
-    """Return a memory file of rules files that nobody can change any more.
+    """Return a memory file of files, such as rules, that nobody can change any more.
 
     Raises:
         CannotError: when it cannot be made.
@@ -152,6 +156,14 @@ def sealed_rules(files: list[tuple[str, bytes]]) -> BinaryIO:
             stream.close()
         raise CannotError(f"The rules files cannot be handed over: {error.strerror}.") from error
     return stream
+
+
+def _unsealed(descriptor: int) -> list[tuple[str, bytes]]:
+    """Return what is in a memory file of ``sealed_rules``, and close it."""
+    with open(descriptor, "rb") as stream:
+        stream.seek(0)
+        data = stream.read(MAXIMUM_RULES)
+    return msgspec.msgpack.decode(data, type=list[tuple[str, bytes]])
 
 
 class Supervisor:
@@ -253,14 +265,9 @@ class Supervisor:
             CannotError: when the supervisor does not answer.
         """
         answer, descriptor = self._ask("changed_rules")
-        if descriptor is None:
-            if not answer.granted:
-                raise RulesUnreadableError(answer.text)
-            return None
-        with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor
-            stream.seek(0)
-            data = stream.read(MAXIMUM_RULES)
-        return msgspec.msgpack.decode(data, type=list[tuple[str, bytes]])
+        if descriptor is None and not answer.granted:
+            raise RulesUnreadableError(answer.text)
+        return None if descriptor is None else _unsealed(descriptor)
 
     def rules_taken(self) -> None:
         """Say that the rules that ``changed_rules`` returned judge from now on."""
@@ -301,6 +308,23 @@ class Supervisor:
             CannotError: with the reason; empty when there is no such file.
         """
         return self._ask_for_file("open_audit_log", number)
+
+    def audit_credentials(self) -> list[tuple[str, bytes]] | None:
+        """Return names and bytes of the files of the audit webhook when they have changed; None when they have not.
+
+        They come again until ``audit_credentials_taken`` says that they are in force.
+
+        Raises:
+            CannotError: when they cannot be read, or the supervisor does not answer.
+        """
+        answer, descriptor = self._ask("audit_credentials")
+        if descriptor is None and not answer.granted:
+            raise CannotError(answer.text)
+        return None if descriptor is None else _unsealed(descriptor)
+
+    def audit_credentials_taken(self) -> None:
+        """Say that what ``audit_credentials`` returned last is in force."""
+        self._ask("audit_credentials_taken")
 
     def event_writer(self) -> socket.socket:
         """Return a connection to the process that writes kept events.

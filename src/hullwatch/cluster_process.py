@@ -16,13 +16,16 @@ from hullwatch.enrich.kubernetes.credentials import from_kubeconfig, in_cluster
 from hullwatch.enrich.kubernetes.resources import named
 from hullwatch.errors import CannotError, HullwatchError
 from hullwatch.outputs.standard_error import say
-from hullwatch.own_process import drop_privileges
+from hullwatch.own_process import drop_privileges, leave_descriptors
 from hullwatch.service.log import speak
 from hullwatch.store.cluster import Cluster
 from hullwatch.store.cluster_following import ClusterFollower
+from hullwatch.store.cluster_status import StatusWriter
 from hullwatch.store.cluster_tables import open_cluster
 
 if TYPE_CHECKING:
+    import socket
+
     from hullwatch.config.kubernetes_api_settings import KubernetesApiSettings
     from hullwatch.config.settings import Settings
     from hullwatch.enrich.kubernetes.credentials import Access
@@ -33,11 +36,21 @@ CANNOT = 3  # the exit code after a sentence
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def be_follower(settings: Settings, state: Path, user: tuple[int, int], supervisor: int) -> NoReturn:
-    """Be the process, in the fork for it: read what only root may read, give up power, then follow; never return."""
+def be_follower(
+    settings: Settings, state: Path, user: tuple[int, int], supervisor: int, turn: socket.socket | None = None
+) -> NoReturn:
+    """Be the process, in the fork for it: read what only root may read, give up power, then follow; never return.
+
+    Args:
+        settings: of the run.
+        state: the directory of what lasts.
+        user: uid and gid to become.
+        supervisor: its process id.
+        turn: to say that it can follow, and to wait for the end of the process that does so now; None for none.
+    """
     code = CANNOT
     try:
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        leave_descriptors([] if turn is None else [turn.fileno()])
         with contextlib.suppress(OSError):  # only what `ps` shows
             Path("/proc/self/comm").write_text(NAME, encoding="ascii")
         with contextlib.suppress(OSError):
@@ -47,8 +60,16 @@ def be_follower(settings: Settings, state: Path, user: tuple[int, int], supervis
         _preload()
         drop_privileges(*user)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if turn is not None and not _wait_for(turn):
+            os._exit(CANNOT)
         gc.freeze()
-        follower(settings, state, reached).run(lambda: os.getppid() != supervisor)
+        followed, status = follower(settings, state, reached)
+
+        def gone() -> bool:
+            status.tick()
+            return os.getppid() != supervisor
+
+        followed.run(gone)
         code = 0
     except HullwatchError as error:
         say(f"The Kubernetes cluster is not followed: {error}")
@@ -59,6 +80,14 @@ def be_follower(settings: Settings, state: Path, user: tuple[int, int], supervis
             (state / "kubernetes-crash.txt").write_text(text, encoding="utf-8", errors="backslashreplace")
     sys.stderr.flush()
     os._exit(code)
+
+
+def _wait_for(turn: socket.socket) -> bool:
+    """Say that we can, and wait until it is our turn; tell whether it comes."""
+    with contextlib.suppress(OSError), turn:
+        turn.send(b"1")
+        return bool(turn.recv(1))
+    return False
 
 
 def access(api: KubernetesApiSettings) -> Access:
@@ -95,8 +124,8 @@ def node_of(configured: str) -> str:
     return found
 
 
-def follower(settings: Settings, state: Path, reached: Access) -> ClusterFollower:
-    """Return what follows the cluster.
+def follower(settings: Settings, state: Path, reached: Access) -> tuple[ClusterFollower, StatusWriter]:
+    """Return what follows the cluster, and what tells how it goes.
 
     Raises:
         CannotError: when a setting, or the file, cannot be used.
@@ -104,7 +133,8 @@ def follower(settings: Settings, state: Path, reached: Access) -> ClusterFollowe
     api = settings.kubernetes.api
     cluster = Cluster(open_cluster(state, make=True), api.keep, api.most_addresses)
     node = node_of(api.node)
-    return ClusterFollower(reached, named(api.resources, node), node, cluster, say)
+    made = ClusterFollower(reached, named(api.resources, node), node, cluster, say)
+    return made, StatusWriter(state, cluster, made.reflectors, api=reached.name, node=node)
 
 
 def _preload() -> None:

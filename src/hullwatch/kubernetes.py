@@ -10,13 +10,14 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from hullwatch.channel import Answer, make_channel, receive_request, send_answer
+from hullwatch.channel import Answer, make_channel, receive_request, sealed_rules, send_answer
 from hullwatch.config.kubernetes_settings import is_set
 from hullwatch.config.rules_files import read_all, read_pack
 from hullwatch.errors import CannotError, UsageError
 from hullwatch.outputs.standard_error import say
 from hullwatch.own_process import start
 from hullwatch.sources.k8s_audit.log_opening import open_log
+from hullwatch.sources.k8s_audit.webhook_files import WebhookFiles, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,12 +135,15 @@ class IntakeStarter:
         self._listener: socket.socket | None = None
         self._files: list[tuple[str, bytes]] = []
         self._before: list[tuple[str, bytes]] | None = None  # rules that those of now may have to be given up for
+        self._secrets = self._offered = WebhookFiles()  # of the webhook: in force, and shown to the process last
+        self._speaks = False  # it has asked for something, and takes signals
         self._alone = alone
         self._failed = False  # a process of before has told of an alert that is severe
         self._wait_until = 0.0
         if self.wanted:
             check(settings)
             self._files = read_rules(settings)
+            self._secrets = read_files(settings.kubernetes.audit)
             self._listener = _listen(settings.kubernetes.audit.listen) if settings.kubernetes.audit.listen else None
 
     def keep(self) -> None:
@@ -187,7 +191,7 @@ class IntakeStarter:
     def _start(self) -> None:
         ours, theirs = make_channel()
         lifeline, self._lifeline = os.pipe()
-        listener, crashes = self._listener, len(self._crashes)
+        listener, crashes, self._speaks = self._listener, len(self._crashes), False
 
         def begin() -> None:
             ours.close()
@@ -197,6 +201,7 @@ class IntakeStarter:
             be_intake(
                 self._settings,
                 self._files,
+                self._secrets,
                 theirs,
                 lifeline=lifeline,
                 state=self._state,
@@ -229,6 +234,7 @@ class IntakeStarter:
             say(str(error))
             send_answer(channel, Answer(granted=False, text=str(error)))
             return
+        self._speaks = True
         self._before = None  # it has loaded its rules, else it would not ask
         try:
             descriptor = self._grant(request)
@@ -236,14 +242,37 @@ class IntakeStarter:
             send_answer(channel, Answer(granted=False, text=str(error)))
             return
         send_answer(channel, Answer(granted=True), descriptor)
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
-    def _grant(self, request: Request) -> int:
+    def _grant(self, request: Request) -> int | None:
         if request.name == "keeper":
             return self._keeper().detach()
         if request.name == "open_audit_log":
             return open_log(self._settings.kubernetes.audit.files, request.number)
+        if request.name == "audit_credentials":
+            return self._changed_secrets()
+        if request.name == "audit_credentials_taken":
+            self._secrets = self._offered
+            return None
         raise CannotError(f"The request {request.name} is not for the process that takes audit events.")
+
+    def _changed_secrets(self) -> int | None:
+        """Return a file of certificates and tokens as they are now; None when they are those in force."""
+        try:
+            self._offered = read_files(self._settings.kubernetes.audit)
+        except UsageError as error:
+            raise CannotError(str(error)) from error
+        if self._offered == self._secrets:
+            return None
+        with sealed_rules(self._offered.packed()) as stream:
+            return os.dup(stream.fileno())
+
+    def renew(self) -> None:
+        """Have it look at certificates and tokens now; where it has just begun it does so anyway."""
+        if self._pid and self._speaks:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGHUP)
 
     def read_rules_again(self, settings: Settings) -> bool:
         """Judge by the rules files as they are now: the process ends when all is kept, and another one goes on.
@@ -264,6 +293,8 @@ class IntakeStarter:
         except UsageError as error:
             say(f"The rules for audit events cannot be read, and those of before go on: {error}")
             return False
+        if self._pid and (self._files, settings) == (before, self._settings):
+            return True  # it goes on: nobody is to be kept waiting for nothing
         self._settings = settings
         self._failed = bool(self.stop(RELOAD_WAIT))
         self._before = before

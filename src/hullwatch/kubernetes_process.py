@@ -12,13 +12,15 @@ import contextlib
 import gc
 import importlib
 import os
+import signal
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from hullwatch.alerts.maker import AlertMaker
 from hullwatch.alerts.mask import Masker
-from hullwatch.audit_watch import AuditWatch, Secrets
+from hullwatch.audit_credentials import AuditCredentials
+from hullwatch.audit_watch import AuditWatch
 from hullwatch.channel import Supervisor
 from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
@@ -33,16 +35,13 @@ from hullwatch.rules.problem import RulesError
 from hullwatch.rules.reload import cache_of, load_rules
 from hullwatch.service.log import speak
 from hullwatch.sources.k8s_audit.cloudwatch import make_client
-from hullwatch.sources.k8s_audit.webhook import read_token, tls_context
 from hullwatch.store.packing import pack
 
 if TYPE_CHECKING:
     import socket
-    import ssl
 
-    from hullwatch.config.kubernetes_settings import AuditSettings
     from hullwatch.config.settings import Settings
-    from hullwatch.rules.loader import RuleSet
+    from hullwatch.sources.k8s_audit.webhook_files import WebhookFiles
 
 NAME = "hullwatch-k8s"
 _SOURCES = frozenset({SOURCE})
@@ -60,23 +59,10 @@ _RULE = b"""- rule: preload
 """
 
 
-def read_secrets(audit: AuditSettings) -> Secrets:
-    """Read certificates, key and token.
-
-    Raises:
-        HullwatchError: when one cannot be used.
-    """
-    token = read_token(Path(audit.token_file)) if audit.token_file else ""
-    context: ssl.SSLContext | None = None
-    if audit.tls_cert:
-        context = tls_context(audit.tls_cert, audit.tls_key, audit.client_ca, token=bool(token))
-    client = make_client(audit.eks_region, audit.eks_url) if audit.eks_log_groups else None
-    return Secrets(context, token, client)
-
-
 def be_intake(  # noqa: PLR0913 - what a supervisor hands over
     settings: Settings,
     files: list[tuple[str, bytes]],
+    secrets: WebhookFiles,
     channel: socket.socket,
     *,
     lifeline: int,
@@ -90,6 +76,7 @@ def be_intake(  # noqa: PLR0913 - what a supervisor hands over
     Args:
         settings: of the run.
         files: the rules, names and texts.
+        secrets: certificates and tokens of the webhook.
         channel: this process's end.
         lifeline: a descriptor that becomes readable when the supervisor is gone.
         state: the directory of what lasts.
@@ -103,30 +90,22 @@ def be_intake(  # noqa: PLR0913 - what a supervisor hands over
         speak("kubernetes", settings.log.format)
         limit_fragments()
         _preload(settings)
-        secrets = read_secrets(settings.kubernetes.audit)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to
+        audit = settings.kubernetes.audit
+        client = make_client(audit.eks_region, audit.eks_url) if audit.eks_log_groups else None
+        supervisor = Supervisor(channel)
+        credentials = AuditCredentials(audit, supervisor, secrets, client)
         drop_privileges(*user)
         read = [RulesFile(*file) for file in files]
         rules = load_rules(read, settings.rules, cache_of(state), sources=_SOURCES)
         for remark in () if crashes else rules.selection.remarks:
             say(f"Warning: {remark}")
         gc.freeze()
-        code = asyncio.run(_run(settings, rules, Supervisor(channel), state, secrets, listener, crashes, lifeline))
+        watch = AuditWatch(settings, rules, supervisor, state, credentials, listener, crashes)
+        code = asyncio.run(watch.run(lifeline))
     except BaseException as error:  # noqa: BLE001 - the last line of this process: nothing may escape
         code = _report_end(error, state)
     os._exit(code)
-
-
-async def _run(  # noqa: PLR0913, PLR0917 - as above
-    settings: Settings,
-    rules: RuleSet,
-    supervisor: Supervisor,
-    state: Path,
-    secrets: Secrets,
-    listener: socket.socket | None,
-    crashes: int,
-    lifeline: int,
-) -> int:
-    return await AuditWatch(settings, rules, supervisor, state, secrets, listener, crashes).run(lifeline)
 
 
 def _preload(settings: Settings) -> None:

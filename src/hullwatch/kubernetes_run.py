@@ -15,6 +15,7 @@ from hullwatch.config.paths import private_directory, run_directory, state_direc
 from hullwatch.errors import UsageError
 from hullwatch.keeper import KeeperStarter
 from hullwatch.kubernetes import IntakeStarter
+from hullwatch.metrics.serving import Serving
 from hullwatch.outputs.standard_error import say
 from hullwatch.service.instance import take_lock
 from hullwatch.service.log import speak
@@ -72,6 +73,7 @@ class _Run:
         self._keeper = KeeperStarter(settings, user, state)
         self._intake = IntakeStarter(settings, user, state, self._keeper.connection, alone=True)
         self._cluster = ClusterStarter(settings, user, state)
+        self._metrics = Serving(settings.metrics.listen, state, user)
         self._notifier = Notifier()
         self._stopping = False
         self._reload = False
@@ -86,11 +88,13 @@ class _Run:
         end = float("inf") if duration is None else time.monotonic() + duration
         try:
             self._keeper.pids()
+            self._metrics.keep()
             self._intake.keep()
             self._cluster.keep()
             self._notifier.ready("Taking audit events.")
             while not self._stopping and time.monotonic() < end:
                 self._wait(wake_read, min(LOOK, max(0.0, end - time.monotonic())))
+                self._metrics.keep()
                 self._intake.keep()
                 self._cluster.keep()
                 if self._intake.exit_code is not None:
@@ -102,8 +106,9 @@ class _Run:
         finally:
             signal.set_wakeup_fd(-1)
             self._intake.close()
+            self._metrics.stop()
             self._keeper.stop()
-            self._cluster.stop()
+            self._cluster.close()
             wake_read.close()
             wake_write.close()
 
@@ -128,6 +133,8 @@ class _Run:
     def _read_again(self) -> None:
         """Judge by the rules files as they are now; with a mistake in them, those of before go on."""
         self._reload = False
+        self._intake.renew()
+        self._cluster.renew()
         settings = self._settings
         with contextlib.suppress(UsageError):
             settings = settings if self._again is None else self._again()

@@ -262,6 +262,8 @@ class _Supervision:
         if number == signal.SIGHUP and (has_terminal() or not self._had_terminal):
             self._sources.ask()  # somebody sent it; a terminal that is closed sends it too, and is gone then
             self._condition.reload()
+            self._intake.renew()
+            self._cluster.renew()
             return
         if self._stopping is not None:  # asked twice: somebody is in a hurry
             self._stopping = 0.0
@@ -389,7 +391,7 @@ class _Supervision:
             case "drift_comparer" | "keeper" | "event_writer":
                 processes = {"drift_comparer": self._comparing, "keeper": self._keeper, "event_writer": self._events}
                 return Answer(granted=True), processes[request.name].connection()
-            case "rules_taken" | "rules_refused" | "ready" | "alive" | "open_audit_log":
+            case _:
                 self._know(request)
                 return Answer(granted=True), None
 
@@ -412,8 +414,8 @@ class _Supervision:
                 self._condition.reloaded(
                     "Watching; the changed rules or settings have a mistake, those of before go on."
                 )
-            case "open_audit_log":
-                raise CannotError("The engine reads no log of Kubernetes.")
+            case "open_audit_log" | "audit_credentials" | "audit_credentials_taken":
+                raise CannotError("The engine has nothing to do with the audit events of Kubernetes.")
             case "ready":
                 self._condition.ready(request.number)
             case _:
@@ -544,7 +546,7 @@ class _Supervision:
         self._keeper.stop()
         self._events.stop()
         self._metrics.stop()
-        self._cluster.stop()
+        self._cluster.close()
         if self._relay is not None:
             self._relay.close()
             self._relay = None

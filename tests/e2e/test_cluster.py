@@ -64,6 +64,18 @@ def test_a_run_follows_the_pods_of_its_node_in_a_process_without_power_which_is_
         os.kill(first, signal.SIGKILL)
         api.put(PODS, pod("later", ip="10.244.3.99"))
         wait_for(lambda: bool(cluster.addresses.of("10.244.3.99")))
+        second = watching.child("hullwatch-kube")
+        config.write_text("no kubeconfig")
+        watching.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "The Kubernetes cluster is followed as before." in watching.said)
+        assert watching.child("hullwatch-kube") == second
+        api.token = "another-one"
+        kubeconfig(tmp_path, {"server": api.url}, {"token": "another-one"})
+        watching.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: watching.child("hullwatch-kube") != second)
+        api.disconnect()
+        api.put(PODS, pod("latest", ip="10.244.3.100"))
+        wait_for(lambda: bool(cluster.addresses.of("10.244.3.100")))
         cluster.close()
     finally:
         api.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -150,8 +151,9 @@ class Watch:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         pids = [int(word) for word in children.read_text().split()]
         for pid in pids:
-            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
-                return pid
+            with contextlib.suppress(OSError):  # it has just ended
+                if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                    return pid
         raise AssertionError(f"the supervisor has no child {name}: {pids}")
 
 

@@ -17,6 +17,8 @@ from hullwatch.metrics.families import FAMILIES, exposition
 from hullwatch.metrics.processes import Usage
 from hullwatch.metrics.view import View, look
 from hullwatch.outputs.state import OutputState
+from hullwatch.sources.k8s_audit.inputs import InputStatus
+from hullwatch.store.cluster_status import ClusterStatus, FollowedStatus
 from hullwatch.store.keeper_status import BatchSeconds, KeeperStatus
 from tools.repository import ROOT
 
@@ -85,9 +87,32 @@ def outputs() -> tuple[dict[str, Any], ...]:
     return tuple(msgspec.json.decode(msgspec.json.encode(states)))
 
 
+def audit() -> dict[str, Any]:
+    """Return what an intake of audit events writes to which everything happened that is counted."""
+    counters = Counters()
+    counters.alert("Exec into a pod", "Notice", "k8s_audit")
+    hook = InputStatus("webhook", 7, {"came twice": 2}, 1, 900 * 10**9, 990 * 10**9, 1.5)
+    file = InputStatus("file", since=410 * 10**9, silent=True)
+    own: dict[str, Any] = {
+        "rules": 155, "by_wrapper": {"native": 7}, "by_input": {"0.0.0.0:9443": hook, "/x.log": file}, "full": "No.",
+        "requests": {"answered 401": 4, "too slow": 1}, "connections": 3, "waiting": {"bytes": 5},
+        "blind": {"A": "why"}, "problems": ["x"], "certificate_ends": 2000.0,
+    }  # fmt: skip
+    return msgspec.json.decode(msgspec.json.encode(counters.to_status(pid=1, now=1_009_000_000_000) | own))
+
+
+def cluster() -> dict[str, Any]:
+    """Return what follows a cluster and lacks a right."""
+    pods = FollowedStatus(40, 1_004_000_000_000, 2, counts={"the API had forgotten where we were": 1})
+    written = ClusterStatus(
+        1, 10**12, 1_008_000_000_000, resources={"pods": pods, "roles": FollowedStatus(missing="list")}
+    )
+    return msgspec.json.decode(msgspec.json.encode(written))
+
+
 def text() -> str:
     processes = {"supervisor": Usage(1.5, 1000, 2000), "engine": Usage(8.5, 3000, 4000)}
-    return exposition(View(status(), processes, 1010.0, "a-host", "6.1.0", keeper(), outputs()))
+    return exposition(View(status(), processes, 1010.0, "a-host", "6.1.0", keeper(), outputs(), audit(), cluster()))
 
 
 def without_help(said: str) -> list[str]:
@@ -157,6 +182,62 @@ def test_the_numbers_of_each_output_are_there() -> None:
     ):
         assert line in lines
     assert not any(line.startswith('hullwatch_output_up{output="off"') for line in lines)
+
+
+def test_the_numbers_of_each_input_of_audit_events_are_there() -> None:
+    lines = without_help(text())
+    hook, file = 'input="0.0.0.0:9443",type="webhook"', 'input="/x.log",type="file"'
+    for line in (
+        "hullwatch_audit_status_age_seconds 1",
+        "hullwatch_audit_rules_loaded 155",
+        'hullwatch_audit_events_total{wrapper="native"} 7',
+        f"hullwatch_audit_input_events_total{{{hook}}} 7",
+        f'hullwatch_audit_left_out_total{{{hook},reason="came twice"}} 2',
+        f"hullwatch_audit_out_of_order_total{{{hook}}} 1",
+        f"hullwatch_audit_last_event_age_seconds{{{hook}}} 20",
+        f"hullwatch_audit_last_event_age_seconds{{{file}}} 600",
+        f"hullwatch_audit_lag_seconds{{{hook}}} 1.5",
+        f"hullwatch_audit_silent{{{hook}}} 0",
+        f"hullwatch_audit_silent{{{file}}} 1",
+        'hullwatch_audit_alerts_total{rule="Exec into a pod",priority="Notice"} 1',
+        'hullwatch_audit_requests_refused_total{code="401"} 4',
+        'hullwatch_audit_connections_failed_total{reason="too slow"} 1',
+        "hullwatch_audit_connections 3",
+        "hullwatch_audit_waiting_bytes 5",
+        "hullwatch_audit_full 1",
+        "hullwatch_audit_blind_rules 1",
+        "hullwatch_audit_problems 1",
+        "hullwatch_audit_certificate_end_time_seconds 2000",
+    ):
+        assert line in lines
+
+
+def test_the_numbers_of_the_cluster_that_is_followed_are_there() -> None:
+    lines = without_help(text())
+    for line in (
+        "hullwatch_cluster_status_age_seconds 2",
+        'hullwatch_cluster_objects{resource="pods"} 40',
+        'hullwatch_cluster_age_seconds{resource="pods"} 6',
+        'hullwatch_cluster_age_seconds{resource="roles"} 10',
+        'hullwatch_cluster_lists_total{resource="pods"} 2',
+        'hullwatch_cluster_problems_total{resource="pods",reason="the API had forgotten where we were"} 1',
+        'hullwatch_cluster_right_missing{resource="pods",verb=""} 0',
+        'hullwatch_cluster_right_missing{resource="roles",verb="list"} 1',
+    ):
+        assert line in lines
+
+
+def test_a_run_of_audit_events_alone_has_its_numbers_and_none_of_an_instance_of_before(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_bytes(msgspec.json.encode({"started": 5, "updated": 9, "pid": 3}))
+    (tmp_path / "kubernetes.json").write_bytes(msgspec.json.encode(audit() | {"pid": 0, "started": 8}))
+    (tmp_path / "cluster.json").write_bytes(msgspec.json.encode(cluster() | {"pid": 4}))
+    (tmp_path / "keeper.json").write_bytes(msgspec.json.encode({"updated": 9, "kept": 3}))
+    view = look(tmp_path)
+    assert (view.status, view.audit["rules"], view.cluster, view.keeper["kept"]) == ({}, 155, {}, 3)
+    assert "hullwatch_audit_rules_loaded 155" in exposition(view)
+    assert look(tmp_path, 3).audit == {}
+    (tmp_path / "kubernetes.json").write_bytes(b'{"by_input": 3, "requests": [], "blind": 1, "updated": "x"}')
+    exposition(look(tmp_path))
 
 
 def test_what_a_keeper_of_before_has_left_is_not_told(tmp_path: Path) -> None:

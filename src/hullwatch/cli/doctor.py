@@ -34,8 +34,8 @@ def doctor(
       sudo hullwatch doctor -o json     for a report of an error
 
     Looks at the settings, the kernel, permissions, the sensor, container engines, the rules, the
-    store and the outputs, and at what a running instance loses, which it is asked for. Each line that is
-    not ok has the command that fixes it.
+    store and the outputs, the intake of audit events and the cluster, and at what a running instance
+    loses, which it is asked for. Each line that is not ok has the command that fixes it.
     Exit code 3 when something fails.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json
@@ -54,8 +54,10 @@ def doctor(
 def _checks(config_file: str | None) -> Iterator[Check]:
     """Make all checks, one after the other."""
     from hullwatch.api.checks.every import made
+    from hullwatch.cli.checks.audit_webhook import audit_webhook
     from hullwatch.cli.checks.captures import captures
     from hullwatch.cli.checks.classifier import classifier
+    from hullwatch.cli.checks.cluster import cluster
     from hullwatch.cli.checks.engines import engines
     from hullwatch.cli.checks.kernel import kernel, kernel_types, lockdown
     from hullwatch.cli.checks.permissions import capabilities
@@ -77,6 +79,8 @@ def _checks(config_file: str | None) -> Iterator[Check]:
             ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
             ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
             ("captures", lambda: captures(settings.flight_recorder, state)),
+            ("audit webhook", lambda: audit_webhook(settings.kubernetes.audit)),
+            ("cluster", lambda: cluster(state, settings.kubernetes.api)),
         ]
     )
     yield from _of_instance(config_file, settings, state)

@@ -47,7 +47,7 @@ def kubeconfig(
     from hullwatch.cli.answer import write_safe
     from hullwatch.cli.input_file import open_input
     from hullwatch.errors import UsageError
-    from hullwatch.sources.k8s_audit.webhook import read_token
+    from hullwatch.sources.k8s_audit.webhook_files import read_token
 
     if not url.startswith(("https://", "http://127.", "http://localhost", "http://[::1]")):
         raise UsageError(f'"{url[:80]}" is no URL to send audit events to: it is https://HOST:PORT.')

@@ -51,7 +51,8 @@ def _look(config_file: str | None, *, as_json: bool) -> None:
 
     state = state_directory(load_settings({}, config_file).settings.directories.state)
     view = look(state)
-    if not view.status or not Path(f"/proc/{view.status.get('pid')}").exists():
+    written = view.status or view.audit or view.cluster
+    if not written or not Path(f"/proc/{written.get('pid')}").exists():
         raise CannotError(f"No instance runs that writes to {state}: start one with 'hullwatch run'.")
     if not as_json:
         write_safe(exposition(view))

@@ -9,6 +9,7 @@ import hullwatch
 from hullwatch.metrics.exposition import Sample, by_label, family_text, histogram
 from hullwatch.metrics.falco_names import FALCO_FAMILIES
 from hullwatch.metrics.keeper_families import KEEPER_FAMILIES
+from hullwatch.metrics.kubernetes_families import KUBERNETES_FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -234,6 +235,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("hullwatch_process_cpu_seconds_total", "counter", "CPU time that each process took.", _cpu),
     Family("hullwatch_process_resident_memory_bytes", "gauge", "Memory in use by each process.", _memory),
     *(Family(*one) for one in KEEPER_FAMILIES),
+    *(Family(*one) for one in KUBERNETES_FAMILIES),
     *(Family(*one) for one in FALCO_FAMILIES),
 )
 

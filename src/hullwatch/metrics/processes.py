@@ -19,6 +19,8 @@ _ROLES = {
     "hullwatch-keepe": "keeper",
     "hullwatch-metri": "metrics",
     "hullwatch-api": "api",
+    "hullwatch-k8s": "kubernetes",
+    "hullwatch-kube": "cluster",
 }
 
 

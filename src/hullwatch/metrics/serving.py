@@ -75,7 +75,8 @@ class Serving:
             raise
         finally:
             os.umask(before)
-        os.chown(path, 0, self._user[1])
+        if os.geteuid() == 0:
+            os.chown(path, 0, self._user[1])
         listener.listen(BACKLOG)
         self._path = path
         return listener
@@ -137,9 +138,10 @@ def _become(user: tuple[int, int], kept: int) -> None:
     with contextlib.suppress(OSError):
         os.nice(NICE)
     uid, gid = user
-    os.setgroups([])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    if os.geteuid() == 0:  # a run without power is an ordinary user's already
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
     libc = ctypes.CDLL(None, use_errno=True)
     # After the change of user, which takes the first back.
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) or libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STATUS_FILE = "status.json"
 KEEPER_FILE = "keeper.json"  # what the keeper writes
+AUDIT_FILE = "kubernetes.json"  # what the process writes that takes audit events
+CLUSTER_FILE = "cluster.json"  # what the one writes that follows a cluster
 OUTPUTS_FILE = "outputs/outputs.json"  # what it writes of the outputs
 LARGEST_STATUS = 4 << 20  # bytes
 
@@ -33,6 +35,8 @@ class View(NamedTuple):
         kernel: its release.
         keeper: what the keeper wrote last; empty where there is none.
         outputs: what it wrote of each output.
+        audit: what the process wrote last that takes audit events; empty where there is none.
+        cluster: what the one wrote last that follows a Kubernetes cluster; empty where there is none.
     """
 
     status: dict[str, Any]
@@ -42,6 +46,8 @@ class View(NamedTuple):
     kernel: str
     keeper: Mapping[str, Any] = MappingProxyType({})
     outputs: tuple[dict[str, Any], ...] = ()
+    audit: Mapping[str, Any] = MappingProxyType({})
+    cluster: Mapping[str, Any] = MappingProxyType({})
 
     def number(self, path: str) -> float:
         """Return a number of the status by its dotted path; 0 where there is none."""
@@ -93,13 +99,21 @@ def look(state: Path, supervisor: int | None = None) -> View:
     Raises:
         CannotError: when the status may not be read, or is none.
     """
-    status = read_status(state / STATUS_FILE)
-    pid = int(status.get("pid", 0)) if supervisor is None else supervisor
-    if supervisor is not None and status.get("pid") != supervisor:
-        status = {}  # it was written by an instance of before
+    written = [read_status(state / name) for name in (STATUS_FILE, AUDIT_FILE, CLUSTER_FILE)]
+    pid = _instance(written) if supervisor is None else supervisor
+    # What an instance of before has written is none of this one's.
+    status, audit, cluster = (one if one.get("pid") == pid else {} for one in written)
     machine = os.uname()
-    keeper, outputs = _of_keeper(state, status)
-    return View(status, usages(pid) if pid else {}, time.time(), machine.nodename, machine.release, keeper, outputs)
+    keeper, outputs = _of_keeper(state, status or audit)
+    used = usages(pid) if pid else {}
+    return View(status, used, time.time(), machine.nodename, machine.release, keeper, outputs, audit, cluster)
+
+
+def _instance(written: list[dict[str, Any]]) -> int:
+    """Return the instance that has written last; 0 for none."""
+    newest = max(written, key=lambda one: _when(one, "updated"))
+    pid = newest.get("pid")
+    return pid if isinstance(pid, int) else 0
 
 
 def _of_keeper(state: Path, status: dict[str, Any]) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:

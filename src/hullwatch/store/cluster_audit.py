@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 AT_ONCE = 500  # changes that wait until they are written
 MOST = 10_000  # that wait while they cannot be written; then the oldest are forgotten
 RETRY = 5.0  # seconds until something that failed is tried again
-_INTERESTING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_INTERESTING = frozenset({"create", "update", "patch", "delete", "deletecollection", "get", "list"})
 _EXECS = frozenset({"get", "create"})
 _ROOM_EVERY = 600.0  # seconds between looks at what is too old
 

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import gzip
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hullwatch.enrich.kubernetes.exec_request import exec_request
 from hullwatch.enrich.kubernetes.from_audit import changes_of
 from hullwatch.enrich.kubernetes.plain import table, text
+from hullwatch.posture.audit_state import AuditState
+from hullwatch.posture.inventory import kind_key
 from tests.enrich.kubernetes.test_trimming import JSON
 from tests.kubernetes_api import pod
 
+SAMPLE = Path(__file__).parents[2] / "data" / "kubernetes" / "audit.jsonl.gz"
 EXEC = {"resource": "pods", "subresource": "exec", "namespace": "shop", "name": "web"}
 
 
@@ -40,12 +46,29 @@ def test_what_was_created_is_known_from_the_request_too_and_its_name_from_the_pa
     assert changes_of(event("patch", requestObject={"spec": {"x": 1}})) == []  # a patch is no whole object
 
 
-def test_a_read_a_refusal_and_another_resource_of_the_same_name_change_nothing() -> None:
-    assert changes_of(event("get", responseObject=answer())) == []
+def test_a_refusal_and_another_resource_of_the_same_name_change_nothing() -> None:
     assert changes_of(event(responseObject=answer(), responseStatus={"code": 403})) == []
     assert changes_of(event(responseObject=answer(), stage="RequestReceived")) == []
     metrics = {"resource": "pods", "namespace": "shop", "name": "web", "apiGroup": "metrics.k8s.io"}
     assert changes_of(event(responseObject=answer(), objectRef=metrics)) == []
+
+
+def test_what_was_read_whole_is_known_and_of_what_is_shown_in_part_nothing() -> None:
+    (change,) = changes_of(event("get", responseObject=answer()))
+    assert (change.gone, text(change.found, "kind"), text(change.found, "metadata", "name")) == (False, "Pod", "web")
+    one: dict[str, Any] = {key: value for key, value in answer().items() if key not in {"kind", "apiVersion"}}
+    shown: dict[str, Any] = {
+        "kind": "PodList",
+        "items": [one, {"metadata": {}}, 5, one | {"metadata": {"name": "other"}}],
+    }
+    found = changes_of(event("list", responseObject=shown))
+    assert [text(one.found, "metadata", "name") for one in found] == ["web", "other"]
+    assert {text(one.found, "kind") for one in found} == {"Pod"}
+    parts: list[dict[str, Any]] = [{"kind": "Table", "rows": []}, shown | {"kind": "PartialObjectMetadataList"}]
+    for part in parts:
+        assert changes_of(event("list", responseObject=part)) == changes_of(event("get", responseObject=part)) == []
+    status = {"resource": "pods", "namespace": "shop", "name": "web", "apiVersion": "v1", "subresource": "status"}
+    assert changes_of(event("get", responseObject=answer(), objectRef=status)) == []
 
 
 def test_a_deletion_with_time_to_end_is_none_yet() -> None:
@@ -105,3 +128,22 @@ def test_requests_to_attach_and_to_forward_a_port_say_when_they_began_and_ended(
         begun = exec_request(asked | {"stage": "ResponseStarted"})
         assert begun is not None
         assert begun.ended == 0
+
+
+def test_the_log_of_a_real_cluster_shows_the_rights_that_its_api_server_made_at_its_start() -> None:
+    lines = gzip.decompress(SAMPLE.read_bytes()).splitlines()
+    known: set[tuple[str, str, str]] = set()
+    others = AuditState()
+    for found in map(msgspec.json.Decoder().decode, lines):
+        others.take(found)
+        for change in changes_of(found):
+            metadata = table(change.found, "metadata")
+            key = change.resource.kind, text(metadata, "namespace"), text(metadata, "name")
+            (known.discard if change.gone else known.add)(key)
+    kinds = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    assert {one for one in known if one[0] in kinds} == {
+        (kind, *place)
+        for kind in kinds
+        for place in others.inventory.of(kind_key(kind, "rbac.authorization.k8s.io/v1"))
+    }
+    assert ("ClusterRole", "", "cluster-admin") in known

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from hullwatch.sources.k8s_audit.pipeline import AT_ONCE, Pipeline
-from hullwatch.sources.k8s_audit.quiet import Quiet
 from hullwatch.sources.k8s_audit.recent import Recent
 from tests.sources.k8s_audit import wrapped
 
@@ -82,19 +81,3 @@ def test_events_that_come_long_after_newer_ones_are_counted() -> None:
     for number, minute in enumerate(["10:01", "10:02", "10:01", "10:03", "10:01", "10:02"]):
         recent.came(str(number), "s", f"2026-11-21T{minute}:00Z")
     assert recent.late == 1
-
-
-def test_silence_is_told_once_and_so_is_its_end() -> None:
-    quiet = Quiet(60, now=0)
-    assert quiet.look(last=0, now=59) is None
-    told = quiet.look(last=0, now=60)
-    assert told is not None
-    assert (told.rule, told.priority) == ("Audit events stopped", "Critical")
-    assert "since the run began" in told.message
-    assert quiet.look(last=0, now=600) is None
-    again = quiet.look(last=601, now=602)
-    assert again is not None
-    assert again.rule == "Audit events come again"
-    late = quiet.look(last=601, now=700)
-    assert late is not None
-    assert "for 1m39s" in late.message

@@ -119,14 +119,14 @@ def test_the_same_alerts_come_through_the_webhook(alerts: Found) -> None:
         def full(self) -> str:
             return ""
 
-        async def take(self, documents: Any) -> Taken:
-            return await super().take(documents)
+        async def take(self, documents: Any, source: Any = None) -> Taken:
+            return await super().take(documents, source)
 
         async def kept(self, ticket: int) -> bool:
             return ticket == 0
 
     taking = Taking(judged.judge.matches, judged.hand_over)
-    webhook = Webhook(taking, "", certificates=False, largest=1 << 20)
+    webhook = Webhook(taking, (), certificates=False, largest=1 << 20)
 
     async def send() -> None:
         for part in [*parts(), *parts()]:  # API servers send again what they are not sure of

@@ -14,13 +14,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from hullwatch.config.kubernetes_settings import AuditSettings
 from hullwatch.errors import UsageError
 from hullwatch.sources.k8s_audit.http_head import RefusedError, parse_head
 from hullwatch.sources.k8s_audit.http_server import HttpServer, Limits
 from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
-from hullwatch.sources.k8s_audit.webhook import Webhook, read_token, tls_context
+from hullwatch.sources.k8s_audit.webhook import Webhook
+from hullwatch.sources.k8s_audit.webhook_files import context_of, read_files, read_token
 from tests.kubernetes_intake import until
 from tests.sources.k8s_audit import wrapped
 from tests.sources.k8s_audit.certificates import Authority
@@ -79,8 +82,9 @@ class Serving:
         context, token, limits, certificates = self._args
         self.loop = asyncio.get_running_loop()
         self.taking = Taking()
-        webhook = Webhook(self.taking, token, certificates=certificates, largest=limits.body)
+        webhook = Webhook(self.taking, [token] if token else [], certificates=certificates, largest=limits.body)
         self.server = HttpServer(self.listener, context, webhook, limits)
+        self.webhook = webhook
         self.task = asyncio.ensure_future(self.server.serve())
         self._ready.set()
         with contextlib.suppress(asyncio.CancelledError):
@@ -111,9 +115,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return Files(tmp_path_factory.mktemp("certificates"))
 
 
+def agreed(certificate: str, key: str, client_ca: str = "", *, token: bool = True) -> ssl.SSLContext | None:
+    """Return what a server with these files agrees on."""
+    audit = AuditSettings(tls_cert=certificate, tls_key=key, client_ca=client_ca)
+    files = read_files(audit)
+    return context_of(files, msgspec.structs.replace(audit, token_file="token" if token else ""))
+
+
 @contextlib.contextmanager
 def serving(files: Files, *, token: str = TOKEN, ca: bool = True, limits: Limits = LIMITS) -> Generator[Serving]:
-    context = tls_context(*files.server, str(files.ca.path) if ca else "", token=bool(token))
+    context = agreed(*files.server, str(files.ca.path) if ca else "", token=bool(token))
     started = Serving(context, token, limits, certificates=ca)
     try:
         yield started
@@ -183,7 +194,7 @@ def test_who_has_neither_is_refused_before_the_body_is_read(files: Files) -> Non
 
 def test_a_certificate_of_an_authority_as_plain_openssl_makes_it_is_taken(files: Files, tmp_path: Path) -> None:
     authority = Authority(tmp_path, "plain", plain=True)
-    context = tls_context(*files.server, str(authority.path), token=False)
+    context = agreed(*files.server, str(authority.path), token=False)
     started = Serving(context, "", LIMITS, certificates=True)
     try:
         assert ask(started, batch(), files.context(authority.issue("apiserver")))[0] == 200
@@ -205,7 +216,40 @@ def test_where_only_certificates_count_a_token_does_not(files: Files) -> None:
             ask(started, batch(), files.context(None))
         assert ask(started, batch(), files.context(files.client))[0] == 200
     with pytest.raises(UsageError, match="cannot be used"):
-        tls_context(files.server[0], files.client[1], "", token=True)
+        agreed(files.server[0], files.client[1])
+
+
+def test_another_certificate_and_token_are_in_force_for_the_next_and_nobody_is_cut_off(files: Files) -> None:
+    with serving(files, ca=False) as started:
+        before = http.client.HTTPSConnection("localhost", started.port, context=files.context(None), timeout=20)
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        before.request("POST", "/", batch(), headers)
+        answer = before.getresponse()
+        assert (answer.status, answer.will_close) == (200, False)
+        answer.read()
+        other, both = agreed(*files.other.issue("elsewhere", server=True)), ["a-newer-token-of-senders", TOKEN]
+        changed = threading.Event()
+
+        def change() -> None:
+            started.server.use(other)
+            started.webhook.use(both)
+            changed.set()
+
+        started.loop.call_soon_threadsafe(change)
+        assert changed.wait(20)
+        before.request("POST", "/", batch(10), headers)
+        answer = before.getresponse()
+        assert (answer.status, answer.will_close) == (200, True)  # answered, and it comes again by what is in force
+        answer.read()
+        before.close()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            ask(started, batch(), files.context(None))
+        trusting = ssl.create_default_context(cafile=str(files.other.path))
+        for token in both:
+            assert ask(started, batch(), trusting, Authorization=f"Bearer {token}")[0] == 200
+        started.loop.call_soon_threadsafe(lambda: started.webhook.use(both[:1]))
+        while ask(started, batch(), trusting)[0] != 401:
+            pass
 
 
 def test_old_tls_and_plain_http_are_refused(files: Files) -> None:
@@ -392,11 +436,13 @@ def test_firehose_gets_the_answer_that_it_asks_for(plain: Serving) -> None:
     assert (answered, json.loads(text)["requestId"]) == (200, "r-1")
 
 
-def test_a_file_with_a_token_has_one_line_that_is_long_enough(tmp_path: Path) -> None:
+def test_a_file_with_tokens_has_lines_that_are_long_enough_and_the_first_is_the_newest(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(f"{TOKEN}\n")
     assert read_token(path) == TOKEN
-    for wrong in ("", "short", f"{TOKEN}\n{TOKEN}", f"{TOKEN} x", "ü" * 20):
+    path.write_text(f"newer-{TOKEN}\n\n{TOKEN}\n")
+    assert read_token(path) == f"newer-{TOKEN}"
+    for wrong in ("", "short", f"{TOKEN}\nshort", f"{TOKEN}\n" * 9, f"{TOKEN} x", "ü" * 20):
         path.write_text(wrong)
         with pytest.raises(UsageError, match="token_file"):
             read_token(path)

@@ -9,7 +9,6 @@ from hullwatch.api.checks.check import Check
 from hullwatch.api.checks.instance import instance
 from hullwatch.api.checks.outputs import outputs
 from hullwatch.api.checks.store import store
-from hullwatch.config.kubernetes_settings import is_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +30,7 @@ def of_instance(settings: Settings, state: Path) -> list[Named]:
         ("store", lambda: store(settings.store, state)),
         ("output", lambda: outputs(settings.outputs, state)),
         ("instance", lambda: instance(state)),
-        ("audit events", lambda: audit_events(state, wanted=is_set(settings.kubernetes.audit))),
+        ("audit events", lambda: audit_events(state, settings.kubernetes.audit)),
     ]
 
 

@@ -1,6 +1,7 @@
-"""What an event of the audit log says of the cluster's objects: one was written, or is gone.
+"""What an event of the audit log says of the cluster's objects: one was written, is gone, or was there to be read.
 
-It is only said where the audit policy's level is RequestResponse, or Request for what is created whole.
+It is only said where the audit policy's level is RequestResponse, or Request for what is created whole. What was read
+counts, for much of a cluster is older than its log: the roles that an API server makes at its start are in no write.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hullwatch.enrich.kubernetes.resources import Resource
 
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_READS = frozenset({"get", "list"})
 _WHOLE = frozenset({"", "status", "ephemeralcontainers", "resize", "scale"})  # subresources answered by the object
 
 
@@ -37,8 +39,8 @@ class Change(NamedTuple):
 
 
 def changes_of(event: Mapping[str, object]) -> list[Change]:
-    """Return what an audit event changed; nothing for one that only read, was refused, or does not say it."""
-    if not _has_written(event):
+    """Return what an audit event changed or showed; nothing for one that was refused, or does not say it."""
+    if not _is_done(event):
         return []
     reference = table(event.get("objectRef"))
     resource = BY_NAME.get(text(reference, "resource"))
@@ -47,6 +49,8 @@ def changes_of(event: Mapping[str, object]) -> list[Change]:
     at = moment(text(event.get("stageTimestamp")))
     verb, subresource = event["verb"], text(reference, "subresource")
     answer = table(event.get("responseObject"))
+    if verb in _READS:
+        return _read(verb, resource, subresource, answer, at)
     if verb == "deletecollection":
         return [
             Change(resource, trimmed(table(one), resource.kind, resource.version), gone=True, at=at)
@@ -60,12 +64,28 @@ def changes_of(event: Mapping[str, object]) -> list[Change]:
     return _written(event, resource, at)
 
 
-def _has_written(event: Mapping[str, object]) -> bool:
-    """Tell whether an event is that of a request to write that was done."""
-    if event.get("verb") not in _WRITES or event.get("stage") != "ResponseComplete":
+def _is_done(event: Mapping[str, object]) -> bool:
+    """Tell whether an event is that of a request that was done, and may say something of objects."""
+    verb = event.get("verb")
+    if verb not in _WRITES and (verb not in _READS or "responseObject" not in event):
         return False
     code = table(event.get("responseStatus")).get("code")
-    return isinstance(code, int) and 200 <= code < 300
+    return event.get("stage") == "ResponseComplete" and isinstance(code, int) and 200 <= code < 300
+
+
+def _read(verb: object, resource: Resource, subresource: str, answer: Plain, at: int) -> list[Change]:
+    """Return what a request to read was answered with: objects as they were, whole; tables and parts are none."""
+    if subresource:
+        return []
+    wanted = f"{resource.kind}List" if verb == "list" else resource.kind
+    if text(answer, "kind") != wanted:
+        return []
+    shown = [table(one) for one in entries(answer, "items")] if verb == "list" else [answer]
+    return [
+        Change(resource, trimmed(one, resource.kind, resource.version), gone=False, at=at)
+        for one in shown
+        if text(one, "metadata", "name")
+    ]
 
 
 def _written(event: Mapping[str, object], resource: Resource, at: int) -> list[Change]:

@@ -87,6 +87,8 @@ class Reflector:
     Attributes:
         resource: that is followed.
         counts: what went wrong, by reason.
+        lists: that were asked for and came whole.
+        missing: the right that we lack: list or watch; empty for none.
     """
 
     def __init__(
@@ -102,6 +104,8 @@ class Reflector:
         self._wait = FIRST_WAIT
         self._lists_forgotten = 0
         self.counts: dict[str, int] = {}
+        self.lists = 0
+        self.missing = ""
 
     def run(self) -> None:
         """Follow it until somebody stops it."""
@@ -152,6 +156,7 @@ class Reflector:
         if not self._version:
             raise ConnectionLostError("a list has no resourceVersion")
         self._sink.settle(self.resource)
+        self.lists += 1
 
     def _put(self, raw: msgspec.Raw) -> str:
         """Hand an object on; return its version."""
@@ -229,6 +234,7 @@ class Reflector:
                 self._version = ""
                 self._rest(error.wait or self._longer(quick=True))
             case 403:
+                self.missing = doing
                 right = f"the right to {doing} {self.resource.name} ({where}) is missing"
                 self._told(f"{right}: {error}")
                 self._rest(WITHOUT_RIGHT)
@@ -267,6 +273,7 @@ class Reflector:
 
     def _well(self) -> None:
         """Note that a stream has begun; it may still begin with an error, so that waiting goes on where it was."""
+        self.missing = ""
         self._sink.problem(self.resource, "")
         self._sink.alive(self.resource)
 

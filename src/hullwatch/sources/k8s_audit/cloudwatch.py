@@ -82,6 +82,8 @@ class LogGroup:
     def run(self) -> None:
         """Ask until the end."""
         wait = self._every
+        if self._places.get(self._name) is None:  # before anything is asked: what comes while we are away is then new
+            self._places.keep(self._name, Place(offset=self._since))
         while not self._feed.ending.is_set():
             try:
                 self.ask()
@@ -112,6 +114,8 @@ class LogGroup:
             more = answer.get("nextToken")
             if not more:
                 break
+        else:
+            return  # the end comes between two pages: all of them are asked for again
         self._since = newest
         if self._feed.stored() >= ticket:
             self._places.keep(self._name, Place(offset=newest))

@@ -105,6 +105,7 @@ class HttpServer:
         self._limits = limits or Limits()
         self._room = asyncio.Semaphore(self._limits.connections)
         self._left = self._limits.bodies
+        self._generation = 0  # of what is agreed on
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
@@ -126,6 +127,14 @@ class HttpServer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def use(self, context: ssl.SSLContext | None) -> None:
+        """Agree on this with whoever connects from now on; those who are connected come again after their next answer.
+
+        So nothing that is on its way is lost, and nobody stays whose certificate is no longer right.
+        """
+        self._context = context
+        self._generation += 1
+
     async def close(self, patience: float) -> None:
         """Let requests that are being answered end, within a time."""
         if self._tasks:
@@ -138,10 +147,11 @@ class HttpServer:
     async def _serve(self, connection: socket.socket) -> None:
         self.open += 1
         writer: asyncio.StreamWriter | None = None
+        generation = self._generation
         try:
             reader, writer = await self._open(connection)
             first = True
-            while await self._one(reader, writer, first=first):
+            while await self._one(reader, writer, generation, first=first):
                 first = False
         except TimeoutError:
             self._count("too slow")
@@ -165,7 +175,9 @@ class HttpServer:
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=self._context, **times)
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, first: bool) -> bool:
+    async def _one(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, generation: int, *, first: bool
+    ) -> bool:
         """Answer one request; return whether another may follow."""
         keeps, unread = False, False
         try:
@@ -176,6 +188,7 @@ class HttpServer:
         except RefusedError as error:
             self._count(f"answered {error.status}")
             answer, unread = refusal(error), True
+        keeps = keeps and generation == self._generation
         writer.write(answer.encode(keeps=keeps))
         async with asyncio.timeout(self._limits.answer):
             await writer.drain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,6 +54,7 @@ class Places:
         """Read what was kept; what cannot be read is nothing."""
         self._path = state / FILE
         self._places: dict[str, Place] = {}
+        self._lock = threading.Lock()  # each input has a thread of its own
         self.problem = ""
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             self._places = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Place])
@@ -63,9 +65,12 @@ class Places:
 
     def keep(self, name: str, place: Place) -> None:
         """Keep a place: it is on the disk when this returns, or ``problem`` says why not."""
-        if self._places.get(name) == place:
-            return
-        self._places[name] = place
+        with self._lock:
+            if self._places.get(name) != place:
+                self._places[name] = place
+                self._write()
+
+    def _write(self) -> None:
         new = self._path.with_suffix(".new")
         try:
             with new.open("wb") as stream:

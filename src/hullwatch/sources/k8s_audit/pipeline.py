@@ -15,7 +15,7 @@ from hullwatch.sources.k8s_audit.unwrapping import unwrap
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hullwatch.sources.k8s_audit.origin import Found
+    from hullwatch.sources.k8s_audit.inputs import Input
 
 AlertT = TypeVar("AlertT")
 Judge = Callable[[dict[str, object]], Sequence[AlertT]]
@@ -44,15 +44,13 @@ class Pipeline(Generic[AlertT]):
     """Takes documents of all inputs.
 
     Attributes:
-        counts: the numbers of all.
-        last: when the last event came, seconds of the clock; when it began, before the first.
+        counts: the numbers of what comes from no input that is known.
 
     Args:
         judge: returns the alerts of an event.
         hand_over: takes the alerts of an event, with the event, and returns the number of the last alert so far.
         look: sees each event that is judged.
         remember: how many events are known again.
-        clock: seconds that do not go back.
     """
 
     def __init__(
@@ -61,42 +59,45 @@ class Pipeline(Generic[AlertT]):
         hand_over: Callable[[Sequence[AlertT], dict[str, object]], int],
         look: Callable[[dict[str, object]], None] | None = None,
         remember: int = 100_000,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Be ready to take."""
         self.counts = IntakeCounts()
-        self.last = clock()
         self._judge = judge
         self._hand_over = hand_over
         self._look = look
         self._recent = Recent(remember)
-        self._clock = clock
 
-    async def take(self, documents: Iterable[bytes]) -> Taken:
-        """Judge the events of some documents; others get their turn in between."""
-        before = dict(self.counts.left_out)
-        events, ticket = 0, self._hand_over((), {})
-        for found in unwrap(documents, self.counts):
-            ticket = self._take(found, ticket)
+    async def take(self, documents: Iterable[bytes], source: Input | None = None) -> Taken:
+        """Judge the events of some documents; others get their turn in between.
+
+        Args:
+            documents: of any shape.
+            source: the input that they came from, which counts them; None: ``counts`` does.
+        """
+        counts = self.counts if source is None else source.counts
+        before = dict(counts.left_out)
+        events, ticket, event = 0, self._hand_over((), {}), dict[str, object]()
+        for event, _ in unwrap(documents, counts):
+            ticket = self._take(event, ticket, counts)
             events += 1
             if events % AT_ONCE == 0:
                 await asyncio.sleep(0)
-        if events:
-            self.last = self._clock()
-        new = [reason for reason in _NONE_AT_ALL if self.counts.left_out.get(reason, 0) > before.get(reason, 0)]
+        if events and source is not None:
+            source.took(event.get("stageTimestamp"))
+        new = [reason for reason in _NONE_AT_ALL if counts.left_out.get(reason, 0) > before.get(reason, 0)]
         # What came before may wait for its first time's alerts: so the ticket is the newest, whoever made it.
         return Taken(events, max(ticket, self._hand_over((), {})), new[0] if new else "", time.time_ns())
 
-    def _take(self, found: Found, ticket: int) -> int:
-        event, _ = found
+    def _take(self, event: dict[str, object], ticket: int, counts: IntakeCounts) -> int:
+        late = self._recent.late
         if self._recent.came(text(event.get("auditID")), text(event.get("stage")), text(event.get("stageTimestamp"))):
-            self.counts.leave_out(TWICE)
+            counts.leave_out(TWICE)
             return ticket
-        self.counts.out_of_order = self._recent.late
+        counts.out_of_order += self._recent.late - late
         try:
             alerts = self._judge(event)
         except Exception as error:  # noqa: BLE001 - whatever an event provokes: it is counted, and the next one is judged
-            self.counts.leave_out(f"could not be judged: {type(error).__name__}")
+            counts.leave_out(f"could not be judged: {type(error).__name__}")
             return ticket
         if self._look is not None:
             self._look(event)

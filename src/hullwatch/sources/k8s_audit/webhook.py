@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import hmac
 import re
-import ssl
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from hullwatch.errors import UsageError
 from hullwatch.sources.k8s_audit.http_head import Answer, Head, RefusedError
 from hullwatch.sources.k8s_audit.payload import unpack
 from hullwatch.sources.unpacking import TooMuchError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from hullwatch.sources.k8s_audit.pipeline import Taken
 
 READY_PATHS = frozenset({"/healthz", "/readyz", "/livez"})
-SHORTEST_TOKEN = 16  # characters
-_TOKEN = re.compile(r"[!-~]{16,4096}\Z")
 _REQUEST_ID = re.compile(r"[\w-]{1,128}\Z")
 
 
@@ -50,17 +46,21 @@ class Webhook:
 
     Args:
         taking: where the events go to.
-        token: that a sender has to have; empty for none.
+        tokens: of which a sender has to have one; empty for none.
         certificates: whether a client certificate is a right to send.
         largest: bytes of a body when it is unpacked.
     """
 
-    def __init__(self, taking: Taking, token: str, *, certificates: bool, largest: int) -> None:
+    def __init__(self, taking: Taking, tokens: Sequence[str], *, certificates: bool, largest: int) -> None:
         """Be ready to answer."""
         self._taking = taking
-        self._token = token.encode()
+        self.use(tokens)
         self._certificates = certificates
         self._largest = largest
+
+    def use(self, tokens: Sequence[str]) -> None:
+        """Ask for one of these tokens from now on."""
+        self._tokens = [token.encode() for token in tokens]
 
     def admit(self, head: Head, *, certified: bool) -> Answer | None:
         """Look at a request before its body is read; see ``http_server.Handler``."""
@@ -82,13 +82,14 @@ class Webhook:
         return None
 
     def _authenticate(self, head: Head, *, certified: bool) -> None:
-        if (self._certificates and certified) or not (self._token or self._certificates):
+        if (self._certificates and certified) or not (self._tokens or self._certificates):
             return
-        if self._token:
+        if self._tokens:
             kind, _, given = head.fields.get("authorization", "").partition(" ")
             if kind.lower() != "bearer":
                 given = head.fields.get("x-amz-firehose-access-key", head.query.get("token", ""))
-            if hmac.compare_digest(given.strip().encode("utf-8", "replace"), self._token):
+            sent = given.strip().encode("utf-8", "replace")
+            if sum(hmac.compare_digest(sent, one) for one in self._tokens):  # all are compared, whichever is right
                 return
         raise RefusedError(
             401, "Events need a right to be sent: a token or a client certificate.", WWW_Authenticate="Bearer"
@@ -123,63 +124,3 @@ def _is_json(body: bytes) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
-
-
-def read_token(path: Path) -> str:
-    """Return the token of a file: its only line.
-
-    Raises:
-        UsageError: when there is none, or it is too short to be one.
-    """
-    try:
-        token = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} (kubernetes.audit.token_file) cannot be read: {_reason(error)}.") from error
-    if not _TOKEN.match(token):
-        raise UsageError(
-            f"{path} (kubernetes.audit.token_file) holds no token: one line of at least {SHORTEST_TOKEN} characters "
-            "without blanks; make one with: openssl rand -hex 32"
-        )
-    return token
-
-
-def tls_context(certificate: str, key: str, client_ca: str, *, token: bool) -> ssl.SSLContext:
-    """Return what the server agrees with its clients on: TLS 1.2 or newer, client certificates where they are set.
-
-    Args:
-        certificate: file of the server's certificate.
-        key: file of its key.
-        client_ca: file of the authorities whose clients may send; empty for no client certificates.
-        token: whether a token is a right too, so that a client certificate may be absent.
-
-    Raises:
-        UsageError: when a file cannot be used.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(certificate, key or None, password=_no_password)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{certificate} and its key (kubernetes.audit.tls_cert) cannot be used: {_reason(error)}."
-        ) from error
-    if client_ca:
-        try:
-            context.load_verify_locations(client_ca)
-        except OSError as error:
-            raise UsageError(f"{client_ca} (kubernetes.audit.client_ca) cannot be used: {_reason(error)}.") from error
-        context.verify_mode = ssl.CERT_OPTIONAL if token else ssl.CERT_REQUIRED
-        # Not strict: an authority as "openssl req -x509" makes it says nothing of its key's use, and API servers have
-        # certificates of such ones.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
-
-
-def _no_password() -> str:
-    raise ValueError("the key is encrypted, and there is nobody to ask for the password")
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).rstrip(".")

@@ -32,6 +32,7 @@ from hullwatch.sources.k8s_audit.log_place import Places
 from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
 from hullwatch.sources.k8s_audit.quiet import Quiet
 from hullwatch.sources.k8s_audit.webhook import Webhook
+from hullwatch.store.baseline_keeping import BaselineKeeping
 from hullwatch.store.cluster_audit import AuditLook
 from hullwatch.store.link import KeeperLink
 
@@ -109,7 +110,9 @@ class AuditWatch:
         if settings.store.enabled:
             self._link = KeeperLink(supervisor.keeper, self.counters, on_stored=self._when_stored)
             self._delivery.keep(self._link)
-        self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all")
+        self._baseline = BaselineKeeping(settings.kubernetes.baseline, state)
+        every = settings.rules.match == "all"
+        self._judge = AuditJudge(rules, self.counters, every=every, look=self._baseline.judging)
         self._look = AuditLook(settings.store.url, state, objects=settings.kubernetes.api.credentials == "none")
         self._blind: BlindSpots | None = None  # known soon after the beginning
         self.pipeline: Pipeline[Match] = Pipeline(self._judge.matches, self._hand_over, self._see, self._audit.remember)
@@ -272,7 +275,7 @@ class AuditWatch:
     def _do_what_is_due(self) -> None:
         self._delivery.tick()
         self._look.tick()
-        for event in self._link.take_events() if self._link is not None else ():
+        for event in (*(self._link.take_events() if self._link is not None else ()), *self._baseline.tick()):
             self._delivery.internal(*event)
         notice = self._quiet.look(self.pipeline.last, time.monotonic())
         if notice is not None:
@@ -285,7 +288,7 @@ class AuditWatch:
     def _tell_problems(self) -> None:
         """Tell what keeps an input from being read, once for each time that it begins."""
         found = {one.problem for one in (*self._readers, *self._groups) if one.problem}
-        found |= {one for one in (self._places.problem, self._look.problem) if one}
+        found |= {one for one in (self._places.problem, self._look.problem, self._baseline.problem) if one}
         for problem in sorted(found - self._problems):
             self._delivery.internal("Audit events not read", "Error", problem)
         self._problems = found
@@ -328,6 +331,7 @@ class AuditWatch:
             "requests": {} if self._server is None else self._server.counts,
             "problems": sorted(self._problems),
             "of_the_cluster": {"forgotten": self._look.forgotten, "unreadable": self._look.unreadable},
+            "baseline": self._baseline.status(),
         }
         return self.counters.to_status(pid=os.getppid()) | own
 
@@ -350,6 +354,7 @@ class AuditWatch:
             if thread.name != "stdin":  # which may wait for ever
                 await asyncio.to_thread(thread.join, max(0.0, deadline - time.monotonic()))
         self._look.close()
+        self._baseline.close()
         await asyncio.to_thread(self._delivery.close)
         for reader in self._readers:
             reader.settle()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.audit_policy.calls import Call, all_calls
 from hullwatch.fields.audit_event import AuditEvent
+from hullwatch.fields.ka_new import CONTENT_FIELDS
 from hullwatch.fields.ka_workload import KINDS
 from hullwatch.rules.audit_lookup import from_audit
 from hullwatch.rules.graph import FALSE, TRUE, Graph, Node, field_uses
@@ -40,6 +41,8 @@ _OBJECTS: dict[str, frozenset[str]] = {
     "ka.req.service.": frozenset({"services"}),
     "ka.req.configmap.": frozenset({"configmaps"}),
     "ka.req.networkpolicy.": frozenset({"networkpolicies"}),
+    "ka.new.grant": frozenset({"rolebindings", "clusterrolebindings"}),
+    "ka.new.": _WORKLOADS,  # those that are read from what is written
 }
 
 
@@ -181,7 +184,9 @@ def _is_absent(use: FieldUse, call: Call) -> bool:
     """Tell whether a field has no value for any such call; a check of it is false then."""
     if not call.resource:  # a path has no object
         return _level_of(use) > Level.METADATA
-    if not use.name.startswith("ka.req."):
+    if use.name.startswith("ka.byhand"):
+        return call.holds_secrets or call.verb not in {"update", "patch", "delete"}  # and no secret is logged for it
+    if not (use.name.startswith("ka.req.") or use.name in CONTENT_FIELDS):
         return False
     objects = next((found for begin, found in _OBJECTS.items() if use.name.startswith(begin)), None)
     if call.verb not in _WRITING or (objects is not None and call.resource not in objects):
@@ -194,7 +199,7 @@ def _level_of(use: FieldUse) -> Level:
     pointer = _pointer(use) if use.name == "jevt.value" else ""
     if use.name.startswith("ka.resp.") or pointer.startswith("/responseObject"):
         return Level.REQUEST_RESPONSE
-    if use.name.startswith("ka.req.") or pointer.startswith("/requestObject"):
+    if use.name in CONTENT_FIELDS or use.name.startswith("ka.req.") or pointer.startswith("/requestObject"):
         return Level.REQUEST
     return Level.METADATA
 

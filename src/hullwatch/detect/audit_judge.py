@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hullwatch.detect.correlate import Correlator
 from hullwatch.detect.engine import Match
 from hullwatch.fields.audit_event import AUDIT_TYPE, AuditEvent, at
+from hullwatch.fields.ka_new import NEWS_FIELDS
 from hullwatch.rules.audit_lookup import from_audit
 from hullwatch.rules.graph import FALSE, TRUE, Graph, Node, field_uses
 from hullwatch.rules.node_code import NodeCompiler
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from hullwatch.counters import Counters
     from hullwatch.events.event import Event
+    from hullwatch.fields.audit_event import New
     from hullwatch.rules.loader import Rule, RuleSet
 
 Audit = dict[str, Any]
@@ -67,10 +69,13 @@ class _Left(NamedTuple):
 
 
 _NOTHING = _Left((), ())
+_COMBINATION = frozenset({0})
+_ORDINARY = frozenset({0, 3})  # what a combination answers where nothing is new: then all fields of news are absent
+_CALLER = frozenset({1})
 
 
-def _key(audit: Any) -> Key:
-    """Return what an event is about: the parts that the fields of ``_OF_COMBINATION`` read."""
+def _key(audit: Any, news: tuple[New, ...]) -> Key:
+    """Return what an event is about: the parts that the fields of ``_OF_COMBINATION`` read, and whether it has news."""
     reference = audit.get("objectRef")
     if reference.__class__ is not dict:
         reference = _NONE
@@ -86,6 +91,7 @@ def _key(audit: Any) -> Key:
         audit.get("kind"),
         status.get("code") if status.__class__ is dict else None,
         annotations.get(_DECISION) if annotations.__class__ is dict else None,
+        "news" if news else None,
     )
 
 
@@ -106,11 +112,22 @@ class AuditJudge:
 
     Attributes:
         every: whether each rule that matches an event counts, not only the first (of those without state).
+
+    Args:
+        look: tells what is not ordinary about an event; None where nothing is learnt.
     """
 
-    def __init__(self, rules: RuleSet, counters: Counters, *, every: bool = False) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        counters: Counters,
+        *,
+        every: bool = False,
+        look: Callable[[Audit], tuple[New, ...]] | None = None,
+    ) -> None:
         """Take the rules of the source ``k8s_audit``; others in the set are left out."""
         self.every = every
+        self._look = look
         self._counters = counters
         self._correlator = Correlator(counters, rules.of_api)
         self._take(rules)
@@ -145,13 +162,14 @@ class AuditJudge:
         self._numbers += 1
         counted = self._counters.events
         counted[AUDIT_TYPE.name] = counted.get(AUDIT_TYPE.name, 0) + 1
-        key = _key(audit)
+        news = () if self._look is None else self._look(audit)
+        key = _key(audit, news)
         try:
             left = self._known.get(key)
         except TypeError:  # a list or an object stands where there should be text
-            return self._judge(AuditEvent(audit, self._numbers), self._all)
+            return self._judge(AuditEvent(audit, self._numbers, news), self._all)
         if left is None or not (key[_CODE].__class__ is int or key[_CODE] is None):
-            left = self._learn(key, audit)
+            left = self._learn(key, audit, news)
         if not left.asked:
             return []
         name = at(audit, "user", "username")
@@ -160,7 +178,7 @@ class AuditJudge:
             left = known[1] if known is not None else self._learn_caller(left, name, audit)
             if not left.asked:
                 return []
-        return self._judge(AuditEvent(audit, self._numbers), left)
+        return self._judge(AuditEvent(audit, self._numbers, news), left)
 
     def matches_of(self, event: AuditEvent) -> list[Match]:
         """Return the matches of an event by asking every rule, with nothing remembered: for tests and single events."""
@@ -184,11 +202,11 @@ class AuditJudge:
 
     # ---- what is remembered
 
-    def _learn(self, key: Key, audit: Audit) -> _Left:
+    def _learn(self, key: Key, audit: Audit, news: tuple[New, ...]) -> _Left:
         """Return what is left of all conditions for events that are about the same, and remember it."""
         if not _is_plain(key):
             return self._all
-        left = self._without(self._all, 0, AuditEvent(audit))
+        left = self._without(self._all, _COMBINATION if news else _ORDINARY, AuditEvent(audit))
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
             self._callers.clear()
@@ -199,18 +217,18 @@ class AuditJudge:
         """Return what is left for a caller, and remember it."""
         if len(name) > LONGEST_KEY:
             return left
-        found = self._without(left, 1, AuditEvent(audit))
+        found = self._without(left, _CALLER, AuditEvent(audit))
         if len(self._callers) >= MOST_KNOWN:
             self._callers.clear()
         # It holds what it was made of, too: no other has its number as long as this is remembered.
         self._callers[id(left), name] = left, found
         return found
 
-    def _without(self, left: _Left, group: int, event: AuditEvent) -> _Left:
-        """Return conditions with the checks of a group answered for an event."""
+    def _without(self, left: _Left, groups: frozenset[int], event: AuditEvent) -> _Left:
+        """Return conditions with the checks of some groups answered for an event."""
 
         def literal(node: Node) -> int | None:
-            if self._groups[node.atom] != group:
+            if self._groups[node.atom] not in groups:
                 return None
             holds = self._compiler.function(self._graph.literal(node.atom, positive=True))(event)
             return TRUE if bool(holds) == node.positive else FALSE
@@ -226,7 +244,7 @@ class AuditJudge:
         return _Left(found, tuple([(entry, self._compiler.function(root)) for entry, root in found]))
 
     def _group(self, atom: int) -> int:
-        """Return what answers a check: 0 the combination, 1 the caller, 2 the event alone."""
+        """Return what answers a check: 0 the combination, 1 the caller, 2 the event alone, 3 what is new about it."""
         uses = field_uses(self._graph.checks[atom])
         groups = {self._group_of(use.name, use.argument) for use in uses}
         return groups.pop() if len(groups) == 1 else 2
@@ -237,6 +255,8 @@ class AuditJudge:
             return 0
         if name in _OF_CALLER:
             return 1
+        if name in NEWS_FIELDS:
+            return 3
         if name == "jevt.value" and argument is not None:
             pointer = f"/{argument.removeprefix('/')}"
             return 0 if pointer in _POINTERS_OF_COMBINATION else (1 if pointer in _POINTERS_OF_CALLER else 2)

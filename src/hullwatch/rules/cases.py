@@ -9,7 +9,8 @@ Example::
           - {type: execve, proc: {name: sh, parent: {name: nginx}}, container: {image: nginx}}
         alerts: [Shell in a container]
 
-An event of the Kubernetes API is written as ``event``, as a map or as a text of JSON; see ``audit_cases``.
+An event of the Kubernetes API is written as ``event``, as a map or as a text of JSON; see ``audit_cases``. Rules that
+ask for what is new (``ka.new.*``) know what a case has as ``history``: such events, of an hour before.
 
 A case with ``capture`` instead of ``events`` is judged by a recording; see ``capture_cases``.
 
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from hullwatch.events.event import Event
-from hullwatch.rules.audit_cases import is_audit_event, read_audit_event
+from hullwatch.rules.audit_cases import is_audit_event, read_audit_event, read_times
 from hullwatch.rules.capture_cases import capture_path, compare_numbers, expected_numbers
 from hullwatch.rules.case_events import case_error, check_keys, read_event
 from hullwatch.rules.document import Mapping, Scalar, read_documents
@@ -47,20 +48,24 @@ if TYPE_CHECKING:
     from hullwatch.rules.terms import Lookup
 
 _FILE_KEYS = frozenset({"rules", "match", "cases"})
-_CASE_KEYS = frozenset({"it", "match", "event", "events", "capture", "alerts"})
+_CASE_KEYS = frozenset({"it", "match", "history", "event", "events", "capture", "alerts"})
 MOST_LISTED = 100  # alerts in a sentence
 _MATCHING = {"first": False, "all": True}
+_LATER = 3_600_000_000_000  # ns between what happened before and the events of a case
 
 
 class Judging(Protocol):
     """Makes a judge of some rules."""
 
-    def __call__(self, rules: RuleSet, /, *, every: bool) -> Callable[[Event], Iterable[Rule]]:
+    def __call__(
+        self, rules: RuleSet, /, *, every: bool, history: Sequence[Event]
+    ) -> Callable[[Event], Iterable[Rule]]:
         """Return what answers each event that it is given with the rules that alert, in order.
 
         Args:
             rules: that judge.
             every: with every rule that matches, not only the first (of those without state).
+            history: what happened before, and is known.
         """
         ...
 
@@ -74,6 +79,7 @@ class Case(msgspec.Struct, frozen=True):
         every: whether every rule that matches an event alerts, or only the first; None where the file does not say.
         capture: path of the file that has the events instead.
         numbers: how often each rule is expected to alert, in any order, instead of ``alerts``.
+        history: what happened before, and nothing is told of.
     """
 
     name: str
@@ -84,6 +90,7 @@ class Case(msgspec.Struct, frozen=True):
     every: bool | None = None
     capture: str = ""
     numbers: dict[str, int] | None = None
+    history: tuple[Event, ...] = ()
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -141,7 +148,7 @@ def run_case(
     if case.capture and judging_captures is not None:
         alerts += [rule.name for rule in judging_captures(case.capture, case.rules, every=every)]
     elif not case.capture:
-        judge = judging(case.rules, every=every)
+        judge = judging(case.rules, every=every, history=case.history)
         for event in case.events:
             for rule in judge(event):
                 alerts.append(rule.name)
@@ -253,20 +260,37 @@ def _case(
             return Case(name.text, name.location(), rules, (), (), every, capture, numbers)
         return Case(name.text, name.location(), rules, (), _expected(alerts or node, known), every, capture)
     one = node.get("event")
+    history = _history(node.get("history"))
+    before = history[-1].time + _LATER if history else None
     if one is not None:
         if events is not None:
             raise case_error("A case has 'event' or 'events', not both.", one)
-        event = read_audit_event(node, 1, None, keys=_CASE_KEYS)
-        return Case(name.text, name.location(), rules, (event,), _expected(alerts or node, known), every)
+        made = (read_audit_event(node, len(history) + 1, before, keys=_CASE_KEYS),)
+        expected = _expected(alerts or node, known)
+        return Case(name.text, name.location(), rules, made, expected, every, history=history)
     if not isinstance(events, SequenceNode) or not events.items:
         raise case_error("A case needs 'events': a list of at least one.", events or node)
     expected = _expected(alerts or node, known)
-    made: list[Event] = []
-    for number, event in enumerate(events.items, start=1):
-        before = made[-1].time if made else None
+    listed: list[Event] = []
+    for number, event in enumerate(events.items, start=len(history) + 1):
         read = read_audit_event if is_audit_event(event) else read_event
-        made.append(read(event, number, before))
-    return Case(name.text, name.location(), rules, tuple(made), expected, every)
+        listed.append(read(event, number, listed[-1].time if listed else before))
+    return Case(name.text, name.location(), rules, tuple(listed), expected, every, history=history)
+
+
+def _history(node: Node | None) -> tuple[Event, ...]:
+    """Return the events of the API that happened before."""
+    if node is None:
+        return ()
+    if not isinstance(node, SequenceNode) or not node.items:
+        raise case_error("'history' is a list of events of the API: - event: {...}.", node)
+    made: list[Event] = []
+    for number, event in enumerate(node.items, start=1):
+        if not is_audit_event(event):
+            raise case_error("'history' has events of the API only: - event: {...}.", event)
+        for _ in range(read_times(event)):
+            made.append(read_audit_event(event, number, made[-1].time if made else None))
+    return tuple(made)
 
 
 def _expected(alerts: Node, known: set[str]) -> tuple[str, ...]:

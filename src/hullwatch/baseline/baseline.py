@@ -29,6 +29,7 @@ Audit = dict[str, Any]
 
 MOST_CALLS = 20_000  # combinations that are known again; then all are looked at closely once more
 MOST_CLUSTERS = 64
+LOOK_AFTER = 256  # new values, until all are counted
 AGAIN = HOUR  # without a call, until the next one of an account for emergencies is another use
 _MOMENTS = 4096  # seconds that are known as numbers
 
@@ -85,6 +86,7 @@ class Baseline:
         self._deliverers = frozenset(deliverers)
         self._emergency = frozenset(break_glass)
         self._calls: dict[Key, _Call] = {}
+        self._put = 0  # values
         self._touched: list[_Call] = []
         self._moments: dict[str, int] = {}
 
@@ -243,7 +245,8 @@ class Baseline:
 
     def _make_room(self, cluster: ClusterBaseline, kind: str) -> None:
         most = self._most // 10
-        if len(cluster.kinds[kind]) < most and (len(cluster) < self._most or self._size() < self._most):
+        self._put += 1
+        if len(cluster.kinds[kind]) < most and (self._put % LOOK_AFTER or self._size() < self._most):
             return
         if len(cluster.kinds[kind]) < most:
             every = [(len(values), one, name) for one in self.clusters.values() for name, values in one.kinds.items()]

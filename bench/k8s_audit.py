@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import msgspec
 
 from bench.benchmark import Run, Sample, Value, benchmark
+from hullwatch.baseline.baseline import Baseline
+from hullwatch.baseline.cluster import Span
 from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
 from hullwatch.posture.trail import Trail
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCES = frozenset({"k8s_audit"})
+DAY = 86_400.0  # seconds
 TIMES = 8  # that the log is judged in a sample, with other ids each time
 TIMES_QUICK = 2
 LOG = Path(__file__).parent.parent / "tests" / "data" / "kubernetes" / "audit.jsonl.gz"
@@ -33,8 +36,10 @@ LOG = Path(__file__).parent.parent / "tests" / "data" / "kubernetes" / "audit.js
     limit=6.0,
 )
 def k8s_audit(run: Run) -> Iterator[Sample]:
-    """Judge the log of a real cluster, again and again."""
-    judge = AuditJudge(load(builtin_files("k8s_audit"), sources=SOURCES), Counters(), every=True, trail=Trail())
+    """Judge and learn the log of a real cluster, and follow what it changes, again and again."""
+    look = Baseline(Span(7 * DAY, 30 * DAY)).look  # as a run has it: what is ordinary is learnt
+    rules = load(builtin_files("k8s_audit"), sources=SOURCES)
+    judge = AuditJudge(rules, Counters(), every=True, trail=Trail(), look=look)
     times = TIMES_QUICK if run.quick else TIMES
     lines = gzip.decompress(LOG.read_bytes())
     number = 0

@@ -32,6 +32,7 @@ from hullwatch.sources.k8s_audit.log_opening import number_of
 from hullwatch.sources.k8s_audit.log_place import Places
 from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
 from hullwatch.sources.k8s_audit.webhook import Webhook
+from hullwatch.store.baseline_keeping import BaselineKeeping
 from hullwatch.store.cluster_audit import AuditLook
 from hullwatch.store.link import KeeperLink
 from hullwatch.store.trail_memory import TrailMemory
@@ -100,7 +101,9 @@ class AuditWatch:
             self._delivery.keep(self._link)
         self._memory = TrailMemory(state)
         self._trail = self._memory.trail()
-        self._judge = AuditJudge(rules, self.counters, every=settings.rules.match == "all", trail=self._trail)
+        self._baseline = BaselineKeeping(settings.kubernetes.baseline, state)
+        every, look = settings.rules.match == "all", self._baseline.judging
+        self._judge = AuditJudge(rules, self.counters, every=every, trail=self._trail, look=look)
         self._look = AuditLook(settings.store.url, state, objects=settings.kubernetes.api.credentials == "none")
         self._blind: BlindSpots | None = None  # known soon after the beginning
         self._blind_rules: dict[str, str] = {}  # that were told of
@@ -280,7 +283,7 @@ class AuditWatch:
         self._delivery.tick()
         self._memory.flush()
         self._look.tick()
-        for event in self._link.take_events() if self._link is not None else ():
+        for event in (*(self._link.take_events() if self._link is not None else ()), *self._baseline.tick()):
             self._delivery.internal(*event)
         for name, notice in self.inputs.look():
             self._delivery.internal(*notice, input=name)
@@ -292,7 +295,8 @@ class AuditWatch:
     def _tell_problems(self) -> None:
         """Tell what keeps an input from being read, once for each time that it begins."""
         found = {one.problem for one in (*self._readers, *self._groups) if one.problem}
-        found |= {one for one in (self._places.problem, self._look.problem, self._memory.problem) if one}
+        parts = self._places, self._look, self._memory, self._baseline
+        found |= {one.problem for one in parts if one.problem}
         for problem in sorted(found - self._problems):
             self._delivery.internal("Audit events not read", "Error", problem)
         self._problems = found
@@ -343,6 +347,7 @@ class AuditWatch:
             "problems": sorted(self._problems),
             "of_the_cluster": {"forgotten": self._look.forgotten, "unreadable": self._look.unreadable},
             "trail": self._trail.counts | {"forgotten": self._memory.forgotten},
+            "baseline": self._baseline.status(),
         }
         return self.counters.to_status(pid=os.getppid()) | own
 
@@ -366,6 +371,7 @@ class AuditWatch:
                 await asyncio.to_thread(thread.join, max(0.0, deadline - time.monotonic()))
         self._look.close()
         self._memory.close()
+        self._baseline.close()
         await asyncio.to_thread(self._delivery.close)
         for reader in self._readers:
             reader.settle()

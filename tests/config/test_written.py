@@ -45,7 +45,7 @@ def test_the_schema_refuses_what_a_run_refuses(text: str) -> None:
 
 
 def test_the_written_file_changes_nothing_and_is_valid() -> None:
-    nested: dict[str, object] = {"kubernetes": {"audit": {}, "api": {}}}
+    nested: dict[str, object] = {"kubernetes": {"audit": {}, "api": {}, "baseline": {}}}
     assert validate(tomllib.loads(commented_file())) == {name: {} for name in SECTIONS} | nested
 
 

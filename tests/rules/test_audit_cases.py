@@ -142,18 +142,23 @@ def test_checks_of_another_source_s_fields_are_always_false_and_told() -> None:
 
 
 def test_the_page_s_rule_loads_and_its_cases_pass(tmp_path: Path) -> None:
-    rules, cases = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    rules, cases, of_news = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "my_rules.yaml").write_text(rules)
     (tmp_path / "cases.yaml").write_text(cases)
     assert find_problems([RulesFile("my_rules.yaml", rules.encode())]) == []
     results = [run_case(case, judging) for case in read_cases(tmp_path / "cases.yaml")]
     assert [result.sentence for result in results] == ["", "", ""]
+    (tmp_path / "news.yaml").write_text(of_news)
+    assert [run_case(case, judging).sentence for case in read_cases(tmp_path / "news.yaml")] == [""]
 
 
 @pytest.mark.parametrize(
     ("case", "sentence"),
     [
         ("event: 5", "'event' is a map"),
+        ("history: 5\n    event: {}", "'history' is a list"),
+        ("history: [{type: execve}]\n    event: {}", "'history' has events of the API only"),
+        ("history: [{event: {}, times: 1001}]\n    event: {}", "'times' is how often"),
         ("event: '{'", "This is no JSON"),
         ("event: {}\n    events: []", "'event' or 'events'"),
         ("events: [{event: {}, type: execve}]", "has no key 'type'"),

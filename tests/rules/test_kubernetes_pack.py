@@ -13,6 +13,7 @@ import pytest
 from hullwatch.alerts.mask import Masker
 from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
+from hullwatch.detect.case_judge import learnt
 from hullwatch.fields.audit_event import AuditEvent
 from hullwatch.posture.trail import Trail
 from hullwatch.rules.attack_techniques import TACTICS, TECHNIQUES
@@ -162,6 +163,12 @@ def changes_needed(part: Part, event: Event, *, wanted: bool = True) -> int:
     return sum(counts) if (part.kind == "and") == wanted else min(counts)
 
 
+def shortened(event: Event) -> AuditEvent:
+    """Return an event as the audit level Metadata has it."""
+    assert isinstance(event, AuditEvent)
+    return AuditEvent({key: value for key, value in event.audit.items() if not key.endswith("Object")}, event.number)
+
+
 def remembers(rule: Description) -> bool:
     return rule.definition.stateful is not None
 
@@ -232,10 +239,11 @@ def test_a_rule_is_silent_at_the_level_metadata_just_when_the_page_says_that_it_
     for case in cases_of(name):
         if name not in case.alerts:
             continue
-        judge = AuditJudge(switched_on, Counters(), every=True, trail=Trail())
-        events = [event.audit for event in case.events if isinstance(event, AuditEvent)]
-        short = [{key: value for key, value in one.items() if not key.endswith("Object")} for one in events]
-        told.add(any(match.rule.name == name for one in short for match in judge.matches(one)))
+        history = [shortened(event) for event in case.history]
+        look = learnt(history).look if history else None
+        judge = AuditJudge(switched_on, Counters(), every=True, trail=Trail(), look=look)
+        events = [dict(shortened(event).audit) for event in case.events]
+        told.add(any(match.rule.name == name for one in events for match in judge.matches(one)))
     assert told == {needs != "Request"}
     assert (needs == "Request") == ("Needs the audit level Request" in RULES[name].definition.description)
 

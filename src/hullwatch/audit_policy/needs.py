@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.audit_policy.calls import Call, all_calls
 from hullwatch.fields.audit_event import AuditEvent
+from hullwatch.fields.ka_new import CONTENT_FIELDS
 from hullwatch.fields.ka_workload import KINDS
 from hullwatch.posture.trail import RESOURCES
 from hullwatch.rules.audit_lookup import from_audit
@@ -44,6 +45,8 @@ _OBJECTS: dict[str, frozenset[str]] = {
     "ka.req.networkpolicy.": frozenset({"networkpolicies"}),
     "ka.rbac.": frozenset(RESOURCES & {"roles", "clusterroles", "rolebindings", "clusterrolebindings"}),
     "ka.exposure.": RESOURCES - {"roles", "clusterroles", "rolebindings", "clusterrolebindings"},
+    "ka.new.grant": frozenset({"rolebindings", "clusterrolebindings"}),
+    "ka.new.": _WORKLOADS,  # those that are read from what is written
 }
 
 
@@ -185,7 +188,9 @@ def _is_absent(use: FieldUse, call: Call) -> bool:
     """Tell whether a field has no value for any such call; a check of it is false then."""
     if not call.resource:  # a path has no object
         return _level_of(use) > Level.METADATA
-    if not use.name.startswith(_OF_WRITTEN):
+    if use.name.startswith("ka.byhand"):
+        return call.holds_secrets or call.verb not in {"update", "patch", "delete"}  # and no secret is logged for it
+    if not (use.name.startswith(_OF_WRITTEN) or use.name in CONTENT_FIELDS):
         return False
     objects = next((found for begin, found in _OBJECTS.items() if use.name.startswith(begin)), None)
     if call.verb not in _WRITING or (objects is not None and call.resource not in objects):
@@ -198,7 +203,8 @@ def _level_of(use: FieldUse) -> Level:
     pointer = _pointer(use) if use.name == "jevt.value" else ""
     if use.name.startswith("ka.resp.") or pointer.startswith("/responseObject"):
         return Level.REQUEST_RESPONSE
-    if use.name.startswith(_OF_WRITTEN) or pointer.startswith("/requestObject"):
+    written = use.name.startswith(_OF_WRITTEN) or use.name in CONTENT_FIELDS
+    if written or pointer.startswith("/requestObject"):
         return Level.REQUEST
     return Level.METADATA
 

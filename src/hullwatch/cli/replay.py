@@ -63,6 +63,14 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
             autocompletion=lambda: SPEEDS,
         ),
     ] = "max",
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", metavar="FILE", help="Of k8s_audit: what is ordinary, as baseline.db has it."),
+    ] = None,
+    learn_until: Annotated[
+        str | None,
+        typer.Option("--learn-until", metavar="TIME", help="Of k8s_audit: learn until then, and tell what is new."),
+    ] = None,
     store: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--store", help="Keep the alerts, as hullwatch run does: see hullwatch alerts.")
     ] = False,
@@ -81,6 +89,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       hullwatch replay events.ndjson.gz -r my_rules.yaml --match all -o json | jq .rule
       some_program | hullwatch replay - --fail-on warning
       hullwatch replay audit.log --source k8s_audit -o json
+      hullwatch replay audit.log --source k8s_audit --learn-until 2026-11-28T10:00
 
     Of a capture, the same rules raise the same alerts as they did on the host. A time without a zone is local.
     Of field values, a line is {"evt.type": "openat", "proc.name": "cat", "fd.name": "/etc/shadow"}; what it does not
@@ -91,7 +100,11 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     if source not in SOURCES:
         raise UsageError(f'--source is {", ".join(SOURCES[:-1])} or {SOURCES[-1]}, not "{source}".')
     part = part_of(begin, end, speed)
+    if source != AUDIT and (baseline or learn_until):
+        raise UsageError("--baseline and --learn-until are for --source k8s_audit.")
     settings = watch_settings(context, rules, config, priority=priority, match=match, output=output, fail_on=fail_on)
+    if source == AUDIT:
+        return _replay_audit_file(settings, file, part, _deliver(store=store), baseline, learn_until)
     return _replay(settings, file, source, part, _deliver(store=store))
 
 
@@ -126,14 +139,10 @@ def _replay(settings: Settings, file: str, source: str, part: Part, deliver: Del
     from hullwatch.errors import UsageError
 
     if file == "-":
-        if source == AUDIT:
-            return _replay_audit(settings, sys.stdin.buffer, "Standard input", part, deliver)
         if source in {"hwcap", "scap"}:
             raise UsageError("A capture is read from a file: what it holds is looked up in it.")
         return _replay_fields(settings, sys.stdin.buffer, "standard input", part, deliver)
     with open_input(file) as stream:
-        if source == AUDIT:
-            return _replay_audit(settings, stream, f"The file {file}", part, deliver)
         if source == "hwcap" or (source == "auto" and _is_capture(stream)):
             return _replay_capture(settings, stream, file, part, deliver)
         if source == "scap" or (source == "auto" and _is_scap(stream)):
@@ -176,14 +185,25 @@ def _replay_fields(settings: Settings, stream: BinaryIO, name: str, part: Part, 
     return Replay(settings, _rules(settings, from_values), deliver).run(stream, name)
 
 
-def _replay_audit(settings: Settings, stream: BinaryIO, name: str, part: Part, deliver: Deliver) -> int:
-    from hullwatch.cli.replay_audit import AuditReplay
+def _replay_audit_file(
+    settings: Settings, file: str, part: Part, deliver: Deliver, baseline: str | None, learn_until: str | None
+) -> int:
+    import sys
+
+    from hullwatch.cli.input_file import open_input
+    from hullwatch.cli.replay_audit import AuditReplay, baseline_of
     from hullwatch.cli.rule_set import load_named
     from hullwatch.errors import UsageError
 
     if any(part):
         raise UsageError("--from, --to and --speed are for captures.")
-    return AuditReplay(settings, load_named(settings, source=AUDIT), deliver).run(stream, name)
+    learnt = baseline_of(settings, baseline, learn_until)
+    if file == "-":
+        rules = load_named(settings, source=AUDIT)
+        return AuditReplay(settings, rules, deliver, learnt).run(sys.stdin.buffer, "Standard input")
+    with open_input(file) as stream:
+        rules = load_named(settings, source=AUDIT)
+        return AuditReplay(settings, rules, deliver, learnt).run(stream, f"The file {file}")
 
 
 def _rules(settings: Settings, *lookup: Lookup) -> RuleSet:

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from hullwatch.config.kubernetes_api_settings import KubernetesApiSettings
+from hullwatch.config.kubernetes_baseline_settings import BaselineSettings
 
 MOST_FILES = 16
 MOST_GROUPS = 16
@@ -96,6 +97,7 @@ class KubernetesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     audit: AuditSettings = AuditSettings()
     api: KubernetesApiSettings = KubernetesApiSettings()
+    baseline: BaselineSettings = BaselineSettings()
 
 
 def is_set(audit: AuditSettings) -> bool:

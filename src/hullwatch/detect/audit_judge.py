@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hullwatch.detect.correlate import Correlator
 from hullwatch.detect.engine import Match
 from hullwatch.fields.audit_event import AUDIT_TYPE, AuditEvent, at
+from hullwatch.fields.ka_new import NEWS_FIELDS
 from hullwatch.fields.ka_trail import tell
 from hullwatch.posture.trail import RESOURCES
 from hullwatch.rules.audit_lookup import from_audit
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from hullwatch.counters import Counters
     from hullwatch.events.event import Event
+    from hullwatch.fields.audit_event import New
     from hullwatch.posture.trail import Told, Trail
     from hullwatch.rules.loader import Rule, RuleSet
 
@@ -70,10 +72,13 @@ class _Left(NamedTuple):
 
 
 _NOTHING = _Left((), ())
+_COMBINATION = frozenset({0})
+_ORDINARY = frozenset({0, 3})  # what a combination answers where nothing is new: then all fields of news are absent
+_CALLER = frozenset({1})
 
 
-def _key(audit: Any) -> Key:
-    """Return what an event is about: the parts that the fields of ``_OF_COMBINATION`` read."""
+def _key(audit: Any, news: tuple[New, ...]) -> Key:
+    """Return what an event is about: the parts that the fields of ``_OF_COMBINATION`` read, and whether it has news."""
     reference = audit.get("objectRef")
     if reference.__class__ is not dict:
         reference = _NONE
@@ -89,6 +94,7 @@ def _key(audit: Any) -> Key:
         audit.get("kind"),
         status.get("code") if status.__class__ is dict else None,
         annotations.get(_DECISION) if annotations.__class__ is dict else None,
+        "news" if news else None,
     )
 
 
@@ -109,12 +115,25 @@ class AuditJudge:
 
     Attributes:
         every: whether each rule that matches an event counts, not only the first (of those without state).
+
+    Args:
+        trail: follows what is in the cluster; None where nothing does.
+        look: tells what is not ordinary about an event; None where nothing is learnt.
     """
 
-    def __init__(self, rules: RuleSet, counters: Counters, *, every: bool = False, trail: Trail | None = None) -> None:
-        """Take the rules of the source ``k8s_audit``, others in the set are left out, and what follows the log."""
+    def __init__(
+        self,
+        rules: RuleSet,
+        counters: Counters,
+        *,
+        every: bool = False,
+        trail: Trail | None = None,
+        look: Callable[[Audit], tuple[New, ...]] | None = None,
+    ) -> None:
+        """Take the rules of the source ``k8s_audit``; others in the set are left out."""
         self.every = every
         self._trail = trail
+        self._look = look
         self._counters = counters
         self._correlator = Correlator(counters, rules.of_api)
         self._take(rules)
@@ -149,14 +168,15 @@ class AuditJudge:
         self._numbers += 1
         counted = self._counters.events
         counted[AUDIT_TYPE.name] = counted.get(AUDIT_TYPE.name, 0) + 1
-        key = _key(audit)
+        news = () if self._look is None else self._look(audit)
+        key = _key(audit, news)
         try:
             left = self._known.get(key)
-            told = self._look(audit) if key[1] in RESOURCES and self._trail is not None else None
+            told = self._follow(audit) if key[1] in RESOURCES and self._trail is not None else None
         except TypeError:  # a list or an object stands where there should be text
-            return self._judge(AuditEvent(audit, self._numbers), self._all)
+            return self._judge(AuditEvent(audit, self._numbers, news), self._all)
         if left is None or not (key[_CODE].__class__ is int or key[_CODE] is None):
-            left = self._learn(key, audit)
+            left = self._learn(key, audit, news)
         if not left.asked:
             return []
         name = at(audit, "user", "username")
@@ -165,12 +185,12 @@ class AuditJudge:
             left = known[1] if known is not None else self._learn_caller(left, name, audit)
             if not left.asked:
                 return []
-        event = AuditEvent(audit, self._numbers)
+        event = AuditEvent(audit, self._numbers, news)
         if self._trail is not None:
             tell(event, self._trail, told)
         return self._judge(event, left)
 
-    def _look(self, audit: Audit) -> Told | None:
+    def _follow(self, audit: Audit) -> Told | None:
         """Show an event to the trail; return what it found."""
         assert self._trail is not None
         try:
@@ -201,11 +221,11 @@ class AuditJudge:
 
     # ---- what is remembered
 
-    def _learn(self, key: Key, audit: Audit) -> _Left:
+    def _learn(self, key: Key, audit: Audit, news: tuple[New, ...]) -> _Left:
         """Return what is left of all conditions for events that are about the same, and remember it."""
         if not _is_plain(key):
             return self._all
-        left = self._without(self._all, 0, AuditEvent(audit))
+        left = self._without(self._all, _COMBINATION if news else _ORDINARY, AuditEvent(audit))
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
             self._callers.clear()
@@ -216,18 +236,18 @@ class AuditJudge:
         """Return what is left for a caller, and remember it."""
         if len(name) > LONGEST_KEY:
             return left
-        found = self._without(left, 1, AuditEvent(audit))
+        found = self._without(left, _CALLER, AuditEvent(audit))
         if len(self._callers) >= MOST_KNOWN:
             self._callers.clear()
         # It holds what it was made of, too: no other has its number as long as this is remembered.
         self._callers[id(left), name] = left, found
         return found
 
-    def _without(self, left: _Left, group: int, event: AuditEvent) -> _Left:
-        """Return conditions with the checks of a group answered for an event."""
+    def _without(self, left: _Left, groups: frozenset[int], event: AuditEvent) -> _Left:
+        """Return conditions with the checks of some groups answered for an event."""
 
         def literal(node: Node) -> int | None:
-            if self._groups[node.atom] != group:
+            if self._groups[node.atom] not in groups:
                 return None
             holds = self._compiler.function(self._graph.literal(node.atom, positive=True))(event)
             return TRUE if bool(holds) == node.positive else FALSE
@@ -243,7 +263,7 @@ class AuditJudge:
         return _Left(found, tuple([(entry, self._compiler.function(root)) for entry, root in found]))
 
     def _group(self, atom: int) -> int:
-        """Return what answers a check: 0 the combination, 1 the caller, 2 the event alone."""
+        """Return what answers a check: 0 the combination, 1 the caller, 2 the event alone, 3 what is new about it."""
         uses = field_uses(self._graph.checks[atom])
         groups = {self._group_of(use.name, use.argument) for use in uses}
         return groups.pop() if len(groups) == 1 else 2
@@ -254,6 +274,8 @@ class AuditJudge:
             return 0
         if name in _OF_CALLER:
             return 1
+        if name in NEWS_FIELDS:
+            return 3
         if name == "jevt.value" and argument is not None:
             pointer = f"/{argument.removeprefix('/')}"
             return 0 if pointer in _POINTERS_OF_COMBINATION else (1 if pointer in _POINTERS_OF_CALLER else 2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hullwatch.baseline.baseline import Baseline
+from hullwatch.baseline.cluster import Span
 from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
 from hullwatch.detect.engine import Engine
@@ -18,8 +20,12 @@ if TYPE_CHECKING:
     from hullwatch.rules.loader import Rule, RuleSet
 
 
+LEARN = FORGET = 365 * 86_400.0  # seconds; a case says itself what is learnt, and for how long
+EMERGENCY = "break-glass"  # the account for emergencies in cases
+
+
 def judging(
-    rules: RuleSet, *, every: bool = False, known: Sequence[dict[str, object]] = ()
+    rules: RuleSet, *, every: bool = False, known: Sequence[dict[str, object]] = (), history: Sequence[Event] = ()
 ) -> Callable[[Event], list[Rule]]:
     """Return a function that takes event after event and gives the rules that alert for it.
 
@@ -27,12 +33,14 @@ def judging(
         rules: that judge.
         every: give every rule that matches, not only the first (of those without state).
         known: objects of the cluster that are there before.
+        history: events of before, which nothing is told of: what is ordinary is learnt from them, where there are any.
     """
     names = Names()
     trail = Trail()
     for one in known:
         trail.inventory.take(one)
-    audit = AuditJudge(rules, Counters(), every=every, trail=trail)
+    look = learnt(history).look if history else None
+    audit = AuditJudge(rules, Counters(), every=every, trail=trail, look=look)
     engine = Engine(rules, Counters(), every=every, decide_once=False)  # a case has too few events for a plan to pay
 
     def judge(event: Event) -> list[Rule]:
@@ -48,3 +56,12 @@ def judging(
         return [match.rule for match in engine.matches(event)]
 
     return judge
+
+
+def learnt(history: Sequence[Event]) -> Baseline:
+    """Return what is learnt from events of before; learning ends with the first event behind the last of them."""
+    baseline = Baseline(Span(LEARN, FORGET, history[-1].time + 1), break_glass=(EMERGENCY,))
+    for event in history:
+        if isinstance(event, AuditEvent):
+            baseline.look(dict(event.audit))
+    return baseline

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -37,20 +37,36 @@ _MOST_REMEMBERED = 16_384  # characters; of a larger event only its time would b
 Value = TypeVar("Value")
 
 
+class New(NamedTuple):
+    """Something about an event that is not ordinary in its cluster.
+
+    Attributes:
+        kind: what it is, a key of ``ka_new.KINDS``.
+        value: the value that is new, such as a registry.
+        why: what makes it new, as a part of a sentence.
+    """
+
+    kind: str
+    value: str
+    why: str
+
+
 class AuditEvent(Event):
     """An event of the API.
 
     Attributes:
         audit: the whole object.
         memo: what fields have in common and is made once, by its name.
+        news: what about it is not ordinary in its cluster, as far as that is learnt.
     """
 
-    __slots__ = ("audit", "memo")
+    __slots__ = ("audit", "memo", "news")
 
-    def __init__(self, audit: Mapping[str, Any], number: int = 0) -> None:
+    def __init__(self, audit: Mapping[str, Any], number: int = 0, news: tuple[New, ...] = ()) -> None:
         """Take the object; the time is that of its stage."""
         self.audit = audit
         self.memo: dict[str, Any] = {}
+        self.news = news
         self.number = number
         self.time = time_of(audit)
         self.type = AUDIT_TYPE

@@ -13,8 +13,17 @@ JSON as an audit log has it::
 
 Numbers, true, false and null are those of YAML; what is in quotes is text. What nearly all events have need not be
 written: ``kind``, ``apiVersion``, ``level`` (RequestResponse), ``stage`` (ResponseComplete), ``auditID``,
-``stageTimestamp``, ``responseStatus`` (code 200, or 101 for a session) and the authorisation's ``allow``. A value
-of null leaves one out.
+``stageTimestamp``, ``requestReceivedTimestamp``, ``responseStatus`` (code 200, or 101 for a session) and the
+authorisation's ``allow``. A value of null leaves one out.
+
+Rules that ask for what is new are judged behind a ``history``, of which nothing is told::
+
+    cases:
+      - it: alerts when somebody calls whom nobody knows
+        history:
+          - {event: {verb: get, user: {username: bob}, objectRef: {resource: pods}}, times: 20, after: 1h}
+        event: {verb: get, user: {username: alice}, objectRef: {resource: pods}}
+        alerts: [New user]
 """
 
 from __future__ import annotations
@@ -34,7 +43,8 @@ from hullwatch.rules.document import Mapping, Scalar
 if TYPE_CHECKING:
     from hullwatch.rules.document import Node
 
-_KEYS = frozenset({"event", "after"})
+_KEYS = frozenset({"event", "after", "times"})
+MOST_TIMES = 1000  # that an event of a history is there
 _DEFAULT_TIME = 1_700_000_000_000_000_000  # ns since the epoch; any moment will do
 _SECOND = 1_000_000_000
 _ALLOWED = {"authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": ""}
@@ -83,8 +93,8 @@ def completed(written: dict[str, Any], number: int = 1, moment: int = _DEFAULT_T
         "level": "RequestResponse",
         "auditID": f"00000000-0000-4000-8000-{number:012d}",
         "stage": "ResponseStarted" if session else "ResponseComplete",
-        "stageTimestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment // _SECOND))
-        + f".{moment % _SECOND:09d}Z",
+        "requestReceivedTimestamp": (written_at := _timestamp(moment)),
+        "stageTimestamp": written_at,
         "responseStatus": {"code": code},
         **written,
     }
@@ -112,6 +122,20 @@ def known_objects(node: Node | None) -> tuple[dict[str, object], ...]:
 
 def _is_object(one: dict[str, Any]) -> bool:
     return bool(at(one, "metadata", "name")) and bool(at(one, "kind"))
+
+
+def read_times(node: Node) -> int:
+    """Return how often an event of a history is there, as ``times`` says; each time it is ``after`` later."""
+    times = node.get("times") if isinstance(node, Mapping) else None
+    if times is None:
+        return 1
+    if not isinstance(times, Scalar) or not times.text.isdecimal() or not 0 < int(times.text[:9]) <= MOST_TIMES:
+        raise case_error(f"'times' is how often an event of the history is there: 1 to {MOST_TIMES}.", times)
+    return int(times.text)
+
+
+def _timestamp(moment: int) -> str:
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment // _SECOND))}.{moment % _SECOND:09d}Z"
 
 
 def _json(written: Scalar) -> Any:

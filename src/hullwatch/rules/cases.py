@@ -10,7 +10,8 @@ Example::
         alerts: [Shell in a container]
 
 An event of the Kubernetes API is written as ``event``, as a map or as a text of JSON; see ``audit_cases``. ``known``
-lists objects of the cluster that are there before the first of them, as a manifest has them.
+lists objects of the cluster that are there before the first of them, as a manifest has them. Rules that ask for what is
+new (``ka.new.*``) know what a case has as ``history``: such events, of an hour before.
 
 A case with ``capture`` instead of ``events`` is judged by a recording; see ``capture_cases``.
 
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from hullwatch.events.event import Event
-from hullwatch.rules.audit_cases import is_audit_event, known_objects, read_audit_event
+from hullwatch.rules.audit_cases import is_audit_event, known_objects, read_audit_event, read_times
 from hullwatch.rules.capture_cases import capture_path, compare_numbers, expected_numbers
 from hullwatch.rules.case_events import case_error, check_keys, read_event
 from hullwatch.rules.document import Mapping, Scalar, read_documents
@@ -48,16 +49,23 @@ if TYPE_CHECKING:
     from hullwatch.rules.terms import Lookup
 
 _FILE_KEYS = frozenset({"rules", "match", "cases"})
-_CASE_KEYS = frozenset({"it", "match", "event", "events", "known", "capture", "alerts"})
+_CASE_KEYS = frozenset({"it", "match", "history", "event", "events", "known", "capture", "alerts"})
 MOST_LISTED = 100  # alerts in a sentence
 _MATCHING = {"first": False, "all": True}
+_LATER = 3_600_000_000_000  # ns between what happened before and the events of a case
 
 
 class Judging(Protocol):
     """Makes a judge of some rules."""
 
     def __call__(
-        self, rules: RuleSet, /, *, every: bool, known: Sequence[dict[str, object]] = ()
+        self,
+        rules: RuleSet,
+        /,
+        *,
+        every: bool,
+        known: Sequence[dict[str, object]] = (),
+        history: Sequence[Event] = (),
     ) -> Callable[[Event], Iterable[Rule]]:
         """Return what answers each event that it is given with the rules that alert, in order.
 
@@ -65,6 +73,7 @@ class Judging(Protocol):
             rules: that judge.
             every: with every rule that matches, not only the first (of those without state).
             known: objects of the cluster that are there before.
+            history: what happened before, and is known.
         """
         ...
 
@@ -79,6 +88,7 @@ class Case(msgspec.Struct, frozen=True):
         capture: path of the file that has the events instead.
         numbers: how often each rule is expected to alert, in any order, instead of ``alerts``.
         known: objects of the cluster that are there before.
+        history: what happened before, and nothing is told of.
     """
 
     name: str
@@ -90,6 +100,7 @@ class Case(msgspec.Struct, frozen=True):
     capture: str = ""
     numbers: dict[str, int] | None = None
     known: tuple[dict[str, object], ...] = ()
+    history: tuple[Event, ...] = ()
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -147,7 +158,7 @@ def run_case(
     if case.capture and judging_captures is not None:
         alerts += [rule.name for rule in judging_captures(case.capture, case.rules, every=every)]
     elif not case.capture:
-        judge = judging(case.rules, every=every, known=case.known) if case.known else judging(case.rules, every=every)
+        judge = judging(case.rules, every=every, known=case.known, history=case.history)
         for event in case.events:
             for rule in judge(event):
                 alerts.append(rule.name)
@@ -260,23 +271,37 @@ def _case(
             return Case(name.text, name.location(), rules, (), (), every, capture, numbers)
         return Case(name.text, name.location(), rules, (), _expected(alerts or node, known), every, capture)
     one = node.get("event")
+    history = _history(node.get("history"))
+    before = history[-1].time + _LATER if history else None
     if one is not None:
         if events is not None:
             raise case_error("A case has 'event' or 'events', not both.", one)
-        event = read_audit_event(node, 1, None, keys=_CASE_KEYS)
-        one_event = (event,)
-        return Case(
-            name.text, name.location(), rules, one_event, _expected(alerts or node, known), every, known=objects
-        )
+        made = (read_audit_event(node, len(history) + 1, before, keys=_CASE_KEYS),)
+        expected = _expected(alerts or node, known)
+        return Case(name.text, name.location(), rules, made, expected, every, known=objects, history=history)
     if not isinstance(events, SequenceNode) or not events.items:
         raise case_error("A case needs 'events': a list of at least one.", events or node)
     expected = _expected(alerts or node, known)
-    made: list[Event] = []
-    for number, event in enumerate(events.items, start=1):
-        before = made[-1].time if made else None
+    listed: list[Event] = []
+    for number, event in enumerate(events.items, start=len(history) + 1):
         read = read_audit_event if is_audit_event(event) else read_event
-        made.append(read(event, number, before))
-    return Case(name.text, name.location(), rules, tuple(made), expected, every, known=objects)
+        listed.append(read(event, number, listed[-1].time if listed else before))
+    return Case(name.text, name.location(), rules, tuple(listed), expected, every, known=objects, history=history)
+
+
+def _history(node: Node | None) -> tuple[Event, ...]:
+    """Return the events of the API that happened before."""
+    if node is None:
+        return ()
+    if not isinstance(node, SequenceNode) or not node.items:
+        raise case_error("'history' is a list of events of the API: - event: {...}.", node)
+    made: list[Event] = []
+    for number, event in enumerate(node.items, start=1):
+        if not is_audit_event(event):
+            raise case_error("'history' has events of the API only: - event: {...}.", event)
+        for _ in range(read_times(event)):
+            made.append(read_audit_event(event, number, made[-1].time if made else None))
+    return tuple(made)
 
 
 def _expected(alerts: Node, known: set[str]) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def open_cluster(state: Path, *, make: bool = False, write: bool = False) -> Dat
     """
     path = state / FILE
     if make:
-        _make_file(path)
+        make_file(path)
     try:
         database = SqliteDatabase(path, make=make, write=write or make)
     except NoStoreError:
@@ -139,7 +139,7 @@ def _check(database: Database) -> None:
         )
 
 
-def _make_file(path: Path) -> None:
+def make_file(path: Path) -> None:
     """Make the file, for whoever the state directory belongs to, also where root does it."""
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -182,6 +182,15 @@ class AlertReader:
             return None  # damaged, which 'hullwatch store check' tells
 
 
+def alert_of(database: Database, id_: str) -> Alert | None:
+    """Return the alert of an id; None when none is kept, or it is damaged."""
+    rows = database.read("SELECT time, body FROM alerts WHERE id = ?", (id_,))
+    try:
+        return unpack(packer_of(database).expand(bytes(rows[0][1])), id_, rows[0][0]) if rows else None
+    except (ValueError, msgspec.MsgspecError):
+        return None
+
+
 def issues(database: Database, states: Sequence[str] = (), limit: int = FOREVER, since: int = 0) -> list[Issue]:
     """Return issues in some states (all without), the highest score first; the same score, the last seen first."""
     return [issue_of(bytes(row[0])) for row in _groups(database, "issues", states, limit, since)]

@@ -32,6 +32,7 @@ def _a_machine_where_all_is_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     for name, answer in replacements.items():
         monkeypatch.setattr(name, returning(answer))
     monkeypatch.setenv("HULLWATCH_DIRECTORIES_STATE", str(tmp_path))
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_RUN", str(tmp_path))  # an instance may run on this machine
 
 
 def test_every_check_is_a_line_and_only_what_is_not_ok_has_a_fix(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,8 +34,8 @@ def doctor(
       sudo hullwatch doctor -o json     for a report of an error
 
     Looks at the settings, the kernel, permissions, the sensor, container engines, the rules, the
-    store and the outputs, the intake of audit events and the cluster, and at what a running instance
-    loses, which it is asked for. Each line that is not ok has the command that fixes it.
+    store and the outputs, the intake of audit events and the Kubernetes cluster, and at what a running instance loses,
+    which it is asked for. Each line that is not ok has the command that fixes it.
     Exit code 3 when something fails.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json
@@ -57,7 +57,6 @@ def _checks(config_file: str | None) -> Iterator[Check]:
     from hullwatch.cli.checks.audit_webhook import audit_webhook
     from hullwatch.cli.checks.captures import captures
     from hullwatch.cli.checks.classifier import classifier
-    from hullwatch.cli.checks.cluster import cluster
     from hullwatch.cli.checks.engines import engines
     from hullwatch.cli.checks.kernel import kernel, kernel_types, lockdown
     from hullwatch.cli.checks.permissions import capabilities
@@ -68,19 +67,24 @@ def _checks(config_file: str | None) -> Iterator[Check]:
     settings, configuration = _settings(config_file)
     state = state_directory(settings.directories.state)
     yield configuration
+    watches_host = not settings.run.sources or "syscall" in settings.run.sources
+    if watches_host:
+        yield from made(
+            [
+                ("kernel", lambda: kernel(settings.engine.sensor)),
+                ("BTF", kernel_types),
+                ("lockdown", lockdown),
+                ("permissions", capabilities),
+                ("sensor", lambda: sensor(settings.engine.sensor)),
+                ("classifier", classifier),
+                ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
+            ]
+        )
     yield from made(
         [
-            ("kernel", lambda: kernel(settings.engine.sensor)),
-            ("BTF", kernel_types),
-            ("lockdown", lockdown),
-            ("permissions", capabilities),
-            ("sensor", lambda: sensor(settings.engine.sensor)),
-            ("classifier", classifier),
-            ("engine", lambda: engines(settings.docker.host, None, settings.containers)),
             ("rules", lambda: rules(settings.rules.files, settings.rules.selection)),
             ("captures", lambda: captures(settings.flight_recorder, state)),
             ("audit webhook", lambda: audit_webhook(settings.kubernetes.audit)),
-            ("cluster", lambda: cluster(state, settings.kubernetes.api)),
         ]
     )
     yield from _of_instance(config_file, settings, state)

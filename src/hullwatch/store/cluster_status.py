@@ -51,7 +51,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
         updated: when this was written.
         api: host and port.
         node: whose pods are followed; empty for all.
-        resources: by their names.
+        resources: by their names; none that the cluster has not and need not have.
     """
 
     pid: int
@@ -118,5 +118,6 @@ class StatusWriter:
                 one.counts.copy(),
             )
             for one in self._reflectors
+            if not one.absent
         }
         return ClusterStatus(os.getppid(), self._started, time.time_ns(), self._api, self._node, resources)

@@ -1,4 +1,4 @@
-"""The checks that an instance can make of itself: of its store, its outputs, its losses, its audit events."""
+"""The checks that an instance can make of itself: its store, outputs, losses, audit events and cluster."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.api.checks.audit_events import audit_events
 from hullwatch.api.checks.check import Check
+from hullwatch.api.checks.cluster import cluster
 from hullwatch.api.checks.instance import instance
 from hullwatch.api.checks.outputs import outputs
 from hullwatch.api.checks.store import store
@@ -31,6 +32,7 @@ def of_instance(settings: Settings, state: Path) -> list[Named]:
         ("output", lambda: outputs(settings.outputs, state)),
         ("instance", lambda: instance(state)),
         ("audit events", lambda: audit_events(state, settings.kubernetes.audit)),
+        ("cluster", lambda: cluster(state, settings.kubernetes.api)),
     ]
 
 

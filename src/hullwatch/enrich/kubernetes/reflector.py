@@ -89,6 +89,7 @@ class Reflector:
         counts: what went wrong, by reason.
         lists: that were asked for and came whole.
         missing: the right that we lack: list or watch; empty for none.
+        absent: whether the cluster has no such kind of object, and need not have it.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Reflector:
         self.counts: dict[str, int] = {}
         self.lists = 0
         self.missing = ""
+        self.absent = False
 
     def run(self) -> None:
         """Follow it until somebody stops it."""
@@ -260,6 +262,7 @@ class Reflector:
         self._sink.begin(self.resource)
         self._sink.settle(self.resource)  # what there was went with its definition
         self._sink.problem(self.resource, "")
+        self.missing, self.absent = "", True
         self._version = ""
         self._rest(WITHOUT_EXTENSION)
 
@@ -273,7 +276,7 @@ class Reflector:
 
     def _well(self) -> None:
         """Note that a stream has begun; it may still begin with an error, so that waiting goes on where it was."""
-        self.missing = ""
+        self.missing, self.absent = "", False
         self._sink.problem(self.resource, "")
         self._sink.alive(self.resource)
 

@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from hullwatch.cli.checks.cluster import cluster
+from hullwatch.api.checks.cluster import cluster
 from hullwatch.config.kubernetes_api_settings import KubernetesApiSettings
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST_LINE = 32 << 20  # bytes
+_MOST_LOOKS = 5  # for two that see the same
 NOT_FOUND = "log file of before, not found again: what it got meanwhile"
 Open = Callable[[int], int]
 """Returns a descriptor of the file (0) or of what it was renamed to (1 is the newest); raises CannotError."""
@@ -75,14 +76,14 @@ class LogFile:
 
     def _sequence(self) -> list[OpenedLog | None]:
         """Open what is to be read, the oldest first; the last one has the log's name; None when that is not there."""
-        current = self._open(0)
         if self._place is None:
+            current = self._open(0)
             if current is not None and self._from_end:
                 current.seek_end()
             return [current]
-        if current is not None and current.go_to(self._place):
+        current, newer, found = self._steady(self._place)
+        if current is not None and found and not newer:
             return [current]
-        newer, found = self._rotated_since(self._place)
         if found or self._place == Place():  # there was no file yet, so that all of them are new
             return [*newer[::-1], current]
         for one in newer:
@@ -90,6 +91,27 @@ class LogFile:
         if not self._read_whole:
             self._counts.leave_out(NOT_FOUND)
         return [current]
+
+    def _steady(self, place: Place) -> tuple[OpenedLog | None, list[OpenedLog], bool]:
+        """Return what there is since a place, as two looks in a row have seen it.
+
+        While files are being renamed one after the other, a look can miss one of them, or see it twice.
+        """
+        before: list[tuple[int, int] | None] | None = None
+        looks = 0
+        while True:
+            looks += 1
+            current = self._open(0)
+            if current is not None and current.go_to(place):
+                return current, [], True
+            newer, found = self._rotated_since(place)
+            now = [None if one is None else one.identity for one in (current, *newer)]
+            if now == before or looks == _MOST_LOOKS:
+                return current, newer, found
+            before = now
+            for one in (current, *newer):
+                if one is not None:
+                    one.close()
 
     def _rotated_since(self, place: Place) -> tuple[list[OpenedLog], bool]:
         """Return what the log was renamed to since a place, the newest first, and whether the place is in there."""

@@ -28,7 +28,7 @@ LOADS = ("open_close", "fork_exec")
     Value("overhead.fork_exec.added", "ns/pair", "CPU time that Hullwatch adds to a fork+exec+exit"),
     Value("overhead.fork_exec.without", "ns/pair", "a fork+exec+wait without Hullwatch, by the clock"),
     runs=7,
-    limit=48,
+    limit=44,
     needs_root=True,
 )
 def overhead(run: Run) -> Iterator[Sample]:

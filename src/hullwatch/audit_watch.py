@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import resource
 import signal
@@ -19,8 +20,10 @@ import msgspec
 
 from hullwatch.audit_policy.blind import BlindSpots
 from hullwatch.audit_policy.needs import needs_of
+from hullwatch.config.kubernetes_settings import is_set
 from hullwatch.counters import Counters, Latency
 from hullwatch.detect.audit_judge import AuditJudge
+from hullwatch.log_watch import LogWatch
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say
 from hullwatch.sources.k8s_audit.cloudwatch import LogGroup
@@ -113,6 +116,9 @@ class AuditWatch:
         self._stored = asyncio.Event()  # set, and another one made, whenever something was stored
         self._end = asyncio.Event()
         self.ending = threading.Event()
+        self._logs: LogWatch | None = None
+        if settings.container_logs.files:
+            self._logs = LogWatch(settings, rules, self.counters, supervisor, state, self._take_matches, self.stored)
         self._readers: list[LogReader] = []
         self._groups: list[LogGroup] = []
         self._server: HttpServer | None = None
@@ -176,6 +182,23 @@ class AuditWatch:
         except (RuntimeError, asyncio.CancelledError):  # the loop has ended
             raise EndingError from None
 
+    def _take_matches(self, matches: Sequence[Match]) -> int:
+        """Send the alerts of matches in lines of logs, once there is room; for the thread that has read them."""
+        while self.full():
+            if self.ending.wait(0.2):
+                raise EndingError
+        if not matches:
+            return 0 if self._link is None else self._link.number
+        assert self._loop is not None
+
+        async def send() -> int:
+            return self._hand_over(matches, {})
+
+        try:
+            return asyncio.run_coroutine_threadsafe(send(), self._loop).result()
+        except (RuntimeError, asyncio.CancelledError):  # the loop has ended
+            raise EndingError from None
+
     def _when_stored(self) -> None:
         """Wake who waits for something to be kept; called in the link's thread."""
         with contextlib.suppress(RuntimeError):
@@ -212,9 +235,7 @@ class AuditWatch:
             self._server = HttpServer(self._listener, self._credentials.context, webhook, limits_of(self._audit))
             serving = loop.create_task(self._server.serve())
             following = loop.create_task(self._follow_credentials(webhook, self._server))
-        say(
-            f"Taking audit events of Kubernetes ({self._inputs()}) with {len(self._rules.rules)} rules; Ctrl-C ends it."
-        )
+        say(f"Taking {self._taken()} with {len(self._rules.rules)} rules; Ctrl-C ends it.")
         try:
             while not self._end.is_set() and not self._delivery.gone:
                 self._do_what_is_due()
@@ -242,6 +263,12 @@ class AuditWatch:
         self.ending.set()
         self._end.set()
 
+    def _taken(self) -> str:
+        """Return what is taken, for people."""
+        parts = [f"audit events of Kubernetes ({self._inputs()})"] if is_set(self._audit) else []
+        parts += [f"logs of containers ({self._logs.inputs()})"] if self._logs is not None else []
+        return " and ".join(parts)
+
     def _inputs(self) -> str:
         audit = self._audit
         parts = [audit.listen, *audit.files, "standard input" * audit.stdin, *audit.eks_log_groups]
@@ -261,6 +288,8 @@ class AuditWatch:
             feed = _Feed(self, self.inputs.add(group, "cloudwatch"))
             self._groups.append(LogGroup(client, group, feed, self._places, every=audit.eks_every, from_end=from_end))
         works += [("log", reader.run) for reader in self._readers] + [("cloudwatch", one.run) for one in self._groups]
+        if self._logs is not None:
+            works.append(("container logs", functools.partial(self._logs.run, self.ending)))
         if audit.stdin:
             stream: Any = sys.stdin.buffer
             feed = _Feed(self, self.inputs.add("standard input", "stdin"))
@@ -273,7 +302,8 @@ class AuditWatch:
     def _at_end_of_input(self) -> None:
         """End with standard input, where nothing else is read; called in its thread."""
         audit = self._audit
-        if self._loop is not None and not (audit.listen or audit.files or audit.eks_log_groups):
+        others = audit.listen or audit.files or audit.eks_log_groups or self._logs
+        if self._loop is not None and not others:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self.stop)
 
@@ -297,9 +327,12 @@ class AuditWatch:
         found = {one.problem for one in (*self._readers, *self._groups) if one.problem}
         parts = self._places, self._look, self._memory, self._baseline
         found |= {one.problem for one in parts if one.problem}
+        of_logs = set(self._logs.problems()) if self._logs is not None else set[str]()
         for problem in sorted(found - self._problems):
             self._delivery.internal("Audit events not read", "Error", problem)
-        self._problems = found
+        for problem in sorted(of_logs - self._problems):
+            self._delivery.internal("Container logs not read", "Error", problem)
+        self._problems = found | of_logs
 
     def _tell_truncated(self) -> None:
         """Tell of events of which the end is missing: nobody judges them."""
@@ -349,6 +382,8 @@ class AuditWatch:
             "trail": self._trail.counts | {"forgotten": self._memory.forgotten},
             "baseline": self._baseline.status(),
         }
+        if self._logs is not None:
+            own["container_logs"] = self._logs.status()
         return self.counters.to_status(pid=os.getppid()) | own
 
     def _write_status(self) -> None:
@@ -373,7 +408,7 @@ class AuditWatch:
         self._memory.close()
         self._baseline.close()
         await asyncio.to_thread(self._delivery.close)
-        for reader in self._readers:
+        for reader in (*self._readers, *([self._logs] if self._logs is not None else [])):
             reader.settle()
         self._write_status()
         for line in self.told():
@@ -385,6 +420,8 @@ class AuditWatch:
         alerts = sum(self.counters.alerts.values())
         wrappers = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.events.items()))
         lines = [f"Audit events: {counts.total:,}{f' ({wrappers})' if wrappers else ''}, {alerts:,} alerts."]
+        if self._logs is not None:
+            lines = [*(lines if is_set(self._audit) else [f"Alerts: {alerts:,}."]), *self._logs.told()]
         if counts.left_out:
             reasons = "; ".join(f"{number:,} {reason}" for reason, number in sorted(counts.left_out.items()))
             lines.append(f"Audit events left out: {reasons}.")

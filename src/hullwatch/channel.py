@@ -37,6 +37,8 @@ RequestName = Literal[
     "open_audit_log",
     "audit_credentials",
     "audit_credentials_taken",
+    "container_logs",
+    "open_container_log",
     "event_writer",
     "ready",
     "alive",
@@ -62,6 +64,8 @@ REQUESTS: dict[RequestName, str] = {
     "open_audit_log": "return a log file of Kubernetes that the settings name, or what it was renamed to",
     "audit_credentials": "return certificates and tokens of the audit webhook, if they have changed, in such a file",
     "audit_credentials_taken": "know that these are in force now, also after a crash",
+    "container_logs": "list the log files of containers that the settings name, in a sealed memory file",
+    "open_container_log": "return a log file of that list, what it was renamed to, or what Docker keeps beside it",
     "event_writer": "return a connection to the process that writes kept events",
 }
 
@@ -144,17 +148,30 @@ def sealed_rules(files: list[tuple[str, bytes]]) -> BinaryIO:
     Raises:
         CannotError: when it cannot be made.
     """
+    return sealed(msgspec.msgpack.encode(files), "rules files")
+
+
+def sealed(data: bytes, what: str) -> BinaryIO:
+    """Return a memory file that nobody can change any more.
+
+    Args:
+        data: that is in it.
+        what: it is, for the error.
+
+    Raises:
+        CannotError: when it cannot be made.
+    """
     stream: BinaryIO | None = None
     try:
-        descriptor = os.memfd_create("hullwatch-rules", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        descriptor = os.memfd_create("hullwatch", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         stream = os.fdopen(descriptor, "wb")
-        stream.write(msgspec.msgpack.encode(files))
+        stream.write(data)
         stream.flush()
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
     except OSError as error:
         if stream is not None:
             stream.close()
-        raise CannotError(f"The rules files cannot be handed over: {error.strerror}.") from error
+        raise CannotError(f"The {what} cannot be handed over: {error.strerror}.") from error
     return stream
 
 
@@ -325,6 +342,24 @@ class Supervisor:
     def audit_credentials_taken(self) -> None:
         """Say that what ``audit_credentials`` returned last is in force."""
         self._ask("audit_credentials_taken")
+
+    def container_logs(self) -> bytes:
+        """Return the log files of containers that there are, in JSON; see ``sources.container_logs.found_logs``.
+
+        Raises:
+            CannotError: with the reason.
+        """
+        with open(self._ask_for_file("container_logs", 0), "rb") as stream:  # noqa: PTH123 - a descriptor
+            stream.seek(0)
+            return stream.read(MAXIMUM_RULES)
+
+    def open_container_log(self, number: int) -> int:
+        """Return a descriptor to read one of them, or what belongs to it; see ``found_logs.number_of``.
+
+        Raises:
+            CannotError: with the reason; empty when there is no such file.
+        """
+        return self._ask_for_file("open_container_log", number)
 
     def event_writer(self) -> socket.socket:
         """Return a connection to the process that writes kept events.

@@ -10,12 +10,16 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from hullwatch.channel import Answer, make_channel, receive_request, sealed_rules, send_answer
-from hullwatch.config.kubernetes_settings import is_set
+import msgspec
+
+from hullwatch.channel import Answer, make_channel, receive_request, sealed, sealed_rules, send_answer
+from hullwatch.config.container_log_settings import ContainerLogSettings
+from hullwatch.config.kubernetes_settings import AuditSettings, is_set
 from hullwatch.config.rules_files import read_all, read_pack
 from hullwatch.errors import CannotError, UsageError
 from hullwatch.outputs.standard_error import say
 from hullwatch.own_process import start
+from hullwatch.sources.container_logs.found_logs import LogFinder
 from hullwatch.sources.k8s_audit.log_opening import open_log
 from hullwatch.sources.k8s_audit.webhook_files import WebhookFiles, read_files
 
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
     from hullwatch.channel import Request
     from hullwatch.config.settings import Settings
 
-SYSCALL, AUDIT = "syscall", "k8s_audit"
+SYSCALL, AUDIT, LOGS = "syscall", "k8s_audit", "container_log"
+TAKEN = frozenset({AUDIT, LOGS})  # what is taken here
 BACKLOG = 1024  # connections that wait to be taken
 STOP_WAIT = 10.0  # seconds for it to have kept what it took
 RELOAD_WAIT = 5.0  # the same where the engine waits for us
@@ -40,14 +45,22 @@ def sources_of(settings: Settings) -> frozenset[str]:
     """Return what a run watches.
 
     Raises:
-        UsageError: when that is nothing, or audit events are wanted and come from nowhere.
+        UsageError: when that is nothing, or audit events or logs are wanted and come from nowhere.
     """
-    audit = settings.kubernetes.audit
-    wanted = frozenset(settings.run.sources) or frozenset({SYSCALL, *([AUDIT] if is_set(audit) else [])})
-    if AUDIT in wanted and not is_set(audit):
+    there = {SYSCALL}
+    there |= {AUDIT} if is_set(settings.kubernetes.audit) else set()
+    there |= {LOGS} if settings.container_logs.files else set()
+    wanted = frozenset(settings.run.sources) or frozenset(there)
+    if wanted == TAKEN:  # all but the host's calls, whatever that is
+        wanted = frozenset(wanted & there) or frozenset({AUDIT})
+    if AUDIT in wanted - there:
         raise UsageError(
             "There is no source of audit events: set listen, files, stdin or eks_log_groups in [kubernetes.audit] "
             "(hullwatch config explain kubernetes.audit)."
+        )
+    if LOGS in wanted - there:
+        raise UsageError(
+            "There are no logs of containers: set files in [container_logs] (hullwatch config explain container_logs)."
         )
     if len(wanted) > 1 and settings.output.format == "sarif":
         raise UsageError(
@@ -84,12 +97,25 @@ def check(settings: Settings) -> None:
 
 
 def read_rules(settings: Settings) -> list[tuple[str, bytes]]:
-    """Return the rules files that the settings name, or the built-in ones for audit events.
+    """Return the rules files that the settings name, or the built-in ones for what is taken.
 
     Raises:
         UsageError: when one cannot be read.
     """
-    return read_all(settings.rules.files) if settings.rules.files else read_pack(AUDIT)
+    if settings.rules.files:
+        return read_all(settings.rules.files)
+    return [file for source in sorted(sources_of(settings) & TAKEN) for file in read_pack(source)]
+
+
+def only_wanted(settings: Settings) -> Settings:
+    """Return settings in which nothing is taken from sources that are not wanted."""
+    wanted = sources_of(settings)
+    kubernetes, logs = settings.kubernetes, settings.container_logs
+    if AUDIT not in wanted:
+        kubernetes = msgspec.structs.replace(kubernetes, audit=AuditSettings())
+    if LOGS not in wanted:
+        logs = ContainerLogSettings()
+    return msgspec.structs.replace(settings, kubernetes=kubernetes, container_logs=logs)
 
 
 class IntakeStarter:
@@ -122,7 +148,9 @@ class IntakeStarter:
             UsageError: for settings that do not go together, and rules files that cannot be read.
             CannotError: when the place is taken, or is not to be had.
         """
-        self.wanted = AUDIT in sources_of(settings)
+        self.wanted = not sources_of(settings).isdisjoint(TAKEN)
+        settings = only_wanted(settings)
+        self._logs = LogFinder(settings.container_logs.files, settings.container_logs.most_files)
         self.channel: socket.socket | None = None
         self.exit_code: int | None = None
         self._settings = settings
@@ -255,6 +283,11 @@ class IntakeStarter:
         if request.name == "audit_credentials_taken":
             self._secrets = self._offered
             return None
+        if request.name == "container_logs":
+            with sealed(msgspec.json.encode(self._logs.look()), "list of log files") as stream:
+                return os.dup(stream.fileno())
+        if request.name == "open_container_log":
+            return self._logs.open(request.number)
         raise CannotError(f"The request {request.name} is not for the process that takes audit events.")
 
     def _changed_secrets(self) -> int | None:
@@ -293,6 +326,7 @@ class IntakeStarter:
         except UsageError as error:
             say(f"The rules for audit events cannot be read, and those of before go on: {error}")
             return False
+        settings = only_wanted(settings)
         if self._pid and (self._files, settings) == (before, self._settings):
             return True  # it goes on: nobody is to be kept waiting for nothing
         self._settings = settings

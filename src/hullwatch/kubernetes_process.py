@@ -24,8 +24,8 @@ from hullwatch.audit_watch import AuditWatch
 from hullwatch.channel import Supervisor
 from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
+from hullwatch.detect.log_judge import LogJudge
 from hullwatch.errors import HullwatchError
-from hullwatch.fields.audit_event import SOURCE
 from hullwatch.formats.falco import falco
 from hullwatch.formats.text import text
 from hullwatch.outputs.standard_error import say
@@ -33,7 +33,9 @@ from hullwatch.own_process import CRASHED, drop_privileges, limit_fragments
 from hullwatch.rules.loader import RulesFile, load
 from hullwatch.rules.problem import RulesError
 from hullwatch.rules.reload import cache_of, load_rules
+from hullwatch.rules.sources import TAKEN
 from hullwatch.service.log import speak
+from hullwatch.sources.container_logs.line import LogLine
 from hullwatch.sources.k8s_audit.cloudwatch import make_client
 from hullwatch.store.packing import pack
 
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from hullwatch.sources.k8s_audit.webhook_files import WebhookFiles
 
 NAME = "hullwatch-k8s"
-_SOURCES = frozenset({SOURCE})
 _ENCODINGS = ("utf-8", "utf-8-sig", "latin-1", "ascii", "idna", "utf-16", "unicode_escape")
 _LATE_IMPORTS = ("stringprep", "asyncio.sslproto", "concurrent.futures.thread", "multiprocessing")
 _WRONG_RULE = b"- rule: wrong\n  desc: wrong\n  condition: ka.ver = x\n  output: wrong\n  priority: info\n"
@@ -55,6 +56,13 @@ _RULE = b"""- rule: preload
     ka.verb = get and not (ka.uri glob "/x/*" or ka.uri regex "x.*" or ka.user.name pmatch (/x)
     or jevt.value[/a/b] = x or ka.target.resource intersects (x))
   output: "%evt.time %ka.user.name"
+  priority: INFO
+"""
+_RULE_OF_LOGS = b"""- rule: preload
+  desc: the same of logs
+  source: container_log
+  condition: log.text icontains preload and log.value[/a] exists and not log.address = x
+  output: "%evt.time %log.text %container.image"
   priority: INFO
 """
 
@@ -97,7 +105,7 @@ def be_intake(  # noqa: PLR0913 - what a supervisor hands over
         credentials = AuditCredentials(audit, supervisor, secrets, client)
         drop_privileges(*user)
         read = [RulesFile(*file) for file in files]
-        rules = load_rules(read, settings.rules, cache_of(state), sources=_SOURCES)
+        rules = load_rules(read, settings.rules, cache_of(state), sources=TAKEN)
         for remark in () if crashes else rules.selection.remarks:
             say(f"Warning: {remark}")
         gc.freeze()
@@ -119,10 +127,13 @@ def _preload(settings: Settings) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module("psycopg")
     with contextlib.suppress(RulesError):
-        load([RulesFile("preload", _WRONG_RULE)], sources=_SOURCES)
-    rules, counters = load([RulesFile("preload", _RULE)], sources=_SOURCES), Counters()
+        load([RulesFile("preload", _WRONG_RULE)], sources=TAKEN)
+    rules, counters = load([RulesFile("preload", _RULE)], sources=TAKEN), Counters()
+    of_logs = load([RulesFile("preload", _RULE_OF_LOGS)], sources=TAKEN)
     maker = AlertMaker(Masker(settings.mask.patterns), "", {}, with_origin=True)
     for match in AuditJudge(rules, counters).matches({"kind": "Event", "verb": "get", "auditID": "preload"}):
+        maker.take(match)
+    for match in LogJudge(of_logs, counters).matches(LogLine("", "stdout", '{"a": "preload 192.0.2.1"}')):
         maker.take(match)
     for alert in maker.made():
         for format_ in (text, falco):

@@ -414,8 +414,14 @@ class _Supervision:
                 self._condition.reloaded(
                     "Watching; the changed rules or settings have a mistake, those of before go on."
                 )
-            case "open_audit_log" | "audit_credentials" | "audit_credentials_taken":
-                raise CannotError("The engine has nothing to do with the audit events of Kubernetes.")
+            case (
+                "open_audit_log"
+                | "audit_credentials"
+                | "audit_credentials_taken"
+                | "container_logs"
+                | "open_container_log"
+            ):
+                raise CannotError("The engine takes neither audit events nor logs: another process does.")
             case "ready":
                 self._condition.ready(request.number)
             case _:

@@ -101,7 +101,7 @@ def test_a_capture_that_is_cut_off_is_judged_up_to_there_with_a_warning(files: t
         (["--to", "2026-13-01"], "is not a time"),
         (["--speed", "fast"], "write max, 1x or 2.5x"),
         (["--speed", "0x"], "write max, 1x or 2.5x"),
-        (["--source", "scapp"], "--source is auto, fields, hwcap, k8s_audit or scap"),
+        (["--source", "scapp"], "--source is auto, container_log, fields, hwcap, k8s_audit or scap"),
     ],
 )
 def test_a_wrong_part_is_a_sentence(files: tuple[str, str], arguments: list[str], sentence: str) -> None:

@@ -106,7 +106,7 @@ def test_input_that_ends_in_the_middle_is_a_sentence_after_the_summary_and_exit_
     ("arguments", "sentence"),
     [
         (["nosuch.ndjson"], "The file nosuch.ndjson cannot be read: No such file or directory."),
-        (["-", "--source", "pcap"], '--source is auto, fields, hwcap, k8s_audit or scap, not "pcap".'),
+        (["-", "--source", "pcap"], '--source is auto, container_log, fields, hwcap, k8s_audit or scap, not "pcap".'),
         (["-", "--match", "some"], "unknown value 'some'; it is one of first, all."),
         (["-", "-r", "nosuch.yaml"], "The rules file nosuch.yaml cannot be read"),
         ([], "Missing argument 'FILE'"),

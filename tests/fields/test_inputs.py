@@ -29,7 +29,7 @@ _ARGUMENTS["evt.rawarg"] = _ARGUMENTS["evt.arg"]
 
 def _uses() -> Iterator[tuple[Field, str | None]]:
     """Every answered field of a call, with a few arguments where it takes one."""
-    for entry in [catalogue()[name] for name in sorted(answered()) if not catalogue()[name].is_audit]:
+    for entry in [catalogue()[name] for name in sorted(answered()) if catalogue()[name].is_of_calls]:
         name = entry.name
         if entry.argument != "required":
             yield entry, None

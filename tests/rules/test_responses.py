@@ -15,7 +15,7 @@ from hullwatch.rules.responses import LAST_RESORT, NOTES_FILE, _read, builtin_re
 if TYPE_CHECKING:
     from pathlib import Path
 
-RULES = list(read_definitions(builtin_files("syscall", "k8s_audit")).rules)
+RULES = list(read_definitions(builtin_files("syscall", "k8s_audit", "container_log")).rules)
 LONGEST = 200  # characters that a person reads at three in the morning
 WRITTEN = _read(NOTES_FILE)
 

@@ -37,13 +37,18 @@ def keys_of(alert: Alert) -> tuple[str, ...]:
         keys.append(f"tree:{origin.tree}")
     if origin.container:
         keys.append(f"container:{origin.container}")
-        if origin.pod:
-            keys.append(f"pod:{origin.pod}")
-    elif alert.container_id != "host":
-        keys.append(f"container:{alert.container_id}")
-    elif origin.login:
-        keys.append(f"user:{origin.login}")
+    if origin.pod:
+        keys.append(f"pod:{origin.pod}")
+    if not (origin.container or origin.pod):
+        keys += _keys_of_the_rest(alert, origin)
     return tuple(keys)
+
+
+def _keys_of_the_rest(alert: Alert, origin: Origin) -> list[str]:
+    """Return the key where neither the whole id of a container nor a pod is known."""
+    if alert.container_id not in {"host", ""}:  # empty: of a log of which nobody says whose it is
+        return [f"container:{alert.container_id}"]
+    return [f"user:{origin.login}"] if origin.login else []
 
 
 def _keys_of_call(origin: Origin) -> tuple[str, ...]:

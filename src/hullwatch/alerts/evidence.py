@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from hullwatch.alerts.mask import CUT
 from hullwatch.fields.audit_event import AuditEvent
 from hullwatch.fields.catalogue import catalogue
+from hullwatch.fields.log_event import LogEvent
 from hullwatch.rules.audit_lookup import from_audit
+from hullwatch.rules.log_lookup import from_log
 from hullwatch.rules.terms import from_event
 from hullwatch.rules.value_events import ValueEvent, from_values
 
@@ -37,6 +39,7 @@ _FIELDS = (
     "fs.path.name",  # also of a call that failed
     "user.name",
 )
+_FIELDS_OF_LOGS = ("evt.type", "log.text", "log.stream")
 _FIELDS_OF_API = ("ka.user.name", "ka.verb", "ka.target.resource", "ka.target.namespace", "ka.target.name")
 
 
@@ -53,7 +56,7 @@ def make_evidence(events: Sequence[Event], masker: Masker) -> tuple[Earlier, ...
 def _earlier(event: Event, masker: Masker) -> Earlier:
     lookup = _lookup(event)
     found: Earlier = {}
-    for name in _FIELDS_OF_API if lookup is from_audit else _FIELDS:
+    for name in _names(lookup):
         value = _reader(name, lookup)(event)
         if value is not None and value != "":
             found[name] = value
@@ -70,9 +73,18 @@ def _earlier(event: Event, masker: Masker) -> Earlier:
     return shown
 
 
+def _names(lookup: Lookup) -> tuple[str, ...]:
+    """Return the fields that are told of an event."""
+    if lookup is from_audit:
+        return _FIELDS_OF_API
+    return _FIELDS_OF_LOGS if lookup is from_log else _FIELDS
+
+
 def _lookup(event: Event) -> Lookup:
     if isinstance(event, AuditEvent):
         return from_audit
+    if isinstance(event, LogEvent):
+        return from_log
     return from_values if isinstance(event, ValueEvent) else from_event
 
 

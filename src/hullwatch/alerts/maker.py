@@ -9,8 +9,11 @@ from msgspec.structs import force_setattr
 from hullwatch.alerts import audit
 from hullwatch.alerts.alert import Alert, Reused, at_time, fields_of, in_order, make_alert, of_event
 from hullwatch.alerts.evidence import make_evidence
+from hullwatch.alerts.log import make_log_alert
+from hullwatch.alerts.log import origin_of as origin_of_log
 from hullwatch.alerts.origin import OriginMaker
 from hullwatch.fields.audit_event import AuditEvent
+from hullwatch.fields.log_event import LogEvent
 from hullwatch.rules.priority import Priority
 
 if TYPE_CHECKING:
@@ -108,6 +111,8 @@ class AlertMaker:
     def _origin(origins: OriginMaker, match: Match) -> Origin | None:
         try:
             event = match.event
+            if isinstance(event, LogEvent):
+                return origin_of_log(event)
             return audit.origin_of(event) if isinstance(event, AuditEvent) else origins.make(event)
         except Exception:  # noqa: BLE001 - as in take; the alert is grouped by what it says itself
             return None
@@ -122,6 +127,8 @@ class AlertMaker:
         output = rule.output
         if isinstance(event, AuditEvent):
             return self._of_api(rule, event, output.render(event), evidence)
+        if isinstance(event, LogEvent):
+            return self._of_log(rule, event, output.render(event), evidence)
         values = output.values(event)
         if evidence:
             return self._whole(rule, output.write(event, values), event, evidence)
@@ -207,13 +214,26 @@ class AlertMaker:
             id=audit.identity(event, rule.name),
         )
 
+    def _of_log(self, rule: Rule, event: LogEvent, rendered: Rendered, evidence: Sequence[Event] = ()) -> Alert:
+        """Make the alert of a line of a container's log."""
+        return make_log_alert(
+            rule,
+            _PRIORITIES[rule.priority],
+            rendered,
+            event,
+            evidence,
+            masker=self._masker,
+            hostname=self._hostname,
+            labels=self._labels,
+        )
+
     def _failed(self, rule: Rule, event: Event, error: Exception) -> Alert:
         message = f"{rule.name} (the rule's output could not be made for this event: {type(error).__name__})"
-        return (
-            self._of_api(rule, event, (message, {}))
-            if isinstance(event, AuditEvent)
-            else self._whole(rule, (message, {}), event)
-        )
+        if isinstance(event, AuditEvent):
+            return self._of_api(rule, event, (message, {}))
+        if isinstance(event, LogEvent):
+            return self._of_log(rule, event, (message, {}))
+        return self._whole(rule, (message, {}), event)
 
 
 def _from(alert: Alert, time: int, origin: Origin | None) -> Alert:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from hullwatch.events.event import Event
     from hullwatch.fields.audit_event import AuditEvent
+    from hullwatch.fields.log_event import LogEvent
     from hullwatch.sources.field_values import Line
 
 LARGEST_EVENT = 1 << 20  # bytes
@@ -27,6 +28,7 @@ def read_event_file(name: str) -> Event:
     from hullwatch.rules.audit_cases import is_audit_event, read_audit_event
     from hullwatch.rules.case_events import read_event
     from hullwatch.rules.document import read_documents
+    from hullwatch.rules.log_cases import is_log_line, read_log_lines
     from hullwatch.rules.problem import ProblemError, RulesError
 
     try:
@@ -46,6 +48,8 @@ def read_event_file(name: str) -> Event:
             sentence = f"{shown} has {len(documents)} events, and one is wanted"
             raise UsageError(f"{sentence}: such as {{type: execve, proc: {{name: bash}}}}.")
         one = documents[0]
+        if is_log_line(one):
+            return read_log_lines(one, 1, None)[0]
         return read_audit_event(one, 1, None) if is_audit_event(one) else read_event(one, 1)
     except ProblemError as error:
         raise RulesError([error.problem()]) from None
@@ -77,6 +81,29 @@ def read_audit_event_of(name: str, number: int | None) -> AuditEvent:
     if len(found) > 1:
         raise UsageError(f"{name} has several events: say which with --line, such as --line 1.")
     return AuditEvent(found[0], first + 1)
+
+
+def read_log_line_of(name: str, number: int | None) -> LogEvent:
+    """Return a line of a container's log in a file, or in standard input for ``-``; as ``read_audit_event_of`` does."""
+    from itertools import islice
+    from pathlib import Path
+
+    from hullwatch.cli.input_file import open_input
+    from hullwatch.enrich.log_container import container_of
+    from hullwatch.errors import UsageError
+    from hullwatch.fields.log_event import LogEvent
+    from hullwatch.sources.container_logs.reading import log_lines
+
+    first = (number or 1) - 1
+    path = "" if name == "-" else str(Path(name).resolve())
+    with contextlib.ExitStack() as stack:
+        stream = sys.stdin.buffer if name == "-" else stack.enter_context(open_input(name))
+        found = list(islice(log_lines(stream, lambda _: None, path), first, first + (2 if number is None else 1)))
+    if not found:
+        raise UsageError(f"{name} has no line{f' number {number}' if number else ''} of a container's log.")
+    if len(found) > 1:
+        raise UsageError(f"{name} has several lines: say which with --line, such as --line 1.")
+    return LogEvent(found[0], container_of(found[0].of), first + 1)
 
 
 def read_field_values(name: str, number: int | None = None) -> Event:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from hullwatch.rules.loader import RuleSet
     from hullwatch.rules.terms import Lookup
 
-SOURCES = ["auto", "fields", "hwcap", "k8s_audit", "scap"]
-AUDIT = "k8s_audit"
+SOURCES = ["auto", "container_log", "fields", "hwcap", "k8s_audit", "scap"]
+AUDIT, LOGS = "k8s_audit", "container_log"
 SPEEDS = ["max", "1x"]
 
 
@@ -39,10 +39,11 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         str,
         typer.Option(
             "--source",
-            metavar="auto|hwcap|scap|fields|k8s_audit",
+            metavar="auto|hwcap|scap|fields|k8s_audit|container_log",
             help="What FILE is. hwcap: a capture of hullwatch record; scap: one of sysdig, Falco or Stratoshark; "
             "fields: an object of field values on each line (NDJSON), plain or gzip; "
             "k8s_audit: events of the Kubernetes API (audit log, EventList), plain or gzip; "
+            "container_log: lines of containers (json-file, CRI, CloudWatch, Azure Monitor), plain or gzip; "
             "auto: one of the first three.",
             autocompletion=lambda: SOURCES,
         ),
@@ -90,6 +91,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       some_program | hullwatch replay - --fail-on warning
       hullwatch replay audit.log --source k8s_audit -o json
       hullwatch replay audit.log --source k8s_audit --learn-until 2026-11-28T10:00
+      hullwatch replay /var/log/pods/shop_web_1/web/0.log --source container_log
 
     Of a capture, the same rules raise the same alerts as they did on the host. A time without a zone is local.
     Of field values, a line is {"evt.type": "openat", "proc.name": "cat", "fd.name": "/etc/shadow"}; what it does not
@@ -105,6 +107,8 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     settings = watch_settings(context, rules, config, priority=priority, match=match, output=output, fail_on=fail_on)
     if source == AUDIT:
         return _replay_audit_file(settings, file, part, _deliver(store=store), baseline, learn_until)
+    if source == LOGS:
+        return _replay_logs_file(settings, file, part, _deliver(store=store))
     return _replay(settings, file, source, part, _deliver(store=store))
 
 
@@ -204,6 +208,26 @@ def _replay_audit_file(
     with open_input(file) as stream:
         rules = load_named(settings, source=AUDIT)
         return AuditReplay(settings, rules, deliver, learnt).run(stream, f"The file {file}")
+
+
+def _replay_logs_file(settings: Settings, file: str, part: Part, deliver: Deliver) -> int:
+    import sys
+    from pathlib import Path
+
+    from hullwatch.cli.input_file import open_input
+    from hullwatch.cli.replay_logs import LogReplay
+    from hullwatch.cli.rule_set import load_named
+    from hullwatch.errors import UsageError
+
+    if any(part):
+        raise UsageError("--from, --to and --speed are for captures.")
+    if file == "-":
+        return LogReplay(settings, load_named(settings, source=LOGS), "", deliver).run(
+            sys.stdin.buffer, "Standard input"
+        )
+    with open_input(file) as stream:
+        replay = LogReplay(settings, load_named(settings, source=LOGS), str(Path(file).resolve()), deliver)
+        return replay.run(stream, f"The file {file}")
 
 
 def _rules(settings: Settings, *lookup: Lookup) -> RuleSet:

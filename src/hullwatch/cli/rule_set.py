@@ -43,7 +43,7 @@ def rules_files(names: Iterable[str], *sources: str) -> list[RulesFile]:
 
     wanted = list(names)
     if not wanted:
-        return builtin_files(*(sources or ("syscall", "k8s_audit")))
+        return builtin_files(*(sources or ("syscall", "k8s_audit", "container_log")))
     return [RulesFile(name=str(path), text=read(path)) for path in find(wanted)]
 
 

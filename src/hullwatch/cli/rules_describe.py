@@ -65,7 +65,8 @@ def _lines(book: RuleBook, description: Description, first: str) -> Iterator[str
     yield f"source    {rule.source}"
     yield f"tags      {', '.join(sorted(rule.tags)) or 'none'}"
     yield f"place     {rule.location.file}:{rule.location.line}"
-    every = "calls to the Kubernetes API" if rule.source == "k8s_audit" else "all: the condition names no evt.type"
+    of_source = {"k8s_audit": "calls to the Kubernetes API", "container_log": "lines of containers' logs"}
+    every = of_source.get(rule.source, "all: the condition names no evt.type")
     yield f"events    {', '.join(_events(description)) or every}"
     if rule.stateful is not None:
         yield from _section("remembers", rule.stateful.describe())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hullwatch.events.event import Event
     from hullwatch.rules.explain import Explanation, Line, Value
 
-SOURCES = ["case", "fields", "k8s_audit"]
+SOURCES = ["case", "container_log", "fields", "k8s_audit"]
 _SHOWN = 120  # characters of a value on a line for people; JSON has more of it
 _COLUMN = 64  # where the values stand at most, unless a check is longer
 _COLOURS = {"true": "\x1b[32m", "false": "\x1b[31m", "absent": "\x1b[33m"}
@@ -34,14 +34,14 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         str,
         typer.Option(
             "--source",
-            metavar="case|fields|k8s_audit",
+            metavar="case|fields|k8s_audit|container_log",
             help="What FILE has. case: an event as in a test case. fields: field values, as replay takes them. "
-            "k8s_audit: events of the Kubernetes API, as an audit log has them.",
+            "k8s_audit: events of the Kubernetes API, as an audit log has them. container_log: lines of containers.",
             autocompletion=lambda: SOURCES,
         ),
     ] = "case",
     line: Annotated[
-        int | None, typer.Option("--line", metavar="NUMBER", help="Which line (fields) or event (k8s_audit) of FILE.")
+        int | None, typer.Option("--line", metavar="NUMBER", help="Which line or event of FILE, from 1.")
     ] = None,
     config: ConfigFlag = None,
     context: typer.Context = NO_FLAGS,
@@ -61,10 +61,9 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     or not.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json
-    from hullwatch.cli.event_file import read_audit_event_of, read_event_file, read_field_values
+    from hullwatch.cli.event_file import read_audit_event_of, read_event_file, read_field_values, read_log_line_of
     from hullwatch.cli.rule_set import read_book
     from hullwatch.errors import UsageError
-    from hullwatch.fields.audit_event import AuditEvent
     from hullwatch.rules.explain import explain as judge
     from hullwatch.rules.value_events import from_values
 
@@ -77,10 +76,12 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     book.find(rule)
     if source == "k8s_audit":
         happened: Event = read_audit_event_of(event, line)
+    elif source == "container_log":
+        happened = read_log_line_of(event, line)
     else:
         happened = read_field_values(event, line) if source == "fields" else read_event_file(event)
     judged = book.find(rule).source
-    if source != "fields" and (judged == "k8s_audit") != isinstance(happened, AuditEvent):
+    if source != "fields" and judged != _source_of(happened):
         raise UsageError(f"The rule {rule!r} judges events of the source {judged}, and {event} has one of another.")
     explanation = judge(book, rule, happened)
     if as_json:
@@ -88,6 +89,16 @@ def explain(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     else:
         _write(explanation)
     return 0
+
+
+def _source_of(event: Event) -> str:
+    """Return the source of an event."""
+    from hullwatch.fields.audit_event import AuditEvent
+    from hullwatch.fields.log_event import LogEvent
+
+    if isinstance(event, AuditEvent):
+        return "k8s_audit"
+    return "container_log" if isinstance(event, LogEvent) else "syscall"
 
 
 def _write(explanation: Explanation) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hullwatch.config import Settings
 
 
-SOURCES = ["syscall", "k8s_audit"]
+SOURCES = ["syscall", "k8s_audit", "container_log"]
 
 
 def _sources(enabled: list[str] | None, disabled: list[str] | None) -> list[str] | None:
@@ -77,8 +77,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         list[str] | None,
         typer.Option(
             "--enable-source",
-            metavar="syscall|k8s_audit",
-            help="Watch only this: the host's calls, or audit events of Kubernetes; may be repeated.",
+            metavar="syscall|k8s_audit|container_log",
+            help="Watch only this: the host's calls, audit events of Kubernetes, logs of containers; may be repeated.",
             autocompletion=lambda: SOURCES,
         ),
     ] = None,
@@ -86,7 +86,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         list[str] | None,
         typer.Option(
             "--disable-source",
-            metavar="syscall|k8s_audit",
+            metavar="syscall|k8s_audit|container_log",
             help="Do not watch this; without syscall no root is needed.",
             autocompletion=lambda: SOURCES,
         ),
@@ -103,7 +103,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
       sudo hullwatch run --duration 10m --fail-on warning
       sudo hullwatch run --disable-tag network --enable-rule "System program*"
       hullwatch run --show-pushdown -r my_rules.yaml
-      hullwatch run --disable-source syscall     only what [kubernetes.audit] names, without root
+      hullwatch run --disable-source syscall     only what [kubernetes.audit] and [container_logs] name
 
     A rules file that changes is loaded again, without a pause; one that is wrong then leaves the rules
     as they are, with an alert. SIGHUP does the same at once, and has the settings read again: an alert

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 PACK = Path(__file__).parent.parent / "packs" / "rules"  # the rules that come with Hullwatch
-PACK_FOLDERS = {"syscall": ".", "k8s_audit": "kubernetes"}  # of each source, in it
+PACK_FOLDERS = {"syscall": ".", "k8s_audit": "kubernetes", "container_log": "logs"}  # of each source, in it
 SUFFIXES = (".yaml", ".yml")
 LARGEST_FILE = 10 << 20  # bytes
 MOST_FILES = 1000

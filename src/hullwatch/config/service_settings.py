@@ -58,3 +58,16 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="text for people, json for one object a line; auto: json where systemd's journal reads it."
         ),
     ] = "auto"
+
+
+class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is told of incidents."""
+
+    file: Annotated[
+        str,
+        LIVE,
+        msgspec.Meta(
+            description="The escalation file (hullwatch escalation example prints one); empty: nobody is told by "
+            "policies."
+        ),
+    ] = ""

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from hullwatch.config.container_log_settings import ContainerLogSettings
 from hullwatch.config.events_settings import EventsSettings
 from hullwatch.config.incident_settings import IncidentsSettings
 from hullwatch.config.kubernetes_settings import KubernetesSettings
 from hullwatch.config.response import MOST_ACTIONS, ResponseAction
 from hullwatch.config.rule_switch import MOST_SWITCHES, RuleSwitch
-from hullwatch.config.service_settings import LIVE, ApiSettings, LogSettings, MetricsSettings
+from hullwatch.config.service_settings import LIVE, ApiSettings, EscalationSettings, LogSettings, MetricsSettings
 from hullwatch.config.values import format_duration
 
 MOST_ENGINES = 16
@@ -213,8 +214,8 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duration: Annotated[Duration | None, _help("End after this time; unset: run until Ctrl-C.")] = None
     fail_on: Annotated[str | None, _help("End with exit code 1 if there was an alert at least this severe.")] = None
     sources: Annotated[
-        tuple[Literal["syscall", "k8s_audit"], ...],
-        _help("What is watched: syscall (this host), k8s_audit; empty: this host, and k8s_audit where it is set."),
+        tuple[Literal["syscall", "k8s_audit", "container_log"], ...],
+        _help("What is watched: syscall (this host), k8s_audit, container_log; empty: this host, and what is set."),
     ] = ()
 
 
@@ -301,16 +302,6 @@ class RespondSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
-class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who is told of incidents."""
-
-    file: Annotated[
-        str,
-        LIVE,
-        _help("The escalation file (hullwatch escalation example prints one); empty: nobody is told by policies."),
-    ] = ""
-
-
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where alerts are kept, and for how long."""
 
@@ -363,6 +354,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incidents: IncidentsSettings = IncidentsSettings()
     store: StoreSettings = StoreSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
+    container_logs: ContainerLogSettings = ContainerLogSettings()
     events: EventsSettings = EventsSettings()
     metrics: MetricsSettings = MetricsSettings()
     api: ApiSettings = ApiSettings()

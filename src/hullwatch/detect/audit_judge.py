@@ -7,23 +7,21 @@ left, the checks of who calls are answered once for each caller in the same way.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from hullwatch.detect.correlate import Correlator
-from hullwatch.detect.engine import Match
+from hullwatch.detect.asking import Asking, Left
 from hullwatch.fields.audit_event import AUDIT_TYPE, AuditEvent, at
 from hullwatch.fields.ka_new import NEWS_FIELDS
 from hullwatch.fields.ka_trail import tell
 from hullwatch.posture.trail import RESOURCES
 from hullwatch.rules.audit_lookup import from_audit
-from hullwatch.rules.graph import FALSE, TRUE, Graph, Node, field_uses
-from hullwatch.rules.node_code import NodeCompiler
+from hullwatch.rules.graph import FALSE, TRUE, Node, field_uses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from hullwatch.counters import Counters
-    from hullwatch.events.event import Event
+    from hullwatch.detect.engine import Match
     from hullwatch.fields.audit_event import New
     from hullwatch.posture.trail import Told, Trail
     from hullwatch.rules.loader import Rule, RuleSet
@@ -57,21 +55,6 @@ _POINTERS_OF_COMBINATION = frozenset(
 _POINTERS_OF_CALLER = frozenset({"/user/username"})
 
 
-class _Entry(NamedTuple):
-    """A condition that is asked: a rule's only one, or one step of its sequence."""
-
-    rule: Rule
-    step: int
-
-
-class _Left(NamedTuple):
-    """What is left of the conditions for some events: by its entry each node, and what asks it."""
-
-    nodes: tuple[tuple[_Entry, int], ...]
-    asked: tuple[tuple[_Entry, Callable[[Event], bool]], ...]
-
-
-_NOTHING = _Left((), ())
 _COMBINATION = frozenset({0})
 _ORDINARY = frozenset({0, 3})  # what a combination answers where nothing is new: then all fields of news are absent
 _CALLER = frozenset({1})
@@ -110,11 +93,8 @@ def _is_code(value: object) -> bool:
     return value is None or value.__class__ is int  # True is equal to 1, and looks different
 
 
-class AuditJudge:
-    """Judges events of the API.
-
-    Attributes:
-        every: whether each rule that matches an event counts, not only the first (of those without state).
+class AuditJudge(Asking):
+    """Judges events of the API by the rules of the source ``k8s_audit``; others in the set are left out.
 
     Args:
         trail: follows what is in the cluster; None where nothing does.
@@ -130,34 +110,20 @@ class AuditJudge:
         trail: Trail | None = None,
         look: Callable[[Audit], tuple[New, ...]] | None = None,
     ) -> None:
-        """Take the rules of the source ``k8s_audit``; others in the set are left out."""
-        self.every = every
+        """Take the rules."""
         self._trail = trail
         self._look = look
-        self._counters = counters
-        self._correlator = Correlator(counters, rules.of_api)
-        self._take(rules)
+        super().__init__(rules, counters, AUDIT_TYPE.name, from_audit, every=every)
+
+    def _of_source(self, rules: RuleSet) -> Sequence[Rule]:
+        return rules.of_api
 
     def _take(self, rules: RuleSet) -> None:
-        self._graph = Graph()
-        self._compiler = NodeCompiler(self._graph, from_audit)
-        entries = [_Entry(rule, 0) for rule in rules.of_api if rule.stateful is None]
-        for rule in [rule for rule in rules.of_api if rule.stateful is not None]:
-            # The later steps first, so that an event does not make two.
-            entries += [_Entry(rule, step) for step in reversed(range(len(rule.conditions)))]
-        roots = [(entry, self._graph.add(entry.rule.conditions[entry.step].tree)) for entry in entries]
-        self._all = self._left([(entry, root) for entry, root in roots if root != FALSE])
-        self._known: dict[Key, _Left] = {}
-        self._callers: dict[tuple[int, str], tuple[_Left, _Left]] = {}
+        super()._take(rules)
+        self._known: dict[Key, Left] = {}
+        self._callers: dict[tuple[int, str], tuple[Left, Left]] = {}
         self._groups = [self._group(atom) for atom in range(len(self._graph.checks))]
         self._numbers = 0
-
-    def replace(self, rules: RuleSet) -> None:
-        """Judge by other rules from now on; those with state that are defined as before go on with it."""
-        correlator = Correlator(self._counters, rules.of_api)
-        correlator.carry_over(self._correlator)
-        self._correlator = correlator
-        self._take(rules)
 
     def matches(self, audit: Audit) -> list[Match]:
         """Return the matches of an event that count, in the order of the rules.
@@ -166,8 +132,7 @@ class AuditJudge:
             audit: the object as it was decoded: an Event of ``audit.k8s.io``, or what stands in the place of one.
         """
         self._numbers += 1
-        counted = self._counters.events
-        counted[AUDIT_TYPE.name] = counted.get(AUDIT_TYPE.name, 0) + 1
+        self._count()
         news = () if self._look is None else self._look(audit)
         key = _key(audit, news)
         try:
@@ -203,25 +168,9 @@ class AuditJudge:
         """Return the matches of an event by asking every rule, with nothing remembered: for tests and single events."""
         return self._judge(event, self._all)
 
-    def _judge(self, event: AuditEvent, left: _Left) -> list[Match]:
-        found: list[Match] = []
-        for (rule, step), holds in left.asked:
-            if rule.stateful is None and found and not self.every:
-                continue
-            try:
-                if not holds(event):
-                    continue
-                evidence = () if rule.stateful is None else self._correlator.observe(rule, step, event)
-            except Exception:  # noqa: BLE001 - whatever an event provokes; counted
-                self._counters.drop(AUDIT_TYPE.name, "rule_error")
-                continue
-            if evidence is not None:
-                found.append(Match(rule, event, evidence))
-        return found
-
     # ---- what is remembered
 
-    def _learn(self, key: Key, audit: Audit, news: tuple[New, ...]) -> _Left:
+    def _learn(self, key: Key, audit: Audit, news: tuple[New, ...]) -> Left:
         """Return what is left of all conditions for events that are about the same, and remember it."""
         if not _is_plain(key):
             return self._all
@@ -232,7 +181,7 @@ class AuditJudge:
         self._known[key] = left
         return left
 
-    def _learn_caller(self, left: _Left, name: str, audit: Audit) -> _Left:
+    def _learn_caller(self, left: Left, name: str, audit: Audit) -> Left:
         """Return what is left for a caller, and remember it."""
         if len(name) > LONGEST_KEY:
             return left
@@ -243,7 +192,7 @@ class AuditJudge:
         self._callers[id(left), name] = left, found
         return found
 
-    def _without(self, left: _Left, groups: frozenset[int], event: AuditEvent) -> _Left:
+    def _without(self, left: Left, groups: frozenset[int], event: AuditEvent) -> Left:
         """Return conditions with the checks of some groups answered for an event."""
 
         def literal(node: Node) -> int | None:
@@ -255,12 +204,6 @@ class AuditJudge:
         known: dict[int, int] = {}
         nodes = [(entry, self._graph.replace(root, literal, known)) for entry, root in left.nodes]
         return self._left([(entry, root) for entry, root in nodes if root != FALSE])
-
-    def _left(self, nodes: Iterable[tuple[_Entry, int]]) -> _Left:
-        found = tuple(nodes)
-        if not found:
-            return _NOTHING
-        return _Left(found, tuple([(entry, self._compiler.function(root)) for entry, root in found]))
 
     def _group(self, atom: int) -> int:
         """Return what answers a check: 0 the combination, 1 the caller, 2 the event alone, 3 what is new about it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from hullwatch.baseline.baseline import Baseline
@@ -9,8 +10,10 @@ from hullwatch.baseline.cluster import Span
 from hullwatch.counters import Counters
 from hullwatch.detect.audit_judge import AuditJudge
 from hullwatch.detect.engine import Engine
+from hullwatch.detect.log_judge import LogJudge
 from hullwatch.enrich.names import Names
 from hullwatch.fields.audit_event import AuditEvent
+from hullwatch.fields.log_event import LogEvent
 from hullwatch.posture.trail import Trail
 
 if TYPE_CHECKING:
@@ -36,24 +39,33 @@ def judging(
         history: events of before, which nothing is told of: what is ordinary is learnt from them, where there are any.
     """
     names = Names()
-    trail = Trail()
-    for one in known:
-        trail.inventory.take(one)
-    look = learnt(history).look if history else None
-    audit = AuditJudge(rules, Counters(), every=every, trail=trail, look=look)
-    engine = Engine(rules, Counters(), every=every, decide_once=False)  # a case has too few events for a plan to pay
+
+    # Each is made when there is something for it: a case has events of one source, as a rule.
+    @functools.cache
+    def audit() -> AuditJudge:
+        trail = Trail()
+        for one in known:
+            trail.inventory.take(one)
+        look = learnt(history).look if history else None
+        return AuditJudge(rules, Counters(), every=every, trail=trail, look=look)
+
+    logs = functools.cache(lambda: LogJudge(rules, Counters(), every=every))
+    # A case has too few events for a plan to pay.
+    engine = functools.cache(lambda: Engine(rules, Counters(), every=every, decide_once=False))
 
     def judge(event: Event) -> list[Rule]:
         if isinstance(event, AuditEvent):
-            matches = audit.matches(dict(event.audit))
+            matches = audit().matches(dict(event.audit))
             for match in matches:
                 if isinstance(match.event, AuditEvent):
                     event.memo.update(match.event.memo)  # the case renders what it has
             return [match.rule for match in matches]
+        if isinstance(event, LogEvent):
+            return [match.rule for match in logs().matches(event.line)]
         if event.type.name == "dns":
             names.heard(event.container.full_id, event.params, event.time)
         event.names = names
-        return [match.rule for match in engine.matches(event)]
+        return [match.rule for match in engine().matches(event)]
 
     return judge
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.enrich.process import Process
 from hullwatch.fields.audit_event import AuditEvent, text
+from hullwatch.fields.log_event import LogEvent
 from hullwatch.rules.value_events import ValueEvent
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def remember(event: Event) -> Evidence:
     if isinstance(event, AuditEvent):
         kept = event.remembered()
         return Evidence(kept, _EVENT_SIZE + len(text(kept.audit) or ""))
+    if isinstance(event, LogEvent):
+        begin = event.remembered()
+        return Evidence(begin, _EVENT_SIZE + 50 + len(begin.line.text))
     kept = _copied(event)
     kept.params = dict(event.params)  # not the record that they may still have to be read from
     size = _EVENT_SIZE + _length(kept.params.values())

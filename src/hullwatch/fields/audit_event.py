@@ -96,12 +96,13 @@ class AuditEvent(Event):
 
 def time_of(audit: Mapping[str, Any]) -> int:
     """Return when an event was, ns since the epoch: the time of its stage, else of its request; 0 for none."""
-    for name in _TIMES:
-        value = audit.get(name)
-        match = _TIME.match(value) if isinstance(value, str) else None
-        if match is not None and (moment := _moment(*match.groups())) is not None:
-            return moment
-    return 0
+    return next((moment for name in _TIMES if (moment := moment_of(audit.get(name))) is not None), 0)
+
+
+def moment_of(written: object) -> int | None:
+    """Return the ns since the epoch of a time such as 2026-11-28T10:00:00.5Z; None for what is none."""
+    match = _TIME.match(written) if isinstance(written, str) else None
+    return _moment(*match.groups()) if match is not None else None
 
 
 def _moment(date: str, hour: str, minute: str, second: str, fraction: str | None, *zone: str | None) -> int | None:

@@ -64,10 +64,12 @@ def catalogue() -> Mapping[str, Field]:
     fields = {row[0]: _join(row, functions) for row in _rows(CATALOGUE_FILE)}
     for name, function in functions.items():
         if name not in fields:
-            type_, multiplicity = OWN_TYPES.get(name, (FieldType.CHARBUF, Multiplicity.ONE))
+            type_, multiplicity, argument = OWN_TYPES.get(name, (FieldType.CHARBUF, Multiplicity.ONE, "none"))
             fields[name] = Field(
                 name=name,
                 type=type_,
+                argument=argument,
+                syntax="-" if argument == "none" else "bracket",
                 multiplicity=multiplicity,
                 function=function,
                 help=_first_line(function),

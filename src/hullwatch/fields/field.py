@@ -18,6 +18,7 @@ FieldFunction = Callable[..., FieldValue | None]
 Function = TypeVar("Function", bound=FieldFunction)
 
 AUDIT_PREFIXES = ("ka.", "jevt.")
+LOG_PREFIX = "log."
 
 FIELDS: Registry[FieldFunction] = Registry("fields", "hullwatch.fields")
 
@@ -100,6 +101,16 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         return self.name.startswith(AUDIT_PREFIXES)
 
     @property
+    def is_log(self) -> bool:
+        """Whether it reads lines of containers' logs, so that no other event has it."""
+        return self.name.startswith(LOG_PREFIX)
+
+    @property
+    def is_of_calls(self) -> bool:
+        """Whether a call that the sensor sees can have it."""
+        return not self.is_audit and not self.is_log
+
+    @property
     def group(self) -> str:
         """The class of the field, the part before the first dot."""
         return self.name.partition(".")[0]
@@ -109,12 +120,14 @@ def field(
     name: str,
     type: FieldType | None = None,  # noqa: A002 - Falco's word
     multiplicity: Multiplicity = Multiplicity.ONE,
+    argument: str = "none",
 ) -> Callable[[Function], Function]:
     """Register the function that answers a field.
 
     The function takes the event, and the argument's text if the catalogue says that the field has
     one; it returns the value, or None when the event has none. Falco's fields have their type in
-    ``catalogue.tsv``; another field says it here, and how many values it has.
+    ``catalogue.tsv``; another field says it here, how many values it has, and whether it has an
+    argument (in brackets): ``none``, ``optional`` or ``required``.
 
     Example:
         >>> @field("proc.name")
@@ -124,11 +137,11 @@ def field(
 
     def store(function: Function) -> Function:
         if type is not None:
-            OWN_TYPES[name] = type, multiplicity
+            OWN_TYPES[name] = type, multiplicity, argument
         FIELDS.register(name)(function)
         return function
 
     return store
 
 
-OWN_TYPES: dict[str, tuple[FieldType, Multiplicity]] = {}
+OWN_TYPES: dict[str, tuple[FieldType, Multiplicity, str]] = {}

@@ -141,7 +141,7 @@ def inputs(field: Field, argument: str | None, kind: EventType, *, failed: bool)
         kind: the row of the event table.
         failed: whether the result is negative.
     """
-    if field.function is None or field.is_audit:
+    if field.function is None or not field.is_of_calls:
         return NOTHING
     name = field.name
     if field.group in _PROCESS_GROUPS or name in _PROCESS_FIELDS:

@@ -30,7 +30,12 @@ _COLOURS = {
     "Informational": "\x1b[32m",
     "Debug": "\x1b[2m",
 }
-_TARGETS = ("fd.name", "fs.path.name", "proc.exepath")  # what an earlier event was about: the first that it has
+_TARGETS = (
+    "fd.name",
+    "fs.path.name",
+    "log.text",
+    "proc.exepath",
+)  # what an earlier event was about: the first that it has
 _SECOND = 1_000_000_000  # ns
 _EXACT = 10  # seconds; what is longer ago is told without its parts
 _METADATA = {

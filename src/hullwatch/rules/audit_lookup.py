@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hullwatch.fields.audit_event import SOURCE, AuditEvent
-from hullwatch.rules.terms import from_event
 
 if TYPE_CHECKING:
     from hullwatch.fields.field import Field, FieldFunction
-    from hullwatch.rules.terms import Lookup
 
 _PLUGIN = "k8saudit"  # Falco's name of what brings such events
 _AS_THEY_ARE = ("evt.time", "evt.datetime", "evt.rawtime", "evt.outputtime")
@@ -37,11 +35,3 @@ def from_audit(field: Field, _: str | None) -> FieldFunction | None:
     if field.is_audit or field.name in _MORE or field.name.startswith(_AS_THEY_ARE):
         return field.function
     return _OWN.get(field.name)
-
-
-def lookup_for(source: str, lookup: Lookup) -> Lookup:
-    """Return what the rules of a source are loaded with, where those of calls are loaded with ``lookup``.
-
-    A lookup other than that of running events, as of events that are made of field values, serves every source.
-    """
-    return from_audit if source == SOURCE and lookup is from_event else lookup

@@ -34,6 +34,7 @@ from hullwatch.rules.case_events import case_error, check_keys, read_event
 from hullwatch.rules.document import Mapping, Scalar, read_documents
 from hullwatch.rules.document import Sequence as SequenceNode
 from hullwatch.rules.loader import SOURCES, RuleSet, RulesFile, load
+from hullwatch.rules.log_cases import is_log_line, read_log_lines
 from hullwatch.rules.pack import builtin_files
 from hullwatch.rules.problem import Location, ProblemError, RulesError
 from hullwatch.rules.terms import from_event
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from hullwatch.rules.terms import Lookup
 
 _FILE_KEYS = frozenset({"rules", "match", "cases"})
-_CASE_KEYS = frozenset({"it", "match", "history", "event", "events", "known", "capture", "alerts"})
+_CASE_KEYS = frozenset({"it", "match", "history", "event", "log", "events", "known", "capture", "alerts"})
 MOST_LISTED = 100  # alerts in a sentence
 _MATCHING = {"first": False, "all": True}
 _LATER = 3_600_000_000_000  # ns between what happened before and the events of a case
@@ -270,23 +271,44 @@ def _case(
             numbers = expected_numbers(alerts, known)
             return Case(name.text, name.location(), rules, (), (), every, capture, numbers)
         return Case(name.text, name.location(), rules, (), _expected(alerts or node, known), every, capture)
-    one = node.get("event")
     history = _history(node.get("history"))
-    before = history[-1].time + _LATER if history else None
-    if one is not None:
-        if events is not None:
-            raise case_error("A case has 'event' or 'events', not both.", one)
-        made = (read_audit_event(node, len(history) + 1, before, keys=_CASE_KEYS),)
-        expected = _expected(alerts or node, known)
-        return Case(name.text, name.location(), rules, made, expected, every, known=objects, history=history)
-    if not isinstance(events, SequenceNode) or not events.items:
-        raise case_error("A case needs 'events': a list of at least one.", events or node)
+    made = _only(node, events, history)
+    if made is None:
+        if not isinstance(events, SequenceNode) or not events.items:
+            raise case_error("A case needs 'events': a list of at least one.", events or node)
+        made = _several(events, history)
     expected = _expected(alerts or node, known)
-    listed: list[Event] = []
+    return Case(name.text, name.location(), rules, made, expected, every, known=objects, history=history)
+
+
+def _later(history: tuple[Event, ...]) -> int | None:
+    """Return when the first event of a case is that has others before; None where there are none."""
+    return history[-1].time + _LATER if history else None
+
+
+def _only(node: Mapping, events: Node | None, history: tuple[Event, ...]) -> tuple[Event, ...] | None:
+    """Return the event that stands in the case itself; None where there is none."""
+    one, line = node.get("event"), node.get("log")
+    if one is None and line is None:
+        return None
+    if events is not None or (one is not None and line is not None):
+        raise case_error("A case has 'event' or 'events' or 'log', only one of them.", one or line or node)
+    number, before = len(history) + 1, _later(history)
+    if one is not None:
+        return (read_audit_event(node, number, before, keys=_CASE_KEYS),)
+    return tuple(read_log_lines(node, number, before, keys=_CASE_KEYS))
+
+
+def _several(events: SequenceNode, history: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Return the events of a list."""
+    made: list[Event] = []
     for number, event in enumerate(events.items, start=len(history) + 1):
-        read = read_audit_event if is_audit_event(event) else read_event
-        listed.append(read(event, number, listed[-1].time if listed else before))
-    return Case(name.text, name.location(), rules, tuple(listed), expected, every, known=objects, history=history)
+        before = made[-1].time if made else _later(history)
+        if is_log_line(event):
+            made += read_log_lines(event, number, before)
+        else:
+            made.append((read_audit_event if is_audit_event(event) else read_event)(event, number, before))
+    return tuple(made)
 
 
 def _history(node: Node | None) -> tuple[Event, ...]:

@@ -9,7 +9,6 @@ import msgspec
 
 from hullwatch.errors import UsageError
 from hullwatch.fields.catalogue import catalogue
-from hullwatch.rules.audit_lookup import lookup_for
 from hullwatch.rules.compile import Compiled, compile_condition
 from hullwatch.rules.definitions import Definitions
 from hullwatch.rules.exceptions import exclude_exceptions
@@ -20,6 +19,7 @@ from hullwatch.rules.output import OutputFormat, parse_output
 from hullwatch.rules.problem import Problem, did_you_mean
 from hullwatch.rules.resolve import Names
 from hullwatch.rules.rule_item import RuleDefinition
+from hullwatch.rules.sources import lookup_for
 from hullwatch.rules.syntax import And, Check, FieldUse, MacroUse, Not, Text, TextList, Transformed, fold, in_order
 from hullwatch.rules.terms import from_event, split_name
 

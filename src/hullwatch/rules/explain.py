@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from hullwatch.fields.audit_event import SOURCE
 from hullwatch.fields.field import FieldType
 from hullwatch.rules.compile import compile_condition
 from hullwatch.rules.describe import Part, fields_of, walk, write_check, write_left
 from hullwatch.rules.group_keys import left_of
 from hullwatch.rules.output import value_text
+from hullwatch.rules.sources import API, LOGS
 from hullwatch.rules.syntax import Check, FieldUse, Transformed
 from hullwatch.rules.terms import Constants, resolve
 
@@ -191,8 +191,8 @@ class Explainer:
         if description.state != "enabled":
             return None
         rules = self._book.rule_set
-        of_api = description.definition.source == SOURCE
-        asked = [one for one in rules.of_api if one.stateful is None] if of_api else rules.for_type(event.type.name)
+        own = {API: rules.of_api, LOGS: rules.of_logs}.get(description.definition.source)
+        asked = rules.for_type(event.type.name) if own is None else [one for one in own if one.stateful is None]
         first = next((rule for rule in asked if rule.matches(event)), None)
         return first.name if first is not None and first.name != description.definition.name else None
 

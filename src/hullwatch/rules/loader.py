@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.fields.audit_event import SOURCE
 from hullwatch.fields.catalogue import produced_event_names
-from hullwatch.rules.audit_lookup import lookup_for
 from hullwatch.rules.check_code import CheckCompiler
 from hullwatch.rules.compile import Compiled, compile_condition
 from hullwatch.rules.definitions import MAXIMUM_WARNINGS, Definitions
@@ -20,6 +18,7 @@ from hullwatch.rules.priority import Priority
 from hullwatch.rules.problem import Problem, ProblemError, RulesError, UnknownFilterError
 from hullwatch.rules.resolve import BrokenMacroError, Names
 from hullwatch.rules.selection import Selection, select
+from hullwatch.rules.sources import API, LOGS, SOURCES, SYSCALL, lookup_for
 from hullwatch.rules.terms import from_event
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from hullwatch.rules.syntax import SourceText
     from hullwatch.rules.terms import Lookup
 
-SYSCALL = frozenset({"syscall"})
-SOURCES = SYSCALL | {SOURCE}
 _MANY_TYPES = 100  # with more event types than this a rule counts as one that names none
 _SLOW_FIELDS = frozenset({"evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns", "evt.wait_latency"})
 
@@ -107,9 +104,11 @@ class RuleSet:
         self.selection = selection or Selection({}, ())
         self.warnings = list(warnings)
         self.disabled = list(disabled)
-        self.of_api = [rule for rule in self.rules if rule.source == SOURCE]
-        """Those that judge events of the Kubernetes API; all others here judge calls."""
-        calls = [rule for rule in self.rules if rule.source != SOURCE]
+        self.of_api = [rule for rule in self.rules if rule.source == API]
+        """Those that judge events of the Kubernetes API."""
+        self.of_logs = [rule for rule in self.rules if rule.source == LOGS]
+        """Those that judge lines of containers' logs; all others here judge calls."""
+        calls = [rule for rule in self.rules if rule.source in SYSCALL]
         self.stateful = [rule for rule in calls if rule.stateful is not None]
         self._by_type: dict[str, list[Rule]] = {}
         self._typed: dict[str, list[Rule]] = {}
@@ -134,7 +133,7 @@ class RuleSet:
     def event_types(self) -> frozenset[str] | None:
         """Return the names of all events that a rule can match; None when one names no type."""
         names: set[str] = set()
-        for rule in [rule for rule in self.rules if rule.source != SOURCE]:
+        for rule in [rule for rule in self.rules if rule.source in SYSCALL]:
             if rule.event_types is None:
                 return None
             names |= rule.event_types

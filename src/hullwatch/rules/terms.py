@@ -54,7 +54,7 @@ class Term(msgspec.Struct, frozen=True):
 
 def from_event(field: Field, _: str | None) -> FieldFunction | None:
     """Return the field's own function, which reads the event: the lookup of everything but a replay."""
-    return None if field.is_audit else field.function
+    return field.function if field.is_of_calls else None
 
 
 class Constants:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hullwatch.sources.container_logs.line import LONGEST, Parts, Whose, whose
-from hullwatch.sources.container_logs.unwrapping import unwrap
+from hullwatch.sources.container_logs.line import LONGEST, MOST_STREAMS, LogLine, Parts, Whose, whose
+from hullwatch.sources.container_logs.unwrapping import CUT, STREAMS, unwrap
 from hullwatch.sources.k8s_audit.counts import CONTROL, NO_EVENT, NOT_JSON, IntakeCounts
 
 TIME = "2026-11-28T10:00:00.123456789Z"
@@ -36,34 +36,28 @@ AZURE = {
     "TimeGenerated": TIME, "Computer": "node1", "ContainerId": ID, "ContainerName": "web", "PodName": "web-1",
     "PodNamespace": "shop", "LogMessage": "hello", "LogSource": "stderr", "_ResourceId": "/x/managedClusters/prod",
 }  # fmt: skip
-OF_CLOUD: dict[str, object] = {
-    "container_id": ID, "container_name": "web", "pod": "web-1", "namespace": "shop", "node": "node1",
-    "cluster": "prod",
-}  # fmt: skip
+OF_CLOUD = Whose(container_id=ID, container_name="web", pod="web-1", namespace="shop", node="node1", cluster="prod")
+OF_INSIGHTS = OF_CLOUD._replace(image="shop/web:1")
 
 
 def packed(value: Any) -> str:
     return base64.b64encode(gzip.compress(json.dumps(value).encode())).decode()
 
 
-def lines(*documents: Any, path: str = "") -> tuple[list[dict[str, object]], IntakeCounts]:
+def lines(*documents: Any, path: str = "") -> tuple[list[LogLine], IntakeCounts]:
     counts = IntakeCounts()
     data = [one if isinstance(one, bytes) else json.dumps(one).encode() for one in documents]
     return list(unwrap(data, counts, path)), counts
 
 
-def event(**more: object) -> dict[str, object]:
-    return {"kind": "ContainerLog", "time": TIME, "stream": "stderr", "text": "hello", **more}
-
-
-FORMS: list[tuple[Any, dict[str, object], str]] = [
-    ({"log": "hello\n", "stream": "stderr", "time": TIME}, {}, "docker"),
-    (f"{TIME} stderr F hello\n".encode(), {}, "cri"),
-    (INSIGHTS, {**OF_CLOUD, "image": "shop/web:1", "cluster": ""}, "cloudwatch"),
-    (SUBSCRIPTION, {**OF_CLOUD, "image": "shop/web:1"}, "cloudwatch"),
-    ({"awslogs": {"data": packed(SUBSCRIPTION)}}, {**OF_CLOUD, "image": "shop/web:1"}, "cloudwatch"),
-    ({"records": [{"data": packed(SUBSCRIPTION)}]}, {**OF_CLOUD, "image": "shop/web:1"}, "cloudwatch"),
-    ({"Records": [{"kinesis": {"data": packed(SUBSCRIPTION)}}]}, {**OF_CLOUD, "image": "shop/web:1"}, "cloudwatch"),
+FORMS: list[tuple[Any, Whose, str]] = [
+    ({"log": "hello\n", "stream": "stderr", "time": TIME}, Whose(), "docker"),
+    (f"{TIME} stderr F hello\n".encode(), Whose(), "cri"),
+    (INSIGHTS, OF_INSIGHTS._replace(cluster=""), "cloudwatch"),
+    (SUBSCRIPTION, OF_INSIGHTS, "cloudwatch"),
+    ({"awslogs": {"data": packed(SUBSCRIPTION)}}, OF_INSIGHTS, "cloudwatch"),
+    ({"records": [{"data": packed(SUBSCRIPTION)}]}, OF_INSIGHTS, "cloudwatch"),
+    ({"Records": [{"kinesis": {"data": packed(SUBSCRIPTION)}}]}, OF_INSIGHTS, "cloudwatch"),
     (AZURE, OF_CLOUD, "azure"),
     ({"records": [AZURE]}, OF_CLOUD, "azure"),
     ({"tables": [{"columns": [{"name": n} for n in AZURE], "rows": [list(AZURE.values())]}]}, OF_CLOUD, "azure"),
@@ -71,9 +65,9 @@ FORMS: list[tuple[Any, dict[str, object], str]] = [
 
 
 @pytest.mark.parametrize(("document", "of", "wrapper"), FORMS)
-def test_every_form_gives_the_line_and_whose_it_is(document: Any, of: dict[str, object], wrapper: str) -> None:
+def test_every_form_gives_the_line_and_whose_it_is(document: Any, of: Whose, wrapper: str) -> None:
     found, counts = lines(document)
-    assert found == [event(**{name: value for name, value in of.items() if value})]
+    assert found == [LogLine(TIME, "stderr", "hello", of, wrapper)]
     assert counts == IntakeCounts(events={wrapper: 1})
 
 
@@ -82,24 +76,49 @@ def test_parts_of_a_line_are_put_together_for_each_stream() -> None:
         f"{TIME} stderr P hel\n".encode(), f"{TIME} stdout F other\n".encode(), f"{TIME} stderr F lo\n".encode(),
         {"log": "hel", "stream": "stderr", "time": TIME}, {"log": "lo\n", "stream": "stderr", "time": TIME},
     )  # fmt: skip
-    assert [one["text"] for one in found] == ["other", "hello", "hello"]
+    assert [(one.text, one.parts) for one in found] == [("other", 1), ("hello", 2), ("hello", 2)]
 
 
 def test_parts_without_an_end_take_no_more_memory_than_a_line() -> None:
     parts = Parts()
     for number in range(100):
         assert parts.add(TIME, f"stream {number}", "x" * 1000, whole=False) is None
-    long = parts.add(TIME, "stdout", "x" * (LONGEST + 1), whole=False)
-    assert long == (TIME, "x" * LONGEST)
+    assert (len(parts), parts.lost) == (MOST_STREAMS, 100 - MOST_STREAMS)
+    assert Parts().add(TIME, "stdout", "x" * (LONGEST + 1), whole=False) == LogLine(
+        TIME, "stdout", "x" * LONGEST, cut=True
+    )
+
+
+def test_what_is_missing_of_a_line_is_counted() -> None:
+    long = f"{TIME} stderr F {'x' * (LONGEST + 1)}".encode()
+    found, counts = lines(long, *[{"log": "x", "stream": f"s{n}", "time": TIME} for n in range(MOST_STREAMS + 1)])
+    assert [len(one.text) for one in found] == [LONGEST]
+    assert counts.left_out == {CUT: 1, STREAMS: 1}
+
+
+def test_a_line_of_sixteen_parts_is_one() -> None:
+    parts = ["x" * 16384] * 15 + ["end\n"]
+    found, counts = lines(*[{"log": one, "stream": "stdout", "time": TIME} for one in parts])
+    assert [(len(one.text), one.parts) for one in found] == [(15 * 16384 + 3, 16)]
+    assert counts.total == 1
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    (found,), _ = lines(f"{TIME} stdout F ".encode() + b"\xff\xfe\x1b[2J")
+    assert found.text == "\ufffd\ufffd\x1b[2J"
 
 
 PATHS = [
-    ("/var/log/pods/shop_web-1_0f0e/web/0.log", Whose(namespace="shop", pod="web-1", container_name="web")),
+    (
+        "/var/log/pods/shop_web-1_0f0e/web/0.log",
+        Whose(namespace="shop", pod="web-1", container_name="web", pod_uid="0f0e"),
+    ),
     (
         f"/var/log/containers/web-1_shop_web-{ID}.log",
         Whose(pod="web-1", namespace="shop", container_name="web", container_id=ID),
     ),
     (f"/var/lib/docker/containers/{ID}/{ID}-json.log", Whose(container_id=ID)),
+    (f"/var/lib/containers/storage/overlay-containers/{ID}/userdata/ctr.log", Whose(container_id=ID)),
     ("/tmp/x.log", Whose()),
 ]
 
@@ -108,7 +127,7 @@ PATHS = [
 def test_the_path_of_a_file_tells_whose_it_is(path: str, of: Whose) -> None:
     assert whose(path) == of
     found, _ = lines(f"{TIME} stderr F hello\n".encode(), path=path)
-    assert found == [event(**{name: value for name, value in of._asdict().items() if value})]
+    assert found == [LogLine(TIME, "stderr", "hello", of, "cri")]
 
 
 def test_what_is_no_line_is_counted() -> None:

@@ -32,6 +32,7 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
         owner_name: of it.
         replica_set: that made it, where one did.
         replication_controller: the same.
+        images: of its containers, by their names, as they were asked for.
     """
 
     uid: str
@@ -46,6 +47,7 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     owner_name: str = ""
     replica_set: str = ""
     replication_controller: str = ""
+    images: dict[str, str] = {}
 
 
 def pod_facts(pod: Plain, namespace: Plain, find: Callable[[str, str, str], Plain | None]) -> PodFacts:
@@ -73,7 +75,12 @@ def pod_facts(pod: Plain, namespace: Plain, find: Callable[[str, str, str], Plai
         owner_name=name,
         replica_set=made_by.get("ReplicaSet", ""),
         replication_controller=made_by.get("ReplicationController", ""),
+        images={text(one, "name"): text(one, "image") for one in _containers(spec)},
     )
+
+
+def _containers(spec: Plain) -> list[Plain]:
+    return [table(one) for kind in ("containers", "initContainers") for one in entries(spec, kind)]
 
 
 def owners_of(found: Plain, find: Callable[[str, str, str], Plain | None]) -> list[tuple[str, str]]:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 SOURCE = "container_log"
 LONGEST = 1 << 20  # characters of a line that is put together of parts
+MOST_STREAMS = 8  # a stream is stdout or stderr; whoever writes others gets no memory for it
 _POD = re.compile(r"/([a-z0-9.-]{1,253})_([a-z0-9.-]{1,253})_([0-9a-fA-F-]{1,64})/([a-z0-9.-]{1,253})/[^/]*\Z")
 _NAMED = re.compile(r"/([a-z0-9.-]{1,253})_([a-z0-9.-]{1,253})_([a-z0-9.-]{1,253})-([0-9a-f]{64})\.log\Z")
-_DOCKER = re.compile(r"/containers/([0-9a-f]{64})/\1-json\.log(\.\d+)?\Z")
+_DOCKER = re.compile(r"/containers/([0-9a-f]{64})/\1-json\.log(\.\d+)?(\.gz)?\Z")
+_PODMAN = re.compile(r"/overlay-containers/([0-9a-f]{64})/userdata/ctr\.log\Z")
 
 
 class Whose(NamedTuple):
@@ -22,46 +24,77 @@ class Whose(NamedTuple):
     namespace: str = ""
     node: str = ""
     cluster: str = ""
+    pod_uid: str = ""
+
+
+NOBODY = Whose()
+
+
+class LogLine(NamedTuple):
+    """A line.
+
+    Attributes:
+        time: when it was written, as the log has it; of several parts that of the first.
+        stream: ``stdout`` or ``stderr``.
+        text: without the end of the line.
+        of: whose it is.
+        wrapper: what it came in: docker, cri, cloudwatch or azure.
+        parts: how many parts it was put together of.
+        cut: whether something of it is missing, for it was too long.
+    """
+
+    time: str
+    stream: str
+    text: str
+    of: Whose = NOBODY
+    wrapper: str = ""
+    parts: int = 1
+    cut: bool = False
 
 
 def whose(path: str) -> Whose:
     """Return whose log a file is, by its path.
 
     Kubelets write ``/var/log/pods/NAMESPACE_POD_UID/CONTAINER/0.log`` and link
-    ``/var/log/containers/POD_NAMESPACE_CONTAINER-ID.log`` to it; Docker writes ``.../containers/ID/ID-json.log``.
+    ``/var/log/containers/POD_NAMESPACE_CONTAINER-ID.log`` to it; Docker writes ``.../containers/ID/ID-json.log``,
+    podman ``.../overlay-containers/ID/userdata/ctr.log``.
     """
     found = _POD.search(path)
     if found:
-        return Whose(namespace=found[1], pod=found[2], container_name=found[4])
+        return Whose(namespace=found[1], pod=found[2], pod_uid=found[3], container_name=found[4])
     found = _NAMED.search(path)
     if found:
         return Whose(pod=found[1], namespace=found[2], container_name=found[3], container_id=found[4])
-    found = _DOCKER.search(path)
-    return Whose(container_id=found[1]) if found else Whose()
+    found = _DOCKER.search(path) or _PODMAN.search(path)
+    return Whose(container_id=found[1]) if found else NOBODY
 
 
-def event_of(time: str, stream: str, text: str, of: Whose) -> dict[str, object]:
-    """Return the event of a line.
+class Part(NamedTuple):
+    """The beginning of a line that has not ended: when it was written, the text so far, and of how many parts."""
 
-    Args:
-        time: when it was written, as the log has it.
-        stream: ``stdout`` or ``stderr``.
-        text: without the end of the line.
-        of: whose it is.
-    """
-    found: dict[str, object] = {"kind": "ContainerLog", "time": time, "stream": stream, "text": text}
-    return found | {name: value for name, value in of._asdict().items() if value}
+    time: str
+    text: str
+    parts: int
 
 
 class Parts:
-    """Puts lines together that an engine has cut: Docker after 16 KiB, CRI where it says so."""
+    """Puts lines together that an engine has cut: Docker after 16 KiB, CRI where it says so.
+
+    Attributes:
+        lost: parts of streams that nobody has, which were thrown away.
+    """
 
     def __init__(self) -> None:
         """Have no part yet."""
-        self._waiting: dict[str, tuple[str, str]] = {}  # by stream, the time of the first part and the text
+        self.lost = 0
+        self._waiting: dict[str, Part] = {}
 
-    def add(self, time: str, stream: str, text: str, *, whole: bool) -> tuple[str, str] | None:
-        """Take a part; return the time and text of a line that is whole now.
+    def __len__(self) -> int:
+        """Return how many lines have begun and not ended."""
+        return len(self._waiting)
+
+    def add(self, time: str, stream: str, text: str, *, whole: bool) -> LogLine | None:
+        """Take a part; return the line that is whole now, or as long as a line may be.
 
         Args:
             time: of the part.
@@ -69,10 +102,15 @@ class Parts:
             text: of it.
             whole: whether its line ends with it.
         """
-        first, before = self._waiting.pop(stream, (time, ""))
-        text = (before + text)[:LONGEST]
+        begun = self._waiting.pop(stream, None)
+        number = 1
+        if begun is not None:
+            time, text, number = begun.time, begun.text + text, begun.parts + 1
         if whole or len(text) >= LONGEST:
-            return first, text
-        if len(self._waiting) < 8:  # a stream is stdout or stderr; whoever writes others gets no memory for it
-            self._waiting[stream] = first, text
+            cut = len(text) > LONGEST or not whole
+            return LogLine(time, stream, text[:LONGEST] if cut else text, parts=number, cut=cut)
+        if len(self._waiting) < MOST_STREAMS:
+            self._waiting[stream] = Part(time, text, number)
+        else:
+            self.lost += 1
         return None

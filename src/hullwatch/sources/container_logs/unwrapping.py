@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.sources.container_logs.line import Parts, Whose, event_of, whose
+from hullwatch.sources.container_logs.line import LONGEST, LogLine, Parts, Whose, whose
 from hullwatch.sources.k8s_audit.counts import CONTROL, NO_EVENT, NOT_JSON, TOO_DEEP
 from hullwatch.sources.k8s_audit.payload import from_base64, values
 from hullwatch.sources.k8s_audit.shapes import at, is_list, is_table, items, table, text
@@ -22,53 +22,108 @@ if TYPE_CHECKING:
     from hullwatch.sources.k8s_audit.counts import IntakeCounts
 
 DEEPEST = 6  # wrappers in one another
+CUT = "a line of more than 1 MiB: what is behind is not looked at"
+STREAMS = "a part of a line of a stream that is neither stdout nor stderr"
 _CRI = re.compile(
     rb"(\d{4}-\d\d-\d\dT[0-9:.]{8,24}(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP])(?::[A-Z:]*)? (.*)\Z", re.DOTALL
 )
 _GROUP = re.compile(r"/aws/containerinsights/([^/]{1,100})/application\Z")
 
 
-def unwrap(documents: Iterable[bytes], counts: IntakeCounts, path: str = "") -> Iterator[dict[str, object]]:
-    """Yield the lines of documents as events, in their order.
+class _DockerLine(msgspec.Struct, gc=False):
+    """A line of json-file; with ``kubernetes`` it is Fluent Bit's record of one."""
+
+    log: str
+    stream: str
+    time: str = ""
+    kubernetes: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_DOCKER = msgspec.json.Decoder(_DockerLine)
+
+
+def unwrap(documents: Iterable[bytes], counts: IntakeCounts, path: str = "") -> Iterator[LogLine]:
+    """Yield the lines of documents, in their order.
 
     Args:
         documents: lines of a log file, or bodies of a wrapper.
         counts: gets what was found, and what was left out.
         path: of the file, which tells whose log it is; empty when there is none.
     """
-    reader = _Reader(counts, whose(path))
-    for document in documents:
-        yield from reader.read(document)
+    yield from Unwrapper(counts, whose(path)).lines(documents)
 
 
-class _Reader:
-    """Reads documents; parts of lines are put together over several of them."""
+class Unwrapper:
+    """Reads the documents of one log; parts of lines are put together over several of them.
+
+    Args:
+        counts: gets what was found, and what was left out.
+        of: whose log it is, for lines that do not say it.
+    """
 
     def __init__(self, counts: IntakeCounts, of: Whose) -> None:
+        """Have read nothing yet."""
         self._counts = counts
         self._of = of
         self._parts = Parts()
 
-    def read(self, document: bytes) -> Iterator[dict[str, object]]:
-        line = document.rstrip(b"\r\n")
-        cri = _CRI.match(line)
-        if cri:
-            said = cri[4].decode("utf-8", "replace")
-            yield from self._line("cri", cri[1].decode(), cri[2].decode(), said, whole=cri[3] == b"F")
-            return
-        if not line.startswith((b"{", b"[", b"\x1f\x8b")):
+    @property
+    def waits(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return len(self._parts) > 0
+
+    def lines(self, documents: Iterable[bytes]) -> Iterator[LogLine]:
+        """Yield the lines of documents."""
+        decode, match = _DOCKER.decode, _CRI.match
+        for document in documents:
+            try:  # the quick ways, for nearly all is in one of the two forms of files
+                if document[:1] == b"{":
+                    found = decode(document)
+                    if found.kubernetes is msgspec.UNSET:
+                        said = found.log
+                        ended = said[-1:] == "\n"
+                        line = self._add("docker", found.time, found.stream, said[:-1] if ended else said, whole=ended)
+                        if line is not None:
+                            yield line
+                        continue
+                elif cri := match(document.rstrip(b"\r\n")):
+                    said = cri[4].decode("utf-8", "replace")
+                    line = self._add("cri", cri[1].decode(), cri[2].decode(), said, whole=cri[3] == b"F")
+                    if line is not None:
+                        yield line
+                    continue
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                pass
+            yield from self._read(document)
+
+    def _read(self, document: bytes) -> Iterator[LogLine]:
+        if not document.startswith((b"{", b"[", b"\x1f\x8b")):
             self._counts.leave_out(NOT_JSON)
             return
         for value in values(document, self._counts):
             yield from self._open(value, self._of, 0)
 
-    def _line(self, wrapper: str, time: str, stream: str, said: str, *, whole: bool) -> Iterator[dict[str, object]]:
-        joined = self._parts.add(time, stream, said, whole=whole)
-        if joined is not None:
-            self._counts.take(wrapper)
-            yield event_of(joined[0], stream, joined[1], self._of)
+    def _add(self, wrapper: str, time: str, stream: str, said: str, *, whole: bool) -> LogLine | None:
+        """Take a part of a line; return the line when it has ended."""
+        lost = self._parts.lost
+        line = self._parts.add(time, stream, said, whole=whole)
+        if line is None:
+            if self._parts.lost > lost:
+                self._counts.leave_out(STREAMS)
+            return None
+        if line.cut:
+            self._counts.leave_out(CUT)
+        self._counts.take(wrapper)
+        return line._replace(of=self._of, wrapper=wrapper)
 
-    def _open(self, value: object, of: Whose, depth: int) -> Iterator[dict[str, object]]:
+    def _whole(self, wrapper: str, time: str, stream: str, said: str, of: Whose) -> LogLine:
+        """Return a line that was not cut into parts."""
+        self._counts.take(wrapper)
+        if cut := len(said) > LONGEST:
+            self._counts.leave_out(CUT)
+        return LogLine(time, stream, _unicode(said[:LONGEST].removesuffix("\n")), of, wrapper, cut=cut)
+
+    def _open(self, value: object, of: Whose, depth: int) -> Iterator[LogLine]:
         if depth > DEEPEST:
             self._counts.leave_out(TOO_DEEP)
         elif is_list(value):
@@ -79,15 +134,17 @@ class _Reader:
         elif "kubernetes" in value and "log" in value:
             yield self._insights(value, of)
         elif isinstance(value.get("log"), str) and "stream" in value:
-            said = text(value["log"])
+            said = _unicode(text(value["log"]))
             stream, time = text(value["stream"]), text(value.get("time"))
-            yield from self._line("docker", time, stream, said.removesuffix("\n"), whole=said.endswith("\n"))
+            line = self._add("docker", time, stream, said.removesuffix("\n"), whole=said.endswith("\n"))
+            if line is not None:
+                yield line
         elif "LogMessage" in value or "LogEntry" in value:
             yield self._azure(value)
         else:
             yield from self._wrapped(value, of, depth)
 
-    def _wrapped(self, value: dict[str, object], of: Whose, depth: int) -> Iterator[dict[str, object]]:
+    def _wrapped(self, value: dict[str, object], of: Whose, depth: int) -> Iterator[LogLine]:
         """Yield what a wrapper holds."""
         if "messageType" in value:
             yield from self._subscription(value, of, depth)
@@ -108,7 +165,7 @@ class _Reader:
         for one in inside:
             yield from self._open(one, of, depth + 1)
 
-    def _subscription(self, value: dict[str, object], of: Whose, depth: int) -> Iterator[dict[str, object]]:
+    def _subscription(self, value: dict[str, object], of: Whose, depth: int) -> Iterator[LogLine]:
         if value["messageType"] != "DATA_MESSAGE":
             self._counts.leave_out(CONTROL)
             return
@@ -118,24 +175,25 @@ class _Reader:
             for inner in values(message, self._counts):
                 yield from self._open(inner, of._replace(cluster=group[1] if group else ""), depth + 1)
 
-    def _insights(self, value: dict[str, object], of: Whose) -> dict[str, object]:
-        """Return the event of a record of Container Insights, which Fluent Bit made."""
+    def _insights(self, value: dict[str, object], of: Whose) -> LogLine:
+        """Return the line of a record of Container Insights, which Fluent Bit made."""
         meta = table(value.get("kubernetes"))
         found = Whose(
             container_id=text(meta.get("docker_id")),
             container_name=text(meta.get("container_name")),
             image=text(meta.get("container_image")),
             pod=text(meta.get("pod_name")),
+            pod_uid=text(meta.get("pod_id")),
             namespace=text(meta.get("namespace_name")),
             node=text(meta.get("host")),
             cluster=of.cluster,
         )
-        self._counts.take("cloudwatch")
-        said = text(value.get("log")).removesuffix("\n")
-        return event_of(text(value.get("time")), text(value.get("stream")), said, found)
+        return self._whole(
+            "cloudwatch", text(value.get("time")), text(value.get("stream")), text(value.get("log")), found
+        )
 
-    def _azure(self, value: dict[str, object]) -> dict[str, object]:
-        """Return the event of a row of ContainerLogV2, or of ContainerLog."""
+    def _azure(self, value: dict[str, object]) -> LogLine:
+        """Return the line of a row of ContainerLogV2, or of ContainerLog."""
         said = value.get("LogMessage", value.get("LogEntry"))
         resource = text(value.get("_ResourceId")).rstrip("/").rpartition("/")[2]
         found = Whose(
@@ -143,11 +201,16 @@ class _Reader:
             container_name=text(value.get("ContainerName")) or text(value.get("Name")),
             image=text(value.get("Image")),
             pod=text(value.get("PodName")),
+            pod_uid=text(value.get("PodUid")),
             namespace=text(value.get("PodNamespace")),
             node=text(value.get("Computer")),
             cluster=resource,
         )
-        self._counts.take("azure")
         written = said if isinstance(said, str) else msgspec.json.encode(said).decode()
         stream = text(value.get("LogSource")) or text(value.get("LogEntrySource"))
-        return event_of(text(value.get("TimeGenerated")), stream, written.removesuffix("\n"), found)
+        return self._whole("azure", text(value.get("TimeGenerated")), stream, written, found)
+
+
+def _unicode(said: str) -> str:
+    """Return a text without what is no Unicode: JSON can write half of a character."""
+    return said if said.isascii() else said.encode("utf-8", "replace").decode()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 FINGERPRINTED = 1024  # bytes at the beginning of a file
@@ -48,11 +49,12 @@ class Places:
 
     Args:
         state: the directory of what lasts.
+        file: that they are in there.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, file: str = FILE) -> None:
         """Read what was kept; what cannot be read is nothing."""
-        self._path = state / FILE
+        self._path = state / file
         self._places: dict[str, Place] = {}
         self._lock = threading.Lock()  # each input has a thread of its own
         self.problem = ""
@@ -63,12 +65,26 @@ class Places:
         """Return the place of a file, by the path that is set; None for one of which nothing is known."""
         return self._places.get(name)
 
+    def names(self) -> frozenset[str]:
+        """Return the paths of which a place is known."""
+        return frozenset(self._places)
+
     def keep(self, name: str, place: Place) -> None:
         """Keep a place: it is on the disk when this returns, or ``problem`` says why not."""
+        self.keep_all({name: place})
+
+    def keep_all(self, places: Mapping[str, Place]) -> None:
+        """Keep several places, as ``keep`` does."""
         with self._lock:
-            if self._places.get(name) != place:
-                self._places[name] = place
+            if any(self._places.get(name) != place for name, place in places.items()):
+                self._places.update(places)
                 self._write()
+
+    def retain(self, names: Collection[str]) -> None:
+        """Forget all places but those of some paths; that is on the disk with the next one that is kept."""
+        with self._lock:
+            for name in self._places.keys() - names:
+                del self._places[name]
 
     def _write(self) -> None:
         new = self._path.with_suffix(".new")

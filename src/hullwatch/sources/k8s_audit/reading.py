@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class _Telling(IntakeCounts, kw_only=True):
+class TellingCounts(IntakeCounts, kw_only=True):
     """Counts that tell at once what is left out."""
 
     tell: Callable[[str], None]
 
     def leave_out(self, reason: str, number: int = 1) -> None:
+        """Tell what is left out."""
         for _ in range(number):
             self.tell(reason)
 
@@ -30,5 +31,5 @@ def audit_events(stream: BinaryIO, leave_out: Callable[[str], None]) -> Iterator
         stream: of bytes, plain or compressed.
         leave_out: is called with the reason for each thing that is no event.
     """
-    counts = _Telling(tell=leave_out)
+    counts = TellingCounts(tell=leave_out)
     return (event for event, _ in unwrap(documents(stream, counts), counts))

@@ -106,7 +106,7 @@ def _quantify(check: Check, values: tuple[Any, ...], tests: list[Callable[..., b
         return all(passed) if is_list(check.left) and check.operator == "in" else any(passed)
     if not check.modifier:
         passed = [tests[0](value) for value in values]
-        return all(passed) if both_ends(check.left) and check.operator == "!=" else any(passed)
+        return all(passed) if needs_none_equal(check.left) and check.operator == "!=" else any(passed)
     if not tests:
         return False
     (value,) = values  # what a modifier means for several values is not written down anywhere
@@ -152,8 +152,10 @@ def kind_of(left: Left) -> str:
     return words.get(kind, "number")
 
 
-def both_ends(left: Left) -> bool:
-    return isinstance(left, FieldUse) and left.name in {"fd.ip", "fd.port", "fd.net", "fd.proto"}
+def needs_none_equal(left: Left) -> bool:
+    """Tell whether ``!=`` asks that none of a field's values is equal: of both ends, all names, all answers."""
+    names = {"fd.cip.name", "fd.sip.name", "fd.lip.name", "fd.rip.name", "dns.answer"}
+    return isinstance(left, FieldUse) and left.name in {"fd.ip", "fd.port", "fd.net", "fd.proto"} | names
 
 
 def is_list(left: Left) -> bool:

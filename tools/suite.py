@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ONE_BY_ONE = "kernel or engine or alone"  # markers, see pyproject.toml
 PARTS = (
-    ("beside each other", ("--numprocesses", "logical", "--dist", "worksteal", "-m", f"not ({ONE_BY_ONE})")),
+    ("beside each other", ("--numprocesses", "logical", "--dist", "loadfile", "-m", f"not ({ONE_BY_ONE})")),
     ("one by one", ("-m", ONE_BY_ONE)),
 )
 

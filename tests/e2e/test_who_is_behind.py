@@ -123,7 +123,7 @@ def test_alerts_of_a_session_name_the_person_when_the_made_up_audit_event_comes_
     assert (fields["k8s.session.sourceip"], fields["k8s.session.auditid"]) == ("198.51.100.7", "made-up-alice")
     (incident,) = {one.incident for one in AlertReader(open_to_read("", watching.state)).newest_first(Wanted())} - {""}
     told = " ".join(hullwatch(watching, "incidents", "show", incident).split())
-    assert "alice entered the container from outside with busybox" in told
-    assert "bob entered the container from outside with busybox" in told
+    assert "alice entered the container from outside as root" in told
+    assert "bob entered the container from outside as root" in told
     assert "through the API of Kubernetes from 198.51.100.7 (audit id made-up-bob)" in told
     containerd.remove_pod(pod)

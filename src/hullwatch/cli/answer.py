@@ -86,6 +86,8 @@ def write_rows(rows: Sequence[Sequence[str]]) -> None:
     safe = [[escape(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in safe) for column in range(max(map(len, safe), default=1) - 1)]
     room = columns()
+    if room is not None and sum(widths) + 2 * len(widths) >= room:
+        room = None  # the others alone are too wide: nothing is won
     for row in safe:
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
         line = "  ".join((*cells, *row[len(widths) :])).rstrip()

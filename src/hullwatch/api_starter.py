@@ -67,7 +67,7 @@ class ApiStarter:
         libraries = missing()
         if libraries:
             say(
-                f"Verbs look into the store themselves, for {' and '.join(libraries)} is not installed: "
+                f"Verbs look into the store themselves, for want of {' and '.join(libraries)}: "
                 "pip install 'hullwatch[api]' has this Hullwatch answer them; api.enabled = false says no more of it."
             )
             return

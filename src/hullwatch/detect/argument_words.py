@@ -22,7 +22,7 @@ from hullwatch.enrich.process import Process, ProcessKey, Program
 from hullwatch.enrich.script import takes_scripts
 from hullwatch.events.table import BY_NAME
 from hullwatch.rules.graph import FALSE, TRUE
-from hullwatch.rules.syntax import FieldUse, Text, TextList
+from hullwatch.rules.syntax import FieldUse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -61,11 +61,8 @@ def words_of_arguments(check: Check) -> frozenset[str] | None:
     """
     if not isinstance(check.left, FieldUse) or check.left.name not in _TEXTS:
         return None
-    if isinstance(check.right, Text):
-        values = [check.right.text]
-    elif isinstance(check.right, TextList):
-        values = [item.text for item in check.right.items]
-    else:
+    values = check.written()
+    if values is None:
         return None
     words: set[str] = set()
     for value in values:

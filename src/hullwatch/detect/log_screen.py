@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.detect.needed_text import needed_by_regex
-from hullwatch.rules.syntax import FieldUse, Text, TextList, Transformed
+from hullwatch.rules.syntax import FieldUse, Transformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,11 +59,8 @@ def _needed_by_check(check: Check) -> Texts | None:
         left = inner if isinstance(inner, FieldUse) else left
     if not isinstance(left, FieldUse) or left.name != FIELD or check.modifier == "allof":
         return None
-    if isinstance(check.right, Text):
-        values = [check.right.text]
-    elif isinstance(check.right, TextList):
-        values = [item.text for item in check.right.items]
-    else:
+    values = check.written()
+    if values is None:
         return None
     needed: set[str] = set()
     for value in values:

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hullwatch.detect.needed_text import needed_by_regex
-from hullwatch.rules.syntax import FieldUse, Text, TextList
+from hullwatch.rules.syntax import FieldUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,11 +48,8 @@ def words_of(check: Check) -> list[Word] | None:
     """
     if not isinstance(check.left, FieldUse):
         return None
-    if isinstance(check.right, Text):
-        values = [check.right.text]
-    elif isinstance(check.right, TextList):
-        values = [item.text for item in check.right.items]
-    else:
+    values = check.written()
+    if values is None:
         return None
     if not all(value.isascii() and _MARKS.isdisjoint(value) for value in values):
         return None  # within a character of several bytes, text and bytes differ

@@ -119,6 +119,12 @@ class Check(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     modifier: Annotated[str, _name("oneof|anyof|allof|")]
     place: Place
 
+    def written(self) -> list[str] | None:
+        """Return the texts that stand on the right; None where there are none, or another field."""
+        if isinstance(self.right, Text):
+            return [self.right.text]
+        return [item.text for item in self.right.items] if isinstance(self.right, TextList) else None
+
 
 class MacroUse(msgspec.Struct, frozen=True, eq=False, array_like=True, tag=True):
     """The name of a macro."""

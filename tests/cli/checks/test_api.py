@@ -30,7 +30,7 @@ def test_libraries_that_are_missing_are_named_with_what_installs_them(
     monkeypatch.setattr(place, "LIBRARIES", ("litestar", "no_such_library"))
     (found,) = api(ApiSettings(), str(tmp_path))
     assert (found.status, found.fix) == ("warn", "pip install 'hullwatch[api]'")
-    assert "no_such_library is not installed" in found.sentence
+    assert "for want of no_such_library" in found.sentence
 
 
 def test_who_may_not_ask_is_told_how_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

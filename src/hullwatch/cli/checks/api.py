@@ -25,7 +25,7 @@ def api(settings: ApiSettings, run: str) -> list[Check]:
     if not settings.enabled:
         return [Check(NAME, "ok", "Verbs look into the store themselves (api.enabled).")]
     if libraries := missing():
-        sentence = f"Verbs look into the store themselves: {' and '.join(libraries)} is not installed."
+        sentence = f"Verbs look into the store themselves, for want of {' and '.join(libraries)}."
         return [Check(NAME, "warn", sentence, "pip install 'hullwatch[api]'")]
     path = next((one for one in sockets(Path(run).expanduser()) if one.parent.exists()), None)
     if path is None or (os.access(path.parent, os.X_OK) and not path.exists()):

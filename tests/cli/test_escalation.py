@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from tests.cli.in_process import command
 from tests.escalation.files import TEXT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.cli.in_process import Command
@@ -19,11 +21,14 @@ __all__ = ["command"]
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("TZ", "UTC")
+def file(tmp_path: Path) -> Iterator[str]:
     path = tmp_path / "escalation.yaml"
     path.write_text(TEXT)
-    return str(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield str(path)
+    time.tzset()
 
 
 def test_a_good_file_is_counted_and_a_gap_is_remarked(command: Command, file: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from hullwatch.own_process import CRASHED, start
 
 # What only the engine needs; each of them takes megabytes.
-HEAVY = ("docker", "requests", "lark", "h2", "hullwatch.app", "hullwatch.detect", "hullwatch.rules", "hullwatch.fields")
+HEAVY = ("urllib3", "lark", "h2", "hullwatch.app", "hullwatch.detect", "hullwatch.rules", "hullwatch.fields")
 
 
 def code_of(pid: int) -> int:
@@ -48,3 +49,30 @@ def test_what_only_the_engine_needs_is_not_imported_by(module: str) -> None:
     program = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert [name for name in HEAVY if name in done.stdout.split()] == []
+
+
+FREED_BETWEEN_OTHERS = """
+import time
+from hullwatch.own_process import FreePages
+
+def taken():
+    with open("/proc/self/smaps_rollup") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty"))
+
+pages = FreePages()
+pieces = [bytes([1]) * 20_000 for _ in range(1000)]
+pieces[:] = pieces[::10]  # the rest lies between what stays
+before = taken()
+pages.tick(time.monotonic())
+early = taken()
+pages.tick(time.monotonic() + 3600)
+print(before - early, before - taken())
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this C library is not glibc")
+def test_what_was_freed_between_other_things_goes_back_to_the_system_but_not_at_every_tick() -> None:
+    told = subprocess.run([sys.executable, "-c", FREED_BETWEEN_OTHERS], capture_output=True, text=True, check=True)
+    early, late = map(int, told.stdout.split())
+    assert early < 1000  # KiB
+    assert late > 10_000

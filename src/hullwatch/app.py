@@ -40,6 +40,7 @@ from hullwatch.formats.summary import summary
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say, say_lines
 from hullwatch.outputs.stdout import has_colours
+from hullwatch.own_process import FreePages
 from hullwatch.respond.responses import Responses
 from hullwatch.rules.loader import RuleSet
 from hullwatch.rules.looked_up_names import LookedUpNames
@@ -142,12 +143,12 @@ class Watch:
         self._wake_read.settimeout(0)
         self._wake_write.settimeout(0)
         self._next_sample = self._next_status = 0.0
+        self._free_pages = FreePages()
         self._ready_at_last = time.monotonic() + READY_PATIENCE
         self._unrecorded = ""  # why the recording ended before the watch
         self._told_support: tuple[str, tuple[str, ...], tuple[str, ...]] | None = None
-        self._ready = False  # the sensor sends, and the containers that ran before are known
+        self._ready = self._stopping = False  # ready: the sensor sends, and containers that ran before are known
         self._frames = 0  # of the sensor, since the last sign of life
-        self._stopping = False
         if crashes:
             self._delivery.internal(
                 "Engine restarted", "Critical", f"The engine crashed and was started again, {crashes} times so far."
@@ -413,6 +414,7 @@ class Watch:
             self._next_status = now + STATUS_INTERVAL
             self._write_status()
             self._give_sign_of_life()
+            self._free_pages.tick(now)
 
     def _give_sign_of_life(self) -> None:
         """Tell that events are taken, if some were since the last time: the sensor's pulse is one every second."""

@@ -20,7 +20,7 @@ from hullwatch.alerts.grouping import Grouper
 from hullwatch.errors import HullwatchError
 from hullwatch.escalation.telling import Telling
 from hullwatch.keeper_change import Change, Outputs, make_outputs
-from hullwatch.own_process import drop_privileges, leave_descriptors
+from hullwatch.own_process import FreePages, drop_privileges, leave_descriptors
 from hullwatch.service.policies import received
 from hullwatch.store.database import StoreError
 from hullwatch.store.frames import ENCODER, FRAMES, MAXIMUM_MESSAGE, Told, alert_id
@@ -92,6 +92,7 @@ class Keeper:
         self._last: dict[tuple[socket.socket, str], int] = {}  # the last frame of each run that is taken
         self._batch: list[Packed] = []
         self._next_tick = 0.0
+        self._free_pages = FreePages()
 
     def serve(self) -> None:
         """Take alerts until all other ends are closed, and all of them are kept."""
@@ -219,6 +220,7 @@ class Keeper:
         if now < self._next_tick:
             return
         self._next_tick = now + TICK
+        self._free_pages.tick(now)
         if self._outputs is not None:
             self._outputs.tick()
         self._status.tick(self._keeping, self._problem)

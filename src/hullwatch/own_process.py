@@ -10,6 +10,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from hullwatch.errors import CannotError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of malloc.h
 _LARGE = 1 << 18  # bytes
+_GIVE_BACK = 30.0  # seconds
 CRASHED = 70  # the exit code after a mistake of our own (EX_SOFTWARE of sysexits.h)
 
 
@@ -71,6 +73,29 @@ def drop_privileges(uid: int, gid: int) -> None:
         raise CannotError(f"New privileges cannot be given up: {os.strerror(ctypes.get_errno())}.")
     os.umask(0o077)
     os.chdir("/")
+
+
+class FreePages:
+    """Gives pages that are free back to the system once in a while, where the C library is glibc.
+
+    It does so itself only at the end of the heap. Compressed pieces and batches of all sizes come and go below
+    what stays: after half an hour of load a seventh of an engine's memory was free, and its own.
+    """
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        self._next = time.monotonic() + _GIVE_BACK
+
+    def tick(self, now: float) -> None:
+        """Give back what is free, when it is time; takes some milliseconds.
+
+        Args:
+            now: seconds of the monotonic clock.
+        """
+        if now >= self._next and self._trim is not None:
+            self._next = now + _GIVE_BACK
+            self._trim(0)
 
 
 def limit_fragments() -> None:

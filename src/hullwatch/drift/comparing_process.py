@@ -13,6 +13,7 @@ import queue
 import signal
 import struct
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +21,7 @@ import msgspec
 
 from hullwatch.drift.comparer import Comparer
 from hullwatch.drift.question import TOO_LONG, UNREADABLE, Answer, Question
+from hullwatch.own_process import FreePages
 
 if TYPE_CHECKING:
     import socket
@@ -110,13 +112,14 @@ def serve(end: socket.socket, comparer: Comparer, patience: float) -> None:
         comparer: that knows the answers.
         patience: seconds for one, after which it is given up.
     """
-    worker = _Worker(comparer)
+    worker, free_pages = _Worker(comparer), FreePages()
     while worker.lost < LOST_THREADS and (data := end.recv(MAXIMUM_MESSAGE)):
         question = msgspec.msgpack.decode(data, type=Question)
         answer = worker.answer(question, patience)
         if answer is None:
             answer = Answer(question.number, "unknown", reason=TOO_LONG)
         end.send(msgspec.msgpack.encode(answer))
+        free_pages.tick(time.monotonic())
 
 
 class _Worker:

@@ -17,9 +17,8 @@ from hullwatch.sources.podman import PodmanSource
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable
-
-    from docker.tls import TLSConfig
 
     from hullwatch.enrich.container import Container
     from hullwatch.sources.engine import EngineSource, EngineStatus
@@ -51,7 +50,9 @@ class ContainerEngines:
         self._told: OrderedDict[str, None] = OrderedDict()  # ids that root's engines told of
         self._started = False
 
-    def add(self, address: EngineAddress, connect: Callable[[], socket.socket] | None, tls: TLSConfig | None) -> None:
+    def add(
+        self, address: EngineAddress, connect: Callable[[], socket.socket] | None, tls: ssl.SSLContext | None
+    ) -> None:
         """Watch an engine; one that is watched already stays as it is.
 
         Args:

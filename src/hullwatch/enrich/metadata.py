@@ -13,9 +13,8 @@ from hullwatch.sources.docker import DockerSource
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable
-
-    from docker.tls import TLSConfig
 
     from hullwatch.enrich.container import Container
     from hullwatch.sources.engine import Inspection
@@ -70,7 +69,7 @@ def docker_source(
     base_url: str,
     emit: Callable[[Container], None],
     connect: Callable[[], socket.socket] | None = None,
-    tls: TLSConfig | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> DockerSource:
     """Return a source that hands the containers of an engine to ``emit``; see ``DockerSource``."""
     return DockerSource(base_url, ContainerMetadata(emit).take, connect, tls)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Predicate = "Callable[[Any], bool]"
 _SPECIAL = frozenset(b"\\.+*?()|[]{}^$")
-REMEMBERED = 1024  # texts of one pattern whose verdict is kept
+REMEMBERED = 64  # texts of one pattern whose verdict is kept: most are judged once for all rules, not here
 LONGEST_REMEMBERED = 256  # characters; so that hostile names cannot fill the memory
 LONGEST_GLOB = 1 << 16  # characters; larger ones take seconds to compile
 _LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}

@@ -16,9 +16,9 @@ from hullwatch.sources.engine_errors import EngineError, UnreachableError
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable, Iterator
 
-    from docker.tls import TLSConfig
 
 MAXIMUM_IMAGES = 512
 PODMAN_API = "v4.0.0"  # of podman's own language: the least that podman 4 and 5 speak
@@ -64,7 +64,7 @@ class DockerSource(EngineSource):
         base_url: str,
         emit: Callable[[Inspection], None],
         connect: Callable[[], socket.socket] | None = None,
-        tls: TLSConfig | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare; nothing is connected before ``start``.
 

@@ -7,6 +7,7 @@ Podman's compatible service speak), which later versions keep.
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -21,9 +22,7 @@ from hullwatch.sources.engine_errors import EngineError, NotKnownError, SlowErro
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
-    from docker import APIClient
-    from docker.tls import TLSConfig
-    from requests import Response
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
 CONNECT_TIMEOUT = 2.0  # seconds
 ANSWER_TIMEOUT = 5.0  # seconds from the request to the last byte of the answer
@@ -31,6 +30,7 @@ LIST_TIMEOUT = 20.0  # the same for the list of all containers, which an engine 
 MAXIMUM_ANSWER = 4 << 20  # bytes; an inspected container has about 6,000
 MAXIMUM_LIST = 64 << 20
 MAXIMUM_EVENT = 1 << 20
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "hullwatch"}
 NEWEST_VERSION = (1, 51)  # of the API; an engine that is newer is asked in this version
 
 DOCKER_SOCKET = "/var/run/docker.sock"
@@ -47,7 +47,7 @@ def engine_url(environment: Mapping[str, str]) -> str:
     return f"unix://{DOCKER_SOCKET}"
 
 
-def tls_settings(environment: Mapping[str, str]) -> TLSConfig | None:
+def tls_settings(environment: Mapping[str, str]) -> ssl.SSLContext | None:
     """Return what DOCKER_TLS_VERIFY and DOCKER_CERT_PATH ask for, or None for a plain connection.
 
     Raises:
@@ -57,18 +57,17 @@ def tls_settings(environment: Mapping[str, str]) -> TLSConfig | None:
     verify = environment.get("DOCKER_TLS_VERIFY", "") != ""
     if not folder and not verify:
         return None
-    from docker.errors import TLSParameterError
-    from docker.tls import TLSConfig
-
     place = Path(folder) if folder else Path.home() / ".docker"
     try:
-        return TLSConfig(
-            client_cert=(str(place / "cert.pem"), str(place / "key.pem")),
-            ca_cert=str(place / "ca.pem") if verify else None,
-            verify=verify,
-        )
-    except TLSParameterError as error:
-        raise EngineError(f"the certificates of DOCKER_CERT_PATH {place} cannot be used: {error}") from None
+        context = ssl.create_default_context(cafile=str(place / "ca.pem") if verify else None)
+        context.load_cert_chain(place / "cert.pem", place / "key.pem")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise EngineError(f"the certificates of DOCKER_CERT_PATH {place} cannot be used: {reason}") from None
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class EngineConnection:
@@ -78,7 +77,7 @@ class EngineConnection:
         self,
         base_url: str,
         connect: Callable[[], socket.socket] | None = None,
-        tls: TLSConfig | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare a connection; it is made with the first request.
 
@@ -95,40 +94,25 @@ class EngineConnection:
             path = base_url.removeprefix("unix://")
             connect = lambda: _connect_unix(path)  # noqa: E731  # a def for two words would be longer
         self._base_url, self._connect, self._tls = base_url, connect, tls
-        self._session: APIClient | None = None
+        self._pool: HTTPConnectionPool | None = None
 
-    def _open_session(self) -> APIClient:
-        """Return the library's session; the first request comes here, for loading the library takes time.
+    def _open_pool(self) -> HTTPConnectionPool:
+        """Return the library's pool; the first request comes here, for loading the library takes time.
 
         Raises:
             EngineError: for a URL that cannot be used.
         """
-        from docker import APIClient
-        from docker.errors import DockerException
+        from hullwatch.sources.docker_transport import pool_by_function, pool_by_url
 
-        from hullwatch.sources.docker_transport import EngineAdapter
-
-        base_url, connect, tls = self._base_url, self._connect, self._tls
-        scheme = base_url.partition("://")[0]
-        if connect is None and scheme not in {"tcp", "http", "https"}:
-            raise EngineError(
-                f"the engine's URL {base_url} cannot be used: write unix://PATH, tcp://HOST:PORT or https://HOST:PORT"
-            )
+        if self._connect is not None:
+            return pool_by_function(self._add_socket, self._connect)
         try:
-            session = APIClient(
-                base_url="http://localhost:80" if connect is not None else base_url,
-                version="1.41",
-                timeout=int(ANSWER_TIMEOUT),
-                tls=tls if connect is None and tls is not None else False,
-            )
-        except (DockerException, ValueError) as error:
-            raise EngineError(f"the engine's URL {base_url} cannot be used: {error}") from None
-        session.trust_env = False  # an engine is not behind a web proxy, and ~/.netrc is not for it
-        session.headers["Accept-Encoding"] = "identity"
-        adapter = EngineAdapter(self._add_socket, connect)
-        session.mount("http://", adapter)
-        session.mount("https://", adapter)
-        return session
+            return pool_by_url(self._base_url, self._add_socket, self._tls)
+        except ValueError as error:
+            raise EngineError(
+                f"the engine's URL {self._base_url} cannot be used ({error}): "
+                "write unix://PATH, tcp://HOST:PORT or https://HOST:PORT"
+            ) from None
 
     def get(self, path: str, *, timeout: float = ANSWER_TIMEOUT, limit: int = MAXIMUM_ANSWER) -> bytes:
         """Return the body of an answer.
@@ -146,17 +130,17 @@ class EngineConnection:
         with self._in_time(timeout), self._request(path, timeout) as response:
             parts: list[bytes] = []
             size = 0
-            for part in response.iter_content(1 << 16):
+            for part in response.stream(1 << 16):
                 parts.append(part)
                 size += len(part)
                 if size > limit:
                     raise EngineError(f"the engine's answer to {path} is longer than {limit} bytes")
                 if time.monotonic() > limit_of_time:
                     raise SlowError(f"the engine did not answer {path} within {timeout:g} s")
-            if response.status_code == 404:
+            if response.status == 404:
                 raise NotKnownError(f"the engine does not know {path}")
-            if response.status_code != 200:
-                raise EngineError(f"the engine answered {path} with status {response.status_code}")
+            if response.status != 200:
+                raise EngineError(f"the engine answered {path} with status {response.status}")
             return b"".join(parts)
 
     def events(self, since: float) -> Iterator[bytes]:
@@ -170,10 +154,10 @@ class EngineConnection:
         """
         filters = quote('{"type":["container"]}')
         with self._request(f"/events?since={since:.9f}&filters={filters}", None) as response:
-            if response.status_code != 200:
-                raise EngineError(f"the engine answered /events with status {response.status_code}")
+            if response.status != 200:
+                raise EngineError(f"the engine answered /events with status {response.status}")
             rest = b""
-            while part := response.raw.read1(1 << 16):
+            while part := response.read1(1 << 16):
                 *lines, rest = (rest + part).split(b"\n")
                 if len(rest) > MAXIMUM_EVENT:
                     raise EngineError(f"the engine sent an event of more than {MAXIMUM_EVENT} bytes")
@@ -203,29 +187,39 @@ class EngineConnection:
     def close(self) -> None:
         """Close the sockets; for the thread that uses the connection."""
         self._shut_sockets()
-        if self._session is not None:
-            self._session.close()
+        if self._pool is not None:
+            self._pool.close()
         with self._lock:
             self._sockets.clear()
 
     @contextmanager
-    def _request(self, path: str, timeout: float | None) -> Generator[Response]:
-        """Send a request; errors of the libraries become ours, also while the body is read."""
-        import requests
-        import urllib3
+    def _request(self, path: str, timeout: float | None) -> Generator[BaseHTTPResponse]:
+        """Send a request; errors of the library become ours, also while the body is read."""
+        from urllib3 import Timeout, exceptions
 
-        if self._session is None:
-            self._session = self._open_session()
-        url = f"{self._session.base_url}{'/' if self.version else ''}{self.version}{path}"
+        if self._pool is None:
+            self._pool = self._open_pool()
+        target = f"{'/' if self.version else ''}{self.version}{path}"
+        response: BaseHTTPResponse | None = None
         try:
-            with self._session.get(
-                url, stream=True, timeout=(CONNECT_TIMEOUT, timeout), allow_redirects=False
-            ) as response:
-                yield response
-        except (requests.Timeout, TimeoutError, urllib3.exceptions.ReadTimeoutError):
-            raise SlowError(f"the engine did not answer {path.partition('?')[0]} in time") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            response = self._pool.urlopen(
+                "GET",
+                target,
+                headers=_HEADERS,
+                redirect=False,
+                timeout=Timeout(connect=CONNECT_TIMEOUT, read=timeout),
+                preload_content=False,
+                decode_content=False,
+            )
+            yield response
+        except (exceptions.HTTPError, OSError, ValueError) as error:
+            refused = isinstance(error, exceptions.NewConnectionError)  # the library counts it to those that took long
+            if isinstance(error, TimeoutError | exceptions.TimeoutError) and not refused:
+                raise SlowError(f"the engine did not answer {path.partition('?')[0]} in time") from None
             raise UnreachableError(f"the engine cannot be reached: {_reason(error)}") from None
+        finally:
+            if response is not None:
+                response.close()  # a connection whose answer was read whole is back in the pool by then
 
     @contextmanager
     def _in_time(self, seconds: float) -> Generator[None]:
@@ -281,12 +275,10 @@ def _version(text: object) -> tuple[int, int] | None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the words of the system, or of ``connect``: the libraries wrap them in names of theirs."""
-    from requests import RequestException
-
+    """Return the words of the system, or of ``connect``: the library wraps them in names of its own."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and not isinstance(cause, RequestException):
+        if isinstance(cause, OSError):
             return cause.strerror or str(cause) or type(cause).__name__
         cause = cause.__cause__ or cause.__context__
     return "the connection ended, or the answer is not HTTP"

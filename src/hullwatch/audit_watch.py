@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import functools
 import os
-import resource
 import signal
 import sys
 import threading
@@ -20,17 +19,21 @@ import msgspec
 
 from hullwatch.audit_policy.blind import BlindSpots
 from hullwatch.audit_policy.needs import needs_of
+from hullwatch.config.container_log_settings import takes_logs
 from hullwatch.config.kubernetes_settings import is_set
 from hullwatch.counters import Counters, Latency
 from hullwatch.detect.audit_judge import AuditJudge
+from hullwatch.fields.audit_event import SOURCE
+from hullwatch.log_deliveries import LogRequests, log_groups
 from hullwatch.log_watch import LogWatch
 from hullwatch.outputs.delivery import Delivery
 from hullwatch.outputs.standard_error import say
 from hullwatch.sources.k8s_audit.cloudwatch import LogGroup
 from hullwatch.sources.k8s_audit.counts import TRUNCATED
 from hullwatch.sources.k8s_audit.feed import EndingError, LogReader, StreamReader
-from hullwatch.sources.k8s_audit.http_server import HttpServer, Limits
-from hullwatch.sources.k8s_audit.inputs import Input, Inputs, read_before
+from hullwatch.sources.k8s_audit.http_head import RefusedError
+from hullwatch.sources.k8s_audit.http_server import HttpServer, limits_for
+from hullwatch.sources.k8s_audit.inputs import NEVER, Input, Inputs, read_before
 from hullwatch.sources.k8s_audit.log_opening import number_of
 from hullwatch.sources.k8s_audit.log_place import Places
 from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
@@ -47,7 +50,6 @@ if TYPE_CHECKING:
 
     from hullwatch.audit_credentials import AuditCredentials
     from hullwatch.channel import Supervisor
-    from hullwatch.config.kubernetes_settings import AuditSettings
     from hullwatch.config.settings import Settings
     from hullwatch.detect.engine import Match
     from hullwatch.rules.loader import RuleSet
@@ -57,9 +59,6 @@ TICK = 1.0  # seconds between looks at what is due
 STORED_PATIENCE = 20.0  # seconds for alerts to be kept, until a sender is told to come again; API servers wait 30
 END_PATIENCE = 4.0  # seconds for requests and readers to come to an end
 MOST_WAITING = 32 << 20  # bytes of alerts that wait for the keeper, until nothing more is taken
-FEWEST_DESCRIPTORS = 256  # that are kept free of connections
-_MOST_DESCRIPTORS = 8192
-
 
 _SHOWN_RULES = 5
 _LONGEST = 4000  # characters
@@ -90,6 +89,7 @@ class AuditWatch:
         crashes: int = 0,
     ) -> None:
         """Wire the stages; nothing is taken yet."""
+        self._settings = settings
         self._audit = settings.kubernetes.audit
         self._supervisor = supervisor
         self._state = state
@@ -117,13 +117,19 @@ class AuditWatch:
         self._end = asyncio.Event()
         self.ending = threading.Event()
         self._logs: LogWatch | None = None
-        if settings.container_logs.files:
+        if takes_logs(settings.container_logs):
             self._logs = LogWatch(settings, rules, self.counters, supervisor, state, self._take_matches, self.stored)
         self._readers: list[LogReader] = []
         self._groups: list[LogGroup] = []
+        self._log_groups: list[LogGroup] = []  # of logs of containers
         self._server: HttpServer | None = None
+        self._log_requests: LogRequests | None = None
+        if self._logs is not None and settings.container_logs.webhook:
+            self._log_requests = LogRequests(self._logs, self._audit.listen, self._audit.remember)
         self._problems: set[str] = set()  # that were told
-        self.inputs = Inputs(self._audit.silence, read_before(_read(state / STATUS)))
+        # Where only logs are taken at the webhook, nobody sends events.
+        self.events = is_set(self._audit) and (not settings.run.sources or SOURCE in settings.run.sources)
+        self.inputs = Inputs(self._audit.silence if self.events else NEVER, read_before(_read(state / STATUS)))
         self._truncated = 0  # events that it was told of
         if crashes:
             text = f"The process that takes audit events crashed and was started again, {crashes} times so far."
@@ -156,8 +162,15 @@ class AuditWatch:
         return f"Alerts cannot be kept: {self._link.problem}" if self._link.problem else ""
 
     async def take_documents(self, documents: list[bytes], source: Input) -> Taken:
-        """Judge the events of some documents of an input; see ``webhook.Taking``."""
-        return await self.pipeline.take(documents, source)
+        """Judge the events of some documents of an input, and lines of logs among them; see ``webhook.Taking``."""
+        lines = None if self._log_requests is None else self._log_requests.delivery().judge
+        return await self.pipeline.take(documents, source, lines)
+
+    async def take_logs(self, body: bytes) -> Taken:
+        """Judge a body that is nothing but lines of logs; see ``webhook.Taking``."""
+        if self._log_requests is None:
+            raise RefusedError(404, "Logs of containers are not taken here: set container_logs.webhook.")
+        return await self._log_requests.take(body)
 
     async def kept(self, ticket: int) -> bool:
         """Wait until the alerts up to a number are kept, within a time; tell whether they are."""
@@ -232,7 +245,9 @@ class AuditWatch:
                 certificates=bool(self._audit.client_ca),
                 largest=self._audit.largest_body,
             )
-            self._server = HttpServer(self._listener, self._credentials.context, webhook, limits_of(self._audit))
+            self._server = HttpServer(
+                self._listener, self._credentials.context, webhook, limits_for(self._audit.largest_body)
+            )
             serving = loop.create_task(self._server.serve())
             following = loop.create_task(self._follow_credentials(webhook, self._server))
         say(f"Taking {self._taken()} with {len(self._rules.rules)} rules; Ctrl-C ends it.")
@@ -265,8 +280,10 @@ class AuditWatch:
 
     def _taken(self) -> str:
         """Return what is taken, for people."""
-        parts = [f"audit events of Kubernetes ({self._inputs()})"] if is_set(self._audit) else []
-        parts += [f"logs of containers ({self._logs.inputs()})"] if self._logs is not None else []
+        parts = [f"audit events of Kubernetes ({self._inputs()})"] if self.events else []
+        logs = self._settings.container_logs
+        named = [*logs.files, *([self._audit.listen] if logs.webhook else []), *logs.log_groups]
+        parts += [f"logs of containers ({', '.join(named)})"] if self._logs is not None else []
         return " and ".join(parts)
 
     def _inputs(self) -> str:
@@ -288,8 +305,13 @@ class AuditWatch:
             feed = _Feed(self, self.inputs.add(group, "cloudwatch"))
             self._groups.append(LogGroup(client, group, feed, self._places, every=audit.eks_every, from_end=from_end))
         works += [("log", reader.run) for reader in self._readers] + [("cloudwatch", one.run) for one in self._groups]
-        if self._logs is not None:
+        if self._logs is not None and self._logs.follows:
             works.append(("container logs", functools.partial(self._logs.run, self.ending)))
+        if self._logs is not None:
+            self._log_groups = log_groups(
+                self._settings, self._logs, self._credentials.client, self._state, self.ending
+            )
+            works += [("logs of cloudwatch", one.run) for one in self._log_groups]
         if audit.stdin:
             stream: Any = sys.stdin.buffer
             feed = _Feed(self, self.inputs.add("standard input", "stdin"))
@@ -328,6 +350,7 @@ class AuditWatch:
         parts = self._places, self._look, self._memory, self._baseline
         found |= {one.problem for one in parts if one.problem}
         of_logs = set(self._logs.problems()) if self._logs is not None else set[str]()
+        of_logs |= {one.problem for one in self._log_groups if one.problem}
         for problem in sorted(found - self._problems):
             self._delivery.internal("Audit events not read", "Error", problem)
         for problem in sorted(of_logs - self._problems):
@@ -400,6 +423,8 @@ class AuditWatch:
             serving.cancel()
         if self._server is not None:
             await self._server.close(END_PATIENCE)
+        if self._log_requests is not None:
+            self._log_requests.close()
         deadline = time.monotonic() + END_PATIENCE
         for thread in threads:
             if thread.name != "stdin":  # which may wait for ever
@@ -421,7 +446,7 @@ class AuditWatch:
         wrappers = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.events.items()))
         lines = [f"Audit events: {counts.total:,}{f' ({wrappers})' if wrappers else ''}, {alerts:,} alerts."]
         if self._logs is not None:
-            lines = [*(lines if is_set(self._audit) else [f"Alerts: {alerts:,}."]), *self._logs.told()]
+            lines = [*(lines if self.events else [f"Alerts: {alerts:,}."]), *self._logs.told()]
         if counts.left_out:
             reasons = "; ".join(f"{number:,} {reason}" for reason, number in sorted(counts.left_out.items()))
             lines.append(f"Audit events left out: {reasons}.")
@@ -441,6 +466,7 @@ class _Taking:
     def __init__(self, watch: AuditWatch, source: Input) -> None:
         self.full = watch.full
         self.kept = watch.kept
+        self.take_logs = watch.take_logs
         self._watch = watch
         self._source = source
 
@@ -465,16 +491,3 @@ def _read(path: Path) -> bytes:
     with contextlib.suppress(OSError):
         return path.read_bytes()
     return b""
-
-
-def limits_of(audit: AuditSettings) -> Limits:
-    """Return the limits of the server: connections as there may be descriptors, and the bytes of three bodies."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(_MOST_DESCRIPTORS, hard) if hard != resource.RLIM_INFINITY else _MOST_DESCRIPTORS
-    if soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-    body = audit.largest_body
-    connections = max(64, min(1500, soft - FEWEST_DESCRIPTORS))
-    return Limits(connections=connections, body=body, bodies=3 * body)

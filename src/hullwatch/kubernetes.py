@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.channel import Answer, make_channel, receive_request, sealed, sealed_rules, send_answer
-from hullwatch.config.container_log_settings import ContainerLogSettings
+from hullwatch.config.container_log_settings import ContainerLogSettings, takes_logs
 from hullwatch.config.kubernetes_settings import AuditSettings, is_set
 from hullwatch.config.rules_files import read_all, read_pack
 from hullwatch.errors import CannotError, UsageError
@@ -49,7 +49,7 @@ def sources_of(settings: Settings) -> frozenset[str]:
     """
     there = {SYSCALL}
     there |= {AUDIT} if is_set(settings.kubernetes.audit) else set()
-    there |= {LOGS} if settings.container_logs.files else set()
+    there |= {LOGS} if takes_logs(settings.container_logs) else set()
     wanted = frozenset(settings.run.sources) or frozenset(there)
     if wanted == TAKEN:  # all but the host's calls, whatever that is
         wanted = frozenset(wanted & there) or frozenset({AUDIT})
@@ -60,7 +60,8 @@ def sources_of(settings: Settings) -> frozenset[str]:
         )
     if LOGS in wanted - there:
         raise UsageError(
-            "There are no logs of containers: set files in [container_logs] (hullwatch config explain container_logs)."
+            "There are no logs of containers: set files, webhook or log_groups in [container_logs] (hullwatch config "
+            "explain container_logs)."
         )
     if len(wanted) > 1 and settings.output.format == "sarif":
         raise UsageError(
@@ -79,6 +80,8 @@ def check(settings: Settings) -> None:
     if bool(audit.tls_cert) < bool(audit.tls_key or audit.client_ca):
         raise UsageError("kubernetes.audit.tls_key and client_ca are for TLS: set tls_cert as well.")
     if not audit.listen:
+        if settings.container_logs.webhook:
+            raise UsageError("container_logs.webhook takes lines at kubernetes.audit.listen: set that as well.")
         return
     port = audit.listen.rpartition(":")[2]
     if not 0 < int(port) < 1 << 16:
@@ -112,10 +115,18 @@ def only_wanted(settings: Settings) -> Settings:
     wanted = sources_of(settings)
     kubernetes, logs = settings.kubernetes, settings.container_logs
     if AUDIT not in wanted:
-        kubernetes = msgspec.structs.replace(kubernetes, audit=AuditSettings())
+        audit = AuditSettings() if LOGS not in wanted else _for_logs(kubernetes.audit, webhook=logs.webhook)
+        kubernetes = msgspec.structs.replace(kubernetes, audit=audit)
     if LOGS not in wanted:
         logs = ContainerLogSettings()
     return msgspec.structs.replace(settings, kubernetes=kubernetes, container_logs=logs)
+
+
+def _for_logs(audit: AuditSettings, *, webhook: bool) -> AuditSettings:
+    """Return settings with what logs of containers need of them: the way to CloudWatch, and the webhook."""
+    if webhook:
+        return msgspec.structs.replace(audit, files=(), stdin=False, eks_log_groups=())
+    return AuditSettings(eks_region=audit.eks_region, eks_url=audit.eks_url, eks_every=audit.eks_every)
 
 
 class IntakeStarter:

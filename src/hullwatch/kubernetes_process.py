@@ -100,12 +100,14 @@ def be_intake(  # noqa: PLR0913 - what a supervisor hands over
         _preload(settings)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to
         audit = settings.kubernetes.audit
-        client = make_client(audit.eks_region, audit.eks_url) if audit.eks_log_groups else None
+        groups = audit.eks_log_groups or settings.container_logs.log_groups
+        client = make_client(audit.eks_region, audit.eks_url) if groups else None
         supervisor = Supervisor(channel)
         credentials = AuditCredentials(audit, supervisor, secrets, client)
         drop_privileges(*user)
         read = [RulesFile(*file) for file in files]
-        rules = load_rules(read, settings.rules, cache_of(state), sources=TAKEN)
+        wanted = TAKEN & frozenset(settings.run.sources) or TAKEN
+        rules = load_rules(read, settings.rules, cache_of(state), sources=wanted)
         for remark in () if crashes else rules.selection.remarks:
             say(f"Warning: {remark}")
         gc.freeze()

@@ -1,11 +1,13 @@
-"""The logs of containers from their files through the rules to the alerts: a thread of the process that takes events.
+"""The logs of containers through the rules to the alerts, in the process that takes audit events.
 
-It reads and judges by itself, so that requests of API servers get their turn; its alerts are handed over where all are.
-(docs/adr/0039)
+Files are followed in a thread that reads and judges by itself, so that requests of API servers get their turn; lines
+that are sent or asked for (``log_deliveries.py``) are judged by the same judge in other threads. Alerts are handed over
+where all are. (docs/adr/0039, 0042)
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -17,12 +19,12 @@ from hullwatch.errors import CannotError
 from hullwatch.sources.container_logs.following import LogFollower
 from hullwatch.sources.container_logs.found_logs import DOCKER, FoundLog, FoundLogs, number_of
 from hullwatch.sources.k8s_audit.counts import IntakeCounts
+from hullwatch.sources.k8s_audit.inputs import NEVER, Input, Inputs
 from hullwatch.sources.k8s_audit.log_place import Places
 from hullwatch.store.pod_source import stored_pods
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from hullwatch.channel import Supervisor
@@ -42,10 +44,11 @@ _DECODER = msgspec.json.Decoder(FoundLogs)
 
 
 class LogWatch:
-    """Follows and judges, in a thread of its own.
+    """Judges lines, and follows files in a thread of its own.
 
     Attributes:
-        counts: lines by their wrapper, and what was left out.
+        inputs: where lines come from; none of them is ever silent for too long.
+        follows: whether there are files to be followed.
 
     Args:
         settings: of the run.
@@ -68,8 +71,10 @@ class LogWatch:
         stored: Callable[[], int],
     ) -> None:
         """Follow nothing yet."""
-        self.counts = IntakeCounts()
+        self.inputs = Inputs(NEVER, {})
         self.stored = stored
+        self.follows = bool(settings.container_logs.files)
+        self._source = self.inputs.add("files", "file") if self.follows else None
         self._settings = settings
         self._state = state
         self._supervisor = supervisor
@@ -78,7 +83,8 @@ class LogWatch:
         self._judge.container_of = self._container
         self._places = Places(state, PLACES)
         self._containers: dict[Whose, Container] = {}
-        self._pods: PodSource | None = None
+        self._lock = threading.Lock()  # of the judge
+        self._pods = threading.local()  # a thread has a connection of its own
         self._ask_again = 0.0
         self._problem = ""
         self._follower = LogFollower(
@@ -86,19 +92,46 @@ class LogWatch:
             self._opener,
             self,
             self._places,
-            self.counts,
+            IntakeCounts() if self._source is None else self._source.counts,
             from_end=settings.container_logs.begin == "end",
         )
 
     def run(self, ending: threading.Event) -> None:
         """Follow until the end."""
-        make = stored_pods(self._settings.kubernetes.api, self._state)
-        self._pods = make() if make is not None else None
         try:
             self._follower.run(ending)
         finally:
-            if self._pods is not None:
-                self._pods.close()
+            self.close_pods()
+
+    def close_pods(self) -> None:
+        """Close what this thread knows pods by."""
+        source: PodSource | None = getattr(self._pods, "source", None)
+        if source is not None:
+            source.close()
+
+    def judge(
+        self, lines: Iterable[LogLine], source: Input | None, came: Callable[[LogLine], bool] | None = None
+    ) -> int:
+        """Judge lines, in any thread; return the number of the last alert so far.
+
+        Args:
+            lines: in their order.
+            source: the input that they came from.
+            came: tells whether a line came before.
+
+        Raises:
+            EndingError: when there is to be an end before there is room for alerts.
+        """
+        found: list[Match] = []
+        last: LogLine | None = None
+        with self._lock:
+            self._judge.came = came
+            for line in lines:
+                found += self._judge.matches(line)
+                last = line
+        if last is not None and source is not None:
+            source.took(last.time)
+        return self._hand_over(found)
 
     def settle(self) -> None:
         """Keep the places of all that is kept; when the thread has ended."""
@@ -133,10 +166,8 @@ class LogWatch:
         self._containers.pop(of, None)
 
     def take(self, lines: Iterator[LogLine]) -> int:
-        """Judge lines; return the number of the last alert so far."""
-        matches = self._judge.matches
-        found = [match for line in lines for match in matches(line)]
-        return self._hand_over(found)
+        """Judge lines of a file; return the number of the last alert so far."""
+        return self.judge(lines, self._source)
 
     def _container(self, of: Whose) -> Container:
         known = self._containers.get(of)
@@ -148,7 +179,13 @@ class LogWatch:
         return known
 
     def _with_pod(self, container: Container) -> Container:
-        facts = self._pods.pod(container.pod_uid) if self._pods is not None and container.pod_uid else None
+        if not container.pod_uid:
+            return container
+        if not hasattr(self._pods, "source"):
+            make = stored_pods(self._settings.kubernetes.api, self._state)
+            self._pods.source = make() if make is not None else None
+        source: PodSource | None = self._pods.source
+        facts = source.pod(container.pod_uid) if source is not None else None
         return container if facts is None else with_pod_of(container, facts)
 
     # ---- what is told
@@ -169,24 +206,25 @@ class LogWatch:
             )
         return [one for one in found if one]
 
-    def inputs(self) -> str:
-        """Return where logs come from."""
-        return ", ".join(self._settings.container_logs.files)
-
     def status(self) -> dict[str, object]:
         """Return how it goes, for ``hullwatch doctor``."""
+        counts = self.inputs.counts()
         return {
             "files": len(self._follower),
             "too_many": self._follower.left_out,
-            "by_wrapper": self.counts.events,
-            "left_out": self.counts.left_out,
+            "refused": self._follower.refused,
+            "by_wrapper": counts.events,
+            "left_out": counts.left_out,
+            "by_input": self.inputs.status(),
+            "problems": self.problems(),
         }
 
     def told(self) -> list[str]:
         """Return what came of the run, a sentence a line."""
-        wrappers = ", ".join(f"{number:,} {name}" for name, number in sorted(self.counts.events.items()))
-        lines = [f"Lines of containers' logs: {self.counts.total:,}{f' ({wrappers})' if wrappers else ''}."]
-        if self.counts.left_out:
-            reasons = "; ".join(f"{number:,} {reason}" for reason, number in sorted(self.counts.left_out.items()))
+        counts = self.inputs.counts()
+        wrappers = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.events.items()))
+        lines = [f"Lines of containers' logs: {counts.total:,}{f' ({wrappers})' if wrappers else ''}."]
+        if counts.left_out:
+            reasons = "; ".join(f"{number:,} {reason}" for reason, number in sorted(counts.left_out.items()))
             lines.append(f"Left out of logs: {reasons}.")
         return lines

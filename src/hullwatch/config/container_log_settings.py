@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from hullwatch.config.kubernetes_settings import LogGroupName
+
 MOST_PATTERNS = 16
+MOST_GROUPS = 16
 
 
 def _help(text: str) -> msgspec.Meta:
@@ -44,3 +47,22 @@ class ContainerLogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
         msgspec.Meta(ge=1, le=4096),
         _help("How many files are followed; of more, those that were written to last."),
     ] = 256
+    webhook: Annotated[
+        bool,
+        _help(
+            "Take lines at kubernetes.audit.listen too, from forwarders and clouds, of whoever may send audit events."
+        ),
+    ] = False
+    log_groups: Annotated[
+        tuple[LogGroupName, ...],
+        msgspec.Meta(max_length=MOST_GROUPS),
+        _help(
+            "Log groups of CloudWatch Logs to ask for new lines: /aws/containerinsights/CLUSTER/application; region, "
+            "URL and how often are those of kubernetes.audit. Needs boto3."
+        ),
+    ] = ()
+
+
+def takes_logs(logs: ContainerLogSettings) -> bool:
+    """Tell whether lines of containers' logs come from anywhere."""
+    return bool(logs.files or logs.webhook or logs.log_groups)

@@ -20,6 +20,9 @@ def _help(text: str) -> msgspec.Meta:
 
 
 FilePath = Annotated[str, msgspec.Meta(max_length=4096, extra={"path": True})]
+LogGroupName = Annotated[
+    str, msgspec.Meta(pattern=_GROUP, extra={"form": "a log group is a name such as /aws/eks/CLUSTER/cluster"})
+]
 Duration = Annotated[float, msgspec.Meta(gt=0, extra_json_schema={"format": "duration"})]
 
 
@@ -65,13 +68,7 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bool, _help("Read events from standard input too; the run ends with it if nothing else is read.")
     ] = False
     eks_log_groups: Annotated[
-        tuple[
-            Annotated[
-                str,
-                msgspec.Meta(pattern=_GROUP, extra={"form": "a log group is a name such as /aws/eks/CLUSTER/cluster"}),
-            ],
-            ...,
-        ],
+        tuple[LogGroupName, ...],
         msgspec.Meta(max_length=MOST_GROUPS),
         _help("Log groups of CloudWatch Logs to ask for new events: /aws/eks/CLUSTER/cluster. Needs boto3."),
     ] = ()

@@ -25,11 +25,13 @@ class LogJudge(Asking):
 
     Attributes:
         container_of: returns the container that a log is of.
+        came: tells whether a line came before, of those that rules are asked for; None where none does.
     """
 
     def __init__(self, rules: RuleSet, counters: Counters, *, every: bool = False) -> None:
         """Take the rules."""
         self.container_of: Callable[[Whose], Container] = container_of
+        self.came: Callable[[LogLine], bool] | None = None
         self._number = 0
         super().__init__(rules, counters, LOG_TYPE.name, from_log, every=every)
 
@@ -46,7 +48,7 @@ class LogJudge(Asking):
         self._number += 1
         self._count()
         asked = self._screen.asked(line.text)
-        if not asked:
+        if not asked or (self.came is not None and self.came(line)):
             return []
         left = self._lefts.get(asked)
         if left is None:

@@ -38,6 +38,24 @@ AZURE = {
 }  # fmt: skip
 OF_CLOUD = Whose(container_id=ID, container_name="web", pod="web-1", namespace="shop", node="node1", cluster="prod")
 OF_INSIGHTS = OF_CLOUD._replace(image="shop/web:1")
+STREAM = f"ip-10-0-0-1.application.var.log.containers.web-1_shop_web-{ID}.log"
+GKE = {
+    "insertId": "x1",
+    "textPayload": "hello",
+    "timestamp": TIME,
+    "logName": "projects/p/logs/stderr",
+    "resource": {
+        "type": "k8s_container",
+        "labels": {
+            "cluster_name": "prod",
+            "namespace_name": "shop",
+            "pod_name": "web-1",
+            "container_name": "web",
+        },
+    },
+    "labels": {"compute.googleapis.com/resource_name": "node1"},
+}
+OF_GKE = OF_CLOUD._replace(container_id="")
 
 
 def packed(value: Any) -> str:
@@ -58,6 +76,15 @@ FORMS: list[tuple[Any, Whose, str]] = [
     ({"awslogs": {"data": packed(SUBSCRIPTION)}}, OF_INSIGHTS, "cloudwatch"),
     ({"records": [{"data": packed(SUBSCRIPTION)}]}, OF_INSIGHTS, "cloudwatch"),
     ({"Records": [{"kinesis": {"data": packed(SUBSCRIPTION)}}]}, OF_INSIGHTS, "cloudwatch"),
+    (
+        {"events": [{"logStreamName": "s", "timestamp": 1, "message": json.dumps(INSIGHTS), "eventId": "1"}]},
+        OF_INSIGHTS._replace(cluster=""),
+        "cloudwatch",
+    ),
+    (GKE, OF_GKE, "gke"),
+    ([GKE], OF_GKE, "gke"),
+    ({"entries": [GKE]}, OF_GKE, "gke"),
+    ({"message": {"data": base64.b64encode(json.dumps(GKE).encode()).decode(), "messageId": "1"}}, OF_GKE, "gke"),
     (AZURE, OF_CLOUD, "azure"),
     ({"records": [AZURE]}, OF_CLOUD, "azure"),
     ({"tables": [{"columns": [{"name": n} for n in AZURE], "rows": [list(AZURE.values())]}]}, OF_CLOUD, "azure"),
@@ -67,8 +94,37 @@ FORMS: list[tuple[Any, Whose, str]] = [
 @pytest.mark.parametrize(("document", "of", "wrapper"), FORMS)
 def test_every_form_gives_the_line_and_whose_it_is(document: Any, of: Whose, wrapper: str) -> None:
     found, counts = lines(document)
-    assert found == [LogLine(TIME, "stderr", "hello", of, wrapper)]
+    assert [line._replace(id="") for line in found] == [LogLine(TIME, "stderr", "hello", of, wrapper)]
     assert counts == IntakeCounts(events={wrapper: 1})
+
+
+def test_the_name_of_a_log_stream_counts_more_than_what_a_line_says() -> None:
+    claims = json.dumps({"log": "hello", "kubernetes": {"pod_name": "other", "host": "node1"}})
+    found, _ = lines(
+        SUBSCRIPTION
+        | {
+            "logStream": STREAM,
+            "logEvents": [{"id": n, "timestamp": 1_795_304_405_123, "message": n} for n in ("a", claims)],
+        }
+    )
+    of = Whose(pod="web-1", namespace="shop", container_name="web", container_id=ID, cluster="prod")
+    written = "2026-11-21T23:40:05.123000+00:00"
+    assert found == [
+        LogLine(written, "", "a", of, "cloudwatch", id="a"),
+        LogLine(written, "", "hello", of._replace(node="node1"), "cloudwatch", id=claims[:256]),
+    ]
+
+
+def test_a_line_that_was_merged_into_its_record_is_still_a_line() -> None:
+    (found,), _ = lines({"date": 1_795_304_405.5, "level": "error", "code": 7, "kubernetes": {"pod_name": "web-1"}})
+    assert (found.text, found.time, found.of.pod) == (
+        '{"level":"error","code":7}',
+        "2026-11-21T23:40:05.500000+00:00",
+        "web-1",
+    )
+    entry = {name: one for name, one in GKE.items() if name not in {"textPayload", "insertId"}}
+    (found,), _ = lines(entry | {"jsonPayload": {"level": "error"}})
+    assert (found.text, found.id) == ('{"level":"error"}', "")
 
 
 def test_parts_of_a_line_are_put_together_for_each_stream() -> None:

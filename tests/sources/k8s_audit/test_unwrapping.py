@@ -124,6 +124,23 @@ LEFT_OUT: dict[str, tuple[bytes, str]] = {
     ),
     "a deep wrapper": (b"[" * 30 + b"]" * 30, reasons.TOO_DEEP),
     "too deep to be read": (b"[" * 100_000, reasons.NOT_JSON),
+    "a container's log": (encode({"log": "x", "kubernetes": {"pod_name": "p"}}), reasons.CONTAINER_LOG),
+    "an event that a container wrote, merged": (
+        encode(EVENTS[0] | {"kubernetes": {"pod_name": "p"}, "stream": "stdout"}),
+        reasons.CONTAINER_LOG,
+    ),
+    "an event that a container wrote, in CloudWatch": (
+        encode(wrapped.subscription(EVENTS[:1]) | {"logGroup": "/aws/containerinsights/c/application"}),
+        reasons.CONTAINER_LOG,
+    ),
+    "an event that a container wrote, in Azure": (
+        encode({"records": [{"LogMessage": EVENTS[0], "PodName": "p", "kind": "Event", "verb": "get"}]}),
+        reasons.CONTAINER_LOG,
+    ),
+    "an event that a container wrote, in Google's cloud": (
+        encode({"logName": "l", "resource": {"type": "k8s_container"}, "jsonPayload": EVENTS[0], "entries": EVENTS}),
+        reasons.CONTAINER_LOG,
+    ),
     "another service": (encode(wrapped.cloudtrail() | {"eventSource": "s3.amazonaws.com"}), reasons.OTHER_SERVICE),
 }
 
@@ -171,6 +188,14 @@ def test_a_bomb_is_not_unpacked() -> None:
     with pytest.raises(TooMuchError, match="more than 9999 bytes"):
         unpack(gzip.compress(b"\0" * 10_000), 9_999)
     assert unpack(gzip.compress(b"\0" * 10_000), 10_000) == b"\0" * 10_000
+
+
+def test_a_document_of_many_bombs_is_unpacked_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullwatch.sources.k8s_audit.unwrapping.MOST_ROOM", 2_500)
+    bombs = encode({"records": [{"data": wrapped.packed(" " * 1000)}] * 3})
+    counts = IntakeCounts(room=2_500)
+    assert not list(unwrap([bombs, bombs], counts))
+    assert counts.left_out[reasons.TOO_LARGE] == 2
 
 
 def gke(event: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import gzip
 import http.client
 import json
 import resource
+import select
 import socket
 import ssl
 import threading
@@ -60,6 +61,10 @@ class Taking:
     async def take(self, documents: list[bytes]) -> Taken:
         await self.waits.wait()
         return await self.pipeline.take(documents)
+
+    async def take_logs(self, body: bytes) -> Taken:
+        self.events.append(body.decode())
+        return Taken(0, 0, "not JSON" if body == b"junk" else "", 0)
 
     async def kept(self, ticket: int) -> bool:
         assert ticket <= len(self.events)
@@ -334,16 +339,31 @@ def test_a_bomb_and_a_body_that_is_too_long_are_refused_and_cost_no_memory(plain
     assert ask(plain, batch())[0] == 200
 
 
-def test_one_that_sends_slowly_is_ended_and_keeps_nobody_waiting(plain: Serving) -> None:
-    slow = [socket.create_connection(("127.0.0.1", plain.port), timeout=20) for _ in range(20)]
+def slowly(serving: Serving) -> list[socket.socket]:
+    """Return connections of which half do not end their head, and half not their body."""
+    slow = [socket.create_connection(("127.0.0.1", serving.port), timeout=20) for _ in range(20)]
     for number, connection in enumerate(slow):
         connection.sendall(b"POST / HT" if number % 2 else request("Content-Length: 9", body=b"{"))
-    begun = time.monotonic()
-    assert ask(plain, batch())[0] == 200
-    assert time.monotonic() - begun < 1
-    for connection in slow:
+    return slow
+
+
+def test_one_that_sends_slowly_is_ended(plain: Serving) -> None:
+    for connection in slowly(plain):
         with connection:
             assert status(connection.recv(65536)) == 408
+    assert ask(plain, batch())[0] == 200
+
+
+def test_those_that_send_slowly_keep_nobody_waiting() -> None:
+    patient = Serving(None, TOKEN, Limits(head=60.0, body_time=60.0), certificates=False)
+    slow = slowly(patient)
+    try:
+        assert ask(patient, batch())[0] == 200
+        assert not select.select(slow, [], [], 0)[0]  # none of them has ended
+    finally:
+        for connection in slow:
+            connection.close()
+        patient.close()
 
 
 def test_batches_for_which_there_is_no_room_are_sent_again_and_none_is_lost(plain: Serving) -> None:
@@ -425,6 +445,18 @@ def test_several_requests_of_one_connection_are_answered_in_order(plain: Serving
     one = request(f"Content-Length: {len(body)}", body=body)
     answer = raw(plain, one + one + request("Content-Length: 1", "Connection: close", body=b"x"))
     assert [status(part) for part in answer.split(b"HTTP/1.1 ")[1:] for part in [b"HTTP " + part]] == [200, 200, 400]
+
+
+def test_what_is_sent_to_the_place_of_logs_is_taken_there_with_the_same_right(plain: Serving) -> None:
+    def sent(body: bytes, token: str = TOKEN) -> tuple[int, bytes]:
+        head = ["POST /logs HTTP/1.1", f"Authorization: Bearer {token}", f"Content-Length: {len(body)}", "", ""]
+        answer = raw(plain, "\r\n".join(head).encode() + body)
+        return status(answer), answer.rpartition(b"\r\n")[2]
+
+    assert sent(b"a line") == (200, b"")
+    assert sent(b"a line", "x") == (401, b"Events need a right to be sent: a token or a client certificate.\n")
+    assert sent(b"junk") == (400, b"There is no line of a container's log in the body: not JSON.\n")
+    assert plain.taking.events == ["a line", "junk"]
 
 
 def test_firehose_gets_the_answer_that_it_asks_for(plain: Serving) -> None:

@@ -38,9 +38,10 @@ class LogLine(NamedTuple):
         stream: ``stdout`` or ``stderr``.
         text: without the end of the line.
         of: whose it is.
-        wrapper: what it came in: docker, cri, cloudwatch or azure.
+        wrapper: what it came in: docker, cri, cloudwatch, azure or gke.
         parts: how many parts it was put together of.
         cut: whether something of it is missing, for it was too long.
+        id: by which its wrapper tells it from all others; empty where there is none.
     """
 
     time: str
@@ -50,6 +51,7 @@ class LogLine(NamedTuple):
     wrapper: str = ""
     parts: int = 1
     cut: bool = False
+    id: str = ""
 
 
 def whose(path: str) -> Whose:

@@ -1,7 +1,6 @@
-"""Container logs in whatever they come: Docker's json-file, CRI's files, CloudWatch Logs, Azure Monitor.
+"""Container logs in whatever they come: Docker's json-file, CRI's files, and what clouds wrap them in.
 
-The shapes are those of Docker's json-file driver, the kubelet's CRI format, Fluent Bit's records of CloudWatch
-Container Insights, and the tables ContainerLog and ContainerLogV2 of Azure Monitor.
+The shapes are those of Docker's json-file driver, the kubelet's CRI format, and the records of ``records.py``.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.sources.container_logs.line import LONGEST, LogLine, Parts, Whose, whose
-from hullwatch.sources.k8s_audit.counts import CONTROL, NO_EVENT, NOT_JSON, TOO_DEEP
+from hullwatch.sources.container_logs.line import LogLine, Parts, Whose, whose
+from hullwatch.sources.container_logs.records import CUT, filtered, is_record, line_of, subscribed, unicode
+from hullwatch.sources.k8s_audit.counts import MOST_ROOM, NO_EVENT, NOT_JSON, TOO_DEEP
 from hullwatch.sources.k8s_audit.payload import from_base64, values
 from hullwatch.sources.k8s_audit.shapes import at, is_list, is_table, items, table, text
 
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from hullwatch.sources.k8s_audit.counts import IntakeCounts
 
 DEEPEST = 6  # wrappers in one another
-CUT = "a line of more than 1 MiB: what is behind is not looked at"
 STREAMS = "a part of a line of a stream that is neither stdout nor stderr"
 _CRI = re.compile(
     rb"(\d{4}-\d\d-\d\dT[0-9:.]{8,24}(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP])(?::[A-Z:]*)? (.*)\Z", re.DOTALL
 )
-_GROUP = re.compile(r"/aws/containerinsights/([^/]{1,100})/application\Z")
 
 
 class _DockerLine(msgspec.Struct, gc=False):
@@ -102,6 +100,7 @@ class Unwrapper:
             return
         for value in values(document, self._counts):
             yield from self._open(value, self._of, 0)
+        self._counts.room = MOST_ROOM
 
     def _add(self, wrapper: str, time: str, stream: str, said: str, *, whole: bool) -> LogLine | None:
         """Take a part of a line; return the line when it has ended."""
@@ -116,12 +115,12 @@ class Unwrapper:
         self._counts.take(wrapper)
         return line._replace(of=self._of, wrapper=wrapper)
 
-    def _whole(self, wrapper: str, time: str, stream: str, said: str, of: Whose) -> LogLine:
-        """Return a line that was not cut into parts."""
-        self._counts.take(wrapper)
-        if cut := len(said) > LONGEST:
+    def counted(self, line: LogLine) -> LogLine:
+        """Count a line that was not cut into parts, and return it."""
+        self._counts.take(line.wrapper)
+        if line.cut:
             self._counts.leave_out(CUT)
-        return LogLine(time, stream, _unicode(said[:LONGEST].removesuffix("\n")), of, wrapper, cut=cut)
+        return line
 
     def _open(self, value: object, of: Whose, depth: int) -> Iterator[LogLine]:
         if depth > DEEPEST:
@@ -131,86 +130,38 @@ class Unwrapper:
                 yield from self._open(one, of, depth + 1)
         elif not is_table(value):
             self._counts.leave_out(NO_EVENT)
-        elif "kubernetes" in value and "log" in value:
-            yield self._insights(value, of)
+        elif is_record(value):
+            yield self.counted(line_of(value, of))
         elif isinstance(value.get("log"), str) and "stream" in value:
-            said = _unicode(text(value["log"]))
+            said = unicode(text(value["log"]))
             stream, time = text(value["stream"]), text(value.get("time"))
             line = self._add("docker", time, stream, said.removesuffix("\n"), whole=said.endswith("\n"))
             if line is not None:
                 yield line
-        elif "LogMessage" in value or "LogEntry" in value:
-            yield self._azure(value)
         else:
             yield from self._wrapped(value, of, depth)
 
     def _wrapped(self, value: dict[str, object], of: Whose, depth: int) -> Iterator[LogLine]:
         """Yield what a wrapper holds."""
         if "messageType" in value:
-            yield from self._subscription(value, of, depth)
+            yield from map(self.counted, subscribed(value, self._counts))
             return
-        data = [text(at(value, "awslogs", "data"))]
+        if isinstance(value.get("events"), list):
+            yield from map(self.counted, filtered(value))
+            return
+        data = [text(at(value, "awslogs", "data")), text(at(value, "message", "data"))]
         data += [text(at(one, "kinesis", "data")) for one in items(value.get("Records"))]
         data += [text(table(one).get("data")) for one in items(value.get("records"))]
-        inside: list[object] = []
-        for one in filter(None, data):
-            inside += values(from_base64(one, self._counts), self._counts)
-        if not any(data):
-            inside += items(value.get("records"))
-            for one in items(value.get("tables")):
-                names = [text(table(column).get("name")) for column in items(table(one).get("columns"))]
-                inside += [dict(zip(names, items(row), strict=False)) for row in items(table(one).get("rows"))]
-            if not inside:
-                self._counts.leave_out(NO_EVENT)
+        if any(data):
+            for one in filter(None, data):
+                for inner in values(from_base64(one, self._counts), self._counts):
+                    yield from self._open(inner, of, depth + 1)
+            return
+        inside: list[object] = [*items(value.get("records")), *items(value.get("entries"))]
+        for one in items(value.get("tables")):
+            names = [text(table(column).get("name")) for column in items(table(one).get("columns"))]
+            inside += [dict(zip(names, items(row), strict=False)) for row in items(table(one).get("rows"))]
+        if not inside:
+            self._counts.leave_out(NO_EVENT)
         for one in inside:
             yield from self._open(one, of, depth + 1)
-
-    def _subscription(self, value: dict[str, object], of: Whose, depth: int) -> Iterator[LogLine]:
-        if value["messageType"] != "DATA_MESSAGE":
-            self._counts.leave_out(CONTROL)
-            return
-        group = _GROUP.match(text(value.get("logGroup")))
-        for event in items(value.get("logEvents")):
-            message = text(table(event).get("message")).encode("utf-8", "replace")
-            for inner in values(message, self._counts):
-                yield from self._open(inner, of._replace(cluster=group[1] if group else ""), depth + 1)
-
-    def _insights(self, value: dict[str, object], of: Whose) -> LogLine:
-        """Return the line of a record of Container Insights, which Fluent Bit made."""
-        meta = table(value.get("kubernetes"))
-        found = Whose(
-            container_id=text(meta.get("docker_id")),
-            container_name=text(meta.get("container_name")),
-            image=text(meta.get("container_image")),
-            pod=text(meta.get("pod_name")),
-            pod_uid=text(meta.get("pod_id")),
-            namespace=text(meta.get("namespace_name")),
-            node=text(meta.get("host")),
-            cluster=of.cluster,
-        )
-        return self._whole(
-            "cloudwatch", text(value.get("time")), text(value.get("stream")), text(value.get("log")), found
-        )
-
-    def _azure(self, value: dict[str, object]) -> LogLine:
-        """Return the line of a row of ContainerLogV2, or of ContainerLog."""
-        said = value.get("LogMessage", value.get("LogEntry"))
-        resource = text(value.get("_ResourceId")).rstrip("/").rpartition("/")[2]
-        found = Whose(
-            container_id=text(value.get("ContainerId")) or text(value.get("ContainerID")),
-            container_name=text(value.get("ContainerName")) or text(value.get("Name")),
-            image=text(value.get("Image")),
-            pod=text(value.get("PodName")),
-            pod_uid=text(value.get("PodUid")),
-            namespace=text(value.get("PodNamespace")),
-            node=text(value.get("Computer")),
-            cluster=resource,
-        )
-        written = said if isinstance(said, str) else msgspec.json.encode(said).decode()
-        stream = text(value.get("LogSource")) or text(value.get("LogEntrySource"))
-        return self._whole("azure", text(value.get("TimeGenerated")), stream, written, found)
-
-
-def _unicode(said: str) -> str:
-    """Return a text without what is no Unicode: JSON can write half of a character."""
-    return said if said.isascii() else said.encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
-"""Asking CloudWatch Logs for the audit events of EKS, where nothing sends them (FilterLogEvents).
+"""Asking CloudWatch Logs for the audit events of EKS, or for logs of containers, where nothing sends them.
 
-A time is asked for again as long as events may still be added to it: CloudWatch shows them some seconds late, and not
-in order. What comes twice is known by its auditID and stage.
+(FilterLogEvents.) A time is asked for again as long as events may still be added to it: CloudWatch shows them some
+seconds late, and not in order. What comes twice is known by its auditID and stage, or by the id of CloudWatch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hullwatch.errors import CannotError, UsageError
 from hullwatch.sources.k8s_audit.aws import AUDIT_STREAM
 from hullwatch.sources.k8s_audit.feed import EndingError
 from hullwatch.sources.k8s_audit.log_place import Place
+from hullwatch.sources.k8s_audit.recent import Recent
 
 if TYPE_CHECKING:
     from hullwatch.sources.k8s_audit.feed import Feed
@@ -61,9 +62,24 @@ class LogGroup:
         places: where the time is kept up to which all is kept.
         every: seconds between questions.
         from_end: whether a group of which nothing is known is begun now; else one hour ago.
+        prefix: what the names of the log streams begin with that are asked for; empty for all.
+        overlap: ms that are asked for again each time.
+        remember: how many events are known again by their ids and not handed over twice; 0 where the feed knows them.
     """
 
-    def __init__(self, client: Any, group: str, feed: Feed, places: Places, *, every: float, from_end: bool) -> None:
+    def __init__(  # noqa: PLR0913 - what a question is made of
+        self,
+        client: Any,
+        group: str,
+        feed: Feed,
+        places: Places,
+        *,
+        every: float,
+        from_end: bool,
+        prefix: str = AUDIT_STREAM,
+        overlap: int = OVERLAP,
+        remember: int = 0,
+    ) -> None:
         """Ask nothing yet."""
         self.problem = ""
         self._client = client
@@ -71,6 +87,11 @@ class LogGroup:
         self._feed = feed
         self._places = places
         self._every = every
+        self._prefix = prefix
+        self._overlap = overlap
+        self._remember = remember
+        self._recent = Recent(remember)
+        self._ticket = 0  # of the last alert that stands before the time
         place = places.get(self._name)
         now = int(time.time() * 1000)
         self._since = place.offset if place is not None else now if from_end else now - 3_600_000
@@ -91,42 +112,62 @@ class LogGroup:
             except EndingError:
                 return
             except Exception as error:  # noqa: BLE001 - whatever boto3 raises: told, and tried again
+                self._recent = Recent(self._remember)  # the last ones may not have been taken
                 self.problem = f"CloudWatch Logs does not answer for {self._group}: {error}"
                 wait = min(2 * wait, max(FAILED, self._every))
             self._feed.ending.wait(wait)
 
     def ask(self) -> None:
         """Ask once for what is new, all pages of it; the time moves on when the alerts are kept."""
-        newest, ticket, more = self._since, 0, None
+        newest, more = self._since, None
         while not self._feed.ending.is_set():
             asked: dict[str, Any] = {
                 "logGroupName": self._group,
-                "logStreamNamePrefix": AUDIT_STREAM,
-                "startTime": max(0, self._since - OVERLAP),
+                "startTime": max(0, self._since - self._overlap),
             }
+            if self._prefix:
+                asked["logStreamNamePrefix"] = self._prefix
             if more:
                 asked["nextToken"] = more
             answer = self._client.filter_log_events(**asked)
             events: list[dict[str, Any]] = answer.get("events") or []
             newest = max([newest, *[int(event.get("timestamp") or 0) for event in events]])
-            if events:
-                ticket = self._feed.take([self._document(events)])
+            new = [event for event in events if not self._came(event)]
+            if new:
+                self._ticket = self._feed.take(self._documents(new))
             more = answer.get("nextToken")
             if not more:
                 break
         else:
             return  # the end comes between two pages: all of them are asked for again
         self._since = newest
-        if self._feed.stored() >= ticket:
+        if self._feed.stored() >= self._ticket:
             self._places.keep(self._name, Place(offset=newest))
 
-    def _document(self, events: list[dict[str, Any]]) -> bytes:
-        """Return an answer as the payload of a subscription, which names the log group and with it the cluster."""
-        return msgspec.json.encode(
-            {
-                "messageType": "DATA_MESSAGE",
-                "logGroup": self._group,
-                "logStream": events[0].get("logStreamName", ""),
-                "logEvents": [{"message": event.get("message", "")} for event in events],
-            }
-        )
+    def _came(self, event: dict[str, Any]) -> bool:
+        """Tell whether an event was taken in an answer of before."""
+        return self._remember > 0 and self._recent.came(str(event.get("eventId") or ""), "", "")
+
+    def _documents(self, events: list[dict[str, Any]]) -> list[bytes]:
+        """Return an answer as payloads of a subscription, which name the log group, and with it the cluster."""
+        streams: dict[str, list[dict[str, Any]]] = {}
+        for event in events:
+            streams.setdefault(str(event.get("logStreamName") or ""), []).append(event)
+        return [
+            msgspec.json.encode(
+                {
+                    "messageType": "DATA_MESSAGE",
+                    "logGroup": self._group,
+                    "logStream": stream,
+                    "logEvents": [
+                        {
+                            "id": event.get("eventId") or "",
+                            "timestamp": event.get("timestamp"),
+                            "message": event.get("message", ""),
+                        }
+                        for event in found
+                    ],
+                }
+            )
+            for stream, found in streams.items()
+        ]

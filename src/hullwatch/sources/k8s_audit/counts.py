@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+MOST_ROOM = 512 << 20  # bytes that all that is compressed in one document may become
 MOST_NAMED = 20  # ids of truncated events that are remembered to be shown
 
 
@@ -15,12 +16,14 @@ class IntakeCounts(msgspec.Struct):
         left_out: what was no event, or came before, by reason.
         truncated: ids of the last events of which the end is missing, as far as they could be read.
         out_of_order: events that came long after newer ones; they are judged.
+        room: bytes that what is compressed in the document at hand may still become.
     """
 
     events: dict[str, int] = {}
     left_out: dict[str, int] = {}
     truncated: list[str] = []
     out_of_order: int = 0
+    room: int = MOST_ROOM
 
     def take(self, wrapper: str) -> None:
         """Count an event."""
@@ -36,6 +39,16 @@ class IntakeCounts(msgspec.Struct):
         if audit_id:
             self.truncated.append(audit_id)
             del self.truncated[:-MOST_NAMED]
+
+    def add(self, other: IntakeCounts) -> None:
+        """Count what others have counted, too."""
+        for wrapper, number in other.events.copy().items():
+            self.events[wrapper] = self.events.get(wrapper, 0) + number
+        for reason, number in other.left_out.copy().items():
+            self.leave_out(reason, number)
+        self.out_of_order += other.out_of_order
+        self.truncated += other.truncated
+        del self.truncated[:-MOST_NAMED]
 
     @property
     def total(self) -> int:
@@ -57,3 +70,4 @@ OTHER_STREAM = "another log stream than the audit log's"
 OTHER_CATEGORY = "another category than the audit log's"
 OTHER_SERVICE = "a cloud's event that is not of its Kubernetes service"
 TWICE = "came twice"
+CONTAINER_LOG = "a line of a container's log, which is not taken here"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import ssl
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 64 << 10  # bytes that are read at once
 _SIZE_LINE = 1024  # bytes of the line before a chunk
+FEWEST_DESCRIPTORS = 256  # that are kept free of connections
+_MOST_DESCRIPTORS = 8192
 _DRAINED = 5.0  # seconds for a sender to stop, so that it reads why it was refused
 
 
@@ -48,6 +51,22 @@ class Limits(msgspec.Struct, frozen=True):
     body_time: float = 15.0
     slowest: int = 256 << 10
     answer: float = 10.0
+
+
+def limits_for(body: int) -> Limits:
+    """Return the limits of a server: connections as there may be descriptors, and the bytes of three bodies.
+
+    Args:
+        body: bytes of one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(_MOST_DESCRIPTORS, hard) if hard != resource.RLIM_INFINITY else _MOST_DESCRIPTORS
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    connections = max(64, min(1500, soft - FEWEST_DESCRIPTORS))
+    return Limits(connections=connections, body=body, bodies=3 * body)
 
 
 class Handler(Protocol):

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.sources.k8s_audit.counts import MOST_NAMED, IntakeCounts
+from hullwatch.sources.k8s_audit.counts import IntakeCounts
 from hullwatch.sources.k8s_audit.quiet import Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from hullwatch.sources.k8s_audit.quiet import Notice
+
+NEVER = 1e9  # seconds: of inputs that may be silent as long as they like
 
 
 class InputStatus(msgspec.Struct, frozen=True):
@@ -128,13 +130,7 @@ class Inputs:
         """Return the numbers of all together."""
         total = IntakeCounts()
         for one in self._inputs.values():
-            for wrapper, number in one.counts.events.copy().items():
-                total.events[wrapper] = total.events.get(wrapper, 0) + number
-            for reason, number in one.counts.left_out.copy().items():
-                total.leave_out(reason, number)
-            total.out_of_order += one.counts.out_of_order
-            total.truncated += one.counts.truncated
-        del total.truncated[:-MOST_NAMED]
+            total.add(one.counts)
         return total
 
     def status(self) -> dict[str, InputStatus]:

@@ -68,14 +68,18 @@ def _unpacked(data: bytes, counts: IntakeCounts) -> bytes:
     """Return data, unpacked if it is compressed; nothing, and counted, when that cannot be done."""
     if not data.startswith(GZIP_MAGIC):
         return data
+    most = min(LARGEST, counts.room)
     try:
-        found = unpack(data)
+        found = unpack(data, most)
     except TooMuchError:
+        counts.room -= most
         counts.leave_out(TOO_LARGE)
         return b""
     if found is None:
         counts.leave_out(DAMAGED)
-    return found or b""
+        return b""
+    counts.room -= len(found)
+    return found
 
 
 def values(data: bytes, counts: IntakeCounts) -> Iterator[object]:

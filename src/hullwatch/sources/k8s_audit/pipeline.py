@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from hullwatch.sources.k8s_audit.counts import NO_EVENT, NOT_JSON, TOO_DEEP, TOO_LARGE, TWICE, IntakeCounts
+from hullwatch.sources.container_logs.line import LogLine
+from hullwatch.sources.k8s_audit.counts import (
+    CONTAINER_LOG,
+    NO_EVENT,
+    NOT_JSON,
+    TOO_DEEP,
+    TOO_LARGE,
+    TWICE,
+    IntakeCounts,
+)
 from hullwatch.sources.k8s_audit.recent import Recent
 from hullwatch.sources.k8s_audit.shapes import text
-from hullwatch.sources.k8s_audit.unwrapping import unwrap
+from hullwatch.sources.k8s_audit.unwrapping import unwrap_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,15 +29,17 @@ if TYPE_CHECKING:
 AlertT = TypeVar("AlertT")
 Judge = Callable[[dict[str, object]], Sequence[AlertT]]
 """Returns the alerts of an event."""
-AT_ONCE = 200  # events, until others get their turn
-_NONE_AT_ALL = (NOT_JSON, NO_EVENT, TOO_DEEP, TOO_LARGE)
+Lines = Callable[[list[LogLine]], Awaitable[int]]
+"""Judges lines of containers' logs, and returns the number of the last alert so far."""
+AT_ONCE = 200  # events or lines, until others get their turn
+_NONE_AT_ALL = (NOT_JSON, NO_EVENT, TOO_DEEP, TOO_LARGE, CONTAINER_LOG)
 
 
 class Taken(NamedTuple):
     """What came of some documents.
 
     Attributes:
-        events: how many events there were, with those that came before.
+        events: how many events and lines of logs there were, with those that came before.
         ticket: the number of the last alert that was handed over; those of the events are kept when it is.
         unusable: why there was none, where nothing in the documents was anything; empty else.
         time: when it was, ns since the epoch.
@@ -67,26 +78,48 @@ class Pipeline(Generic[AlertT]):
         self._look = look
         self._recent = Recent(remember)
 
-    async def take(self, documents: Iterable[bytes], source: Input | None = None) -> Taken:
+    async def take(
+        self, documents: Iterable[bytes], source: Input | None = None, judge_lines: Lines | None = None
+    ) -> Taken:
         """Judge the events of some documents; others get their turn in between.
 
         Args:
             documents: of any shape.
             source: the input that they came from, which counts them; None: ``counts`` does.
+            judge_lines: takes what is no event, but a line of a container's log; None: it is left out.
         """
-        counts = self.counts if source is None else source.counts
-        before = dict(counts.left_out)
-        events, ticket, event = 0, self._hand_over((), {}), dict[str, object]()
-        for event, _ in unwrap(documents, counts):
-            ticket = self._take(event, ticket, counts)
-            events += 1
-            if events % AT_ONCE == 0:
+        counts = IntakeCounts()
+        try:
+            return await self._take_all(documents, source, judge_lines, counts)
+        finally:
+            (self.counts if source is None else source.counts).add(counts)
+
+    async def _take_all(
+        self, documents: Iterable[bytes], source: Input | None, judge_lines: Lines | None, counts: IntakeCounts
+    ) -> Taken:
+        number, events, ticket, event = 0, 0, self._hand_over((), {}), dict[str, object]()
+        lines: list[LogLine] = []
+        for number, found in enumerate(unwrap_all(documents, counts), start=1):
+            if not isinstance(found, LogLine):
+                event = found[0]
+                ticket = self._take(event, ticket, counts)
+                events += 1
+            elif judge_lines is None:
+                counts.leave_out(CONTAINER_LOG)
+            else:
+                lines.append(found)
+            if number % AT_ONCE == 0:
+                if lines and judge_lines is not None:
+                    ticket, lines = max(ticket, await judge_lines(lines)), []
                 await asyncio.sleep(0)
+        if lines and judge_lines is not None:
+            ticket = max(ticket, await judge_lines(lines))
         if events and source is not None:
             source.took(event.get("stageTimestamp"))
-        new = [reason for reason in _NONE_AT_ALL if counts.left_out.get(reason, 0) > before.get(reason, 0)]
+        usable = events if judge_lines is None else number
+        reasons = [reason for reason in _NONE_AT_ALL if reason in counts.left_out]
         # What came before may wait for its first time's alerts: so the ticket is the newest, whoever made it.
-        return Taken(events, max(ticket, self._hand_over((), {})), new[0] if new else "", time.time_ns())
+        return Taken(usable, max(ticket, self._hand_over((), {})), reasons[0] if reasons else "", time.time_ns())
 
     def _take(self, event: dict[str, object], ticket: int, counts: IntakeCounts) -> int:
         late = self._recent.late

@@ -2,6 +2,9 @@
 
 A wrapper is a row of ``_WRAPPERS``: how it is recognised and what it holds, which is looked at in the same way, until
 there are events. ``hullwatch replay --source k8s_audit``, the webhook and the log files all read through ``unwrap``.
+
+Clouds send logs of containers in the same wrappers. What is such a line is found before anything else: a container can
+write an audit event into its log, and it must not become one.
 """
 
 from __future__ import annotations
@@ -10,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.sources.container_logs import records
+from hullwatch.sources.container_logs.line import LogLine
 from hullwatch.sources.k8s_audit import aws, azure, cloud_events, google
-from hullwatch.sources.k8s_audit.counts import NO_EVENT, NO_TIME, TOO_DEEP, IntakeCounts
+from hullwatch.sources.k8s_audit.counts import CONTAINER_LOG, MOST_ROOM, NO_EVENT, NO_TIME, TOO_DEEP, IntakeCounts
 from hullwatch.sources.k8s_audit.origin import NATIVE, Found, Origin
 from hullwatch.sources.k8s_audit.payload import values
 from hullwatch.sources.k8s_audit.shapes import is_list, is_table, items, text
@@ -33,6 +38,15 @@ def unwrap(documents: Iterable[bytes], counts: IntakeCounts) -> Iterator[Found]:
         documents: lines, or whole files or bodies; compressed or not.
         counts: gets what was found and what was left out.
     """
+    for found in unwrap_all(documents, counts):
+        if isinstance(found, LogLine):
+            counts.leave_out(CONTAINER_LOG)
+        else:
+            yield found
+
+
+def unwrap_all(documents: Iterable[bytes], counts: IntakeCounts) -> Iterator[Found | LogLine]:
+    """Yield the events of documents as ``unwrap`` does, and the lines of containers' logs, which are not counted."""
     decode = _DECODER.decode
     for document in documents:
         try:  # the quick way, for most lines are a native event
@@ -40,13 +54,20 @@ def unwrap(documents: Iterable[bytes], counts: IntakeCounts) -> Iterator[Found]:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             for value in values(document, counts):
                 yield from _open(value, NATIVE, counts, 0)
-            continue
-        yield from _open(event, NATIVE, counts, 0)
+        else:
+            yield from _open(event, NATIVE, counts, 0)
+        counts.room = MOST_ROOM
 
 
-def _open(value: object, origin: Origin, counts: IntakeCounts, depth: int) -> Iterator[Found]:
-    """Yield the events of a value, which is one itself or holds some."""
+def _open(value: object, origin: Origin, counts: IntakeCounts, depth: int) -> Iterator[Found | LogLine]:
+    """Yield the events and lines of a value, which is one itself or holds some."""
+    if isinstance(value, LogLine):
+        yield value
+        return
     if is_table(value):
+        if records.is_record(value):
+            yield records.line_of(value)
+            return
         kind = value.get("kind")
         if kind == "Event" and not _MARKS.isdisjoint(value):
             if text(value.get("stageTimestamp")):
@@ -108,8 +129,13 @@ def _logged(value: _Table, counts: IntakeCounts) -> Iterator[_Inner]:
         yield inner, NATIVE
 
 
+def _subscribed(value: _Table, counts: IntakeCounts) -> Iterator[_Inner]:
+    return ((line, NATIVE) for line in records.subscribed(value, counts))
+
+
 _WRAPPERS: tuple[tuple[Callable[[_Table], bool], Callable[[_Table, IntakeCounts], Iterator[_Inner]]], ...] = (
     (lambda value: value.get("kind") == "EventList" and "items" in value, _listed),
+    (records.is_application, _subscribed),
     (_has("messageType", str), aws.subscription),
     (_has("awslogs", dict), aws.lambda_event),
     (_has("Records", list), aws.records),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hullwatch.sources.k8s_audit.pipeline import Taken
 
+LOGS_PATH = "/logs"  # of requests in which all is lines of containers' logs
 READY_PATHS = frozenset({"/healthz", "/readyz", "/livez"})
 _REQUEST_ID = re.compile(r"[\w-]{1,128}\Z")
 
@@ -34,6 +35,14 @@ class Taking(Protocol):
 
     async def take(self, documents: list[bytes]) -> Taken:
         """Judge the events of some documents."""
+        ...
+
+    async def take_logs(self, body: bytes) -> Taken:
+        """Judge the lines of containers' logs of a body; what looks like an event is a line, too.
+
+        Raises:
+            RefusedError: where they are not taken.
+        """
         ...
 
     async def kept(self, ticket: int) -> bool:
@@ -105,9 +114,11 @@ class Webhook:
             if unpacked is None:
                 raise RefusedError(400, "The body is damaged: its gzip cannot be unpacked.")
             body = unpacked
-        taken = await self._taking.take([body])
-        if not taken.events and (taken.unusable or not _is_json(body)):
-            raise RefusedError(400, f"There is no audit event in the body: {taken.unusable or 'it is no JSON'}.")
+        logs = head.path == LOGS_PATH
+        taken = await (self._taking.take_logs(body) if logs else self._taking.take([body]))
+        if not taken.events and (taken.unusable or not (logs or _is_json(body))):
+            what = "line of a container's log" if logs else "audit event"
+            raise RefusedError(400, f"There is no {what} in the body: {taken.unusable or 'it is no JSON'}.")
         if not await self._taking.kept(taken.ticket):
             raise RefusedError(503, "The alerts could not be kept yet; send it again.", Retry_After="5")
         request = head.fields.get("x-amz-firehose-request-id", "")

@@ -126,7 +126,8 @@ class AuditWatch:
         self._log_requests: LogRequests | None = None
         if self._logs is not None and settings.container_logs.webhook:
             self._log_requests = LogRequests(self._logs, self._audit.listen, self._audit.remember)
-        self._problems: set[str] = set()  # that were told
+        self._problems = set[str]()  # that were told
+        self._log_problems = set[str]()  # of logs of containers
         # Where only logs are taken at the webhook, nobody sends events.
         self.events = is_set(self._audit) and (not settings.run.sources or SOURCE in settings.run.sources)
         self.inputs = Inputs(self._audit.silence if self.events else NEVER, read_before(_read(state / STATUS)))
@@ -353,9 +354,9 @@ class AuditWatch:
         of_logs |= {one.problem for one in self._log_groups if one.problem}
         for problem in sorted(found - self._problems):
             self._delivery.internal("Audit events not read", "Error", problem)
-        for problem in sorted(of_logs - self._problems):
+        for problem in sorted(of_logs - self._log_problems):
             self._delivery.internal("Container logs not read", "Error", problem)
-        self._problems = found | of_logs
+        self._problems, self._log_problems = found, of_logs
 
     def _tell_truncated(self) -> None:
         """Tell of events of which the end is missing: nobody judges them."""
@@ -386,6 +387,7 @@ class AuditWatch:
         """Return how it goes, for ``hullwatch doctor``."""
         counts = self.inputs.counts()
         own: dict[str, object] = {
+            "takes_events": self.events,
             "rules": len(self._rules.rules),
             "inputs": self._inputs(),
             "by_wrapper": counts.events,
@@ -406,7 +408,7 @@ class AuditWatch:
             "baseline": self._baseline.status(),
         }
         if self._logs is not None:
-            own["container_logs"] = self._logs.status()
+            own["container_logs"] = self._logs.status() | {"problems": sorted(self._log_problems)}
         return self.counters.to_status(pid=os.getppid()) | own
 
     def _write_status(self) -> None:

@@ -216,7 +216,6 @@ class LogWatch:
             "by_wrapper": counts.events,
             "left_out": counts.left_out,
             "by_input": self.inputs.status(),
-            "problems": self.problems(),
         }
 
     def told(self) -> list[str]:

@@ -97,6 +97,20 @@ def audit() -> dict[str, Any]:
         "rules": 155, "by_wrapper": {"native": 7}, "by_input": {"0.0.0.0:9443": hook, "/x.log": file}, "full": "No.",
         "requests": {"answered 401": 4, "too slow": 1}, "connections": 3, "waiting": {"bytes": 5},
         "blind": {"A": "why"}, "problems": ["x"], "certificate_ends": 2000.0,
+        "container_logs": {
+            "files": 3, "too_many": 2, "problems": ["y", "z"],
+            "by_input": {
+                "files": InputStatus("file", 9, {"not JSON": 4}, 0, 10**9, 1_000 * 10**9, 2.5),
+                "/aws/x": InputStatus("cloudwatch", since=10**9),
+            },
+        },
+        "baseline": {
+            "values": 31, "accepted": 2, "size": 4096, "told": {"user": 3}, "left_out": {"of another form": 1},
+            "forgotten": {"no room": 5}, "clusters": {
+                "prod": {"began": 10**9, "ends": 9 * 10**9, "learnt": 8 * 10**9, "values": 30},
+                "": {"began": 10**9, "ends": 7 * 10**9, "learnt": 0, "values": 1},
+            },
+        },
     }  # fmt: skip
     return msgspec.json.decode(msgspec.json.encode(counters.to_status(pid=1, now=1_009_000_000_000) | own))
 
@@ -212,6 +226,33 @@ def test_the_numbers_of_each_input_of_audit_events_are_there() -> None:
         assert line in lines
 
 
+def test_the_numbers_of_logs_and_of_what_is_learnt_are_there() -> None:
+    lines = without_help(text())
+    files, group = 'input="files",type="file"', 'input="/aws/x",type="cloudwatch"'
+    for line in (
+        "hullwatch_container_log_files 3",
+        "hullwatch_container_log_files_left_out 2",
+        f"hullwatch_container_log_lines_total{{{files}}} 9",
+        f"hullwatch_container_log_lines_total{{{group}}} 0",
+        f'hullwatch_container_log_left_out_total{{{files},reason="not JSON"}} 4',
+        f"hullwatch_container_log_last_line_age_seconds{{{files}}} 10",
+        f"hullwatch_container_log_lag_seconds{{{files}}} 2.5",
+        "hullwatch_container_log_problems 2",
+        'hullwatch_baseline_learning{cluster="prod"} 0',
+        'hullwatch_baseline_learning{cluster=""} 1',
+        'hullwatch_baseline_learning_end_time_seconds{cluster="prod"} 8',
+        'hullwatch_baseline_learning_end_time_seconds{cluster=""} 7',
+        'hullwatch_baseline_values{cluster="prod"} 30',
+        "hullwatch_baseline_accepted_values 2",
+        "hullwatch_baseline_file_bytes 4096",
+        'hullwatch_baseline_news_total{kind="user"} 3',
+        'hullwatch_baseline_left_out_total{reason="of another form"} 1',
+        'hullwatch_baseline_forgotten_total{reason="no room"} 5',
+    ):
+        assert line in lines
+    assert not any(line.startswith(f"hullwatch_container_log_last_line_age_seconds{{{group}") for line in lines)
+
+
 def test_the_numbers_of_the_cluster_that_is_followed_are_there() -> None:
     lines = without_help(text())
     for line in (
@@ -236,7 +277,10 @@ def test_a_run_of_audit_events_alone_has_its_numbers_and_none_of_an_instance_of_
     assert (view.status, view.audit["rules"], view.cluster, view.keeper["kept"]) == ({}, 155, {}, 3)
     assert "hullwatch_audit_rules_loaded 155" in exposition(view)
     assert look(tmp_path, 3).audit == {}
-    (tmp_path / "kubernetes.json").write_bytes(b'{"by_input": 3, "requests": [], "blind": 1, "updated": "x"}')
+    (tmp_path / "kubernetes.json").write_bytes(
+        b'{"by_input": 3, "requests": [], "blind": 1, "updated": "x", "baseline": {"clusters": 3, "told": 1},'
+        b'"container_logs": {"by_input": {"x": 5}, "files": "many", "problems": 1}}'
+    )
     exposition(look(tmp_path))
 
 

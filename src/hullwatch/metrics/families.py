@@ -10,6 +10,7 @@ from hullwatch.metrics.exposition import Sample, by_label, family_text, histogra
 from hullwatch.metrics.falco_names import FALCO_FAMILIES
 from hullwatch.metrics.keeper_families import KEEPER_FAMILIES
 from hullwatch.metrics.kubernetes_families import KUBERNETES_FAMILIES
+from hullwatch.metrics.log_families import LOG_FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -236,6 +237,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("hullwatch_process_resident_memory_bytes", "gauge", "Memory in use by each process.", _memory),
     *(Family(*one) for one in KEEPER_FAMILIES),
     *(Family(*one) for one in KUBERNETES_FAMILIES),
+    *(Family(*one) for one in LOG_FAMILIES),
     *(Family(*one) for one in FALCO_FAMILIES),
 )
 

@@ -128,18 +128,28 @@ class BaselineKeeping:
         self._retry_at = time.monotonic() + RETRY
 
     def status(self) -> dict[str, object]:
-        """Return how it goes, for ``hullwatch doctor``."""
-        if self._baseline is None:
+        """Return how it goes, for ``hullwatch doctor``; times in ns since the epoch."""
+        if not self._settings.enabled:
             return {}
+        if self._baseline is None:
+            return {"enabled": True}
         clusters = self._baseline.clusters.values()
         forgotten: dict[str, int] = {}
         for one in clusters:
             for reason, number in one.forgotten.items():
                 forgotten[reason] = forgotten.get(reason, 0) + number
+        size = 0
+        with contextlib.suppress(OSError):
+            size = self._path.stat().st_size
         return {
+            "enabled": True,
             "values": sum(map(len, clusters)),
-            "learning": sorted(one.name for one in clusters if not one.learnt),
-            "guarding": sorted(one.name for one in clusters if one.learnt),
+            "clusters": {
+                one.name: {"began": one.began, "ends": one.ends(), "learnt": one.learnt, "values": len(one)}
+                for one in clusters
+            },
+            "accepted": len(self._baseline.accepted),
+            "size": size,
             "told": self._baseline.told,
             "left_out": self._baseline.left_out,
             "forgotten": forgotten,

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from hullwatch.api.checks.check import Check
+from hullwatch.api.checks.intake_status import IntakeStatus, read_intake
 from hullwatch.config.kubernetes_settings import is_set
 from hullwatch.config.values import format_duration
 from hullwatch.sources.k8s_audit.counts import TRUNCATED
-from hullwatch.sources.k8s_audit.inputs import InputStatus
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hullwatch.config.kubernetes_settings import AuditSettings
+    from hullwatch.sources.k8s_audit.inputs import InputStatus
 
 NAME = "audit events"
-STATUS_FILE = "kubernetes.json"  # in the state directory
-LARGEST_STATUS = 1 << 20  # bytes
-STALE = 15.0  # seconds
 LATE = 300.0  # seconds from an event to its coming
 _SHOWN = 6
 _WHAT_TO_DO = {
@@ -29,23 +25,6 @@ _WHAT_TO_DO = {
     "cloudwatch": "aws logs describe-log-streams --log-group-name GROUP   # is the audit log of the cluster turned on?",
     "stdin": "ps -ef   # does whoever writes to standard input still run?",
 }
-
-
-class IntakeStatus(msgspec.Struct):
-    """What the process that takes audit events writes; times in ns since the epoch."""
-
-    pid: int
-    updated: int
-    alerts: int = 0
-    by_wrapper: dict[str, int] = {}
-    by_input: dict[str, InputStatus] = {}
-    left_out: dict[str, int] = {}
-    truncated: list[str] = []
-    requests: dict[str, int] = {}
-    problems: list[str] = []
-    full: str = ""
-    blind: dict[str, str] = {}
-    credentials: str = ""
 
 
 def audit_events(state: Path, audit: AuditSettings, now: int | None = None) -> list[Check]:
@@ -58,23 +37,12 @@ def audit_events(state: Path, audit: AuditSettings, now: int | None = None) -> l
     """
     if not is_set(audit):
         return []
-    path = state / STATUS_FILE
-    try:
-        with path.open("rb") as stream:
-            status = msgspec.json.decode(stream.read(LARGEST_STATUS), type=IntakeStatus)
-    except FileNotFoundError:
-        return [Check(NAME, "ok", "Audit events of Kubernetes have not been taken yet.")]
-    except PermissionError:
-        return [Check(NAME, "warn", f"{path} may not be read by this user.", "sudo hullwatch doctor")]
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return [Check(NAME, "warn", f"{path} cannot be read: {error}.", f"rm {path}")]
-    if not Path(f"/proc/{status.pid}").exists():
-        return [Check(NAME, "ok", "No instance takes audit events now.")]
-    moment = time.time_ns() if now is None else now
-    age = (moment - status.updated) / 1e9
-    if age > STALE:
-        sentence = f"The process that takes audit events has not written its status for {age:.0f} s."
-        return [Check(NAME, "fail", sentence, "journalctl -u hullwatch   # why it ends, or what it waits for")]
+    read = read_intake(state, NAME, NAME, now)
+    if isinstance(read, list):
+        return read
+    status, moment = read
+    if not status.takes_events:
+        return []
     events = sum(status.by_wrapper.values())
     found = [Check(NAME, "ok", f"{events:,} events, {status.alerts:,} alerts.")]
     found += [_input(name, one, audit.silence, moment) for name, one in status.by_input.items()]

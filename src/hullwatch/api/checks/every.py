@@ -1,12 +1,14 @@
-"""The checks that an instance can make of itself: its store, outputs, losses, audit events and cluster."""
+"""The checks that an instance can make of itself: its store, outputs, losses, audit events, logs and cluster."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from hullwatch.api.checks.audit_events import audit_events
+from hullwatch.api.checks.baseline import baseline
 from hullwatch.api.checks.check import Check
 from hullwatch.api.checks.cluster import cluster
+from hullwatch.api.checks.container_logs import container_logs
 from hullwatch.api.checks.instance import instance
 from hullwatch.api.checks.outputs import outputs
 from hullwatch.api.checks.store import store
@@ -32,6 +34,8 @@ def of_instance(settings: Settings, state: Path) -> list[Named]:
         ("output", lambda: outputs(settings.outputs, state)),
         ("instance", lambda: instance(state)),
         ("audit events", lambda: audit_events(state, settings.kubernetes.audit)),
+        ("container logs", lambda: container_logs(state, settings.container_logs)),
+        ("baseline", lambda: baseline(state, settings.kubernetes)),
         ("cluster", lambda: cluster(state, settings.kubernetes.api)),
     ]
 

@@ -396,6 +396,7 @@ class AuditWatch:
             "out_of_order": counts.out_of_order,
             "by_input": self.inputs.status(),
             "requests": {} if self._server is None else self._server.counts,
+            "refused": "" if self._server is None else self._server.refused,
             "connections": 0 if self._server is None else self._server.open,
             "waiting": {} if self._link is None else {"bytes": self._link.waiting()},
             "full": self.full(),

@@ -77,6 +77,15 @@ def test_it_says_what_hinders_it_and_who_is_refused(tmp_path: Path) -> None:
     ]
 
 
+def test_it_says_whose_client_certificate_was_refused_last_and_why(tmp_path: Path) -> None:
+    requests = {"client certificate refused: certificate has expired": 2, "client certificate refused: x": 1}
+    found = said(tmp_path, requests=requests, refused="192.0.2.7, certificate has expired")
+    assert found[1] == (
+        "warn",
+        "3 client certificates were refused; the last: 192.0.2.7, certificate has expired.",
+    )
+
+
 def test_it_says_when_nothing_runs_or_it_hangs(tmp_path: Path) -> None:
     assert audit_events(tmp_path, WANTED)[0].sentence.endswith("have not been taken yet.")
     assert said(tmp_path, audit=AuditSettings()) == []

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hullwatch.sources.k8s_audit.certificate import end_of
+from hullwatch.sources.k8s_audit.certificate import are_proper, end_of
 from tests.sources.k8s_audit.certificates import Authority
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -41,6 +41,15 @@ def test_a_certificate_with_all_that_belongs_to_it_is_read(issued: bytes) -> Non
     assert abs(end - (dt.datetime.now(dt.UTC) + dt.timedelta(days=2)).timestamp()) < 3600
 
 
+def test_authorities_are_proper_when_each_says_what_its_key_is_for(tmp_path: Path) -> None:
+    proper, plain = Authority(tmp_path), Authority(tmp_path, "plain", plain=True)
+    client = Path(proper.issue("client")[0]).read_bytes()
+    assert are_proper(proper.path.read_bytes())
+    assert are_proper(b"# a remark\n" + proper.path.read_bytes() * 2)
+    for pem in (b"", plain.path.read_bytes(), proper.path.read_bytes() + plain.path.read_bytes(), client):
+        assert not are_proper(pem)
+
+
 @given(st.binary(max_size=300))
 def test_of_what_is_no_certificate_nothing_is_read(data: bytes) -> None:
     import base64
@@ -48,4 +57,6 @@ def test_of_what_is_no_certificate_nothing_is_read(data: bytes) -> None:
     end_of(data)
     wrapped = b"-----BEGIN CERTIFICATE-----\n" + base64.b64encode(data) + b"\n-----END CERTIFICATE-----\n"
     end_of(wrapped)
+    assert not are_proper(wrapped)
+    assert not are_proper(data)
     assert end_of(b"-----END CERTIFICATE----------BEGIN CERTIFICATE-----") is None

@@ -9,6 +9,7 @@ from hullwatch.api.checks.intake_status import IntakeStatus, read_intake
 from hullwatch.config.kubernetes_settings import is_set
 from hullwatch.config.values import format_duration
 from hullwatch.sources.k8s_audit.counts import TRUNCATED
+from hullwatch.sources.k8s_audit.http_server import CERTIFICATE_REFUSED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +87,13 @@ def _hindrances(status: IntakeStatus) -> list[Check]:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         sentence = f"The audit policy hides what {len(names)} rules need: {', '.join(names[:_SHOWN])}{more}."
         fix = "hullwatch k8s audit-policy generate   # or 'check POLICY.yaml', which says what is missing"
+        found.append(Check(NAME, "warn", sentence, fix))
+    certificates = sum(number for reason, number in status.requests.items() if reason.startswith(CERTIFICATE_REFUSED))
+    if certificates:
+        sentence = (
+            f"{certificates:,} connections had a client certificate that is not right; the last: {status.refused}."
+        )
+        fix = "openssl x509 -noout -dates -issuer -ext extendedKeyUsage -in CERTIFICATE   # clientAuth, by client_ca?"
         found.append(Check(NAME, "warn", sentence, fix))
     refused = {
         reason: number for reason, number in status.requests.items() if reason in {"answered 401", "answered 403"}

@@ -60,6 +60,7 @@ class IntakeStatus(msgspec.Struct):
     left_out: dict[str, int] = {}
     truncated: list[str] = []
     requests: dict[str, int] = {}
+    refused: str = ""
     problems: list[str] = []
     full: str = ""
     blind: dict[str, str] = {}

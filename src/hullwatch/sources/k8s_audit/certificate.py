@@ -1,6 +1,7 @@
-"""When a certificate runs out: the one thing that is read of it, so that nobody is surprised by it.
+"""When a certificate runs out, so that nobody is surprised by it; and whether authorities say what their keys are for.
 
-Source: RFC 5280, section 4.1 (Certificate, Validity, UTCTime and GeneralizedTime), and X.690 for DER.
+Source: RFC 5280, sections 4.1 (Certificate, Validity, UTCTime and GeneralizedTime) and 4.2.1 (key identifiers, key
+usage, basic constraints), and X.690 for DER.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import ssl
 
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _SEQUENCE, _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
+_BOOLEAN, _EXTENSIONS = 0x01, 0xA3
+_SUBJECT_KEY, _KEY_USAGE, _BASIC, _AUTHORITY_KEY = (b"\x55\x1d" + bytes([number]) for number in (14, 15, 19, 35))
+_KEY_CERT_SIGN = 0x04  # of the first byte of a key's usage
 _BEFORE_VALIDITY = 3  # serial number, algorithm, issuer
 _LONGEST = 1 << 20  # bytes
 
@@ -27,19 +31,58 @@ def end_of(pem: bytes) -> float | None:
         return None
 
 
+def are_proper(pem: bytes) -> bool:
+    """Tell whether every certificate of a file is of an authority as RFC 5280 wants it, so that strict checks take it.
+
+    That is: a critical basic constraint that it is one, a key usage with keyCertSign, the identifier of its key, and
+    that of its issuer's key where it has another one.
+    """
+    parts = pem[:_LONGEST].split(_BEGIN)[1:]
+    try:
+        ders = [ssl.PEM_cert_to_DER_cert((_BEGIN + part.partition(_END)[0] + _END).decode("ascii")) for part in parts]
+        return bool(ders) and all(map(_is_proper, ders))
+    except (ValueError, IndexError):
+        return False
+
+
+def _is_proper(der: bytes) -> bool:
+    fields = _signed(der)
+    issuer, subject = fields[2][1], fields[4][1]
+    found: dict[bytes, tuple[bool, bytes]] = {}
+    for tag, content in fields:
+        if tag == _EXTENSIONS:
+            for _, extension in _elements(_element(content, 0)[1]):
+                parts = _elements(extension)
+                critical = len(parts) > 2 and parts[1][0] == _BOOLEAN and parts[1][1] != b"\0"
+                found[parts[0][1]] = critical, parts[-1][1]
+    critical, basic = found.get(_BASIC, (False, b""))
+    usage = _element(found[_KEY_USAGE][1], 0)[1] if _KEY_USAGE in found else b""
+    is_authority = critical and _elements(_element(basic, 0)[1])[:1] == [(_BOOLEAN, b"\xff")]
+    signs = len(usage) > 1 and bool(usage[1] & _KEY_CERT_SIGN)  # before it stands how many bits are not used
+    return is_authority and signs and _SUBJECT_KEY in found and (issuer == subject or _AUTHORITY_KEY in found)
+
+
+def _signed(der: bytes) -> list[tuple[int, bytes]]:
+    """Return the fields of what is signed, from the serial number on."""
+    fields = _elements(_element(_element(der, 0)[1], 0)[1])
+    return fields[1:] if fields[0][0] == _VERSION else fields
+
+
+def _elements(data: bytes) -> list[tuple[int, bytes]]:
+    """Return tag and content of each element, one behind the other."""
+    found: list[tuple[int, bytes]] = []
+    at = 0
+    while at < len(data):
+        tag, content, at = _element(data, at)
+        found.append((tag, content))
+    return found
+
+
 def _not_after(der: bytes) -> float:
-    _, certificate, _ = _element(der, 0)
-    _, signed, _ = _element(certificate, 0)
-    tag, _, after = _element(signed, 0)
-    if tag != _VERSION:
-        after = 0
-    for _ in range(_BEFORE_VALIDITY):
-        _, _, after = _element(signed, after)
-    tag, validity, _ = _element(signed, after)
+    tag, validity = _signed(der)[_BEFORE_VALIDITY]
     if tag != _SEQUENCE:
         raise ValueError("there is no validity where it belongs")
-    _, _, after = _element(validity, 0)
-    tag, written, _ = _element(validity, after)
+    tag, written = _elements(validity)[1]
     text = written.decode("ascii")
     if tag == _UTC_TIME:  # two digits of the year: 50 to 99 are of the last century
         text = ("19" if int(text[:2]) >= 50 else "20") + text

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+CERTIFICATE_REFUSED = "client certificate refused: "  # with it begins what is counted of those; a reason follows
 _CHUNK = 64 << 10  # bytes that are read at once
 _SIZE_LINE = 1024  # bytes of the line before a chunk
 FEWEST_DESCRIPTORS = 256  # that are kept free of connections
@@ -102,6 +103,7 @@ class HttpServer:
     Attributes:
         counts: what went wrong, by reason.
         open: connections that are open now.
+        refused: whose client certificate was refused last, and why; empty for nobody.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class HttpServer:
         listener.settimeout(0)
         self.counts: dict[str, int] = {}
         self.open = 0
+        self.refused = ""
         self._listener = listener
         self._context = context
         self._handler = handler
@@ -133,7 +136,7 @@ class HttpServer:
         while True:
             await self._room.acquire()
             try:
-                connection, _ = await loop.sock_accept(self._listener)
+                connection, address = await loop.sock_accept(self._listener)
             except OSError:  # it has gone again, or there are no descriptors left
                 self._room.release()
                 self._count("connection that could not be taken")
@@ -142,7 +145,7 @@ class HttpServer:
             except asyncio.CancelledError:
                 self._room.release()
                 raise
-            task = loop.create_task(self._serve(connection))
+            task = loop.create_task(self._serve(connection, str(address[0])))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -163,7 +166,7 @@ class HttpServer:
             if left:
                 await asyncio.wait(left, timeout=1.0)
 
-    async def _serve(self, connection: socket.socket) -> None:
+    async def _serve(self, connection: socket.socket, address: str) -> None:
         self.open += 1
         writer: asyncio.StreamWriter | None = None
         generation = self._generation
@@ -175,7 +178,8 @@ class HttpServer:
         except TimeoutError:
             self._count("too slow")
         except ssl.SSLCertVerificationError as error:  # the messages are OpenSSL's own, and few
-            self._count(f"client certificate refused: {error.verify_message}")
+            self._count(f"{CERTIFICATE_REFUSED}{error.verify_message}")
+            self.refused = f"{address}, {error.verify_message}"
         except (OSError, EOFError):  # TLS errors are OSErrors
             self._count("connection lost" if writer is not None else "TLS not agreed on")
         finally:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.errors import UsageError
+from hullwatch.sources.k8s_audit.certificate import are_proper
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -129,9 +130,11 @@ def context_of(files: WebhookFiles, audit: AuditSettings) -> ssl.SSLContext | No
                 f"{audit.client_ca} (kubernetes.audit.client_ca) cannot be used: {_reason(error)}."
             ) from error
         context.verify_mode = ssl.CERT_OPTIONAL if audit.token_file else ssl.CERT_REQUIRED
-        # Not strict: an authority as "openssl req -x509" makes it says nothing of its key's use, and API servers have
-        # certificates of such ones.
+        # An authority as "openssl req -x509" makes it says nothing of its key's use, and API servers have certificates
+        # of such ones: strict checks would refuse all of them. Whose authorities are as they should be gets them.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if are_proper(files.client_ca):
+            context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context
 
 

@@ -29,11 +29,12 @@ BOX = Container(id="c1", name="box")
 class Watch:
     """One rule with state and its correlator, asked as the engine asks."""
 
-    def __init__(self, keys: str, rule_size: int = 8 << 20, total_size: int = 32 << 20) -> None:
+    def __init__(self, keys: str, rule_size: int = 8 << 20, total_size: int = 32 << 20, late: float = 0) -> None:
         text = f"- rule: R\n  desc: d\n  output: x\n  priority: INFO\n  warn_evttypes: false\n{keys}"
         self.rule = load_text(text).rules[0]
         self.counters = Counters()
-        self.correlator = Correlator(self.counters, [self.rule], rule_size=rule_size, total_size=total_size)
+        sizes: dict[str, int] = {"rule_size": rule_size, "total_size": total_size, "late": round(late * SECOND)}
+        self.correlator = Correlator(self.counters, [self.rule], **sizes)
 
     def see(self, event: Event) -> tuple[Event, ...] | None:
         return see(self.correlator, self.rule, event)
@@ -381,10 +382,54 @@ def test_events_that_are_given_as_values_are_correlated_by_what_they_say() -> No
     assert [event.time for event in found] == [1]
 
 
+def test_events_that_come_late_count_where_they_belong() -> None:
+    watch = Watch(threshold(3, "fd.name"), late=60)
+    for name, at in (("/a", 1), ("/b", 30), ("/c", 31), ("/d", 5)):
+        assert watch.see(opened(name, at)) is None
+    assert names(watch.see(opened("/e", 11))) == ["/a", "/d"]  # the newer ones are of another time ...
+    assert names(watch.see(opened("/f", 40))) == ["/b", "/c"]  # ... and were not forgotten for them
+
+
+def test_what_comes_late_is_of_the_alert_that_was_told_and_does_not_end_its_silence() -> None:
+    watch = Watch(threshold(2), late=60)
+    watch.see(opened("/a", 100))
+    assert watch.see(opened("/a", 101)) is not None
+    seen = [watch.see(opened("/a", at)) for at in (95, 80, 108, 109)]
+    assert seen == [None] * 4  # one of long before is no pair, and 108 is still silent
+    one = Watch(threshold(1), late=60)
+    assert [one.see(opened("/a", at)) is not None for at in (50, 45, 56)] == [True, False, True]  # silent from 45 on
+
+
+def test_a_first_step_that_comes_after_the_last_one_makes_the_sequence() -> None:
+    watch = Watch(steps("/a", "/b"), late=60)
+    assert watch.see(opened("/b", 20)) is None
+    assert watch.see(opened("/a", 21)) is None  # it happened afterwards
+    assert names(watch.see(opened("/a", 15))) == ["/b"]
+    assert watch.see(opened("/a", 18)) is None  # of the same alert
+    assert times(watch.see(opened("/b", 30))) == [21]
+    assert Watch(steps("/a", "/b")).see(opened("/a", 15)) is None
+
+
+@pytest.mark.parametrize("late", [0, 60])
+def test_a_clock_that_is_set_back_by_more_than_events_are_late_silences_nothing(late: int) -> None:
+    watch = Watch(threshold(2, "fd.name"), late=late)
+    watch.see(opened("/a", 5000))
+    assert watch.see(opened("/b", 5001)) is not None
+    assert watch.see(opened("/a", 100)) is None
+    assert watch.see(opened("/b", 101)) is not None
+    sequence = Watch(steps("/a", "/b"), late=late)
+    for name, at in (("/a", 5000), ("/b", 5001), ("/b", 5002), ("/a", 100)):
+        sequence.see(opened(name, at))
+    assert times(sequence.see(opened("/b", 101))) == [100]
+
+
+@pytest.mark.parametrize("late", [0, 100])
 @settings(max_examples=200, deadline=2000)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), max_size=25), st.integers(2, 8))
-def test_a_sequence_alerts_exactly_when_some_chain_is_complete(moves: list[tuple[str, int]], within: int) -> None:
-    watch = Watch(steps("/a", "/b", "/c", within=f"{within}s"))
+def test_a_sequence_alerts_exactly_when_some_chain_is_complete(
+    late: int, moves: list[tuple[str, int]], within: int
+) -> None:
+    watch = Watch(steps("/a", "/b", "/c", within=f"{within}s"), late=late)
     now, since = 0, list[tuple[str, int]]()
     for name, pause in moves:
         now += pause
@@ -399,13 +444,14 @@ def test_a_sequence_alerts_exactly_when_some_chain_is_complete(moves: list[tuple
             since = []
 
 
+@pytest.mark.parametrize("late", [0, 100])
 @pytest.mark.parametrize("count", [1, 2, 3])
 @settings(max_examples=100, deadline=2000)
 @given(moves=st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 4)), max_size=30))
 def test_a_threshold_alerts_exactly_when_so_many_values_are_in_its_window(
-    count: int, moves: list[tuple[str, int]]
+    late: int, count: int, moves: list[tuple[str, int]]
 ) -> None:
-    watch = Watch(threshold(count, "fd.name"))
+    watch = Watch(threshold(count, "fd.name"), late=late)
     now, alerted, since = 0, -100, list[tuple[str, int]]()
     for name, pause in moves:
         now += pause
@@ -418,12 +464,16 @@ def test_a_threshold_alerts_exactly_when_so_many_values_are_in_its_window(
             alerted, since = now, []
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(-3, 6)), max_size=60), st.sampled_from(["", "fd.name"]))
+@pytest.mark.parametrize("late", [0, 20])
+@given(
+    moves=st.lists(st.tuples(st.sampled_from("abcd"), st.integers(-3, 6)), max_size=60),
+    distinct=st.sampled_from(["", "fd.name"]),
+)
 @settings(max_examples=100, deadline=2000)
-def test_the_size_of_a_window_is_that_of_what_it_keeps(moves: list[tuple[str, int]], distinct: str) -> None:
+def test_the_size_of_a_window_is_that_of_what_it_keeps(late: int, moves: list[tuple[str, int]], distinct: str) -> None:
     rule = Watch(threshold(4, distinct)).rule
     assert rule.stateful is not None
-    state = ThresholdState(rule.stateful)
+    state = ThresholdState(rule.stateful, late * SECOND)
     now = 100
     for name, pause in moves:
         now += pause
@@ -433,3 +483,4 @@ def test_the_size_of_a_window_is_that_of_what_it_keeps(moves: list[tuple[str, in
         kept = sum(evidence.size for evidence in window.evidence.values())
         assert window.size == kept + ENTRY_SIZE * len(window.seen)
         assert set(window.evidence) <= set(window.seen)
+        assert list(window.seen.values()) == sorted(window.seen.values()) or not late

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hullwatch.rules.loader import Rule, RuleSet
     from hullwatch.rules.terms import Lookup
 
+LATE = 600 * 10**9  # ns that an event may come after newer ones: API servers and carriers try again for minutes
+
 
 class Entry(NamedTuple):
     """A condition that is asked: a rule's only one, or one step of its sequence."""
@@ -60,7 +62,7 @@ class Asking:
         self._counters = counters
         self._kind = kind
         self._lookup = lookup
-        self._correlator = Correlator(counters, self._of_source(rules))
+        self._correlator = Correlator(counters, self._of_source(rules), late=LATE)
         self._take(rules)
 
     def _of_source(self, rules: RuleSet) -> Sequence[Rule]:
@@ -80,7 +82,7 @@ class Asking:
 
     def replace(self, rules: RuleSet) -> None:
         """Judge by other rules from now on; those with state that are defined as before go on with it."""
-        correlator = Correlator(self._counters, self._of_source(rules))
+        correlator = Correlator(self._counters, self._of_source(rules), late=LATE)
         correlator.carry_over(self._correlator)
         self._correlator = correlator
         self._take(rules)

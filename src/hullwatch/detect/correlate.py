@@ -30,20 +30,27 @@ class Correlator:
         rules: those without state are left out.
         rule_size: bytes that a rule may remember, about.
         total_size: bytes that all rules may.
+        late: ns that an event may come after newer ones and still count where it belongs.
 
     Attributes:
         began: set when a rule that remembered nothing remembers something; whoever looks at it clears it.
     """
 
     def __init__(
-        self, counters: Counters, rules: Sequence[Rule], *, rule_size: int = RULE_SIZE, total_size: int = TOTAL_SIZE
+        self,
+        counters: Counters,
+        rules: Sequence[Rule],
+        *,
+        rule_size: int = RULE_SIZE,
+        total_size: int = TOTAL_SIZE,
+        late: int = 0,
     ) -> None:
         """Start with nothing remembered."""
         self._counters = counters
         self._rule_size = rule_size
         self._total_size = total_size
         self._texts = {rule.name: rule.stateful.text for rule in rules if rule.stateful is not None}
-        self._states = {rule.name: _state(rule.stateful) for rule in rules if rule.stateful is not None}
+        self._states = {rule.name: _state(rule.stateful, late) for rule in rules if rule.stateful is not None}
         self.size = 0
         self.began = False
 
@@ -93,5 +100,5 @@ class Correlator:
             self.size += largest.size - before
 
 
-def _state(stateful: Stateful) -> SequenceState | ThresholdState:
-    return ThresholdState(stateful) if stateful.threshold is not None else SequenceState(stateful)
+def _state(stateful: Stateful, late: int) -> SequenceState | ThresholdState:
+    return ThresholdState(stateful, late) if stateful.threshold is not None else SequenceState(stateful, late)

@@ -90,9 +90,7 @@ def _hindrances(status: IntakeStatus) -> list[Check]:
         found.append(Check(NAME, "warn", sentence, fix))
     certificates = sum(number for reason, number in status.requests.items() if reason.startswith(CERTIFICATE_REFUSED))
     if certificates:
-        sentence = (
-            f"{certificates:,} connections had a client certificate that is not right; the last: {status.refused}."
-        )
+        sentence = f"{certificates:,} client certificates were refused; the last: {status.refused}."
         fix = "openssl x509 -noout -dates -issuer -ext extendedKeyUsage -in CERTIFICATE   # clientAuth, by client_ca?"
         found.append(Check(NAME, "warn", sentence, fix))
     refused = {

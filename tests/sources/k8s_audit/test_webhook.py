@@ -210,6 +210,7 @@ def test_a_certificate_of_an_authority_as_plain_openssl_makes_it_is_taken(files:
 def refusals(files: Files, authority: Authority, clients: Sequence[tuple[str, str]]) -> list[str]:
     """Return why a server refuses each of some client certificates of its authority; empty where it does not."""
     found: list[str] = []
+    told: list[bool] = []
     started = Serving(agreed(*files.server, str(authority.path), token=False), "", LIMITS, certificates=True)
     try:
         for client in clients:
@@ -217,12 +218,14 @@ def refusals(files: Files, authority: Authority, clients: Sequence[tuple[str, st
             try:
                 assert ask(started, batch(), files.context(client))[0] == 200
                 found.append("")
-            except (ssl.SSLError, ConnectionError):
+            except ssl.SSLError as error:
+                told.append("alert" in str(error))  # of TLS, for whoever looks at the client
                 until(lambda before=before: sum(started.server.counts.values()) > before and started.server.refused)
                 found.append(started.server.refused.removeprefix("127.0.0.1, "))
                 assert f"client certificate refused: {found[-1]}" in started.server.counts
     finally:
         started.close()
+    assert all(told)
     return found
 
 

@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import resource
 import ssl
-from typing import TYPE_CHECKING, Protocol, Self
+from asyncio import sslproto
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import msgspec
 
 from hullwatch.sources.k8s_audit.http_head import LONGEST_HEAD, Answer, Head, RefusedError, parse_head, refusal
+from hullwatch.sources.k8s_audit.tls_refusal import Handshake
 
 if TYPE_CHECKING:
     import socket
@@ -25,7 +27,8 @@ _CHUNK = 64 << 10  # bytes that are read at once
 _SIZE_LINE = 1024  # bytes of the line before a chunk
 FEWEST_DESCRIPTORS = 256  # that are kept free of connections
 _MOST_DESCRIPTORS = 8192
-_DRAINED = 5.0  # seconds for a sender to stop, so that it reads why it was refused
+_DRAINED = 20.0  # seconds for a sender to stop, so that it reads why it was refused: some send all of it first
+_BUFFER = 32 << 10  # bytes of a connection of TLS; asyncio has 256 KiB, and a thousand connections 256 MiB
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -132,6 +135,7 @@ class HttpServer:
 
     async def serve(self) -> None:
         """Take connections until it is cancelled."""
+        sslproto.SSLProtocol.max_size = _BUFFER  # pyright: ignore[reportAttributeAccessIssue] - there is no other way
         loop = asyncio.get_running_loop()
         while True:
             await self._room.acquire()
@@ -194,8 +198,18 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(LONGEST_HEAD, loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        times = {"ssl_handshake_timeout": self._limits.handshake, "ssl_shutdown_timeout": 1.0} if self._context else {}
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=self._context, **times)
+        if self._context is None:
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection)
+            return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        times = {"ssl_handshake_timeout": self._limits.handshake, "ssl_shutdown_timeout": 1.0}
+        handshake: Any = Handshake(self._context, connection)
+        try:
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=handshake, **times)
+        except ssl.SSLError:
+            await handshake.tell()
+            raise
+        finally:
+            handshake.close()
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _one(

@@ -317,6 +317,25 @@ def test_what_an_event_of_a_cloud_changes_is_said_in_the_same_words(
     assert "eve" in cast("Any", found)["user"]["username"]
 
 
+OPEN = [
+    (["0.0.0.0/0"], True),
+    (["203.0.113.0/24", "::/0"], True),
+    (["0.0.0.0/1", "128.0.0.0/1"], True),
+    (["64.0.0.0/2", "128.0.0.0/2", "no network"], True),
+    (["2000::/3"], True),
+    (["64.0.0.0/2"] * 3, False),  # the same one
+    (["2001:db8::/32", "10.0.0.0/8", " 198.51.100.7/24 "], False),
+    (["x"], False),
+]
+
+
+@pytest.mark.parametrize(("networks", "everybody"), OPEN)
+def test_networks_that_are_half_of_all_addresses_are_everybody(networks: list[str], *, everybody: bool) -> None:
+    event = wrapped.cloudtrail(resourcesVpcConfig={"publicAccessCidrs": networks})
+    ((found, _),) = unwrap([encode(event)], IntakeCounts())
+    assert found["change"] == {"publicNetworks": networks, "openToAll": everybody}
+
+
 def test_events_of_the_cloud_are_found_in_its_wrappers_too() -> None:
     record = wrapped.cloudtrail()
     group = wrapped.subscription([], "111122223333_CloudTrail_eu-central-1", [wrapped.text(record)])

@@ -7,11 +7,18 @@ are enforced. ``auditLogging``: whether the audit log is written. What an event 
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+from typing import Any
+
 import msgspec
 
 from hullwatch.sources.k8s_audit.shapes import at, is_list, is_table, items, present, table, text, texts, truth
 
-EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
+# Networks that hold so many addresses together are everybody: half of IPv4, or half of what IPv6 uses (2000::/3).
+# Two halves are as open as the whole, and do not look like it.
+_MANY = {4: 1 << 31, 6: 1 << 124}
+_MOST_NETWORKS = 1000
 
 
 def _change(
@@ -23,9 +30,22 @@ def _change(
     """Put the parts together; without a list of networks, whoever reaches a public address may come."""
     everybody: bool | None = None
     if public is not None or networks is not None:
-        everybody = public is not False and (networks is None or not EVERYBODY.isdisjoint(networks))
+        everybody = public is not False and (networks is None or _are_everybody(networks))
     return present(
         publicEndpoint=public, publicNetworks=networks, openToAll=everybody, networkPolicy=policy, auditLogging=logging
+    )
+
+
+def _are_everybody(networks: list[str]) -> bool:
+    """Tell whether networks hold so many addresses that they are no limit; what is no network holds none."""
+    found: dict[int, list[Any]] = {4: [], 6: []}
+    for one in networks[:_MOST_NETWORKS]:
+        with contextlib.suppress(ValueError):
+            network = ipaddress.ip_network(one.strip(), strict=False)
+            found[network.version].append(network)
+    return any(
+        sum(one.num_addresses for one in ipaddress.collapse_addresses(same)) >= _MANY[version]
+        for version, same in found.items()
     )
 
 

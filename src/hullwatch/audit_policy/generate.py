@@ -23,7 +23,7 @@ def generate(needs: Needs, *, with_secrets: bool = False) -> str:
     wanted |= dict.fromkeys(secret, Level.METADATA)
     lines = [
         "# Made by: hullwatch k8s audit-policy generate",
-        f"# It gives {len(needs)} rules what they need; what no rule asks for is not logged.",
+        f"# It gives {sum(map(bool, needs.values()))} rules what they need; what no rule asks for is not logged.",
     ]
     if secret:
         abouts = ", ".join(sorted({call.about for call in secret}))

@@ -27,14 +27,15 @@ def run(folder: Path, *arguments: str, user: int | None = None) -> subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment, user=user)
 
 
-def test_people_get_a_row_for_what_is_sent_and_a_line_for_the_rest(tmp_path: Path) -> None:
+def test_people_get_a_block_for_what_is_left_out_alike_and_one_for_what_is_not_sent(tmp_path: Path) -> None:
     done = run(tmp_path, "--show-pushdown")
     assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    row = next(line for line in lines if line.startswith("openat "))
-    assert "calls, failed" in row
-    assert "Opens" in row
-    assert any(line.startswith("Not sent, for no rule looks at them: ") and "connect" in line for line in lines)
+    words, *blocks = [" ".join(block.split()) for block in done.stdout.split("\n\n")]
+    assert "failed calls that failed, for no rule looks at those" in words
+    opens = next(block for block in blocks if " events openat " in block)
+    assert opens.startswith("LEFT OUT: calls, failed events openat rules 1: Opens why Not sent: ")
+    assert blocks[-1].startswith("NOT SENT AT ALL: no rule looks at them events open,")
+    assert " connect," in blocks[-1]
     assert "\x1b" not in done.stdout
 
 
@@ -52,6 +53,7 @@ def test_switched_off_it_says_so(tmp_path: Path) -> None:
     done = run(tmp_path, "--show-pushdown", "--no-pushdown")
     assert "Pushdown is off: every call is sent." in done.stdout
     assert "Not sent: " not in done.stdout
+    assert done.stdout.startswith("For these rules the kernel sends every call of these events.\n")
 
 
 def test_a_rules_file_that_is_wrong_is_a_sentence_and_2(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_calls_that_are_judged_by_what_is_in_no_fingerprint_are_not_told(monkeyp
     assert [told(made, STARTED, opened(9), opened(9))[1] for _ in range(3)] == [[], [], []]
     one = said(condition)["openat"]
     assert (one.sent, one.remembered) == (True, False)
-    assert one.why.endswith(" Rules ask for what is in no fingerprint: flags.")
+    assert one.why.endswith(" No single call is left out, for rules ask for what the kernel does not compare: flags.")
 
 
 CALLS = "calls that no rule can match, once that is known"
@@ -146,8 +146,8 @@ FAILED = "failed calls, which no rule can match"
     ("name", "left_out", "why"),
     [
         ("openat", "calls failed", f"Not sent: {CALLS}; {FAILED}."),
-        ("execve", "failed", "Always: it carries state; but for failed calls, which no rule looks at."),
-        ("procexit", "", "Always: it carries state."),
+        ("execve", "failed", "Always: what is known of processes comes of it; but for failed calls, which no rule looks at."),
+        ("procexit", "", "Always: what is known of processes and containers comes of it."),
         ("chdir", "", "It changes what rules ask of processes."),
         ("chmod", "processes", f"Not sent: {PROCESSES}."),
     ],
@@ -164,8 +164,9 @@ def parts_of(one: SentEvent) -> str:
     return " ".join(name for name, is_so in parts.items() if is_so)
 
 
-ANY, KEPT = "Of every process: r can match any.", "No call is ruled out: r can match any."
-UNTYPED = "Asked for without an event type: r."
+ANY = "From every process, for any may match: r."
+KEPT = "No single call is left out, for any may match: r."
+UNTYPED = "Rules that name no event type ask for it: r."
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ UNTYPED = "Asked for without an event type: r."
         ("proc.name = x", "setgid", "", "Every call, for it changes what is known of processes."),
         ("proc.name = x and fd.name = /y", "openat", "calls failed", f"Not sent: {CALLS}; {FAILED}. {UNTYPED}"),
         ("proc.name = x and fd.name = /y", "fchmod", "processes", f"Not sent: {PROCESSES}. {UNTYPED}"),
-        ("fd.name = /y", "fchmod", "", f"{ANY} Such calls have no fingerprint. {UNTYPED}"),
+        ("fd.name = /y", "fchmod", "", f"{ANY} Of such calls single ones are never left out. {UNTYPED}"),
         ("fd.name = /y", "connect", "", f"{ANY} {KEPT} {UNTYPED}"),
         ("evt.type = connect and fd.cport = 9", "connect", "", f"{ANY} {KEPT}"),
         ("evt.type = connect and evt.failed = true", "connect", "", f"{ANY} {KEPT}"),
@@ -184,14 +185,14 @@ UNTYPED = "Asked for without an event type: r."
             "evt.type = openat and evt.failed = true",
             "openat",
             "",
-            f"{ANY} Rules look at failed calls, which have no fingerprint.",
+            f"{ANY} Rules look at failed calls, which are never left out one by one.",
         ),
         ("evt.type = openat and evt.arg.fd = 9", "openat", "", f"{ANY} {KEPT}"),
         (
             "evt.type = sendto and evt.arg.size = 9",
             "sendto",
             "",
-            f"{ANY} Rules ask for what is in no fingerprint: size.",
+            f"{ANY} No single call is left out, for rules ask for what the kernel does not compare: size.",
         ),
     ],
 )

@@ -77,10 +77,10 @@ def _sent(kind: EventType, plan: Plan, asked: Interest) -> SentEvent:
     rules = tuple(dict.fromkeys(entry.rule.name for one in possible for entry in one.entries))
     always = SentEvent(kind.name, sent=True, remembered=False, narrowed=False, failed=True, rules=rules, why="")
     if kind.state and not kind.syscall:
-        return always._replace(why="Always: it carries state.")
+        return always._replace(why="Always: what is known of processes and containers comes of it.")
     if kind.state and kind.layout.name == "program":
         failed = "failed calls too" if wanted else "but for failed calls, which no rule looks at"
-        return always._replace(failed=wanted, why=f"Always: it carries state; {failed}.")
+        return always._replace(failed=wanted, why=f"Always: what is known of processes comes of it; {failed}.")
     if kind.name in plan.heard:
         return always._replace(why="Every one, for answers tell the names of addresses, which rules ask for.")
     if not wanted:
@@ -110,7 +110,7 @@ def _sentences(left_out: Sequence[str], reasons: Sequence[str], untyped: Sequenc
         yield f"Not sent: {'; '.join(named)}."
     yield from (reason for reason in reasons if reason)
     if untyped:
-        yield f"Asked for without an event type: {_some(untyped)}."
+        yield f"Rules that name no event type ask for it: {_some(untyped)}."
 
 
 def _untyped(possible: Sequence[Kind]) -> list[str]:
@@ -120,21 +120,21 @@ def _untyped(possible: Sequence[Kind]) -> list[str]:
 def _why_every_process(plan: Plan, possible: Sequence[Kind], *, remembered: bool) -> str:
     """Say why no process is ruled out; nothing where calls are, for that is enough."""
     every = [name for one in possible for name in of_every_process(plan, one)]
-    return f"Of every process: {_some(every)} can match any." if every and not remembered else ""
+    return f"From every process, for any may match: {_some(every)}." if every and not remembered else ""
 
 
 def _why_every_call(kind: EventType, plan: Plan, possible: Sequence[Kind]) -> str:
     """Say why no single call is ruled out."""
     if not fingerprint_offset(kind.layout):
-        return "Such calls have no fingerprint."
+        return "Of such calls single ones are never left out."
     fingerprinted = [one for one in possible if has_fingerprints(one)]
     if not fingerprinted:
-        return "Rules look at failed calls, which have no fingerprint."
+        return "Rules look at failed calls, which are never left out one by one."
     asked = sorted({name for one in fingerprinted for name in untold(one)})
     if asked:
-        return f"Rules ask for what is in no fingerprint: {', '.join(asked)}."
+        return f"No single call is left out, for rules ask for what the kernel does not compare: {', '.join(asked)}."
     kept = [name for one in fingerprinted for name in always_possible(plan, one)]
-    return f"No call is ruled out: {_some(kept)} can match any."
+    return f"No single call is left out, for any may match: {_some(kept)}."
 
 
 def _some(names: Sequence[str]) -> str:

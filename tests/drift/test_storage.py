@@ -28,17 +28,30 @@ LIMITS = Limits(largest_file=64 << 20, seconds=30.0)
 OWN, IMAGE = "a1" * 32, "b2" * 32
 
 
-def podman(base: Path) -> tuple[Path, Path]:
+def podman(base: Path, storage: str = "vfs", place: str = "vfs/dir") -> tuple[Path, Path]:
     """Lay out podman's vfs; return the container's directory and the image's."""
-    layers = base / "vfs-layers"
+    layers = base / f"{storage}-layers"
     layers.mkdir(parents=True)
     listed = [{"id": IMAGE, "diff-size": 1}, {"id": OWN, "parent": IMAGE, "created": "2026-01-01T00:00:00Z"}]
     (layers / "layers.json").write_text(json.dumps(listed))
-    return base / "vfs/dir" / OWN, base / "vfs/dir" / IMAGE
+    return base / place / OWN, base / place / IMAGE
+
+
+def podman_btrfs(base: Path) -> tuple[Path, Path]:
+    return podman(base, "btrfs", "btrfs/subvolumes")
 
 
 def docker(base: Path) -> tuple[Path, Path]:
     return base / "vfs/dir" / OWN, base / "vfs/dir" / f"{OWN}-init"
+
+
+def docker_btrfs(base: Path) -> tuple[Path, Path]:
+    return base / "btrfs/subvolumes" / OWN, base / "btrfs/subvolumes" / f"{OWN}-init"
+
+
+def containerd_btrfs(base: Path) -> tuple[Path, Path]:
+    _, image = containerd(base)
+    return base / "active/130", image
 
 
 def containerd(base: Path) -> tuple[Path, Path]:
@@ -52,7 +65,7 @@ def containerd(base: Path) -> tuple[Path, Path]:
     return base / "snapshots/130", base / "snapshots/129"
 
 
-@pytest.fixture(params=[podman, docker, containerd])
+@pytest.fixture(params=[podman, podman_btrfs, docker, docker_btrfs, containerd, containerd_btrfs])
 def copied(request: pytest.FixtureRequest, tmp_path: Path, program: bytes) -> Iterator[Box]:
     """A process whose root is a copy of an image, as each engine lays it out."""
     layout: Callable[[Path], tuple[Path, Path]] = request.param
@@ -113,7 +126,7 @@ def test_a_root_that_is_a_copy_of_nothing_known_is_not_guessed_about(tmp_path: P
         box.close()
 
 
-@pytest.mark.parametrize(("kind", "reason"), [(b"btrfs", words.NO_STORAGE), (b"ext4", words.NO_COPY)])
+@pytest.mark.parametrize(("kind", "reason"), [(b"btrfs", words.NO_STORAGE), (b"zfs", words.NO_STORAGE), (b"ext4", words.NO_COPY)])
 def test_of_storage_that_is_not_looked_into_that_is_said(kind: bytes, reason: str) -> None:
     directory = os.open("/proc/self", os.O_RDONLY)
     try:

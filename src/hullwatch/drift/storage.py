@@ -7,7 +7,9 @@ What is recognised, each by its own directories:
 | fuse-overlayfs (podman) | put together of ``overlay/ID/diff`` and what ``overlay/ID/lower`` lists | the latter |
 | vfs of podman, Buildah | ``vfs/dir/ID`` | ``vfs/dir/PARENT``, as ``vfs-layers/layers.json`` says |
 | vfs of Docker | ``vfs/dir/ID`` | ``vfs/dir/ID-init``: the image and what Docker adds |
+| btrfs of either | ``btrfs/subvolumes/ID`` | as with vfs: ``btrfs-layers/layers.json``, or ``ID-init`` beside it |
 | native of containerd | ``snapshots/NUMBER`` | ``snapshots/PARENT``, as ``metadata.db`` says |
+| btrfs of containerd | ``active/NUMBER`` | the same |
 
 Sources: the layout that each writes, and the storage libraries' documentation. A directory counts only when the kernel
 says that it is the container's root.
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
 
 LIST_MAXIMUM = 64 << 20  # bytes of layers.json
 PARENTS_MAXIMUM = 16  # processes above that are looked at
-_VFS = re.compile(rb"(?P<base>/.*)/vfs/dir/(?P<id>[0-9a-f]{64})")
-_NATIVE = re.compile(rb"(?P<base>/.*)/snapshots/(?P<id>[0-9]{1,19})")
+_COPY = re.compile(rb"(?P<beside>(?P<base>/.*)/(?:(?P<vfs>vfs)/dir|btrfs/subvolumes)/)(?P<id>[0-9a-f]{64})")
+_SNAPSHOT = re.compile(rb"(?P<base>/.*)/(?:snapshots|active)/(?P<id>[0-9]{1,19})")
 _FOREIGN = frozenset({b"btrfs", b"zfs"})
 _OPAQUE = ("user.overlay.opaque", "user.fuseoverlayfs.opaque", "trusted.overlay.opaque")
 _SNAPSHOTS = (b"v1", b"snapshots")
@@ -160,22 +162,25 @@ def _on_host(root: Mount, process: int, host: Sequence[Mount]) -> Iterator[bytes
 def _of_copy(directory: bytes) -> Layers | None:
     """Return the image of a container's root that is a copy of it."""
     image = None
-    if vfs := _VFS.fullmatch(directory):
-        image = _parent_of_vfs(vfs["base"], vfs["id"].decode()) or directory + b"-init"
-    elif native := _NATIVE.fullmatch(directory):
-        image = _parent_of_native(native["base"], int(native["id"]))
+    if copy := _COPY.fullmatch(directory):
+        listed = copy["base"] + (b"/vfs-layers" if copy["vfs"] else b"/btrfs-layers") + b"/layers.json"
+        parent = _parent_of_layer(listed, copy["id"].decode())
+        image = copy["beside"] + parent if parent else directory + b"-init"
+    elif snapshot := _SNAPSHOT.fullmatch(directory):
+        image = _parent_of_snapshot(snapshot["base"], int(snapshot["id"]))
     return Layers(directory, (image,), "copy") if image is not None and _is_directory(image) else None
 
 
-def _parent_of_vfs(base: bytes, layer: str) -> bytes | None:
+def _parent_of_layer(listed: bytes, layer: str) -> bytes | None:
+    """Return the name of the directory that a layer was copied from, as Podman's list of layers says."""
     with contextlib.suppress(FileNotFoundError):  # as with Docker
-        for one in msgspec.json.decode(_read(base + b"/vfs-layers/layers.json", LIST_MAXIMUM), type=list[_Layer]):
+        for one in msgspec.json.decode(_read(listed, LIST_MAXIMUM), type=list[_Layer]):
             if one.id == layer and re.fullmatch("[0-9a-f]{64}", one.parent):
-                return base + b"/vfs/dir/" + one.parent.encode()
+                return one.parent.encode()
     return None
 
 
-def _parent_of_native(base: bytes, number: int) -> bytes | None:
+def _parent_of_snapshot(base: bytes, number: int) -> bytes | None:
     descriptor = os.open(base + b"/metadata.db", _READ)
     try:
         regular(descriptor)

@@ -23,4 +23,5 @@ static __always_inline __u64 load_capabilities(const kernel_cap_t *set)
 	return halves[0] | (__u64)halves[1] << 32;
 }
 
-#define LOADED_CAPABILITIES(cred, which) load_capabilities(__builtin_preserve_access_index(&(cred)->which))
+#define LOADED_CAPABILITIES(cred, which)                                                                               \
+	FOR_TIER(load_capabilities, read_capabilities)(__builtin_preserve_access_index(&(cred)->which))

@@ -4,6 +4,7 @@
 #include "io_uring.h"
 #include "open_file.h"
 #include "ruled_out.h"
+#include "ruled_out_reads.h"
 
 #define FMODE_CREATED 0x100000 /* the kernel's note in an open file that this call made it */
 
@@ -27,7 +28,7 @@ static __always_inline __u32 fill_opened_file(struct scratch *scratch, struct ta
 	return append_file_path(scratch, position, file);
 }
 
-/* The fingerprint of the file and of how it was opened, by whomever; 0 when it cannot be remembered. */
+/* The fingerprint of the file and of how it was opened, by whomever; 0 when it cannot be remembered. Typed reads only. */
 static __always_inline __u64 fingerprint_opened(struct task_struct *task, struct record_open *record, __u16 type,
 						__u64 flags)
 {
@@ -36,7 +37,7 @@ static __always_inline __u64 fingerprint_opened(struct task_struct *task, struct
 	struct inode *inode;
 	struct file *file;
 
-	if (!bpf_rdonly_cast || !remembering || !remembering->generation)
+	if (!remembering || !remembering->generation)
 		return 0;
 	begun = mix(remembering->secret, remembering->rules);
 	file = TYPED(struct file, file_of_descriptor(task, record->fd));
@@ -74,7 +75,8 @@ static __always_inline int report_open(__u16 type, enum event_index index, long 
 	record->dirfd = (int)dirfd;
 	record->mode = flags & (KERNEL_O_CREAT | KERNEL_O_TMPFILE_ONLY) ? mode & 07777 : 0;
 	if (result >= 0)
-		file = fingerprint_opened(task, record, type, flags);
+		file = bpf_rdonly_cast ? fingerprint_opened(task, record, type, flags)
+				       : fingerprint_opened_by_reads(record, type, flags);
 	if (file) {
 		entry = ruled_out_entry(file);
 		if (entry == file) {

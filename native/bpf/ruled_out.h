@@ -17,7 +17,7 @@
 
 #include "capabilities.h"
 #include "event.h"
-#include "typed.h" /* without typed reads nothing is ruled out: through helpers it would cost more than it saves */
+#include "typed.h" /* where a kernel has none: ruled_out_reads.h */
 
 #define RULED_OUT_ENTRIES 65536 /* a power of two; as in programs.c */
 #define RULED_OUT_DEPTH 24	/* directories; calls for files further down are always sent */
@@ -78,21 +78,22 @@ static __always_inline __u64 mix(__u64 fingerprint, __u64 value)
 /* Who calls, what it runs, and where: all that a call of its own can change. */
 static __always_inline __u64 mix_process(__u64 fingerprint, struct task_struct *task, struct record_header *header)
 {
-	struct dentry *directory = task->fs->pwd.dentry;
-	struct signal_struct *signal = task->signal;
+	struct dentry *directory = READ(task, fs, pwd.dentry);
+	struct signal_struct *signal = READ(task, signal);
 
-	const struct cred *cred = task->group_leader->cred; /* that of the first thread stands for the process */
+	const struct cred *cred = READ(task, group_leader, cred); /* that of the first thread stands for the process */
 
-	fingerprint = mix(fingerprint, (__u64)cred->egid.val << 32 | directory->d_inode->i_ino);
+	fingerprint = mix(fingerprint, (__u64)READ(cred, egid.val) << 32 | READ(directory, d_inode, i_ino));
 	fingerprint = mix(fingerprint, LOADED_CAPABILITIES(cred, cap_effective));
 	fingerprint = mix(fingerprint,
 			  LOADED_CAPABILITIES(cred, cap_permitted) ^ LOADED_CAPABILITIES(cred, cap_inheritable) << 1);
-	fingerprint = mix(fingerprint, (__u64)directory->d_name.hash << 32 | signal->pids[PIDTYPE_PGID]->numbers[0].nr);
-	fingerprint = mix(fingerprint, signal->pids[PIDTYPE_SID]->numbers[0].nr);
+	fingerprint = mix(fingerprint,
+			  (__u64)READ(directory, d_name.hash) << 32 | READ(signal, pids[PIDTYPE_PGID], numbers[0].nr));
+	fingerprint = mix(fingerprint, READ(signal, pids[PIDTYPE_SID], numbers[0].nr));
 	fingerprint = mix(fingerprint, header->process_start);
 	fingerprint = mix(fingerprint, (__u64)header->pid << 32 | header->uid);
 	fingerprint = mix(fingerprint, header->cgroup_id ^ (__u64)header->cgroup_hierarchy << 48);
-	return mix(fingerprint, task->self_exec_id << 16 ^ header->type);
+	return mix(fingerprint, READ(task, self_exec_id) << 16 ^ header->type);
 }
 
 /* By which names a file is reached from the process's root; 0 when that is too far. */

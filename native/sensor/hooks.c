@@ -6,7 +6,6 @@
 
 #include "programs.h"
 
-#define RULED_OUT_FUNCTION "bpf_rdonly_cast"
 #define IO_URING_MARK "btf_trace_io_uring_create" /* a hook that each kernel with io_uring has */
 
 /* Programs for hooks that not every kernel has. */
@@ -113,8 +112,6 @@ __u32 hooks_lacking(enum tiers tier)
 	struct btf *types = btf__load_vmlinux_btf();
 	__u32 lacks = 0;
 
-	if (tier == TIER_BASIC || btf__find_by_name_kind(types, RULED_OUT_FUNCTION, BTF_KIND_FUNC) < 0)
-		lacks |= KERNEL_LACK_RULED_OUT;
 	if (tier == TIER_BASIC)
 		lacks |= KERNEL_LACK_ENVIRONMENT;
 #ifdef __x86_64__ /* overwrites the number of the call before the hook on execs */

@@ -99,6 +99,12 @@ static bool is_call_narrowed(const struct interest *interest, int syscall)
 	return are_all_among(interest, syscall, &interest->narrowed);
 }
 
+/* What would stand before a handler: where the kernel refused it the call goes to the handler, and nothing is missed. */
+static const char *or_handler(const struct programs *programs, const char *before, const char *handler)
+{
+	return loading_is_refused(programs, before) ? handler : before;
+}
+
 static bool is_enter_narrowed(const struct interest *interest, __u16 event)
 {
 	return is_wanted(interest, event) && types_have(&interest->narrowed, event);
@@ -307,8 +313,11 @@ static void switch_handler(struct programs *programs, const struct interest *int
 	bool wanted = is_call_wanted(interest, handler->syscall);
 	bool narrowed = wanted && is_call_narrowed(interest, handler->syscall);
 	bool part = wanted && interest->shed_reads && flags_place(handler->event);
-	const char *name = narrowed ? NARROWING : wanted ? handler->program : NULL, *first = name;
+	const char *name = wanted ? handler->program : NULL, *first;
 
+	if (narrowed)
+		name = or_handler(programs, NARROWING, name);
+	first = name;
 	if (wanted && is_wanted(interest, handler->event))
 		describe_shed(programs, handler);
 	if (narrowed)
@@ -316,9 +325,9 @@ static void switch_handler(struct programs *programs, const struct interest *int
 	if (part)
 		dispatch_to(programs, &written->kept, handler->syscall, name);
 	if (wanted && is_call_shed(interest, handler->syscall))
-		first = SHED_CALL;
+		first = or_handler(programs, SHED_CALL, name);
 	else if (part)
-		first = SHED_READING_OPEN;
+		first = or_handler(programs, SHED_READING_OPEN, name);
 	dispatch_to(programs, &written->handlers, handler->syscall, first);
 	if (!part)
 		dispatch_to(programs, &written->kept, handler->syscall, NULL);
@@ -332,14 +341,16 @@ static void switch_enter_handler(struct programs *programs, const struct interes
 	struct written *written = &programs->written;
 	bool wanted = is_wanted(interest, handler->event);
 	bool narrowed = is_enter_narrowed(interest, handler->event);
-	const char *name = narrowed ? NARROWING_ENTER : wanted ? handler->program : NULL;
+	const char *name = wanted ? handler->program : NULL;
 
+	if (narrowed)
+		name = or_handler(programs, NARROWING_ENTER, name);
 	if (wanted)
 		describe_shed(programs, handler);
 	if (narrowed)
 		dispatch_to(programs, &written->narrowed_enter, handler->syscall, handler->program);
 	if (wanted && types_have(&interest->shed, handler->event))
-		name = SHED_ENTER;
+		name = or_handler(programs, SHED_ENTER, name);
 	dispatch_to(programs, &written->enter, handler->syscall, name);
 	if (!narrowed)
 		dispatch_to(programs, &written->narrowed_enter, handler->syscall, NULL);

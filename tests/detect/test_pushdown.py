@@ -146,7 +146,11 @@ FAILED = "failed calls, which no rule can match"
     ("name", "left_out", "why"),
     [
         ("openat", "calls failed", f"Not sent: {CALLS}; {FAILED}."),
-        ("execve", "failed", "Always: what is known of processes comes of it; but for failed calls, which no rule looks at."),
+        (
+            "execve",
+            "failed",
+            "Always: what is known of processes comes of it; but for failed calls, which no rule looks at.",
+        ),
         ("procexit", "", "Always: what is known of processes and containers comes of it."),
         ("chdir", "", "It changes what rules ask of processes."),
         ("chmod", "processes", f"Not sent: {PROCESSES}."),

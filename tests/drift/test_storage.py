@@ -126,7 +126,9 @@ def test_a_root_that_is_a_copy_of_nothing_known_is_not_guessed_about(tmp_path: P
         box.close()
 
 
-@pytest.mark.parametrize(("kind", "reason"), [(b"btrfs", words.NO_STORAGE), (b"zfs", words.NO_STORAGE), (b"ext4", words.NO_COPY)])
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(b"btrfs", words.NO_STORAGE), (b"zfs", words.NO_STORAGE), (b"ext4", words.NO_COPY)]
+)
 def test_of_storage_that_is_not_looked_into_that_is_said(kind: bytes, reason: str) -> None:
     directory = os.open("/proc/self", os.O_RDONLY)
     try:

@@ -24,9 +24,10 @@ ATTEMPTS = 5
 WANTED = ("kill", "close", "sendto", "dns", "truncate", "chdir")
 
 
-@pytest.fixture(scope="module")
-def started() -> Iterator[Sensor]:
-    with Sensor(interest=WANTED) as running:
+@pytest.fixture(scope="module", params=["full", "basic"])
+def started(request: pytest.FixtureRequest) -> Iterator[Sensor]:
+    """A sensor of each tier, for a program stands before the handlers: where it could not be loaded nothing came."""
+    with Sensor(f"--tier={request.param}", interest=WANTED) as running:
         yield running
 
 
@@ -136,6 +137,20 @@ def test_a_type_that_is_no_longer_narrowed_is_sent(asking: Sensor) -> None:
     assert len(of_ours(asking.during(lambda: kill(3)), "kill")) == 3
 
 
+ONE_OTHER = (2, True)
+
+
+def others_of(sensor: Sensor, child: Callable[..., dict[str, Any]], statements: str) -> tuple[int, bool]:
+    """Return how many processes a child was asked about as, and whether it ended as another than it began as.
+
+    Where a parent elsewhere on this host runs another program meanwhile, it is one more.
+    """
+    said: list[dict[str, Any]] = []
+    seen = sensor.during(lambda: said.append(child(statements)))
+    found = [one.number("fingerprint") for one in seen.of("process_question", pid=said[0]["pid"])]
+    return len(set(found)), found[0] != found[-1]
+
+
 CHANGES = {
     "its user": "os.seteuid(65534)",
     "its group": "os.setegid(65534)",
@@ -158,10 +173,7 @@ kill()
 kill()
 say()
 """
-    said: list[dict[str, Any]] = []
-    seen = asking.during(lambda: said.append(child(statements)))
-    found = [one.number("fingerprint") for one in seen.of("process_question", pid=said[0]["pid"])]
-    assert len(set(found)) == 2
+    assert any(others_of(asking, child, statements) == ONE_OTHER for _ in range(ATTEMPTS))
 
 
 def test_another_program_of_the_same_process_is_another_one(
@@ -172,10 +184,7 @@ for _ in range({ASKED_AFTER}):
     os.kill(os.getpid(), 0)
 os.execv("/bin/sh", ["sh", "-c", "i=0; while [ $i -lt {ASKED_AFTER} ]; do kill -0 $$; i=$((i + 1)); done; echo {{}}"])
 """
-    said: list[dict[str, Any]] = []
-    seen = asking.during(lambda: said.append(child(statements)))
-    found = [one.number("fingerprint") for one in seen.of("process_question", pid=said[0]["pid"])]
-    assert len(set(found)) == 2
+    assert any(others_of(asking, child, statements) == ONE_OTHER for _ in range(ATTEMPTS))
 
 
 def test_a_thread_that_changes_what_others_are_judged_by_makes_all_void(

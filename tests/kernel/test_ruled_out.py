@@ -11,10 +11,21 @@ from tests.kernel.observation import Sensor
 from tests.kernel.test_sensor import has_drop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.kernel.observation import Records
+
+
+@pytest.fixture(scope="module", params=["full", "basic"])
+def remembering(request: pytest.FixtureRequest, remembering: Sensor) -> Iterator[Sensor]:
+    """A sensor of each tier: the basic one makes fingerprints by a helper, as kernels before 6.2 do."""
+    if request.param == "full":
+        yield remembering
+        return
+    with Sensor("--tier=basic", interest=["openat"]) as running:
+        running.forget_ruled_out()
+        yield running
 
 
 def open_it(path: Path | str, flags: int = os.O_RDONLY) -> None:

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #define FOLDER "/t" /* where files are made */
+#define PROGRAM "/program"
 
 struct act {
 	const char *name;

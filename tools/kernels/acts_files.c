@@ -31,6 +31,12 @@ ACT(openat)
 	return CALL(openat, AT_FDCWD, FOLDER "/../t/openat", O_RDWR | O_CREAT, 0644);
 }
 
+/* The same each time, so that it can be known again. */
+ACT(openat_known)
+{
+	return CALL(openat, AT_FDCWD, PROGRAM, O_RDONLY);
+}
+
 ACT(openat_missing)
 {
 	return CALL(openat, AT_FDCWD, FOLDER "/missing", O_RDONLY);

@@ -25,7 +25,6 @@
 #include "acts.h"
 
 #define MANY_ARGUMENTS 100
-#define PROGRAM "/program"
 
 /* The file is no program that does anything: it ends at once. */
 ACT(execve)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tools.kernels.machine import Did, Record
 
 FOLDER = "/t"
+KNOWN = "openat_known"  # the act that is ruled out, and done again
 RESULTS = ("res", "fd")  # the parameter that has a call's result is one of these
 QUESTION = b"\x124\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x04test\x00\x00\x01\x00\x01"
 # Calls that only x86_64 has: acts_old.c.
@@ -130,6 +131,7 @@ def _files() -> dict[str, list[Expected]]:
         **_plain("mount", "mount_setattr", dir=f"{FOLDER}/mount_setattr", flags=REMOUNTED),
         **_without_result("mapped_library", name=f"{FOLDER}/mapped_library"),
         **_plain("close", "close_range", name=f"{FOLDER}/close_range"),
+        **_plain("openat", KNOWN, name="/program"),
         **_plain("openat", "openat_missing", name=f"{FOLDER}/missing"),
         **_plain("openat", "openat_deep", name=f"{FOLDER}{DEEP}/file"),
         **_plain("openat", "openat_mounted", name=f"{FOLDER}/mounted/file"),

@@ -3,7 +3,8 @@
  * The first and only program of a machine that was booted to try a kernel. It starts the sensor, carries its stream
  * over the second serial line, and does on command (over the first) what the sensor is to see.
  *
- * What it says begins with "guest: ". The host says "act" once the sensor has listed the processes.
+ * What it says begins with "guest: ". The host says "act" once the sensor has listed the processes, and
+ * "act NAME" to have one act done again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -158,13 +159,17 @@ static void perform(const struct act *act, long *result)
 /* The linker puts the entries of all acts behind each other. */
 extern const struct act __start_acts[], __stop_acts[];
 
-static void perform_all(void)
+/* All acts, or that of a name. */
+static void perform_acts(const char *name)
 {
-	long *result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	static long *result;
 
+	if (!result)
+		result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (const struct act *act = __start_acts; act < __stop_acts; act++)
-		perform(act, result);
-	say("done");
+		if (!name || !strcmp(name, act->name))
+			perform(act, result);
+	say("done %s", name ? name : "all");
 }
 
 static void obey(pid_t sensor)
@@ -189,7 +194,9 @@ static void obey(pid_t sensor)
 		line[length] = 0;
 		length = 0;
 		if (!strcmp(line, "act"))
-			perform_all();
+			perform_acts(NULL);
+		else if (!strncmp(line, "act ", 4))
+			perform_acts(line + 4);
 		else if (!strcmp(line, "end"))
 			stop();
 	}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from hullwatch.errors import CannotError
 from hullwatch.events import codec
+from hullwatch.events.table import EVENTS
 from hullwatch.sources.interest import Interest
 from hullwatch.sources.kernel import KernelSource
 
@@ -116,24 +117,42 @@ class Machine:
         self._folder.cleanup()
 
     def watch(self) -> None:
-        """Ask the sensor for everything, and for a list of the processes."""
+        """Ask the sensor for everything, by process where that is possible, and for a list of the processes."""
         self.wait_for_line("kernel ")
-        self._source.set_interest(Interest(None))
+        self._source.set_interest(Interest(None, [event.name for event in EVENTS if event.syscall]))
+        self._source.forget_ruled_out()
         self._source.request_snapshot()
         self.wait_for(lambda record: record.name == "snapshot_end")
 
     def act(self) -> tuple[list[Did], list[Record]]:
         """Have all acts done; return them, and all records so far."""
-        self._console.sendall(b"act\n")
-        self.wait_for_line("done")
+        return self._have_done(b"act\n", "all"), self._records
+
+    def act_again(self, name: str) -> list[Record]:
+        """Rule out the opens of an act for everybody, as the engine does, have it done again and return its records."""
+        pids = {did.pid for did in self._did() if did.name == name}
+        opens = [record for record in self._records if record.header.pid in pids and "fingerprint" in record.values]
+        self._source.rule_out(b"".join(int(record.values["fingerprint"]).to_bytes(8, "little") for record in opens))
+        position = len(self._records)
+        self._source.request_snapshot()  # orders are obeyed one after the other
+        self.wait_for(lambda record: record.name == "snapshot_end", position)
+        again = self._have_done(b"act %s\n" % name.encode(), name)[-1]
+        return [record for record in self._records if record.header.pid == again.pid]
+
+    def _did(self) -> list[Did]:
         acts = [line.split() for line in self.lines if line.startswith("act ")]
-        did = [Did(name, int(pid), int(result)) for _, name, pid, result, _ in acts]
+        return [Did(name, int(pid), int(result)) for _, name, pid, result, _ in acts]
+
+    def _have_done(self, order: bytes, what: str) -> list[Did]:
+        self._console.sendall(order)
+        self.wait_for_line(f"done {what}")
+        did = self._did()
         last = max(act.pid for act in did)
         self.wait_for(lambda record: record.name == "procexit" and record.header.pid == last)
         clock = len(self._records)
         self.wait_for(lambda record: record.name == "clock", clock)  # drops are told with the clock
         self.wait_for(lambda record: record.name == "clock", len(self._records))
-        return did, self._records
+        return did
 
     def wait_for(self, wanted: Callable[[Record], bool], position: int = 0) -> Record:
         """Wait for a record and return it."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hullwatch.baseline.baseline import Baseline
+from hullwatch.baseline.baseline import BYTES_EACH, Baseline
 from hullwatch.baseline.clock import CONFIRM
 from hullwatch.baseline.cluster import Span
 from tests.baseline.events import DAY, HOUR, MONDAY, call, deployment
@@ -215,6 +215,29 @@ def test_hostile_events_never_grow_what_is_remembered_and_what_is_seen_often_sta
         baseline.look(call(now, annotations={"cluster_name": f"c{number}"}))
     assert len(baseline.clusters) == 64
     assert baseline.left_out["of too many clusters"] == 37
+
+
+def test_long_made_up_names_take_no_more_room_than_many_short_ones() -> None:
+    baseline, now = learnt(most=1000)
+    wide = "\U0001f600" * 200  # four bytes a character
+    for number in range(300):
+        baseline.look(call(now, f"{number}{wide}", userAgent=f"{number}{wide}", sourceIPs=[f"10.{number}.1.1"]))
+    values = baseline.clusters[""].kinds
+    assert sum(one.size for one in values.values()) <= 1000 * BYTES_EACH * 1.1
+    assert max(one.size for one in values.values()) <= 100 * BYTES_EACH * 1.1
+    assert baseline.clusters[""].crowded["user"] > 0
+    for one in values.values():
+        for value in dict(one.items()):
+            one.drop(value)
+    assert [one.size for one in values.values()] == [0] * len(values)
+
+
+def test_calls_that_are_known_again_are_bounded_by_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullwatch.baseline.baseline.MOST_CALL_BYTES", 100_000)
+    baseline, now = learnt()
+    for number in range(200):
+        baseline.look(call(now, {"username": "alice", "groups": [f"{number:03}" * 300]}))
+    assert len(baseline._calls) < 80
 
 
 JSON = st.recursive(

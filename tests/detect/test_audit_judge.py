@@ -135,6 +135,14 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(judge._callers) <= 50
 
 
+def test_made_up_calls_share_what_is_left_of_the_rules() -> None:
+    judge = AuditJudge(rules_of(made_up_rules(10)), Counters())
+    for number in range(300):
+        judge.matches({"verb": f"v{number}", "objectRef": {"resource": f"r{number}"}, "user": {"username": "u"}})
+    assert len(judge._known) == 300
+    assert len({id(left) for left in judge._known.values()}) < 30
+
+
 def test_a_deep_or_huge_event_is_judged() -> None:
     deep: Any = []
     for _ in range(900):

@@ -170,6 +170,13 @@ def test_a_flood_of_values_leaves_a_file_that_does_not_grow(tmp_path: Path) -> N
     run = keeping(tmp_path, BaselineSettings(most=1000))
     for number in range(2000):
         run.look(call(MONDAY + number * SECOND, f"user-{number}"))
+    (rule, priority, text) = run.tick()[-1]
+    assert (rule, priority) == ("Baseline is full", "Warning")
+    assert (
+        "values were forgotten for want of room (kubernetes.baseline.most is 1,000), most of them of the kind" in text
+    )
+    run.look(call(MONDAY, "user-after"))
+    assert run.tick() == []  # once in a while is enough
     run.close()
     file = BaselineFile(tmp_path / FILE)
     ((rows,),) = file.database.read("SELECT max(n) FROM (SELECT count(*) AS n FROM seen GROUP BY kind)")

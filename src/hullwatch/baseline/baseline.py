@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hullwatch.baseline.accepted import Accepted
-from hullwatch.baseline.calls import Caller, Key, is_plain, key_of
+from hullwatch.baseline.calls import Caller, Key, cost_of, is_plain, key_of
 from hullwatch.baseline.clock import HOUR, SECOND
 from hullwatch.baseline.cluster import MANAGED, ClusterBaseline, Span, minute
 from hullwatch.baseline.content import REMOVING, Written, has_content, object_name, written
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hullwatch.baseline.hours import Hours
-    from hullwatch.baseline.seen import Seen
+    from hullwatch.baseline.seen import Seen, Values
 
 Audit = dict[str, Any]
 
 MOST_CALLS = 20_000  # combinations that are known again; then all are looked at closely once more
+MOST_CALL_BYTES = 24 << 20  # that these take
+BYTES_EACH = 520  # of a value, on average: more than one in a real cluster takes, less than what is made up may
 MOST_CLUSTERS = 64
 LOOK_AFTER = 256  # new values, until all are counted
 AGAIN = HOUR  # without a call, until the next one of an account for emergencies is another use
@@ -86,6 +88,7 @@ class Baseline:
         self._deliverers = frozenset(deliverers)
         self._emergency = frozenset(break_glass)
         self._calls: dict[Key, _Call] = {}
+        self._call_bytes = 0
         self._put = 0  # values
         self._touched: list[_Call] = []
         self._moments: dict[str, int] = {}
@@ -175,7 +178,7 @@ class Baseline:
         if learning and cluster.learnt:
             self.ended.append(cluster)
         if forgotten:
-            self._calls.clear()
+            self._forget_calls()
         return None if forgotten else call
 
     def fold(self) -> None:
@@ -194,7 +197,7 @@ class Baseline:
     def forget(self, kind: str, value: str) -> bool:
         """Forget a value, so that it is new when it is seen again; tell whether it was known."""
         self.fold()
-        self._calls.clear()
+        self._forget_calls()
         found = [one.kinds[kind].drop(value) for one in self.clusters.values() if kind in one.kinds]
         return any(found)
 
@@ -202,9 +205,9 @@ class Baseline:
 
     def _first(self, key: Key, cluster: ClusterBaseline, audit: Audit) -> _Call:
         """Return what a combination stands for, which is not known, and remember it."""
-        if len(self._calls) >= MOST_CALLS:
+        if len(self._calls) >= MOST_CALLS or self._call_bytes >= MOST_CALL_BYTES:
             self.fold()
-            self._calls.clear()
+            self._forget_calls()
         who = Caller(key)
         call = _Call(cluster, who.user)
         origin = call.origin = _origin(audit)
@@ -223,7 +226,12 @@ class Baseline:
             seen = cluster.kinds["breakglass"].get(account) or cluster.put("breakglass", account)
             call.account = account, seen
         self._calls[key] = call
+        self._call_bytes += cost_of(key)
         return call
+
+    def _forget_calls(self) -> None:
+        self._calls.clear()
+        self._call_bytes = 0
 
     def _learn(
         self, cluster: ClusterBaseline, kind: str, value: str, owner: str, origin: str
@@ -244,19 +252,22 @@ class Baseline:
         return seen, New(kind, value, seen.note)
 
     def _make_room(self, cluster: ClusterBaseline, kind: str) -> None:
+        """Forget values when there are too many, or those that there are take too much: of the kind, or of all."""
         most = self._most // 10
         self._put += 1
-        if len(cluster.kinds[kind]) < most and (self._put % LOOK_AFTER or self._size() < self._most):
-            return
-        if len(cluster.kinds[kind]) < most:
-            every = [(len(values), one, name) for one in self.clusters.values() for name, values in one.kinds.items()]
-            _, cluster, kind = max(every, key=lambda one: one[0])
+        if not _is_full(cluster.kinds[kind], most):
+            if self._put % LOOK_AFTER:
+                return
+            every = [(one, name, values) for one in self.clusters.values() for name, values in one.kinds.items()]
+            if not self._is_full([values for _, _, values in every]):
+                return
+            cluster, kind, _ = max(every, key=lambda one: one[2].size)
         self.fold()
         cluster.make_room(kind, max(1, len(cluster.kinds[kind]) // 10))
-        self._calls.clear()
+        self._forget_calls()
 
-    def _size(self) -> int:
-        return sum(map(len, self.clusters.values()))
+    def _is_full(self, every: list[Values]) -> bool:
+        return sum(map(len, every)) >= self._most or sum(one.size for one in every) >= self._most * BYTES_EACH
 
     # ---- what each call is looked at for
 
@@ -328,3 +339,7 @@ class Baseline:
 def _origin(audit: Audit) -> str:
     """Return what an event is known by when it comes again."""
     return f"{word(audit.get('auditID'))[:64]}/{word(audit.get('stage'))[:32]}"
+
+
+def _is_full(values: Values, most: int) -> bool:
+    return len(values) >= most or values.size >= most * BYTES_EACH

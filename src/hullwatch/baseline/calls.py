@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hullwatch.baseline.texts import NODES, is_person, network_of, program_of, short, user_of
@@ -13,6 +14,7 @@ Key = tuple[Any, ...]
 
 LONGEST_KEY = 4000  # characters of what a call is known by
 MOST_ADDRESSES = 8  # of a call
+CALL_SIZE = 1200  # bytes that a call takes beside its own texts: what it counts for, and its place in a table
 MASTERS = "system:masters"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _CREDENTIAL = "authentication.kubernetes.io/credential-id"
@@ -74,6 +76,15 @@ def _size(part: Any) -> int:
     if part.__class__ is tuple:
         return sum(len(one) + 1 for one in part) if all(one.__class__ is str for one in part) else -1
     return len(part) if part.__class__ is str else -1
+
+
+def cost_of(key: Key) -> int:
+    """Return about how many bytes it takes to know a call again: its texts, and what is known of it."""
+    return CALL_SIZE + sum(map(_bytes, key))
+
+
+def _bytes(part: Any) -> int:
+    return sum(map(_bytes, part)) if part.__class__ is tuple else sys.getsizeof(part)
 
 
 class Caller(NamedTuple("Caller", [("key", Key)])):

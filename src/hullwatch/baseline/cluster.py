@@ -50,6 +50,7 @@ class ClusterBaseline:
         changed_hours: people of whom the hours are not saved as they are; None for one that is gone.
         changed: whether what stands here is not saved as it is.
         forgotten: how many values were forgotten, by the reason.
+        crowded: how many of each kind were forgotten for want of room, since somebody looked at it.
     """
 
     def __init__(self, name: str, span: Span, began: int, *, kept: bool = False) -> None:
@@ -64,6 +65,7 @@ class ClusterBaseline:
         self.changed_hours: dict[str, Hours | None] = {}
         self.changed = True
         self.forgotten: dict[str, int] = {}
+        self.crowded: dict[str, int] = {}
         self._span = span
 
     @property
@@ -117,6 +119,7 @@ class ClusterBaseline:
         values = self.kinds[kind]
         gone = sum(map(values.drop, values.weakest(number)))
         self.forgotten["no room"] = self.forgotten.get("no room", 0) + gone
+        self.crowded[kind] = self.crowded.get(kind, 0) + gone
 
     def knows(self, user: str) -> bool:
         """Tell whether a user is known for so long that what they never did is news."""

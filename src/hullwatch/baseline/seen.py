@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import heapq
 
+OVERHEAD = 400  # bytes that a value takes beside its text: what is known of it, and its places in tables
+WIDE = 6  # bytes of a character where some are not ASCII: as Python has it, and as it was written to the file
+
 
 class Seen:
     """A value that was seen.
@@ -36,6 +39,7 @@ class Values:
 
     Attributes:
         changed: those that are not saved as they are; None for one that is gone.
+        size: about how many bytes they take.
 
     Args:
         kept: whether they are saved, so that it is to be noted what changed.
@@ -47,6 +51,7 @@ class Values:
         self._seen: dict[str, Seen] = {}
         self._owned: dict[str, int] = {}
         self.changed: dict[str, Seen | None] = {}
+        self.size = 0
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -63,6 +68,7 @@ class Values:
     def put(self, value: str, seen: Seen) -> Seen:
         """Take a value that is not there."""
         self._seen[value] = seen
+        self.size += _cost(value, seen)
         self._owned[seen.owner] = self._owned.get(seen.owner, 0) + 1
         return seen
 
@@ -82,6 +88,7 @@ class Values:
         seen = self._seen.pop(value, None)
         if seen is None:
             return False
+        self.size -= _cost(value, seen)
         left = self._owned.get(seen.owner, 1) - 1
         if left:
             self._owned[seen.owner] = left
@@ -102,3 +109,12 @@ class Values:
         """Return values that are missed least: those seen once, and of these the ones seen longest ago."""
         found = heapq.nsmallest(number, self._seen.items(), key=lambda one: (one[1].count > 1, one[1].last))
         return [value for value, _ in found]
+
+
+def _cost(value: str, seen: Seen) -> int:
+    """Return about how many bytes a value takes: its text and its owner's are what somebody may have made long."""
+    return OVERHEAD + _bytes(value) + _bytes(seen.owner)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text) * WIDE

@@ -72,6 +72,7 @@ class Asking:
     def _take(self, rules: RuleSet) -> None:
         self._graph = Graph()
         self._compiler = NodeCompiler(self._graph, self._lookup)
+        self._shared: dict[tuple[tuple[int, int, int], ...], Left] = {}
         asked = self._of_source(rules)
         entries = [Entry(rule, 0) for rule in asked if rule.stateful is None]
         for rule in [rule for rule in asked if rule.stateful is not None]:
@@ -91,7 +92,13 @@ class Asking:
         found = tuple(nodes)
         if not found:
             return _NOTHING
-        return Left(found, tuple([(entry, self._compiler.function(root)) for entry, root in found]))
+        # What is left is mostly the same: made-up calls would fill the memory with copies of it.
+        key = tuple([(id(entry.rule), entry.step, root) for entry, root in found])
+        left = self._shared.get(key)
+        if left is None:
+            left = Left(found, tuple([(entry, self._compiler.function(root)) for entry, root in found]))
+            self._shared[key] = left
+        return left
 
     def _count(self) -> None:
         """Count an event."""

@@ -30,7 +30,7 @@ Audit = dict[str, Any]
 Key = tuple[Any, ...]
 
 MOST_KNOWN = 20_000  # combinations that are remembered, and callers; then all are forgotten
-LONGEST_KEY = 1000  # characters of what one is remembered by
+LONGEST_KEY = 400  # characters of what one is remembered by: more has nobody but who makes it up
 
 _CODE = 7  # where the status stands in a key
 _DECISION = "authorization.k8s.io/decision"
@@ -178,6 +178,7 @@ class AuditJudge(Asking):
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
             self._callers.clear()
+            self._shared.clear()
         self._known[key] = left
         return left
 
@@ -188,6 +189,7 @@ class AuditJudge(Asking):
         found = self._without(left, _CALLER, AuditEvent(audit))
         if len(self._callers) >= MOST_KNOWN:
             self._callers.clear()
+            self._shared.clear()
         # It holds what it was made of, too: no other has its number as long as this is remembered.
         self._callers[id(left), name] = left, found
         return found

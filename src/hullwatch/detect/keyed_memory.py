@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 Key = tuple[Hashable, ...]
 
-KEY_SIZE = 300  # bytes of a key and what it belongs to, about, without its texts
+KEY_SIZE = 450  # bytes of a key and what it belongs to, about, without its texts
 
 
 class Remembered(Protocol):

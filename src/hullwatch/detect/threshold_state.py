@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_EVIDENCE = 9  # earlier events that an alert shows, the last ones
 PARTS = 4  # of its time, in each of which a value is remembered once, where events come late
 ENTRY_SIZE = 250  # bytes of a value and its time, about
+_NO_VALUES: OrderedDict[Hashable, int] = OrderedDict()  # of all windows without any: where one event is enough, of most
+_NO_EVIDENCE: OrderedDict[Hashable, Evidence] = OrderedDict()
 
 
 class Window:
@@ -39,8 +41,8 @@ class Window:
 
     def __init__(self) -> None:
         """Start without any."""
-        self.seen: OrderedDict[Hashable, int] = OrderedDict()
-        self.evidence: OrderedDict[Hashable, Evidence] = OrderedDict()
+        self.seen = _NO_VALUES
+        self.evidence = _NO_EVIDENCE
         self.alerted: int | None = None
         self.number = 0
         self.size = 0
@@ -66,6 +68,8 @@ class Window:
     def add(self, value: Hashable, event: Event) -> None:
         """Note a value as the newest."""
         self.drop(value)
+        if self.seen is _NO_VALUES:
+            self.seen, self.evidence = OrderedDict(), OrderedDict()
         self.seen[value] = event.time
         self.evidence[value] = kept = remember(event)
         self.size += ENTRY_SIZE + kept.size
@@ -84,8 +88,8 @@ class Window:
 
     def clear(self) -> None:
         """Forget all values."""
-        self.seen.clear()
-        self.evidence.clear()
+        self.seen = _NO_VALUES
+        self.evidence = _NO_EVIDENCE
         self.size = 0
 
 

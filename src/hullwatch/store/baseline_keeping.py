@@ -27,6 +27,7 @@ MOST_CHANGED = 20_000  # values, until they are saved at once
 MOST_UNSAVED = 400_000  # that wait while they cannot be saved; then all values are saved anew
 RETRY = 5.0  # seconds until something that failed is tried again
 SHRINK = 3600.0  # seconds between givings back of free space
+CROWDED = 3600.0  # seconds between tellings that there is no room
 Notice = tuple[str, str, str]
 
 
@@ -64,6 +65,7 @@ class BaselineKeeping:
         self._whole = False  # whether it is not known any more what has changed since the last saving
         self._save_due = self._follow_due = self._retry_at = 0.0
         self._shrink_due = time.monotonic() + SHRINK
+        self._crowded_due = 0.0
         if settings.enabled:
             self._open()
 
@@ -87,6 +89,7 @@ class BaselineKeeping:
         if self._baseline is not None:
             self._notices += [_learnt(one) for one in self._baseline.ended]
             self._baseline.ended.clear()
+            self._notices += self._crowded(self._baseline, now)
         found, self._notices = self._notices, []
         return found
 
@@ -109,6 +112,17 @@ class BaselineKeeping:
                 self._whole = True
                 for values in (values for one in baseline.clusters.values() for values in one.kinds.values()):
                     values.changed.clear()
+
+    def _crowded(self, baseline: Baseline, now: float) -> list[Notice]:
+        """Tell that values were forgotten for want of room, once in a while: then what is known comes as new again."""
+        if now < self._crowded_due:
+            return []
+        found = [_no_room(one, self._settings.most) for one in baseline.clusters.values() if one.crowded]
+        if found:
+            self._crowded_due = now + CROWDED
+            for one in baseline.clusters.values():
+                one.crowded.clear()
+        return found
 
     def _open(self) -> None:
         try:
@@ -175,3 +189,14 @@ def _learnt(cluster: ClusterBaseline) -> Notice:
         f"{len(cluster):,} values are known. hullwatch k8s baseline show lists them."
     )
     return "Baseline learnt", "Notice", text
+
+
+def _no_room(cluster: ClusterBaseline, most: int) -> Notice:
+    name = f" of the cluster {cluster.name}" if cluster.name else ""
+    kind = max(cluster.crowded, key=lambda one: cluster.crowded[one])
+    text = (
+        f"{sum(cluster.crowded.values()):,} values{name} were forgotten for want of room (kubernetes.baseline.most is "
+        f"{most:,}), most of them of the kind {kind}: those that were seen once, the oldest first. They are new when "
+        f"they are seen again. hullwatch k8s baseline show {kind} lists what is known: does somebody make them up?"
+    )
+    return "Baseline is full", "Warning", text

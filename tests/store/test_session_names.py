@@ -36,9 +36,9 @@ def requests(tmp_path: Path) -> Iterator[ExecRequests]:
     made.close()
 
 
-def of_session(number: int, pid: int = 4711, **more: Any) -> Packed:
+def of_session(number: int, pid: int = 4711, began: int = START, **more: Any) -> Packed:
     origin = Origin(
-        session=f"{pid}.99", session_began=START, pod_name="web-1", pod_container="server", namespace="shop",
+        session=f"{pid}.99", session_began=began, pod_name="web-1", pod_container="server", namespace="shop",
         container="0" * 64, processes=(Ancestor(pid, 99, "bash", "bash"),), **more,
     )  # fmt: skip
     return packed(alert(number, origin=origin), number)
@@ -98,6 +98,34 @@ def test_a_second_person_who_fits_takes_the_name_away_again(
     ((_, _, message),) = names.late(kept)
     assert "was opened by one of: alice (a-alice), bob (a-bob)" in message
     assert users(kept) == [None]
+
+
+def test_two_people_who_run_the_same_shortly_after_each_other_are_told_apart_by_what_each_request_began(
+    kept: Keeping, requests: ExecRequests, tmp_path: Path
+) -> None:
+    names = SessionNames("", tmp_path)
+    requests.add(request("alice"))
+    requests.add(request("bob", at=START + 4 * SECOND))
+    kept.take(names.named([of_session(1), of_session(2, 4712, began=START + 5 * SECOND)]))
+    kept.take(names.named([of_session(3), of_session(4, 4712, began=START + 5 * SECOND)]))
+    assert users(kept) == ["bob", "alice", "bob", "alice"]
+    requests.add(request("carol", at=START + 1))  # somebody else may have begun the first one, and so the second one
+    names.late(kept)
+    assert users(kept) == [None] * 4
+
+
+def test_one_person_who_runs_the_same_twice_is_named_with_the_request_of_each(
+    kept: Keeping, requests: ExecRequests, tmp_path: Path
+) -> None:
+    names = SessionNames("", tmp_path)
+    requests.add(request(audit="first"))
+    kept.take(names.named([of_session(1)]))
+    kept.take(names.named([of_session(2, 4712, began=START + 5 * SECOND)]))
+    requests.add(request(audit="second", at=START + 4 * SECOND))
+    names.late(kept)
+    kept.take(names.named([of_session(3, 4712, began=START + 5 * SECOND)]))
+    found = AlertReader(kept.database).newest_first(Wanted())
+    assert [one.alert.output_fields["k8s.session.auditid"] for one in found] == ["second", "second", "first"]
 
 
 def test_without_requests_nothing_is_opened_or_changed(kept: Keeping, tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ class Window:
 
     def __init__(self) -> None:
         """Start without any."""
-        self.seen = _NO_VALUES
-        self.evidence = _NO_EVIDENCE
+        self.seen: OrderedDict[Hashable, int] = _NO_VALUES
+        self.evidence: OrderedDict[Hashable, Evidence] = _NO_EVIDENCE
         self.alerted: int | None = None
         self.number = 0
         self.size = 0

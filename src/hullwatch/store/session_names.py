@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 5.0  # seconds between looks whether there are requests at all
 REMEMBERED = 4096  # sessions
+AUDIT = f"{FIELDS}auditid"
 MOST_LATE = 2000  # kept alerts that are looked at for one late request
 TAKEN = "exec requests"  # what the store remembers the last request's number under
 Event = tuple[str, str, str]
@@ -64,6 +65,7 @@ class SessionNames:
         self._requests: ExecRequests | None = None
         self._look_at = 0.0
         self._known: OrderedDict[Session, tuple[int, dict[str, object]]] = OrderedDict()
+        self._began: OrderedDict[str, Session] = OrderedDict()  # what a request began, by its id in the audit log
         self._open: OrderedDict[tuple[str, str], tuple[int, float, list[ExecRequest]]] = OrderedDict()
         self._newest = 0  # number of the last request when sessions were looked for
         self._taken: int | None = None  # of the last request that kept alerts were looked through for
@@ -141,8 +143,25 @@ class SessionNames:
         return around(inside, known[2])
 
     def _behind(self, session: Session) -> dict[str, object]:
+        """Return who is behind a session; a request that is known to have begun another one is left out.
+
+        Two people who run a shell in a pod, one a few seconds after the other, are told apart by that.
+        """
         assert self._requests is not None
-        return behind(session, self._requests.near(session.namespace, session.pod, *begins(session)))
+        before = self._known.get(session)
+        if before is not None:
+            self._forget_begin(session, str(before[1].get(AUDIT)))
+        requests = self._requests.near(session.namespace, session.pod, *begins(session))
+        fields = behind(session, [one for one in requests if one.audit not in self._began]) or behind(session, requests)
+        if AUDIT in fields:
+            self._began.setdefault(str(fields[AUDIT]), session)
+            if len(self._began) > REMEMBERED:
+                self._began.popitem(last=False)
+        return fields
+
+    def _forget_begin(self, session: Session, audit: str) -> None:
+        if self._began.get(audit) == session:
+            del self._began[audit]
 
     def _rename(self, keeping: Keeping, request: ExecRequest) -> list[Event]:
         """Look through what was kept since a request, and name what comes from its session."""
@@ -224,7 +243,7 @@ def _event(session: Session, fields: dict[str, object], number: int) -> Event:
         message = f"The exec session that raised {alerts} in {place} ({session.command}) was opened by one of: {names}."
     else:
         source = fields.get(f"{FIELDS}sourceip", "an unknown address")
-        audit = fields.get(f"{FIELDS}auditid")
+        audit = fields.get(AUDIT)
         message = (
             f"The exec session that raised {alerts} in {place} ({session.command}) was opened by {user} from {source} "
             f"(audit id {audit})."

@@ -158,8 +158,8 @@ def two_people_at_once_are_told_apart_and_what_one_leaves_behind_is_theirs(pod: 
     daves = shell(f"{later} busybox cat /proc/loadavg; true")
     asked, before = time.time(), users(pod.watching)
     with ThreadPoolExecutor() as together:
-        for _ in together.map(lambda words: pod.exec(*words), (carols, daves)):
-            pass
+        for running in [together.submit(pod.exec, *words) for words in (carols, daves)]:
+            running.result()
     wait_for(pod.watching, before | {"/proc/uptime": "", "/proc/loadavg": "", "/proc/stat": ""})
     pod.learn("carol", asked, carols)
     pod.learn("dave", asked, daves)

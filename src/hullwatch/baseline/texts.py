@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 
 LONGEST = 240  # characters of a value
 NODES = "system:node:*"  # what nodes are called here: they come and go, and do the same
 _NODE = "system:node:"
+_BOOTSTRAP = "system:bootstrap:"
+# What is made anew for each run or login: a session of a role in AWS that is named by a number, a machine or a hash.
+_SESSION = re.compile(
+    r"(arn:aws[a-z-]*:sts::[0-9]*:assumed-role/[^/]+)/(?=.*(?:[0-9]{8}|\bi-[0-9a-f]{8}|[0-9a-f]{16}))"
+)
+# A version or a made-up ending in the name of a program: kubectl1.32, operator-v2, __debug_bin1234567, run_7f3a9c21d0.
+_VERSION = re.compile(r"(?:[-_. ]?v?[0-9]+(?:[._][0-9]+)+|[-_ ]v?[0-9]+|[0-9]{4,}|[-_](?=[a-f]*[0-9])[0-9a-f]{8,64})$")
 
 
 def short(text: str) -> str:
@@ -19,8 +27,11 @@ def short(text: str) -> str:
 
 
 def user_of(name: str) -> str:
-    """Return what a user is known by; all nodes are one."""
-    return NODES if name.startswith(_NODE) else short(name)
+    """Return what a user is known by; all nodes are one, all tokens by which they join, and sessions of a role."""
+    if name.startswith("system:"):
+        return NODES if name.startswith(_NODE) else f"{_BOOTSTRAP}*" if name.startswith(_BOOTSTRAP) else short(name)
+    session = _SESSION.match(name[: 2 * LONGEST]) if name.startswith("arn:") else None
+    return short(f"{session[1]}/*") if session is not None else short(name)
 
 
 def is_person(name: str) -> bool:
@@ -31,7 +42,10 @@ def is_person(name: str) -> bool:
 def program_of(agent: str) -> str:
     """Return the program that calls itself so, without its version: ``kubectl`` of ``kubectl/v1.32.4 (linux)``."""
     words = agent.split("/", 1)[0].split("(", 1)[0].split()
-    return short(" ".join(words[:3])) if words else "(none)"
+    if not words:
+        return "(none)"
+    name = " ".join(words[:3])[: 2 * LONGEST].removesuffix(".exe")
+    return short(_VERSION.sub("", name) or name)
 
 
 def network_of(address: str) -> str:

@@ -88,6 +88,16 @@ def test_an_image_is_new_by_its_registry_its_repository_and_its_version(image: s
     assert news(baseline, deployment(now, image)) == expected
 
 
+def test_who_gets_a_certificate_with_each_login_is_told_of_a_few_times_and_an_administrator_each_time() -> None:
+    def told(number: int, **more: Any) -> str | None:
+        extra = {"authentication.kubernetes.io/credential-id": [f"X509SHA256={number:02}"]}
+        return news(baseline, call(now, {"username": "alice", "extra": extra} | more)).get("certificate")
+
+    baseline, now = learnt()
+    assert [told(number) is not None for number in range(7)] == [True] * 5 + [False] * 2
+    assert told(10, groups=["system:masters"]) == "X509SHA256=10 of alice"
+
+
 def test_what_a_user_never_did_is_news_only_when_the_user_is_known_for_as_long_as_a_cluster_is_learnt() -> None:
     baseline, now = learnt()
     baseline.look(call(now, "bob"))

@@ -31,6 +31,8 @@ MOST_CALLS = 20_000  # combinations that are known again; then all are looked at
 MOST_CALL_BYTES = 24 << 20  # that these take
 BYTES_EACH = 520  # of a value, on average: more than one in a real cluster takes, less than what is made up may
 MOST_CLUSTERS = 64
+CERTIFICATE = "certificate"
+CHANGING = 5  # certificates that are remembered of somebody, who then is taken to get a new one with each login
 LOOK_AFTER = 256  # new values, until all are counted
 AGAIN = HOUR  # without a call, until the next one of an account for emergencies is another use
 _MOMENTS = 4096  # seconds that are known as numbers
@@ -243,10 +245,11 @@ class Baseline:
             again = seen.origin != "" and seen.origin == origin  # the event comes again: it is judged as before
             return seen, New(kind, value, seen.note) if again else None
         self._make_room(cluster, kind)
-        known = cluster.learnt and (not owner or cluster.knows(owner))
+        known = cluster.learnt and (not owner or kind == CERTIFICATE or cluster.knows(owner))
         seen = cluster.put(kind, value, owner)
         values.note(value, seen)
-        if not known or self.accepted.has(kind, value):
+        changes = kind == CERTIFICATE and owner and values.others(owner) >= CHANGING
+        if not known or changes or self.accepted.has(kind, value):
             return seen, None
         seen.origin, seen.note = origin, cluster.why(kind, owner)
         return seen, New(kind, value, seen.note)

@@ -146,7 +146,7 @@ class Caller(NamedTuple("Caller", [("key", Key)])):
         credentials = self.key[3] or ()
         for one in credentials[:1]:
             if one.startswith(_CERTIFICATE):
-                yield "certificate", short(f"{one} of {user}"), ""
+                yield "certificate", short(f"{one} of {user}"), "" if own else user
         if own and not credentials:
             yield "certificate", short(f"one of {user} in {MASTERS}"), ""
         if other:

@@ -119,8 +119,11 @@ def test_the_same_alerts_come_through_the_webhook(alerts: Found) -> None:
         def full(self) -> str:
             return ""
 
-        async def take(self, documents: Any, source: Any = None) -> Taken:
-            return await super().take(documents, source)
+        async def take(self, documents: Any, source: Any = None, judge_lines: Any = None) -> Taken:
+            return await super().take(documents, source, judge_lines)
+
+        async def take_logs(self, body: bytes) -> Taken:
+            raise NotImplementedError
 
         async def kept(self, ticket: int) -> bool:
             return ticket == 0

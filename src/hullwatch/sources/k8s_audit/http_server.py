@@ -135,7 +135,7 @@ class HttpServer:
 
     async def serve(self) -> None:
         """Take connections until it is cancelled."""
-        sslproto.SSLProtocol.max_size = _BUFFER  # pyright: ignore[reportAttributeAccessIssue] - there is no other way
+        sslproto.SSLProtocol.max_size = _BUFFER  # there is no other way
         loop = asyncio.get_running_loop()
         while True:
             await self._room.acquire()

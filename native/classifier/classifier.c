@@ -4,6 +4,7 @@
 
 #include "cache.h"
 #include "classifier.h"
+#include "contacts.h"
 #include "contexts.h"
 #include "records.h"
 #include "scalars.h"
@@ -39,6 +40,7 @@ struct hw_classifier {
 	struct cache dead;
 	uint64_t key[2];
 	struct told told;
+	struct contacts contacts;
 };
 
 struct hw_classifier *hw_new(const struct hw_type *types, uint32_t type_count, const struct hw_kind *kinds,
@@ -335,6 +337,19 @@ static void say_noted(struct hw_survivor *one, uint32_t noted)
 	one->noted = noted;
 }
 
+/* Whether a record that was ruled out is a container's first call to its peer; `one` says so then. */
+static int is_contact(struct hw_classifier *classifier, const struct hw_type *type, const uint8_t *record,
+		      uint64_t length, struct hw_survivor *one)
+{
+	uint64_t key = type->peer.lengths ? contact_key(classifier->key, type, record, length) : 0;
+
+	if (!key || !contacts_add(&classifier->contacts, key))
+		return 0;
+	one->kind = HW_CONTACT;
+	one->process = one->scalars = one->strings[0] = one->strings[1] = UNUSED;
+	return 1;
+}
+
 /* Look at a record that the caller has to see in its turn. */
 static void note(struct hw_classifier *classifier, const struct hw_type *type, const uint8_t *record, uint64_t length,
 		 struct hw_survivor *one)
@@ -367,7 +382,8 @@ static int is_done(struct hw_classifier *classifier, const struct hw_type *type,
 	if (state >= HW_STOP_UNLESS_FAILED && is_failed(type, record, length))
 		state = HW_PLAIN;
 	if (state == HW_PLAIN)
-		return is_nothing(classifier, type, record, length, one);
+		return is_nothing(classifier, type, record, length, one) &&
+		       !is_contact(classifier, type, record, length, one);
 	if (state == HW_NOTE || state == HW_NOTE_END)
 		note(classifier, type, record, length, one);
 	else if (state == HW_STOP_UNLESS_KNOWN &&
@@ -528,6 +544,11 @@ void hw_forget_processes(struct hw_classifier *classifier)
 {
 	contexts_forget_all(&classifier->contexts);
 	starts_forget(&classifier->starts);
+}
+
+void hw_forget_contacts(struct hw_classifier *classifier)
+{
+	memset(&classifier->contacts, 0, sizeof(classifier->contacts));
 }
 
 uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerprints)

@@ -29,9 +29,10 @@
 
 /*
  * Stand for the kind of a survivor: a record that the caller has to see before the next one is looked at; one that
- * contradicts itself; one that no condition can hold for, but that the caller has to see in its turn.
+ * contradicts itself; one that no condition can hold for, but that the caller has to see in its turn, or because the
+ * container has not connected to this peer yet.
  */
-enum { HW_STATE = -1, HW_BROKEN = -2, HW_NOTED = -3 };
+enum { HW_STATE = -1, HW_BROKEN = -2, HW_NOTED = -3, HW_CONTACT = -4 };
 
 /*
  * What a type of records is to the caller's state: nothing; something that does not change what is known; all else, the
@@ -64,6 +65,13 @@ struct hw_kind {
 	uint32_t is_told; /* whether ruled out calls of this kind are told by their fingerprints */
 };
 
+/* Where a record has the pair of addresses of a connection; offsets. */
+struct hw_peer {
+	uint32_t lengths; /* of the first length of a value of variable size; 0: nobody wants to see contacts */
+	uint32_t variable;
+	uint32_t protocol;
+};
+
 struct hw_type {
 	uint32_t number;   /* of the event table */
 	uint32_t is_event; /* counted and numbered */
@@ -75,6 +83,8 @@ struct hw_type {
 	uint32_t fingerprint; /* offset of what the sensor can remember a successful call by; 0: nothing */
 	uint32_t flags;	      /* offset of flags; 0: none are looked at */
 	uint32_t spared;      /* calls with one of these flags are not told, though they are ruled out */
+	struct hw_peer
+		peer; /* of a type whose first call from a container to a peer is seen; its `state` is HW_PLAIN */
 };
 
 /* Where records of children (HW_NOTE) and of programs (HW_STOP_UNLESS_KNOWN) have what processes are the same by. */
@@ -179,6 +189,8 @@ void hw_forget_process(struct hw_classifier *classifier, uint64_t start, uint32_
 void hw_forget_container(struct hw_classifier *classifier, uint32_t container);
 void hw_forget_cgroup(struct hw_classifier *classifier, uint64_t id, uint32_t hierarchy);
 void hw_forget_processes(struct hw_classifier *classifier);
+/* From now on every contact is a first one again. */
+void hw_forget_contacts(struct hw_classifier *classifier);
 
 /* Gives fingerprints of calls that were ruled out since the last call, HW_TOLD at most; returns how many. */
 uint32_t hw_take_ruled_out(struct hw_classifier *classifier, uint64_t *fingerprints);

@@ -15,20 +15,24 @@ struct text {
 	uint64_t size;
 };
 
-/* The record reaches to `fixed_end` at least. */
-static inline struct text find_text(const struct hw_kind *kind, const struct hw_string *string, const uint8_t *record,
-				    uint64_t length)
+/* A value of variable size; the record reaches to `begin` at least, where the first of them is. */
+static inline struct text text_at(const uint8_t *record, uint64_t length, uint64_t begin, uint32_t lengths,
+				  uint32_t variable)
 {
-	const uint8_t *lengths = record + kind->lengths;
-	uint64_t begin = kind->fixed_end;
 	uint64_t size;
 
-	for (uint32_t one = 0; one < string->variable; one++)
-		begin += read_u16(lengths + 2 * one);
-	size = read_u16(lengths + 2 * string->variable);
+	for (uint32_t one = 0; one < variable; one++)
+		begin += read_u16(record + lengths + 2 * one);
+	size = read_u16(record + lengths + 2 * variable);
 	if (begin + size > length)
 		return (struct text){0};
 	return (struct text){.bytes = record + begin, .size = size};
+}
+
+static inline struct text find_text(const struct hw_kind *kind, const struct hw_string *string, const uint8_t *record,
+				    uint64_t length)
+{
+	return text_at(record, length, kind->fixed_end, kind->lengths, string->variable);
 }
 
 /* Of an address pair the client's port is left out: it is another one every time. */

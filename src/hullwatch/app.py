@@ -26,7 +26,6 @@ from hullwatch.captures.writer import WriteError
 from hullwatch.counters import Counters, Latency
 from hullwatch.detect.interest import WHICH_VARIABLES, interest, variables_to_send
 from hullwatch.detect.kept_events import widened
-from hullwatch.detect.plan import HEARD
 from hullwatch.detect.shedding import Shedding
 from hullwatch.detect.shedding import message as shedding_message
 from hullwatch.detect.stream import Stream
@@ -47,6 +46,7 @@ from hullwatch.rules.looked_up_names import LookedUpNames
 from hullwatch.rules.reload import LONGEST_PROBLEM, Reload, Reloader, cache_of, first_lines, rules_change
 from hullwatch.sources.interest import Interest
 from hullwatch.sources.sensor import Sensor, SensorLostError
+from hullwatch.store.contact_keeping import ContactKeeping
 from hullwatch.store.kept.choosing import EventChoice, Prepared
 from hullwatch.store.link import KeeperLink
 from hullwatch.store.pod_source import stored_pods
@@ -105,14 +105,14 @@ class Watch:
         labels, pods = GivenLabels(state), stored_pods(settings.kubernetes.api, state)
         self._containers = FoundEngines(supervisor, self.counters, self._wake, labels, pods)
         self._choice = EventChoice(settings.events, supervisor.event_writer, self.counters, rules)
-        every = settings.rules.match == "all"
         self._names = LookedUpNames(settings.names, self._wake)
         self._drift = Asker(supervisor, self.counters, settings.drift.timeout, self._wake)
         judged = self._choice.chosen.judged(rules)
+        self._contacts = ContactKeeping(settings, state)
         self._stream = Stream(
-            judged, self.counters, self._containers.request, settings.hold.events, every=every,
-            ask_drift=self._ask_drift,
-            heard=HEARD if settings.record.file and not settings.record.filter else frozenset(),
+            judged, self.counters, self._containers.request, settings.hold.events,
+            every=settings.rules.match == "all", ask_drift=self._ask_drift, contacts=self._contacts.keeper,
+            heard=self._contacts.heard(also=bool(settings.record.file) and not settings.record.filter),
         )  # fmt: skip
         mask = RecordMask(self._delivery.masker) if settings.record.mask else None
         self._flight = FlightRecorder(
@@ -137,8 +137,7 @@ class Watch:
         self._reloads: deque[Reload[Prepared]] = deque()
         self._coming = self._choice.chosen  # by what is reloaded, in the reloader's thread
         self._reloaded = {"taken": 0, "refused": 0}
-        self._crashes = crashes
-        self._refused = False  # the rules files have a mistake since they were changed
+        self._crashes, self._refused = crashes, False  # whether rules files have a mistake since they were changed
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.settimeout(0)
         self._wake_write.settimeout(0)
@@ -242,7 +241,7 @@ class Watch:
         wanted = interest(judged, self._stream.plan)
         if recording is not None:
             return Interest(recording.wanted.union(wanted.wanted or ())), variables
-        return widened(wanted, self._flight.events), variables
+        return widened(self._contacts.asked(wanted), self._flight.events), variables
 
     def _feed_own(self, kind: str, **values: str) -> None:
         """Put a record of our own at the end of the stream."""
@@ -398,6 +397,7 @@ class Watch:
             with contextlib.suppress(CannotError):  # whoever reads the lifeline knows that it is gone
                 self._supervisor.ready(number)
         self._tell_support()
+        self._contacts.tick(self._stream)
         self._sensor.repair_gaps(self._stream.assembler.gaps, now)
         self._delivery.tick()
         for event in (*(self._keeper.take_events() if self._keeper is not None else ()), *self._choice.tick()):
@@ -469,6 +469,7 @@ class Watch:
             "engine_restarts": self._crashes,
             "shed_steps": self._shedding.steps,
             "queues": waiting | {"drift": self._drift.waiting},
+            "contacts": self._contacts.status(),
         }
 
     def _finish(self) -> None:
@@ -490,6 +491,7 @@ class Watch:
         self._names.stop()
         self._delivery.close()
         self._choice.close()
+        self._contacts.close()
         self._write_status()
         say_lines(summary(self.counters, colour=has_colours(2), told=self._delivery.told))
 

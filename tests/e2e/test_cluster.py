@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
+import subprocess
 import time
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +18,7 @@ import pytest
 from hullwatch.enrich.kubernetes.resources import BY_NAME
 from hullwatch.store.cluster import Cluster
 from hullwatch.store.cluster_tables import FILE, open_cluster
+from tests.cli.in_process import Command, command
 from tests.enrich.kubernetes.test_credentials import kubeconfig
 from tests.kubernetes_api import KubernetesApi, pod
 
@@ -23,9 +28,11 @@ if TYPE_CHECKING:
     from tests.e2e.watch import Watch
     from tests.lab_containerd import Containerd
 
+__all__ = ["command"]
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 PODS = BY_NAME["pods"]
 PATIENCE = 15  # seconds
+DATABASE = "198.51.100.77"  # an address of this host for as long as a test needs it
 
 
 def wait_for(true: Callable[[], bool]) -> None:
@@ -83,7 +90,11 @@ def test_a_run_follows_the_pods_of_its_node_in_a_process_without_power_which_is_
 
 @pytest.mark.engine
 def test_events_of_a_real_pod_have_what_the_api_knows_of_it_and_what_it_tells_later(
-    containerd: Containerd, watch: Callable[..., Watch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    containerd: Containerd,
+    watch: Callable[..., Watch],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Command,
 ) -> None:
     rules = tmp_path / "rules.yaml"
     rules.write_text(
@@ -122,7 +133,31 @@ def test_events_of_a_real_pod_have_what_the_api_knows_of_it_and_what_it_tells_la
         api.put(BY_NAME["namespaces"], later)
         numbers = count(2)
         wait_for(lambda: team(f"mark-{next(numbers)}.") == "later")
+        connects_to_a_database(containerd, full_id, api, watching.state, command)
         containerd.remove_pod(made)
         cluster.close()
     finally:
         api.close()
+
+
+def connects_to_a_database(
+    containerd: Containerd, full_id: str, api: KubernetesApi, state: Path, command: Command
+) -> None:
+    """The same pod connects to another one, which no rule asks for: what that is, its image tells."""
+    subprocess.run(["ip", "address", "add", f"{DATABASE}/32", "dev", "lo"], check=True)
+    try:
+        database = pod("db-0", ip=DATABASE)
+        database["spec"]["containers"] = [{"name": "db", "image": "registry.example/postgres:15"}]
+        api.put(PODS, database)
+        with socket.create_server((DATABASE, 0)) as server, closing(Cluster(open_cluster(state))) as cluster:
+            wait_for(lambda: bool(cluster.addresses.of(DATABASE)))
+            port = server.getsockname()[1]
+            assert containerd.exec(full_id, "busybox", "nc", "-w", "5", DATABASE, str(port), "-e", "true") == 0
+            asked = ("k8s", "connections", "--stores", "-o", "json", "--state-directory", str(state))
+            wait_for(lambda: bool(command(*asked)[1]))
+            (found,) = map(json.loads, command(*asked)[1])
+            assert found.items() >= {"kind": "Deployment", "workload": "web", "pod": "web-1", "port": port}.items()
+            assert (found["address"], found["held_by"]) == (DATABASE, "Pod shop/db-0")
+            assert found["store"] == {"what": "PostgreSQL", "kind": "database", "by": "image"}
+    finally:
+        subprocess.run(["ip", "address", "del", f"{DATABASE}/32", "dev", "lo"], check=True)

@@ -38,6 +38,8 @@ static void layout(void)
 	PLACE(hw_type, sign);
 	PLACE(hw_type, failed);
 	PLACE(hw_type, fingerprint);
+	PLACE(hw_type, peer);
+	SIZE(hw_peer);
 	SIZE(hw_kind);
 	PLACE(hw_kind, scalar_count);
 	PLACE(hw_kind, scalars);
@@ -73,6 +75,9 @@ static void layout(void)
 	NUMBER(HW_STATE);
 	NUMBER(HW_BROKEN);
 	NUMBER(HW_NOTED);
+	NUMBER(HW_CONTACT);
+	NUMBER(CONTACTS);
+	NUMBER(CGROUP_OFFSET);
 	NUMBER(HW_PLAIN);
 	NUMBER(HW_NOTE);
 	NUMBER(HW_NOTE_END);
@@ -370,6 +375,8 @@ static void learn_nonsense(struct hw_classifier *classifier, const uint8_t *byte
 	hw_learn_string(classifier, kind, (uint32_t)below(HW_STRINGS + 1), bytes, size, offset, some_class());
 	if (!below(9))
 		hw_forget_processes(classifier);
+	else if (!below(5))
+		hw_forget_contacts(classifier);
 }
 
 static void check(const struct hw_classifier *classifier, const struct hw_call *result, uint64_t from,
@@ -392,11 +399,11 @@ static void check(const struct hw_classifier *classifier, const struct hw_call *
 		if (one->number < number || one->number > result->events ||
 		    one->number > number + length * RECORDS * 64)
 			fail("survivor %u has the number %lu", place, (unsigned long)one->number);
-		if (one->kind < HW_NOTED || one->kind >= (int32_t)classifier->kind_count)
+		if (one->kind < HW_CONTACT || one->kind >= (int32_t)classifier->kind_count)
 			fail("survivor %u is of kind %d", place, one->kind);
 		if ((one->process | one->scalars | one->strings[0] | one->strings[1]) >= HW_CLASSES)
 			fail("survivor %u has an impossible class", place);
-		if (one->kind < 0 && one->kind != HW_NOTED &&
+		if (one->kind < 0 && one->kind != HW_NOTED && one->kind != HW_CONTACT &&
 		    (one->process | one->scalars | one->strings[0] | one->strings[1]))
 			fail("survivor %u has a class, but was not read", place);
 		before = one->offset + length;

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hullwatch.detect import classifier, native, plan, recipe
+from hullwatch.detect import classifier, contacts, native, plan, recipe
 from hullwatch.detect.automaton import make_automaton
 from hullwatch.events.codec import encode
 from hullwatch.events.table import EVENTS, HEADER, HEADER_FIELDS
@@ -77,7 +77,7 @@ def driver_input() -> bytes:
     made = make_plan()
     with pytest.MonkeyPatch.context() as patch:
         judge_programs(patch)
-        types, kinds = native.describe(made)
+        types, kinds = native.describe(made, contacts=True)
     found = [
         (place, slot, string.signatures.words, string.signatures.undecided)
         for place, kind in enumerate(made.all)
@@ -115,8 +115,8 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
     assert header.size == HEADER.size
     before_type = struct.calcsize("<" + "".join({"u32": "I"}[kind] for _, kind in HEADER_FIELDS[:1]))
     assert told == {
-        "hw_type": native.TYPE.size, "hw_type.sign": 16, "hw_type.failed": native.TYPE.size - 16,
-        "hw_type.fingerprint": native.TYPE.size - 12,
+        "hw_type": native.TYPE.size + native.PEER.size, "hw_type.sign": 16, "hw_type.failed": native.TYPE.size - 16,
+        "hw_type.fingerprint": native.TYPE.size - 12, "hw_type.peer": native.TYPE.size, "hw_peer": native.PEER.size,
         "hw_kind": native.KIND.size, "hw_kind.scalar_count": 12, "hw_kind.scalars": 16,
         "hw_kind.string_count": 16 + 8 * plan.MAXIMUM_SCALARS, "hw_kind.strings": 20 + 8 * plan.MAXIMUM_SCALARS,
         "hw_kind.is_told": native.KIND.size - 4,
@@ -132,6 +132,8 @@ def test_structures_and_numbers_are_the_same_in_c_and_in_python(classifier_drive
         "HW_KINDS": native.MAXIMUM_KINDS, "HW_SURVIVORS": native.SURVIVORS, "HW_TOLD": native.TOLD,
         "HW_STATE": classifier.STATE,
         "HW_BROKEN": classifier.BROKEN, "HW_NOTED": classifier.NOTED,
+        "HW_CONTACT": classifier.CONTACT, "CONTACTS": contacts.REMEMBERED,
+        "CGROUP_OFFSET": contacts.CGROUP.start,
         "HW_PLAIN": recipe.StateChange.NONE, "HW_NOTE": recipe.StateChange.CHILD,
         "HW_NOTE_END": recipe.StateChange.END, "HW_STOP": recipe.StateChange.ANY,
         "HW_STOP_UNLESS_FAILED": recipe.StateChange.UNLESS_FAILED, "HW_STOP_UNLESS_KNOWN": recipe.StateChange.PROGRAM,

@@ -11,7 +11,7 @@ from hullwatch.cli.k8s_input import FailFlag, FromFlag, NamespaceFlag
 from hullwatch.cli.store_options import StateFlag
 
 if TYPE_CHECKING:
-    from hullwatch.posture.connections import Connection
+    from hullwatch.cli.k8s_cluster import Noted
 
 
 def exposure(
@@ -28,16 +28,20 @@ def exposure(
     Examples:
       kubectl get svc,ingress,pods,deploy,netpol,sa,nodes -A -o json > cluster.json
       kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json > rights.json
+      hullwatch k8s exposure
       hullwatch k8s exposure --from cluster.json --from rights.json --fail-on high
       hullwatch k8s exposure --changes --from audit.jsonl
       hullwatch k8s exposure --changes
 
-    --changes without --from lists what runs with kubernetes.audit saw and kept. With --state-directory, connections in
-    stored alerts tell which workloads reach a database or a vault.
+    Without --from it is the cluster that the running Hullwatch follows; what its sensor saw workloads connect to
+    tells which of them reach a database or a vault. --changes without --from lists what runs with kubernetes.audit
+    saw and kept.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_rows
     from hullwatch.cli.k8s_input import ends_with, read_inventory
+    from hullwatch.cli.settings import load_settings
     from hullwatch.formats.exposure import exposure_document, exposure_rows
+    from hullwatch.posture.data_stores import data_stores
     from hullwatch.posture.exposure import find_exposure
     from hullwatch.posture.rights import Rights
     from hullwatch.posture.risks import find_risks
@@ -46,12 +50,12 @@ def exposure(
     ends_with((), fail_on)  # a wrong one is told before anything is read
     if changes:
         return _changes(source, namespace, state, fail_on, as_json=as_json)
-    inventory = read_inventory(source)
+    stores = data_stores(load_settings({}, None).settings.kubernetes.data_stores)
+    inventory = read_inventory(source, state)
     findings = find_risks(Rights(inventory), inventory)
-    connections = _stored(state) if state is not None else []
-    found = [
-        one for one in find_exposure(inventory, findings, connections) if namespace in {None, one.opening.namespace}
-    ]
+    noted = _noted(source, state)
+    every = find_exposure(inventory, findings, noted.connections, stores, noted.holders)
+    found = [one for one in every if namespace in {None, one.opening.namespace}]
     for one in found if as_json else ():
         write_json(exposure_document(one))
     if not as_json:
@@ -94,23 +98,20 @@ def _changes(
     return ends_with(seen, fail_on)
 
 
-def _stored(state: str) -> list[Connection]:
-    """Return the connections of pods in stored alerts.
+def _noted(source: list[str] | None, state: str | None) -> Noted:
+    """Return what sensors saw workloads connect to, where it is this cluster's."""
+    from hullwatch.cli.k8s_cluster import Noted, contacts_without_cluster, followed
+    from hullwatch.cli.k8s_input import LIVE
+    from hullwatch.store.database import NoStoreError
 
-    Raises:
-        StoreError: when the store cannot be opened.
-    """
-    from hullwatch.cli.store_options import open_store
-    from hullwatch.posture.connections import Connection
-    from hullwatch.store.reading import AlertReader, Wanted
-
-    found: dict[Connection, None] = {}
-    for one in AlertReader(open_store(state, None)).newest_first(Wanted(), 100_000):
-        fields = one.alert.output_fields
-        pod, namespace, port = (fields.get(key) for key in ("k8s.pod.name", "k8s.ns.name", "fd.rport"))
-        port = fields.get("fd.sport") if port is None else port
-        address = fields.get("fd.rip", fields.get("fd.sip", ""))
-        name = fields.get("fd.rip.name", fields.get("fd.sip.name", ""))
-        if isinstance(pod, str) and isinstance(namespace, str) and isinstance(port, int) and pod:
-            found[Connection(namespace, pod, str(address), port, name if isinstance(name, str) else "")] = None
-    return list(found)
+    noted = Noted()
+    if source and LIVE not in source and state is None:
+        return noted
+    noted.add_alerts(state)
+    noted.add_kept(state)
+    try:
+        known = followed(state)[0]
+    except NoStoreError:
+        known = contacts_without_cluster(state)
+    noted.add(known)
+    return noted

@@ -20,7 +20,8 @@ FromFlag = Annotated[
     typer.Option(
         "--from",
         metavar="FILE|DIR",
-        help="Manifests, what 'kubectl get -o json' prints, or an audit log; repeatable, - is standard input.",
+        help="Manifests, what 'kubectl get -o json' prints, or an audit log; repeatable, - is standard input, live the "
+        "cluster that the running Hullwatch follows, which is meant without --from.",
     ),
 ]
 FailFlag = Annotated[
@@ -29,21 +30,20 @@ FailFlag = Annotated[
         "--fail-on", metavar="SEVERITY", help="End with code 1 when something is low, medium, high, critical."
     ),
 ]
-OLD = 300.0  # seconds since a cluster was heard of, after which that is worth saying
-ROLES = frozenset({"Role", "ClusterRole"})
+LIVE = "live"  # stands for the cluster that is followed
 NamespaceFlag = Annotated[str | None, typer.Option("-n", "--namespace", metavar="NS", help="Only there.")]
 
 
-def read_inventory(sources: list[str] | None) -> Inventory:
+def read_inventory(sources: list[str] | None, state: str | None = None) -> Inventory:
     """Return all objects of the sources; of an audit log those that it shows.
 
     Raises:
         UsageError: when there is no source, or one cannot be read.
     """
-    return read_all(sources)[0]
+    return read_all(sources, state=state)[0]
 
 
-def read_all(sources: list[str] | None, since: str = "") -> tuple[Inventory, Usage]:
+def read_all(sources: list[str] | None, since: str = "", state: str | None = None) -> tuple[Inventory, Usage]:
     """Return the objects, and what users did, as far as there is an audit log.
 
     Raises:
@@ -55,20 +55,20 @@ def read_all(sources: list[str] | None, since: str = "") -> tuple[Inventory, Usa
     from hullwatch.posture.usage import Usage
 
     inventory, usage = Inventory(), Usage(since)
-    state = AuditState(inventory)
+    shown = AuditState(inventory)
 
     def take_event(event: Plain) -> None:
-        state.take(event)
+        shown.take(event)
         usage.take(event)
 
     reading = Reading(inventory.take, take_event)
-    read(reading, sources)
+    read(reading, sources, state)
     for reason, number in inventory.passed_over.items():
         if not reason.startswith("kind"):  # other kinds are nobody's mistake
             reading.remarks.append(f"{number} objects are left out: {reason}.")
     if reading.counts["objects"] + reading.counts["events"] and not len(inventory):
         reading.remarks.append("Nothing in it is looked at here: no roles, bindings, pods, services or the like.")
-    for kind, number in sorted(state.unknown.items()):
+    for kind, number in sorted(shown.unknown.items()):
         if kind == "Secret":  # no contents of secrets are looked at
             continue
         written = kind.partition(".")[0]
@@ -79,26 +79,30 @@ def read_all(sources: list[str] | None, since: str = "") -> tuple[Inventory, Usa
     return inventory, usage
 
 
-def read(reading: Reading, sources: list[str] | None) -> None:
-    """Read the sources, or what is known of the cluster that is followed where none is named.
+def read(reading: Reading, sources: list[str] | None, state: str | None = None) -> None:
+    """Read the sources, or what is known of the cluster that is followed where none is named; say which it was.
 
     Raises:
         UsageError: when there is none, or one cannot be read.
     """
+    from hullwatch.cli.k8s_cluster import followed, objects_of, tell_source
     from hullwatch.errors import UsageError
     from hullwatch.store.database import NoStoreError
 
     if sources:
-        reading.read(sources)
+        reading.read([one for one in sources if one != LIVE])
+    if sources and LIVE not in sources:
         return
     try:
-        reading.take(_followed(reading.remarks))
+        known, about = followed(state)
     except NoStoreError:
         raise UsageError(
             "Say what to look at with --from: a folder of manifests, an audit log, or the output of "
             "kubectl get clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts -A -o json. "
             "Where 'hullwatch run' follows a cluster (kubernetes.api), it is not needed."
         ) from None
+    tell_source(about, reading.remarks)
+    reading.take(objects_of(known, reading.remarks))
 
 
 def kept(state: str | None) -> Iterator[Told]:
@@ -120,33 +124,6 @@ def kept(state: str | None) -> Iterator[Told]:
             "Say which audit log to look at with --from. Where 'hullwatch run' takes audit events (kubernetes.audit), "
             "what it saw is kept, and --from is not needed."
         ) from None
-
-
-def _followed(remarks: list[str]) -> Iterator[Plain]:
-    """Yield the objects of the cluster that is followed; say what of it is not known, or old.
-
-    Raises:
-        NoStoreError: when none is.
-    """
-    import time
-
-    from hullwatch.cli.store_options import date, place
-    from hullwatch.enrich.kubernetes.plain import text
-    from hullwatch.store.cluster import Cluster
-    from hullwatch.store.cluster_tables import open_cluster
-
-    cluster = Cluster(open_cluster(place(None, None)[1]))
-    remarks += [f"{kind}: {problem}" for kind, problem in sorted(cluster.problems().items())]
-    old = [kind for kind in cluster.counts() if time.time_ns() - cluster.alive_at(kind) > OLD * 1e9]
-    if old:
-        known = min(cluster.alive_at(kind) for kind in old)
-        when = f"of {date(known)} or later" if known else "from an audit log or files"
-        remarks.append(f"What is known of {', '.join(sorted(old))} is {when}.")
-    for one in cluster.objects():
-        if text(one, "kind") in ROLES and "rules" not in one:
-            name = "/".join(filter(None, (text(one, "metadata", "namespace"), text(one, "metadata", "name"))))
-            remarks.append(f"{text(one, 'kind')} {name} is too large to be kept: what it allows is missing here.")
-        yield one
 
 
 def tell(reading: Reading) -> None:

@@ -10,6 +10,7 @@ from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.k8s_input import FailFlag, FromFlag, NamespaceFlag
 from hullwatch.cli.k8s_rbac_log import changes, suggest, unused
 from hullwatch.cli.k8s_rbac_paths import paths
+from hullwatch.cli.store_options import StateFlag
 
 if TYPE_CHECKING:
     from hullwatch.posture.resources import Request
@@ -31,6 +32,7 @@ def who_can(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the object.")] = None,
     namespace: NamespaceFlag = None,
     source: FromFlag = None,
+    state: StateFlag = None,
     output: OutputOption = "text",
 ) -> int:
     """Say who may do something, where, and through which binding and role.
@@ -52,7 +54,7 @@ def who_can(
     from hullwatch.posture.rights import Rights
 
     as_json = wants_json(output)
-    inventory = read_inventory(source)
+    inventory = read_inventory(source, state)
     rights = Rights(inventory)
     namespaced = False
     if resource.startswith("/"):
@@ -87,6 +89,7 @@ def of(
         list[str] | None, typer.Option("--group", metavar="NAME", help="A group that it is in as well; repeatable.")
     ] = None,
     source: FromFlag = None,
+    state: StateFlag = None,
     output: OutputOption = "text",
 ) -> int:
     """List what a subject may do, itself and as a member of the groups that it is in.
@@ -106,7 +109,7 @@ def of(
 
     as_json = wants_json(output)
     whom = parse_subject(subject)
-    inventory, usage = read_all(source)
+    inventory, usage = read_all(source, state=state)
     rights = Rights(inventory)
     member = tuple(dict.fromkeys((*(groups or ()), *usage.groups_of(whom.user))))
     grants = rights.of(whom, member)
@@ -125,6 +128,7 @@ def risks(
     namespace: NamespaceFlag = None,
     every: AllFlag = False,  # noqa: FBT002 - a flag
     source: FromFlag = None,
+    state: StateFlag = None,
     fail_on: FailFlag = None,
     output: OutputOption = "text",
 ) -> int:
@@ -146,7 +150,7 @@ def risks(
 
     as_json = wants_json(output)
     ends_with((), fail_on)  # a wrong one is told before anything is read
-    inventory = read_inventory(source)
+    inventory = read_inventory(source, state)
     rights = Rights(inventory)
     found = find_risks(rights, inventory)
     shown = [one for one in found if (every or not one.shipped) and namespace in {None, one.namespace or namespace}]

@@ -8,6 +8,7 @@ import typer
 
 from hullwatch.cli.answer import OutputOption
 from hullwatch.cli.k8s_input import FromFlag
+from hullwatch.cli.store_options import StateFlag
 
 if TYPE_CHECKING:
     from hullwatch.posture.paths import Paths
@@ -17,6 +18,7 @@ def paths(
     svg: Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Draw them into a new file instead.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,  # noqa: FBT002 - a flag
     source: FromFlag = None,
+    state: StateFlag = None,
     output: OutputOption = "text",
 ) -> int:
     """Show how users, service accounts and workloads get to everything, or to every secret, step by step.
@@ -39,7 +41,7 @@ def paths(
     from hullwatch.posture.risks import find_risks
 
     as_json = wants_json(output)
-    inventory, usage = read_all(source)
+    inventory, usage = read_all(source, state=state)
     rights = Rights(inventory)
     groups = {name: tuple(use.groups) for name, use in usage.users.items()}
     found = Paths(rights, find_risks(rights), inventory, groups)

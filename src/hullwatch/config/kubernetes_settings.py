@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -95,8 +95,26 @@ class KubernetesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     audit: AuditSettings = AuditSettings()
     api: KubernetesApiSettings = KubernetesApiSettings()
     baseline: BaselineSettings = BaselineSettings()
+    connections: Annotated[
+        Literal["auto", "on", "names", "off"],
+        _help(
+            "Whether it is noted what workloads connect to; auto: where the API or its audit events are followed; "
+            "names: with domain names, for which each answer of the name system is read."
+        ),
+    ] = "auto"
+    data_stores: Annotated[
+        tuple[FilePath, ...],
+        msgspec.Meta(max_length=MOST_FILES),
+        _help("More files that say what databases, caches and vaults are known by, of the form of data_stores.toml."),
+    ] = ()
 
 
 def is_set(audit: AuditSettings) -> bool:
     """Tell whether audit events come from anywhere."""
     return bool(audit.listen or audit.files or audit.stdin or audit.eks_log_groups)
+
+
+def notes_connections(settings: KubernetesSettings) -> bool:
+    """Tell whether it is noted what workloads connect to."""
+    follows = settings.api.credentials != "none" or is_set(settings.audit)
+    return follows if settings.connections == "auto" else settings.connections != "off"

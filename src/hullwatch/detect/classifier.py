@@ -12,6 +12,7 @@ UNKNOWN = 0  # the class of a value that was never judged; the first class is 1
 STATE = -1  # stands for the kind of a record that the assembler has to see before the next one is looked at
 BROKEN = -2  # of a record that contradicts itself
 NOTED = -3  # of a record that no condition can hold for, but that the assembler has to see in its turn
+CONTACT = -4  # of one that no condition can hold for, the first of its container to its peer (contacts.py)
 UNUSED = 1  # the class of a value that no condition asks for
 PLAIN, KNOWN = 1, 2  # what ``Survivor.noted`` says
 MAXIMUM_CLASSES = (1 << 14) - 1  # of a domain, of one kind
@@ -24,7 +25,7 @@ class Survivor(NamedTuple):
     Attributes:
         offset: in the batch.
         number: which event it is, counted from 1 at the beginning of the call.
-        kind: its number in ``Plan.all``, ``STATE``, ``BROKEN`` or ``NOTED``.
+        kind: its number in ``Plan.all``, ``STATE``, ``BROKEN``, ``NOTED`` or ``CONTACT``.
         noted: not 0 if the assembler has to see it, ruled out or not, while what is remembered of processes stays
             true; ``KNOWN`` when, besides, all is known of the process that begins with the record.
     """
@@ -137,4 +138,8 @@ class Classifier(Protocol):
 
     def forget_processes(self) -> None:
         """Forget all process contexts."""
+        ...
+
+    def forget_contacts(self) -> None:
+        """Forget which contacts have been seen: every one is a first one again."""
         ...

@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from hullwatch.detect.automaton import make_automaton
 from hullwatch.detect.classifier import NO_LINEAGE, Classifier, Survivor
+from hullwatch.detect.contacts import TYPES
 from hullwatch.detect.kept_events import spared
-from hullwatch.detect.recipe import fingerprint_offset, is_told, recipe, result_offset, start_places, state_of
+from hullwatch.detect.recipe import (
+    fingerprint_offset,
+    is_told,
+    peer_place,
+    recipe,
+    result_offset,
+    start_places,
+    state_of,
+)
 from hullwatch.events.codec import check_record
 from hullwatch.events.table import EVENTS, HEADER
 
@@ -23,12 +32,14 @@ if TYPE_CHECKING:
 
     from hullwatch.detect.automaton import Automaton
     from hullwatch.detect.plan import Kind, Plan
+    from hullwatch.events.table import EventType
 
 LIBRARY = "libhullwatch-classifier.so"
 MAXIMUM_KINDS = 255
 
 # As in native/classifier/classifier.h; tests/native/test_classifier.py compares them.
 TYPE = struct.Struct("<IIIIIiiIII")
+PEER = struct.Struct("<III")  # the end of a type
 KIND = struct.Struct("<IIII12II6II")
 CALL = struct.Struct("<QQQQII")
 STARTS = struct.Struct("<11I24I")
@@ -70,6 +81,7 @@ def library() -> Any:
         "hw_forget_container": (None, [pointer, number]),
         "hw_forget_cgroup": (None, [pointer, size, number]),
         "hw_forget_processes": (None, [pointer]),
+        "hw_forget_contacts": (None, [pointer]),
         "hw_take_ruled_out": (number, [pointer, pointer]),
         "hw_take_counts": (number, [pointer, pointer]),
         "hw_planes": (ctypes.c_int64, [text, size, pointer]),
@@ -99,16 +111,17 @@ class NativeClassifier(Classifier):
     Args:
         plan: has at most ``MAXIMUM_KINDS`` kinds.
         kept: names of event types that are kept though no rule can match them (``kept_events.py``).
+        contacts: whether somebody wants to see them (``contacts.py``).
 
     Raises:
         MemoryError: when there is none.
     """
 
-    def __init__(self, plan: Plan, kept: Collection[str] = ()) -> None:
+    def __init__(self, plan: Plan, kept: Collection[str] = (), *, contacts: bool = False) -> None:
         """Describe the kinds to the library."""
         self.knows_starts = True
         self._library = library()
-        types, kinds = describe(plan, kept)
+        types, kinds = describe(plan, kept, contacts=contacts)
         self._handle = self._library.hw_new(b"".join(types), len(types), b"".join(kinds), len(kinds), os.urandom(16))
         if not self._handle:
             raise MemoryError("there is no memory for the classifier's tables")
@@ -244,6 +257,10 @@ class NativeClassifier(Classifier):
         """Forget all process contexts."""
         self._library.hw_forget_processes(self._handle)
 
+    def forget_contacts(self) -> None:
+        """Forget which contacts have been seen."""
+        self._library.hw_forget_contacts(self._handle)
+
 
 def _tables(made: Automaton) -> tuple[bytes, int, int, int, int, int]:
     """Return an automaton as the library takes it; it is copied there."""
@@ -251,10 +268,16 @@ def _tables(made: Automaton) -> tuple[bytes, int, int, int, int, int]:
     return made.columns, made.column_count, following, len(made.output_ends), ends, outputs
 
 
-def describe(plan: Plan, kept: Collection[str] = ()) -> tuple[list[bytes], list[bytes]]:
+def describe(plan: Plan, kept: Collection[str] = (), *, contacts: bool = False) -> tuple[list[bytes], list[bytes]]:
     """Return the types and the kinds as the library takes them."""
     places = {id(kind): place for place, kind in enumerate(plan.all)}
-    return [_type(kind.name, plan, places, kept) for kind in EVENTS], [_kind(kind) for kind in plan.all]
+    types = [_type(kind.name, plan, places, kept) + _peer(kind, wanted=contacts) for kind in EVENTS]
+    return types, [_kind(kind) for kind in plan.all]
+
+
+def _peer(kind: EventType, *, wanted: bool) -> bytes:
+    """Return where a type of records has its peer, if the first call to each is to be seen."""
+    return PEER.pack(*(peer_place(kind.layout) if wanted and kind.name in TYPES else (0, 0, 0)))
 
 
 def _type(name: str, plan: Plan, places: dict[int, int], kept: Collection[str]) -> bytes:

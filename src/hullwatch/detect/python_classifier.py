@@ -6,7 +6,18 @@ import functools
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.detect.classifier import BROKEN, NO_LINEAGE, NOTED, STATE, UNKNOWN, UNUSED, Classifier, Survivor
+from hullwatch.detect.classifier import (
+    BROKEN,
+    CONTACT,
+    NO_LINEAGE,
+    NOTED,
+    STATE,
+    UNKNOWN,
+    UNUSED,
+    Classifier,
+    Survivor,
+)
+from hullwatch.detect.contacts import TYPES, KnownContacts
 from hullwatch.detect.known_values import (
     ANY_STRING,
     CAREFULLY,
@@ -59,8 +70,9 @@ _Row = tuple[bytes, int, Quick | None, Quick | None]
 class PythonClassifier(Classifier):
     """Judges records by what is known of their values."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, contacts: bool = False) -> None:
         """Start with no value known."""
+        self._seen = KnownContacts() if contacts else None
         self.knows_starts = False  # to hash what they have in common takes as long as judging them
         self._kinds = [KnownKind(number, kind) for number, kind in enumerate(plan.all)]
         self._contexts = KnownContexts(self._kinds)
@@ -86,7 +98,7 @@ class PythonClassifier(Classifier):
             stops=state >= StateChange.ANY,
             always=state == StateChange.ANY,
         )
-        if state == StateChange.NONE:
+        if state == StateChange.NONE and not (self._seen is not None and kind.name in TYPES):
             self._rows[kind.number] = (
                 _sound(shortest), sign or _NO_RESULT, succeeded and succeeded.quick, failed and failed.quick
             )  # fmt: skip
@@ -207,6 +219,9 @@ class PythonClassifier(Classifier):
             self._contexts.forget_process(_HEAD.unpack_from(batch, offset)[2])
         if noted and survivor is None:
             return Survivor(offset, number, NOTED, UNUSED, UNUSED, UNUSED, UNUSED, noted=1)
+        if survivor is None and self._seen is not None and BY_NUMBER[type_number].name in TYPES:
+            is_first = self._seen.is_first(type_number, batch, offset, length)
+            return Survivor(offset, number, CONTACT, UNUSED, UNUSED, UNUSED, UNUSED) if is_first else None
         return survivor
 
     def _judge(
@@ -306,6 +321,11 @@ class PythonClassifier(Classifier):
     def forget_processes(self) -> None:
         """Forget all process contexts."""
         self._contexts.clear()
+
+    def forget_contacts(self) -> None:
+        """Forget which contacts have been seen."""
+        if self._seen is not None:
+            self._seen.forget()
 
 
 @functools.cache

@@ -178,6 +178,12 @@ def recipe(kind: Kind) -> Recipe:
     )
 
 
+def peer_place(layout: Layout) -> tuple[int, int, int]:
+    """Return where a record has the addresses of a connection: the lengths' offset, which of them, the protocol's."""
+    place = _place(layout, PEER)
+    return _lengths_offset(layout), place.variable, place.protocol
+
+
 def _lengths_offset(layout: Layout) -> int:
     last = scalar_offset(layout, layout.scalars[-1]) if layout.scalars else (HEADER.size, 0)
     return sum(last) + sum(last) % 2

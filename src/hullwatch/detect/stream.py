@@ -11,7 +11,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.detect.classifier import BROKEN, KNOWN, MAXIMUM_CLASSES, NO_LINEAGE, NOTED, STATE, UNKNOWN
+from hullwatch.detect.classifier import BROKEN, CONTACT, KNOWN, MAXIMUM_CLASSES, NO_LINEAGE, NOTED, STATE, UNKNOWN
+from hullwatch.detect.contacts import TYPES
 from hullwatch.detect.engine import Engine
 from hullwatch.detect.narrowing import Narrowing
 from hullwatch.detect.native import MAXIMUM_KINDS, NativeClassifier, library
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from hullwatch.counters import Counters
     from hullwatch.detect.classifier import Classifier, Survivor
+    from hullwatch.detect.contacts import Contacts
     from hullwatch.detect.engine import Match
     from hullwatch.detect.plan import Kind, Plan
     from hullwatch.detect.prefilter import Prefilter
@@ -69,6 +71,7 @@ class Stream:
         native: use the classifier in C where it was built.
         ask_drift: called with each file that is to be compared with its image.
         heard: types of events to learn names of addresses from, though no rule asks for those.
+        contacts: takes each container's connections, the first to each peer at least; None: nobody does.
     """
 
     def __init__(  # noqa: PLR0913 - each is a part of the run
@@ -82,17 +85,19 @@ class Stream:
         native: bool = True,
         ask_drift: Callable[[Asked], bool | None] | None = None,
         heard: frozenset[str] = frozenset(),
+        contacts: Contacts | None = None,
     ) -> None:
         """Start with nothing known."""
         self._native = native
         self._kept: Collection[str] = ()
         self._heard = heard
+        self._seen_by = contacts
         self._counters = counters
         self.engine = Engine(rules, counters, every=every)
         self._contexts = Remembered()
         drift = Drift(ask_drift, self._contexts.forget_starts)
         self._ancestries = Ancestries()
-        self.assembler = Assembler(counters, request_container, hold_events, self.engine.wanted, self._contexts, drift)
+        self.assembler = Assembler(counters, request_container, hold_events, self._made, self._contexts, drift)
         self._answers: list[Answer] = []
         self._children: list[_Child] = []  # of the present call of the classifier
         self._decide()
@@ -101,6 +106,11 @@ class Stream:
     def wanted(self) -> frozenset[str]:
         """The event types that at least one condition looks at."""
         return self.engine.wanted
+
+    @property
+    def _made(self) -> frozenset[str]:
+        """The event types of which events are made."""
+        return self.engine.wanted if self._seen_by is None else self.engine.wanted | TYPES
 
     @property
     def plan(self) -> Plan:
@@ -117,7 +127,13 @@ class Stream:
         self._process_classes: dict[int, tuple[int, ...]] = {}  # by what Plan.process gives
         self._crowded = False  # some value got no class, because there are too many
         is_native = self._native and library() is not None and len(plan.all) <= MAXIMUM_KINDS
-        self.classifier: Classifier = NativeClassifier(plan, self._kept) if is_native else PythonClassifier(plan)
+        seen = self._seen_by is not None
+        self.classifier: Classifier = (
+            NativeClassifier(plan, self._kept, contacts=seen) if is_native else PythonClassifier(plan, contacts=seen)
+        )
+        self._connecting = {
+            place for place, kind in enumerate(plan.all) if seen and TYPES.intersection(one.name for one in kind.types)
+        }
         self._masks = ProcessMasks(plan.process, self._ancestries)
         self._narrowing = Narrowing(plan)
         self._answers.clear()
@@ -137,7 +153,7 @@ class Stream:
             plan: of these rules, where it was made before.
         """
         self.engine.replace(rules, plan)
-        self.assembler.wanted = self.engine.wanted
+        self.assembler.wanted = self._made
         self._decide()
 
     def take_ruled_out(self) -> tuple[Void, bytes]:
@@ -196,12 +212,18 @@ class Stream:
         finally:
             self._count()
 
+    def forget_contacts(self) -> None:
+        """Have each container's next connection to each peer seen again."""
+        self.classifier.forget_contacts()
+
     def _unlearn(self, survivors: list[Survivor], number: int, batch: bytes) -> None:
         """Forget what is known by records behind an event, which are yet to come again."""
         for one in survivors:
             if one.number > number and one.noted == KNOWN:
                 header = HEADER.unpack_from(batch, one.offset)
                 self.classifier.forget_process(header[4], header[8])
+        if any(one.number > number and one.kind == CONTACT for one in survivors):
+            self.classifier.forget_contacts()
 
     def _take(self, survivor: Survivor, batch: bytes) -> Sequence[Match]:
         """Do what is to be done for a record; return its matches. Most have none."""
@@ -222,11 +244,17 @@ class Stream:
             return self._judge(survivor, batch, noted)
         if kind >= 0:
             return self._judge(survivor, batch)
+        return self._unread(kind, batch, offset)
+
+    def _unread(self, kind: int, batch: bytes, offset: int) -> Sequence[Match]:
+        """Take a record of which no value was looked at."""
         number = _HEAD.unpack_from(batch, offset)[1]
         if number in _PROGRAMS:
             return self._started(batch, offset)
         if number == _QUESTION.number:
             self._answer(batch, offset)
+            return ()
+        if kind == CONTACT and not self._has_room():
             return ()
         return self._matches(self.assembler.record(batch, offset))
 
@@ -250,7 +278,18 @@ class Stream:
             name = BY_NUMBER[number].name
             counts[name] = counts.get(name, 0) + count
 
+    def _see(self, events: list[Event]) -> None:
+        """Hand on the connections among events; those that waited for their container's metadata are here too."""
+        if self._seen_by is not None:
+            for event in events:
+                if event.type.name in TYPES:
+                    self._seen_by.take(event)
+
+    def _has_room(self) -> bool:
+        return self._seen_by is not None and self._seen_by.has_room
+
     def _matches(self, events: list[Event]) -> Sequence[Match]:
+        self._see(events)
         return [match for event in events for match in self.engine.matches(event)]
 
     def _started(self, batch: bytes, offset: int) -> Sequence[Match]:
@@ -349,6 +388,9 @@ class Stream:
         strings = kind.first.masks[first] & kind.second.masks[second]
         pair = kind.process.masks[process] & kind.scalars.masks[scalars]
         mask = pair & strings
+        if survivor.kind in self._connecting and (events or self._has_room()):
+            events = events or self.assembler.record(batch, offset, noted)
+            self._see(events)
         if mask:
             events = events or self.assembler.record(batch, offset, noted)
             return [match for event in events for match in self.engine.judge(event, kind.entries_of(mask))]

@@ -84,7 +84,7 @@ def _backend(one: Backend) -> dict[str, object]:
         "pods_allowed": allowed.from_pods,
         "ranges_allowed": allowed.ranges,
         "outgoing_restricted": allowed.outgoing,
-        "reaches": [{"what": to.what, "where": to.where} for to in one.reached],
+        "reaches": [to._asdict() for to in one.reached],
     }
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from typing import TYPE_CHECKING
+
+from hullwatch.formats.escape import escape
 
 if TYPE_CHECKING:
     from hullwatch.formats.way_tree import Row
@@ -12,7 +15,8 @@ if TYPE_CHECKING:
 LONGEST_LINE = 130  # characters
 _HEIGHT, _GAP, _INDENT, _MARGIN, _TOP = 42, 10, 36, 24, 84  # pixels
 _WIDE = 7.3  # pixels of a character
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NOT_XML = re.compile("[\ufffe\uffff]")  # of what is left when text is escaped
+_MARKS = 2  # on a letter; more of them reach over other lines
 
 _STYLE = """
 text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 12px; fill: #1f2933 }
@@ -36,8 +40,8 @@ def ways_svg(trees: list[list[Row]], heading: str, below: str) -> str:
     """
     parts: list[str] = []
     y = _TOP
-    width = int(_WIDE * 1.45 * len(_cut(heading))) + 2 * _MARGIN
-    width = max(width, int(_WIDE * len(_cut(below))) + 2 * _MARGIN, 480)
+    width = int(_WIDE * 1.45 * _cells(_cut(heading))) + 2 * _MARGIN
+    width = max(width, int(_WIDE * _cells(_cut(below))) + 2 * _MARGIN, 480)
     for tree in trees:
         above: list[tuple[int, int]] = []  # left and lower edge of the box of each depth on the way to this one
         for row in tree:
@@ -64,7 +68,18 @@ def ways_svg(trees: list[list[Row]], heading: str, below: str) -> str:
 
 
 def _width(row: Row) -> int:
-    return int(max(len(_cut(row.place)), len(_cut(row.why)), 16) * _WIDE) + 24
+    return int(max(_cells(_cut(row.place)), _cells(_cut(row.why)), 16) * _WIDE) + 24
+
+
+def _cells(text: str) -> int:
+    """Return how many letters of usual width a text is wide."""
+    return sum(map(_cell, text)) if not text.isascii() else len(text)
+
+
+def _cell(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def _box(row: Row, x: int, y: int, wide: int) -> list[str]:
@@ -79,7 +94,20 @@ def _box(row: Row, x: int, y: int, wide: int) -> list[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}..."
+    """Return a text on one line, in which nothing turns or hides other text, and no more of it than has room."""
+    text = escape(text)
+    if text.isascii():
+        return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}..."
+    kept: list[str] = []
+    cells = marks = 0
+    for letter in text:
+        marks = marks + 1 if unicodedata.combining(letter) else 0
+        one = f"\\u{ord(letter):04x}" if marks > _MARKS else letter
+        cells += _cells(one)
+        if cells > LONGEST_LINE:
+            return f"{''.join(kept)}..."
+        kept.append(one)
+    return "".join(kept)
 
 
 def _text(x: int, y: int, text: str, kind: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.posture.connections import Connection, Reached, reached_by
+from hullwatch.posture.connections import Connection, Reached, ReachedBy
 from hullwatch.posture.inventory import GATEWAY
 from hullwatch.posture.network_policy import NetworkPolicies, Restriction
 from hullwatch.posture.openings import parents
+from hullwatch.posture.peers import Peers
 from hullwatch.posture.plain import at, labels, table, tables, text, texts
 from hullwatch.posture.selectors import Selector, includes
 from hullwatch.posture.severity import SEVERITIES
@@ -15,10 +16,12 @@ from hullwatch.posture.subject import Subject
 from hullwatch.posture.workloads import Workload, Workloads, ports_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from hullwatch.posture.data_stores import DataStores
     from hullwatch.posture.inventory import Inventory
     from hullwatch.posture.openings import Opening, Target
+    from hullwatch.posture.peers import Holder
     from hullwatch.posture.plain import Plain
     from hullwatch.posture.risks import Finding
     from hullwatch.posture.workloads import Pod
@@ -37,7 +40,7 @@ class Backend(NamedTuple):
         powers: what brings them near the host.
         leaves_container: whether root in one is root on its node.
         restriction: what network policies say.
-        reached: databases and vaults that they were seen to connect to.
+        reached: databases, caches and vaults that they were seen to connect to.
     """
 
     workload: Workload
@@ -56,7 +59,12 @@ class Behind:
     """Finds what lies behind openings."""
 
     def __init__(
-        self, inventory: Inventory, findings: Iterable[Finding] = (), connections: Iterable[Connection] = ()
+        self,
+        inventory: Inventory,
+        findings: Iterable[Finding] = (),
+        connections: Iterable[Connection] = (),
+        stores: DataStores | None = None,
+        holders: Callable[[str, int], Iterable[Holder]] | None = None,
     ) -> None:
         """Join what is known.
 
@@ -64,6 +72,8 @@ class Behind:
             inventory: of the cluster.
             findings: the dangerous rights of its subjects.
             connections: that sensors have seen pods make.
+            stores: recognises databases and vaults; None for those that are shipped.
+            holders: who had an address at a time; None where only the present is known.
         """
         self._inventory = inventory
         self.workloads = Workloads(inventory)
@@ -71,7 +81,7 @@ class Behind:
         self._risks: dict[Subject, list[Finding]] = {}
         for finding in findings:
             self._risks.setdefault(finding.subject, []).append(finding)
-        self._reached = reached_by(connections)
+        self._reached = ReachedBy(connections, stores, Peers(inventory, self.workloads, holders))
         self._by_workload: dict[Workload, list[Pod]] = {}
         for pod in self.workloads.pods:
             self._by_workload.setdefault(pod.workload, []).append(pod)
@@ -179,7 +189,6 @@ class Behind:
         known.sort(key=lambda one: -SEVERITIES.index(one.severity))
         secrets = dict.fromkeys(secret for one in pods for secret in one.secrets())
         powers = dict.fromkeys(power for one in pods for power in one.powers())
-        reached = dict.fromkeys(to for one in pods for to in self._reached.get((one.namespace, one.name), ()))
         return Backend(
             pod.workload,
             sum(1 for one in pods if one.name),
@@ -190,7 +199,7 @@ class Behind:
             tuple(powers),
             any(one.leaves_container() for one in pods),
             self._policies.about(pod, ports),
-            tuple(reached),
+            self._reached.of(pod.workload, [one.name for one in pods if one.name]),
         )
 
     def attached(self, plain: Plain, namespace: str) -> list[tuple[str, str, str]]:

@@ -11,11 +11,13 @@ from hullwatch.posture.plain import at, joined, tables, text
 from hullwatch.posture.severity import SEVERITIES, worse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from hullwatch.posture.behind import Backend
     from hullwatch.posture.connections import Connection
+    from hullwatch.posture.data_stores import DataStores
     from hullwatch.posture.inventory import Inventory
+    from hullwatch.posture.peers import Holder
     from hullwatch.posture.risks import Finding
 
 _FROM_PODS = {"Ingress", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}  # a controller's pod asks
@@ -42,7 +44,11 @@ class Exposure(NamedTuple):
 
 
 def find_exposure(
-    inventory: Inventory, findings: Iterable[Finding] = (), connections: Iterable[Connection] = ()
+    inventory: Inventory,
+    findings: Iterable[Finding] = (),
+    connections: Iterable[Connection] = (),
+    stores: DataStores | None = None,
+    holders: Callable[[str, int], Iterable[Holder]] | None = None,
 ) -> list[Exposure]:
     """Return everything that is open to the outside, the worst first.
 
@@ -50,8 +56,10 @@ def find_exposure(
         inventory: of the cluster.
         findings: the dangerous rights of its subjects.
         connections: that sensors have seen its pods make.
+        stores: recognises databases and vaults; None for those that are shipped.
+        holders: who had an address at a time (ns since the epoch); None where only the present is known.
     """
-    behind = Behind(inventory, findings, connections)
+    behind = Behind(inventory, findings, connections, stores, holders)
     nodes = _node_addresses(inventory)
     found = [_exposure(opening, through, behind) for opening, through in _openings(inventory, behind, nodes)]
     return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.opening))
@@ -152,7 +160,7 @@ def _of_backend(one: Backend, opening: Opening) -> Iterator[tuple[str, str]]:
     elif one.powers:
         yield "medium", f"{name} is near its host: {joined(one.powers)}."
     if one.reached:
-        yield "high", f"{name} reaches {joined(f'{to.what} ({to.where})' for to in one.reached)}."
+        yield "high", f"{name} reaches {joined(to.words for to in one.reached)}."
     if one.secrets:
         yield "medium", f"{name} is given the secrets {joined(one.secrets)}."
     if not one.restriction.policies and opening.way != "hostNetwork":

@@ -1,0 +1,122 @@
+"""What is known of the cluster that is followed: its objects, how new they are, what workloads connected to."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from hullwatch.store.address_history import AddressHistory
+from hullwatch.store.cluster import Cluster
+from hullwatch.store.cluster_tables import FILE, open_cluster
+from hullwatch.store.contacts import Contact, Contacts, open_contacts
+from hullwatch.store.database import NoStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hullwatch.enrich.kubernetes.plain import Plain
+
+_MOST_HOLDERS = 4  # of an address at one time
+
+
+class KnownKind(msgspec.Struct, frozen=True):
+    """How one kind of object is known.
+
+    Attributes:
+        objects: how many.
+        alive: when they were last known to be there as they are, ns since the epoch; 0: from files or an audit log.
+        problem: what keeps the kind from being followed, a sentence; empty for nothing.
+    """
+
+    objects: int = 0
+    alive: int = 0
+    problem: str = ""
+
+
+class About(msgspec.Struct, frozen=True):
+    """What is known, and where that stands."""
+
+    where: str
+    kinds: dict[str, KnownKind]
+
+    @property
+    def objects(self) -> int:
+        """How many objects are known."""
+        return sum(one.objects for one in self.kinds.values())
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a workload connected to, and what had that address then: kind, namespace and name of each."""
+
+    contact: Contact
+    holders: list[tuple[str, str, str]] = []
+
+
+class KnownCluster(Protocol):
+    """Tells of the cluster: from its file, or by the instance that runs."""
+
+    def about(self) -> About:
+        """Return what is known."""
+        ...
+
+    def objects(self) -> Iterator[Plain]:
+        """Yield the objects."""
+        ...
+
+    def seen(self, namespace: str = "", since: int = 0) -> Iterator[Seen]:
+        """Yield what workloads of a namespace, or all, connected to since a time (ns); none where nothing was noted."""
+        ...
+
+
+class ClusterFile:
+    """Tells what stands in the state directory.
+
+    Args:
+        url: of the store; connections are in its database, where it is PostgreSQL.
+        state: the state directory.
+    """
+
+    def __init__(self, url: str, state: Path) -> None:
+        """Open nothing yet."""
+        self._url, self._state = url, state
+
+    def about(self) -> About:
+        """Return what is known.
+
+        Raises:
+            NoStoreError: when nothing is.
+        """
+        with contextlib.closing(Cluster(open_cluster(self._state))) as cluster:
+            counts, problems = cluster.counts(), cluster.problems()
+            kinds = {
+                kind: KnownKind(counts.get(kind, 0), cluster.alive_at(kind), problems.get(kind, ""))
+                for kind in sorted({*counts, *problems})
+            }
+        return About(str(self._state / FILE), kinds)
+
+    def objects(self) -> Iterator[Plain]:
+        """Yield the objects.
+
+        Raises:
+            NoStoreError: when nothing is known.
+        """
+        with contextlib.closing(Cluster(open_cluster(self._state))) as cluster:
+            yield from cluster.objects()
+
+    def seen(self, namespace: str = "", since: int = 0) -> Iterator[Seen]:
+        """Yield what workloads connected to."""
+        try:
+            found = open_contacts(self._url, self._state)
+        except NoStoreError:
+            return
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(contextlib.closing(found))
+            history = None
+            with contextlib.suppress(NoStoreError):
+                history = AddressHistory(opened.enter_context(contextlib.closing(open_cluster(self._state))))
+            for one in Contacts(found).all(namespace, since):
+                then = [] if history is None else history.at(one.address, one.at)[:_MOST_HOLDERS]
+                yield Seen(one, [(holding.kind, holding.namespace, holding.name) for holding in then])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from hullwatch.posture.plain import at, is_table, items, table, text, texts, whole
 from hullwatch.posture.resources import Request
@@ -101,20 +101,6 @@ def is_allowed(event: Plain) -> bool:
     if isinstance(decision, str):
         return decision == "allow"
     return whole(at(event, "responseStatus", "code")) not in {401, 403}
-
-
-def is_done(event: Plain) -> bool:
-    """Whether the request changed or answered something: it is complete, went well and was no trial."""
-    code = whole(at(event, "responseStatus", "code"))
-    return event.get("stage") == "ResponseComplete" and 200 <= code < 300 and not parameters(event).get("dryRun")
-
-
-def parameters(event: Plain) -> dict[str, list[str]]:
-    """Return the parameters of the request's address."""
-    try:
-        return parse_qs(urlsplit(text(event.get("requestURI"))).query, max_num_fields=100)
-    except ValueError:
-        return {}
 
 
 def when(event: Plain) -> str:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from hullwatch.posture.audit_event import is_done, parameters
+from hullwatch.enrich.kubernetes.audit_objects import VERBS, answer_of
 from hullwatch.posture.inventory import KINDS, Inventory, kind_key
-from hullwatch.posture.plain import at, items, name_of, table, text
+from hullwatch.posture.plain import at, name_of, table, text
 from hullwatch.posture.resources import built_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hullwatch.enrich.kubernetes.audit_objects import Shown
     from hullwatch.posture.plain import Plain
-
-# Where the answer is the whole object.
-_WHOLE = {"", "status", "ephemeralcontainers", "resize", "finalize", "approval"}
 
 
 class AuditState:
@@ -39,67 +37,31 @@ class AuditState:
 
     def take(self, event: Plain) -> None:
         """Take an event: what it answers with is known from then on, and what it deletes is gone."""
-        verb = text(event.get("verb"))
-        if verb in {"watch", "connect", "proxy"} or not is_done(event):
-            return
-        reference, answer = table(event.get("objectRef")), table(event.get("responseObject"))
-        if verb in {"delete", "deletecollection"}:
-            self._remove(verb, reference, answer, event)
-            return
-        if text(reference.get("subresource")) not in _WHOLE:
+        if text(event.get("verb")) not in VERBS:
             return
         kind = kind_of(event)
-        if kind in KINDS and verb == "list":
-            if text(answer.get("kind")).endswith("List"):
-                self.inventory.take(answer)
-        elif kind in KINDS:
-            self._take_answer(kind, verb, event)
-
-    def _take_answer(self, kind: str, verb: str, event: Plain) -> None:
-        """Take what a request about one object answers with."""
-        reference, answer = table(event.get("objectRef")), table(event.get("responseObject"))
-        if not answer and verb in {"create", "update"}:
-            # The level Request: as it was asked for, which need not say what the path does.
-            answer = _placed(table(event.get("requestObject")), reference)
-        answered = kind_key(text(answer.get("kind")), text(answer.get("apiVersion")))
-        if answered != kind or not name_of(answer):
-            if verb != "get" and text(reference.get("subresource")) in {"", "ephemeralcontainers"}:
-                self.unknown[kind] += 1
-        elif at(answer, "metadata", "deletionTimestamp") is not None and kind == "Pod":
-            self.inventory.remove(kind, *_place(kind, reference))
-        else:
-            namespace = text(reference.get("namespace"))
-            if KINDS[kind] and namespace:  # what was asked for need not say it: the path does
-                answer = answer | {"metadata": table(answer.get("metadata")) | {"namespace": namespace}}
-            self.inventory.take(answer)
-
-    def _remove(self, verb: str, reference: Plain, answer: Plain, event: Plain) -> None:
-        kind = kind_of(event)
-        if kind not in KINDS or reference.get("subresource"):
+        if kind not in KINDS:
             return
-        if verb == "delete":
-            self.inventory.remove(kind, *_place(kind, reference))
-        elif text(answer.get("kind")).endswith("List"):
-            for one in items(answer.get("items")):
-                self.inventory.remove(kind, text(at(one, "metadata", "namespace")), name_of(one))
-        elif parameters(event).keys() & {"labelSelector", "fieldSelector"}:
+        answer = answer_of(event, kind.partition(".")[0])
+        reference = table(event.get("objectRef"))
+        for one in answer.shown:
+            self._take(kind, one, reference, deleted=event["verb"] == "delete")
+        if answer.unknown:
             self.unknown[kind] += 1
-        else:
-            where = text(reference.get("namespace"))
+        if answer.emptied is not None:
             for namespace, name in list(self.inventory.of(kind)):
-                if namespace == where or not where:
+                if answer.emptied in {"", namespace}:
                     self.inventory.remove(kind, namespace, name)
 
-
-def _placed(asked: Plain, reference: Plain) -> Plain:
-    metadata = table(asked.get("metadata"))
-    said = {one: reference[one] for one in ("namespace", "name") if one in reference and not metadata.get(one)}
-    return asked | {"metadata": metadata | said} if asked and said else asked
-
-
-def _place(kind: str, reference: Plain) -> tuple[str, str]:
-    namespace = text(reference.get("namespace")) if KINDS[kind] else ""
-    return namespace, text(reference.get("name"))
+    def _take(self, kind: str, one: Shown, reference: Plain, *, deleted: bool) -> None:
+        """Take an object; a pod that ends counts no more, nor does what somebody has asked to delete."""
+        if one.gone or (one.ends and (deleted or kind == "Pod")):
+            where = text(at(one.found, "metadata", "namespace")) or text(reference.get("namespace"))
+            name = name_of(one.found) or text(reference.get("name"))
+            self.inventory.remove(kind, where if KINDS[kind] else "", name)
+        else:
+            group = kind.partition(".")[2]
+            self.inventory.take(one.found, kind.partition(".")[0], f"{group}/v1" if group else "v1")
 
 
 def kind_of(event: Plain) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.posture.audit_event import actor, is_allowed, is_done, parameters, when
+from hullwatch.enrich.kubernetes.audit_objects import parameters, was_done
+from hullwatch.posture.audit_event import actor, is_allowed, when
 from hullwatch.posture.audit_state import AuditState, kind_of
 from hullwatch.posture.inventory import KINDS, RBAC
 from hullwatch.posture.plain import as_json, at, items, name_of, table, tables, text, texts
@@ -90,9 +91,9 @@ class ChangeTrail:
         if verb not in VERBS or at(event, "objectRef", "subresource"):
             self.state.take(event)
             return []
-        if event.get("stage") == "ResponseComplete" and not is_done(event):
+        if event.get("stage") == "ResponseComplete" and not was_done(event):
             return [] if is_allowed(event) or parameters(event).get("dryRun") else [self._attempt(event, kind)]
-        if not is_done(event):
+        if not was_done(event):
             return []
         if verb == "deletecollection":
             found = self._deleted(event, kind)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
-from hullwatch.posture.audit_event import actor, is_done, when
+from hullwatch.enrich.kubernetes.audit_objects import was_done
+from hullwatch.posture.audit_event import actor, when
 from hullwatch.posture.audit_state import AuditState, kind_of
 from hullwatch.posture.inventory import GATEWAY, KINDS, NETWORKING, kind_key
 from hullwatch.posture.openings import OUTSIDE, ROUTE_KINDS, of_object, parents
@@ -82,7 +83,7 @@ class ExposureTrail:
         """Take an event; return what it opens, or None."""
         kind, verb = kind_of(event), text(event.get("verb"))
         reference = table(event.get("objectRef"))
-        relevant = kind in WATCHED and verb in {"create", "update", "patch", "delete"} and is_done(event)
+        relevant = kind in WATCHED and verb in {"create", "update", "patch", "delete"} and was_done(event)
         if not relevant or reference.get("subresource"):
             self.state.take(event)
             return None

@@ -10,8 +10,10 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from hullwatch.enrich.kubernetes.audit_objects import VERBS
 from hullwatch.enrich.kubernetes.exec_request import exec_request
 from hullwatch.enrich.kubernetes.from_audit import changes_of
+from hullwatch.enrich.kubernetes.plain import text
 from hullwatch.store.cluster import Cluster
 from hullwatch.store.cluster_tables import open_cluster, open_requests
 from hullwatch.store.database import StoreError
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 AT_ONCE = 500  # changes that wait until they are written
 MOST = 10_000  # that wait while they cannot be written; then the oldest are forgotten
 RETRY = 5.0  # seconds until something that failed is tried again
-_INTERESTING = frozenset({"create", "update", "patch", "delete", "deletecollection", "get", "list"})
 _EXECS = frozenset({"get", "create"})
 _ROOM_EVERY = 600.0  # seconds between looks at what is too old
 
@@ -59,13 +60,13 @@ class AuditTaker:
         Raises:
             StoreError: when what was found cannot be written; it is kept for the next time.
         """
-        verb = event.get("verb")
+        verb = text(event.get("verb"))
         if verb in _EXECS:
             request = exec_request(event) if self._requests is not None else None
             if request is not None:
                 self._asked.append(request)
                 self._keep_requests()
-        if verb in _INTERESTING and self._cluster is not None:
+        if verb in VERBS and self._cluster is not None:
             self._changes += changes_of(event)
         if len(self._changes) >= AT_ONCE:
             self.flush()

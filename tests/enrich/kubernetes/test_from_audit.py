@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hullwatch.enrich.kubernetes.exec_request import exec_request
 from hullwatch.enrich.kubernetes.from_audit import changes_of
 from hullwatch.enrich.kubernetes.plain import table, text
+from hullwatch.enrich.kubernetes.resources import RESOURCES
 from hullwatch.posture.audit_state import AuditState
 from hullwatch.posture.inventory import kind_key
 from tests.enrich.kubernetes.test_trimming import JSON
@@ -130,7 +131,25 @@ def test_requests_to_attach_and_to_forward_a_port_say_when_they_began_and_ended(
         assert begun.ended == 0
 
 
-def test_the_log_of_a_real_cluster_shows_the_rights_that_its_api_server_made_at_its_start() -> None:
+def test_what_was_only_tried_is_not_there() -> None:
+    tried = event(responseObject=answer(), requestURI="/api/v1/namespaces/shop/pods?dryRun=All&fieldManager=kubectl")
+    assert changes_of(tried) == []
+    assert changes_of(tried | {"requestURI": "/api/v1/namespaces/shop/pods?fieldManager=kubectl"}) != []
+
+
+def test_what_somebody_deletes_is_gone_when_its_last_finalizer_is_taken_off() -> None:
+    ending = {"name": "web", "namespace": "shop", "uid": "u", "deletionTimestamp": "2026-11-28T10:00:00Z"}
+    held = {"kind": "Service", "apiVersion": "v1", "metadata": ending | {"finalizers": ["service/lb"]}}
+    reference = {"resource": "services", "namespace": "shop", "name": "web", "apiVersion": "v1"}
+    let_go: dict[str, Any] = held | {"metadata": ending}
+    for verb, found, gone in (("delete", held, False), ("patch", held, False), ("patch", let_go, True)):
+        (change,) = changes_of(event(verb, objectRef=reference, responseObject=found))
+        assert change.gone is gone
+    (read,) = changes_of(event("get", objectRef=reference, responseObject=let_go))
+    assert not read.gone
+
+
+def test_the_log_of_a_real_cluster_shows_the_same_objects_to_all_who_follow_it_and_its_first_rights() -> None:
     lines = gzip.decompress(SAMPLE.read_bytes()).splitlines()
     known: set[tuple[str, str, str]] = set()
     others = AuditState()
@@ -140,10 +159,9 @@ def test_the_log_of_a_real_cluster_shows_the_rights_that_its_api_server_made_at_
             metadata = table(change.found, "metadata")
             key = change.resource.kind, text(metadata, "namespace"), text(metadata, "name")
             (known.discard if change.gone else known.add)(key)
-    kinds = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-    assert {one for one in known if one[0] in kinds} == {
-        (kind, *place)
-        for kind in kinds
-        for place in others.inventory.of(kind_key(kind, "rbac.authorization.k8s.io/v1"))
-    }
+    kinds = {one.kind: kind_key(one.kind, one.version) for one in RESOURCES}
+    for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "Service", "Deployment", "ServiceAccount"):
+        assert {one for one in known if one[0] == kind} == {
+            (kind, *place) for place in others.inventory.of(kinds[kind])
+        }, kind
     assert ("ClusterRole", "", "cluster-admin") in known

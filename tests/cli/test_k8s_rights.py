@@ -205,6 +205,10 @@ def test_without_files_the_cluster_that_is_followed_is_looked_at(
     )
     code, lines, _ = command("k8s", "exposure")
     assert (code, len(lines)) == (0, 2)
+    code, lines, said = command("k8s", "rbac", "unused", "--since", "30d", "--from", "live", "--from", LOG)
+    assert code == 0
+    assert any("ClusterRoleBinding of-alice" in line for line in lines)
+    assert "Looked at: the cluster that is followed" in said
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def unused(
     since: SinceFlag = None,
     every: Annotated[bool, typer.Option("--all", help="Also what comes with Kubernetes.")] = False,  # noqa: FBT002
     source: FromFlag = None,
+    state: StateFlag = None,
     output: OutputOption = "text",
 ) -> int:
     """List what was granted and not used: bindings never used first, then those used in part.
@@ -30,6 +31,7 @@ def unused(
     \b
     Examples:
       hullwatch k8s rbac unused --since 30d --from rights.json --from audit.jsonl
+      hullwatch k8s rbac unused --since 30d --from live --from audit.jsonl
 
     The roles come from the objects, or from the audit log itself as far as it shows them.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
@@ -41,7 +43,7 @@ def unused(
     from hullwatch.posture.unused import find_unused
 
     as_json = wants_json(output)
-    inventory, usage = read_all(source, _begin(since, source))
+    inventory, usage = read_all(source, _begin(since, source), state)
     _need_log(usage)
     found = [one for one in find_unused(Rights(inventory), usage) if every or not comes_with_kubernetes(one.grant)]
     for one in found if as_json else ():
@@ -146,7 +148,7 @@ def _begin(since: str | None, sources: list[str] | None) -> str:
     """
     from datetime import UTC, datetime
 
-    from hullwatch.cli.k8s_input import read
+    from hullwatch.cli.k8s_input import LIVE, read
     from hullwatch.config.values import parse_duration, parse_time
     from hullwatch.errors import UsageError
     from hullwatch.posture.audit_event import when
@@ -165,7 +167,9 @@ def _begin(since: str | None, sources: list[str] | None) -> str:
     def take(event: Plain) -> None:
         last[0] = max(last[0], when(event))
 
-    read(Reading(lambda _: None, take), sources)
+    logs = [one for one in sources or () if one != LIVE]
+    if logs:
+        read(Reading(lambda _: None, take), logs)
     try:
         end = datetime.fromisoformat(last[0]).timestamp()
     except ValueError:
@@ -183,7 +187,10 @@ def _need_log(usage: Usage) -> None:
     from hullwatch.errors import UsageError
 
     if not usage.events:
-        raise UsageError("There is no event of an audit log in what --from names, so nothing tells what was used.")
+        raise UsageError(
+            "There is no event of an audit log in what was looked at, so nothing tells what was used: name the log "
+            "with --from, and --from live as well for the roles of the cluster that is followed."
+        )
 
 
 def _tell_window(usage: Usage, since: str | None) -> None:

@@ -42,6 +42,10 @@ NEEDED: list[tuple[str, dict[str, str]]] = [
     (f"ka.verb = create and ka.target.resource = services and {PORTS}", {"create services": "RequestResponse"}),
     ("ka.verb = create and ka.req.binding.role = x", BOUND),
     ("ka.verb = get and ka.target.resource = pods and ka.req.role.rules exists", {}),
+    (
+        "ka.exposure.change = widened and ka.target.resource = services and ka.verb in (create, patch)",
+        {"create services": "Request", "patch services": "RequestResponse"},
+    ),
     ("ka.verb = delete and ka.target.resource = widgets", {"delete widgets": "Metadata"}),
     ("ka.verb = delete and ka.target.resource = widgets and ka.verb = get", {}),
 ]

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hullwatch.store.contacts import Contact, Contacts, open_contacts
+from hullwatch.store.kept import folder
 from tests.cli.in_process import Command, command
 from tests.posture.exposed import made
 from tests.posture.made import binding, granted, role, rule
+from tests.store.kept.made import frame, write
+from tests.store.kept.made import made as made_event
 from tests.store.stored import alert, keeping, packed
 
 __all__ = ["command"]
@@ -186,6 +190,29 @@ def test_connections_in_stored_alerts_tell_which_databases_are_reached(
     assert json.loads(rows[0])["backends"][0]["reaches"] == [
         {"what": "PostgreSQL", "where": "10.0.0.9:5432", "kind": "database", "by": "port", "behind": ""}
     ]
+
+
+def test_connections_in_kept_events_and_contacts_that_were_noted_tell_them_too(
+    command: Command, objects: str, tmp_path: Path
+) -> None:
+    pod = {"k8s_ns_name": "shop", "k8s_pod_name": "web-5d8f-x", "evt_type": "connect", "evt_failed": False}
+    seen = [("10.0.0.9", 5432, False), ("10.0.0.8", 6379, True), ("10.0.0.7", 443, False)]
+    events = [
+        made_event(number, **pod | {"evt_failed": failed}, fd_sip=address, fd_sport=port)
+        for number, (address, port, failed) in enumerate(seen)
+    ]
+    write(tmp_path / folder.NAME, frame(events))
+    database = open_contacts("", tmp_path, make=True)
+    Contacts(database).put([Contact("shop", "Deployment", "web", "10.0.0.6", 8200, 6, "web-gone", "", 1, 1, 2)])
+    database.close()
+    _, rows, _ = command("k8s", "exposure", "--from", objects, "--state-directory", str(tmp_path), "-o", "json")
+    reached = json.loads(rows[0])["backends"][0]["reaches"]
+    assert sorted((one["what"], one["where"]) for one in reached) == [
+        ("PostgreSQL", "10.0.0.9:5432"),
+        ("Vault", "10.0.0.6:8200"),
+    ]
+    _, rows, _ = command("k8s", "exposure", "--from", objects, "-o", "json")
+    assert json.loads(rows[0])["backends"][0]["reaches"] == []  # of which cluster it is, nobody has said
 
 
 def test_without_files_the_cluster_that_is_followed_is_looked_at(

@@ -103,6 +103,16 @@ def test_a_level_that_does_not_tell_is_told() -> None:
     assert found(wrote("update", made("deployment"), level="Metadata")) == []  # opens nothing as a rule
 
 
+def test_a_pod_of_a_workload_is_told_with_that_also_where_the_log_does_not_name_it() -> None:
+    ours = made({"pod": {"hostNetwork": True}})
+    nameless = ours | {"metadata": {**ours["metadata"], "name": None, "generateName": "web-5d8f-"}}
+    event = wrote("create", ours) | {"level": "Request", "requestObject": nameless}
+    del event["responseObject"], event["objectRef"]["name"]
+    assert found(event) == []
+    event["requestObject"] = nameless | {"metadata": {"generateName": "web-"}}
+    assert [one.change for one in found(event)] == ["unknown"]
+
+
 def test_what_names_no_namespace_stands_in_that_of_the_request() -> None:
     event = wrote("create", service(type="NodePort", ports=[{"port": 80}]), level="Request")
     body = event["requestObject"]

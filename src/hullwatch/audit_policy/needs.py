@@ -32,6 +32,7 @@ _STREAMS = frozenset({"exec", "attach", "portforward", "log", "proxy"})  # calls
 _WRITING = frozenset({"create", "update", "patch"})
 _WORKLOADS = frozenset(KINDS)
 _OF_WRITTEN = ("ka.req.", "ka.rbac.", "ka.exposure.")  # fields of what is written
+_OF_RESULTS = ("ka.rbac.", "ka.exposure.")  # fields of what it is compared with before
 # What objects the fields of a request are of; of others, and of calls that write nothing, they are absent.
 _OBJECTS: dict[str, frozenset[str]] = {
     "ka.req.workload.": _WORKLOADS,
@@ -124,7 +125,7 @@ class _Asked:
             for stage, event in events.items():
                 left = self._without(root, event, call)
                 if left != FALSE:
-                    level, fields = self._level(left)
+                    level, fields = self._level(left, call)
                     known = found.get(name, Need(Level.NONE, frozenset(), frozenset()))
                     merged = Need(max(level, known.level), known.fields | fields, known.stages | {stage})
                     found[name] = merged
@@ -151,11 +152,11 @@ class _Asked:
             return False if any(_is_absent(use, call) for use in uses) else None
         return bool(self._compiler.function(self._graph.literal(atom, positive=True))(event))
 
-    def _level(self, left: int) -> tuple[Level, frozenset[str]]:
+    def _level(self, left: int, call: Call) -> tuple[Level, frozenset[str]]:
         level, fields = Level.METADATA, set[str]()
         for atom in self._graph.atoms(left):
             for use in field_uses(self._graph.checks[atom]):
-                needed = _level_of(use)
+                needed = _level_of(use, call)
                 if needed > Level.METADATA:
                     fields.add(use.name if use.argument is None else f"{use.name}[{use.argument}]")
                 level = max(level, needed)
@@ -187,7 +188,7 @@ def _is_stage(use: FieldUse) -> bool:
 def _is_absent(use: FieldUse, call: Call) -> bool:
     """Tell whether a field has no value for any such call; a check of it is false then."""
     if not call.resource:  # a path has no object
-        return _level_of(use) > Level.METADATA
+        return _level_of(use, call) > Level.METADATA
     if use.name.startswith("ka.byhand"):
         return call.holds_secrets or call.verb not in {"update", "patch", "delete"}  # and no secret is logged for it
     if not (use.name.startswith(_OF_WRITTEN) or use.name in CONTENT_FIELDS):
@@ -198,10 +199,12 @@ def _is_absent(use: FieldUse, call: Call) -> bool:
     return bool(call.subresource) and call.subresource != "ephemeralcontainers" and objects is not None
 
 
-def _level_of(use: FieldUse) -> Level:
-    """Return how much of an event a field reads."""
+def _level_of(use: FieldUse, call: Call) -> Level:
+    """Return how much of the event of a call a field reads; what a patch came to, only the answer tells."""
     pointer = _pointer(use) if use.name == "jevt.value" else ""
     if use.name.startswith("ka.resp.") or pointer.startswith("/responseObject"):
+        return Level.REQUEST_RESPONSE
+    if call.verb == "patch" and use.name.startswith(_OF_RESULTS):
         return Level.REQUEST_RESPONSE
     written = use.name.startswith(_OF_WRITTEN) or use.name in CONTENT_FIELDS
     if written or pointer.startswith("/requestObject"):

@@ -89,7 +89,7 @@ def tell_source(about: About, remarks: list[str]) -> None:
     age = f"true {_ago(now - newest)} ago ({date(newest)})" if newest else "from an audit log or files"
     say(f"Looked at: the cluster that is followed, {about.objects:,} objects of {about.where}, {age}.")
     remarks += [f"{kind}: {one.problem}" for kind, one in sorted(about.kinds.items()) if one.problem]
-    old = [kind for kind, one in alive.items() if newest and now - one > OLD * 1e9]
+    old = [kind for kind, one in alive.items() if newest and about.kinds[kind].objects and now - one > OLD * 1e9]
     if old:
         known = min(alive[kind] for kind in old)
         then = f"of {date(known)} or later" if known else "from an audit log or files"

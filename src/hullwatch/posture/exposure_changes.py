@@ -128,6 +128,8 @@ def _may_open(kind: str, event: Plain) -> bool:
     """Whether a change whose result is unknown is worth a word: pods and workloads open nothing as a rule."""
     if kind in {"Service", f"Ingress.{NETWORKING}", f"Gateway.{GATEWAY}", _POLICY, *ROUTE_KINDS}:
         return True
+    if _is_made_by_another(kind, table(event.get("requestObject"))):
+        return False
     written = as_json(event["requestObject"], 1_000_000) if event.get("requestObject") else ""
     return "hostPort" in written or "hostNetwork" in written
 

@@ -141,8 +141,7 @@ class Watch:
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.settimeout(0)
         self._wake_write.settimeout(0)
-        self._next_sample = self._next_status = 0.0
-        self._free_pages = FreePages()
+        self._next_sample, self._next_status, self._free_pages = 0.0, 0.0, FreePages()
         self._ready_at_last = time.monotonic() + READY_PATIENCE
         self._unrecorded = ""  # why the recording ended before the watch
         self._told_support: tuple[str, tuple[str, ...], tuple[str, ...]] | None = None

@@ -24,6 +24,7 @@ from hullwatch.rules import loader
 from hullwatch.rules.problem import RulesError
 from hullwatch.rules.reload import cache_of, load_rules
 from hullwatch.service.log import speak
+from hullwatch.store import contact_keeping
 
 if TYPE_CHECKING:
     import socket
@@ -92,6 +93,7 @@ def be_engine(  # noqa: PLR0913 - what a supervisor hands over
         speak("engine", settings.log.format)
         limit_fragments()
         preload()
+        contact_keeping.preload(settings)
         drop_privileges(*user)
         rules = load_rules([loader.RulesFile(*file) for file in files], settings.rules, cache_of(state))
         for remark in () if crashes else rules.selection.remarks:

@@ -54,8 +54,17 @@ def kept(tmp_path: Path) -> list[Contact]:
     return found
 
 
-def test_a_contact_that_comes_again_has_its_first_and_its_last_time_and_the_name_that_was_known(tmp_path: Path) -> None:
-    database = open_contacts("", tmp_path, make=True)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A URL of a store: empty for a file."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("empty"))
+
+
+def test_a_contact_that_comes_again_has_its_first_and_its_last_time_and_the_name_that_was_known(
+    url: str, tmp_path: Path
+) -> None:
+    open_contacts(url, tmp_path, make=True).close()
+    database = open_contacts(url, tmp_path, make=True)
     contacts = Contacts(database)
     contacts.put([contact("web", 1, name="db.example")])
     contacts.put([contact("web", 1, at=NOW + 5)])
@@ -65,8 +74,8 @@ def test_a_contact_that_comes_again_has_its_first_and_its_last_time_and_the_name
     database.close()
 
 
-def test_of_too_many_those_go_that_are_no_databases_and_were_not_seen_for_longest(tmp_path: Path) -> None:
-    database = open_contacts("", tmp_path, make=True)
+def test_of_too_many_those_go_that_are_no_databases_and_were_not_seen_for_longest(url: str, tmp_path: Path) -> None:
+    database = open_contacts(url, tmp_path, make=True)
     contacts = Contacts(database, most=5, most_of_one=3)
     contacts.put([contact("web", number, at=NOW + number) for number in range(1, 6)])
     contacts.put([contact("web", 9, store=1), contact("old", 1, at=NOW - KEEP)])

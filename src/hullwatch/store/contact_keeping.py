@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import ipaddress
 import queue
 import threading
@@ -16,7 +17,7 @@ from hullwatch.detect.plan import HEARD
 from hullwatch.fields.connection import connection_of
 from hullwatch.posture.data_stores import data_stores
 from hullwatch.store.contacts import Contact, Contacts, open_contacts
-from hullwatch.store.database import StoreError
+from hullwatch.store.database import SCHEMES, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,6 +178,15 @@ class ContactKeeper:
                 one = self._waiting.get(timeout=max(0.0, until - time.monotonic()))
             return True
         return False
+
+
+def preload(settings: Settings) -> None:
+    """Read and import what is needed later, while the files can still be read."""
+    data_stores()
+    if notes_connections(settings.kubernetes) and settings.store.url.startswith(SCHEMES):
+        for module in ("psycopg", "hullwatch.store.postgresql"):
+            with contextlib.suppress(ImportError):  # it is told when the database is opened
+                importlib.import_module(module)
 
 
 class ContactKeeping:

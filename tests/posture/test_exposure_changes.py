@@ -106,7 +106,7 @@ def test_a_level_that_does_not_tell_is_told() -> None:
 def test_a_pod_of_a_workload_is_told_with_that_also_where_the_log_does_not_name_it() -> None:
     ours = made({"pod": {"hostNetwork": True}})
     nameless = ours | {"metadata": {**ours["metadata"], "name": None, "generateName": "web-5d8f-"}}
-    event = wrote("create", ours) | {"level": "Request", "requestObject": nameless}
+    event: dict[str, Any] = wrote("create", ours) | {"level": "Request", "requestObject": nameless}
     del event["responseObject"], event["objectRef"]["name"]
     assert found(event) == []
     event["requestObject"] = nameless | {"metadata": {"generateName": "web-"}}

@@ -10,6 +10,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import threading
 import traceback
 from pathlib import Path
@@ -30,9 +31,7 @@ from hullwatch.service.log import speak
 from hullwatch.store.pushdown import pushed_down
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
-
+    from hullwatch.api.errands import Errand
     from hullwatch.config.settings import Settings
     from hullwatch.service.sources import Texts
 
@@ -42,9 +41,9 @@ DESCRIPTORS = 2048
 UNDO_PATIENCE = 20.0  # seconds for the supervisor
 MAXIMUM_MESSAGE = 1 << 16
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_RULE = b"- {rule: preload, desc: x, condition: proc.name = x, output: x, priority: INFO}\n"
 _CONDITION = """alert.rule = x and (fd.name glob "/x/*" or fd.name regex "x.*" or fd.name pmatch (/x)
     or proc.name startswith x or fd.snet = 10.0.0.0/8 or user.name = x or group.name = x)"""
-_RULE = b"- {rule: preload, desc: x, condition: proc.name = x, output: x, priority: INFO}\n"
 _LATE_IMPORTS = (
     *("encodings.idna", "encodings.utf_8_sig", "stringprep", "sqlite3"),
     *("uvicorn.lifespan.off", "uvicorn.loops.asyncio"),
@@ -87,7 +86,7 @@ def be_api(  # noqa: PLR0913, PLR0917 - what a supervisor hands over
         speak("api", settings.log.format)
         logging.disable()  # libraries would write what callers send, as it is
         rights, told = Rights(user[0], group), _escalation(settings)
-        answers = Answers(settings, state, supervisor, rights, _undo(channel), lambda: _names(files), told)
+        answers = Answers(settings, state, supervisor, rights, _Power(channel), lambda: _names(files), told)
         preload(answers)
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         drop_privileges(*user)
@@ -126,23 +125,37 @@ def _escalation(settings: Settings) -> str:
     return ""
 
 
-def _undo(channel: socket.socket) -> Callable[[str], list[str]]:
-    """Return what asks the supervisor to let a container go on."""
-    channel.settimeout(UNDO_PATIENCE)
-    turn = threading.Lock()
+class _Power:
+    """Asks the supervisor for what this process may not do, one thing after another.
 
-    def undo(container: str) -> list[str]:
+    Args:
+        channel: to the supervisor.
+    """
+
+    def __init__(self, channel: socket.socket) -> None:
+        """Ask for nothing yet."""
+        channel.settimeout(UNDO_PATIENCE)
+        self._channel = channel
+        self._turn = threading.Lock()
+
+    def undo(self, container: str) -> list[str]:
+        """Let a container go on."""
+        return self._ask(container)
+
+    def start(self, errand: Errand, end: socket.socket) -> None:
+        """Start a process that answers one question."""
+        self._ask(errand, end.fileno())
+
+    def _ask(self, what: str, *ends: int) -> list[str]:
         try:
-            with turn:
-                channel.send(container.encode())
-                answer = msgspec.json.decode(channel.recv(MAXIMUM_MESSAGE), type=Done)
+            with self._turn:
+                socket.send_fds(self._channel, [what.encode()], ends)
+                answer = msgspec.json.decode(self._channel.recv(MAXIMUM_MESSAGE), type=Done)
         except (OSError, msgspec.MsgspecError) as error:
             raise CannotError(f"The supervisor did not answer: {error}.") from error
         if answer.problem:
             raise CannotError(answer.problem)
         return answer.done
-
-    return undo
 
 
 def _names(files: Texts) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hullwatch.api.place import IDLE, SOCKET, missing
+from hullwatch.errands import ERRANDS, ErrandStarter
 from hullwatch.errors import CannotError
 from hullwatch.outputs.standard_error import say
 from hullwatch.own_process import start
@@ -55,6 +56,7 @@ class ApiStarter:
         self._sources = sources
         self._user = user
         self._state = state
+        self._errands = ErrandStarter(user, state)
         self._pid = 0
         self._began = 0.0
         self._failures = 0
@@ -111,6 +113,7 @@ class ApiStarter:
         Args:
             ready: of what ``waits`` returned, that from which something has come.
         """
+        self._errands.look()
         if self._channel is not None and self._channel in ready:
             self._answer(self._channel)
         if self._pid and self._has_ended():
@@ -119,8 +122,8 @@ class ApiStarter:
             self._start(self._listener)
 
     def pids(self) -> list[int]:
-        """Return the process id, where one runs."""
-        return [self._pid] if self._pid else []
+        """Return the process id, where one runs, and those of the processes that it asked for."""
+        return [*([self._pid] if self._pid else []), *self._errands.pids()]
 
     def renew(self) -> None:
         """Have the process end when its questions are answered: the next one has the settings that are in force now."""
@@ -137,6 +140,7 @@ class ApiStarter:
             if time.monotonic() > deadline:
                 os.kill(self._pid, signal.SIGKILL)
             time.sleep(0.01)
+        self._errands.stop()
         self._give_up()
 
     def _start(self, listener: socket.socket) -> None:
@@ -177,18 +181,33 @@ class ApiStarter:
             self._listener = None
 
     def _answer(self, channel: socket.socket) -> None:
-        """Let a container go on; who wants it, the process that asks has seen to."""
+        """Do what the process that answers may not; who wants it, that process has seen to."""
+        ends: list[int] = []
         try:
-            data = channel.recv(MAXIMUM_MESSAGE)
+            data, ends, _, _ = socket.recv_fds(channel, MAXIMUM_MESSAGE, 1)
             if not data:
                 return
-            answer: dict[str, object] = {"done": self._undo(data)}
+            answer: dict[str, object] = {"done": self._do(data, ends)}
         except CannotError as error:
             answer = {"problem": str(error)}
         except OSError:
             return
+        finally:
+            for end in ends:
+                os.close(end)
         with contextlib.suppress(OSError):
             channel.send(msgspec.json.encode(answer))
+
+    def _do(self, data: bytes, ends: list[int]) -> list[str]:
+        """Start a process for a question, with the end that came; or let a container go on."""
+        if not ends:
+            return self._undo(data)
+        errand = ERRANDS.get(data)
+        if errand is None:
+            raise CannotError("There is no such process to be started.")
+        with socket.socket(fileno=os.dup(ends[0])) as end:
+            self._errands.start(errand, end, self._sources.settings)
+        return []
 
     def _undo(self, data: bytes) -> list[str]:
         if not re.fullmatch(rb"[0-9a-f]{6,64}", data):

@@ -28,7 +28,9 @@ def main(state: Path, run: Path, user: int, patience: float, idle: float, broken
     server.PATIENCE = patience
     if broken:
         api_process.preload = break_it
-    sources = Sources(Settings(escalation=EscalationSettings(file=str(EXAMPLE))), RULES)
+    # Only root may read it; tests write it.
+    hook = {"type": "http", "url_file": str(state.parent / "hook-url")}
+    sources = Sources(Settings(escalation=EscalationSettings(file=str(EXAMPLE)), outputs={"hook": hook}), RULES)
     starter = ApiStarter(sources, (user, user), state, run)
     starter.idle = idle
     wake, ended = os.pipe()

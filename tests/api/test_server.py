@@ -158,11 +158,12 @@ def test_what_is_wrong_is_a_sentence(held: Held, path: str, body: bytes | None, 
 
 def test_everything_else_that_can_be_asked_is_answered(held: Held) -> None:
     assert held.ask("/v1/store").document["alerts"] == MANY + 1
-    assert held.ask("/v1/store/check").document == [{"name": str(held.state / "store.db"), "problems": []}]
+    parts = [str(held.state / name) for name in ("store.db", "events")]
+    assert held.ask("/v1/store/check").document == [{"name": part, "problems": []} for part in parts]
     assert {"store", "output", "instance"} <= {one["name"] for one in held.ask("/v1/checks").document}
     assert "policies:" in held.ask("/v1/escalation").document["text"]
     assert held.ask("/v1/responses").document["enabled"] is False
-    assert held.ask("/v1/outputs").document == {"outputs": [], "left": [], "updated": 0}
+    assert [one["name"] for one in held.ask("/v1/outputs").document["outputs"]] == ["hook"]
     assert "api" in held.ask("/v1/status").document["processes"]
     assert held.ask("/v1/metrics").body.startswith(b"# HELP hullwatch_build_info")
     assert json.loads(held.ask("/v1/metrics?output=json").body.splitlines()[0])["name"] == "hullwatch_build_info"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.api.conftest import MEMBER, SERVICE, ask_as
 from tests.cli.in_process import Command, command
+from tests.receivers import WebReceiver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +49,12 @@ VERBS = [
     ["store", "info", "-o", "json"],
     ["store", "check"],
     ["respond", "undo", "zzz"],
+    ["events", "-n", "3"],
+    ["events", "proc.name = wget", "-o", "json", "-p", "%evt.num %evt.time %fd.name"],
+    ["events", "--since", "1h", "-o", "json", "-p", "%evt.num %fd.name"],
+    ["events", "proc.name = nobody"],
+    ["events", "proc.nam = x"],
+    ["events", "--until", "5"],
 ]
 
 
@@ -93,7 +102,7 @@ def test_issues_are_shown_and_decided_by_whoever_the_kernel_says(command: Comman
 def test_what_only_an_instance_knows_is_asked_of_it(command: Command, running: Held) -> None:
     assert command("metrics")[1][0].startswith("# HELP hullwatch_build_info")
     assert json.loads(command("metrics", "-o", "json")[1][0])["name"] == "hullwatch_build_info"
-    assert command("outputs", "list")[1] == ["There are no outputs; docs/outputs.md tells how to configure them."]
+    assert command("outputs", "list")[1][1].split()[:2] == ["hook", "http"]
     assert "nothing is touched" in command("respond", "list")[1][0]
     assert command("store", "vacuum")[1][0].startswith(f"{running.state}/store.db had ")
     assert "There is no output" in command("outputs", "retry", "zz/../z")[2]
@@ -102,6 +111,31 @@ def test_what_only_an_instance_knows_is_asked_of_it(command: Command, running: H
     assert [one["name"] for one in checks[-4:]] == ["store", "output", "instance", "api"]
     code, lines, _ = command("escalation", "who", "--at", "2026-12-24T18:00", "--days", "1")
     assert (code, lines[0].split()[:2]) == (0, ["ROSTER", "on-call"])
+
+
+def test_an_output_is_tried_by_the_instance_in_the_name_of_who_asks_and_its_secret_is_not_told(
+    command: Command, running: Held
+) -> None:
+    web = WebReceiver()
+    secret = running.state.parent / "hook-url"
+    code, _, said = command("outputs", "test", "hook")  # there is no such file yet
+    assert (code, f"the file {secret} cannot be read" in said) == (3, True)
+    secret.touch(0o600)
+    try:
+        secret.write_text(f"{web.url}in/T0SECRET99")
+        code, (line,), said = command("outputs", "test", "hook")
+        assert (code, line.endswith(" was delivered to hook: 200 OK: thanks"), said) == (0, True, "")
+        assert f"of Hullwatch on {socket.gethostname()}, by " in json.loads(web.requests[0].body)["output"]
+        web.behave = lambda _: (403, "T0SECRET99 is wrong")
+        code, (line,), _ = command("outputs", "test", "hook", "-o", "json")
+        assert (code, json.loads(line)["delivered"], "T0SECRET99" in line) == (3, False, False)
+        asked = ask_as(MEMBER, [SERVICE], running, "/v1/outputs/hook/test", {"dry_run": True})
+        assert f", by uid {MEMBER} ({MEMBER});" in asked.document["would_send"], asked
+        assert len(web.requests) == 2
+    finally:
+        secret.unlink()
+        web.close()
+    assert "There is no output" in command("outputs", "test", "hok")[2]
 
 
 def test_an_instance_that_keeps_another_store_is_not_asked(

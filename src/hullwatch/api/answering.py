@@ -7,12 +7,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Response
 
 from hullwatch import __version__
+from hullwatch.api.errands import Errands
 from hullwatch.api.place import STATE_HEADER
 from hullwatch.api.stored import StoreDesk
 from hullwatch.config.values import nearest
@@ -21,12 +22,14 @@ from hullwatch.formats.json_line import json_line
 from hullwatch.outputs.standard_error import say
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from litestar import Request
 
     from hullwatch.api.desk import Desk
+    from hullwatch.api.errands import Errand
     from hullwatch.api.peer import Peer, Rights
     from hullwatch.config.settings import Settings
 
@@ -36,7 +39,19 @@ PATIENCE = 60.0  # seconds that a question may take until its next part
 AT_ONCE = 4  # questions that are worked on; others wait
 PART = 64  # lines that are sent at once
 PEER = "peer"  # of a connection's state
-_NAMES = {"every": "all"}  # of parameters, where a handler's is another
+_NAMES = {"every": "all", "layout": "format"}  # of parameters, where a handler's is another
+
+
+class Power(Protocol):
+    """What only the supervisor can do."""
+
+    def undo(self, container: str) -> list[str]:
+        """Take back what was done to a container; return what that was."""
+        ...
+
+    def start(self, errand: Errand, end: socket.socket) -> None:
+        """Start a process that answers one question."""
+        ...
 
 
 class ForbiddenError(CannotError):
@@ -56,6 +71,7 @@ class Answers:
         supervisor: process id.
         rule_names: returns the names of the rules that judge.
         escalation: text of the escalation file; empty without one.
+        errands: has processes of their own answer some questions.
         version: of Hullwatch.
 
     Args:
@@ -63,7 +79,7 @@ class Answers:
         state: the directory of what lasts.
         supervisor: process id.
         rights: who may what.
-        undo: has the supervisor take back what was done to a container.
+        power: asks the supervisor for what this process may not do.
         rule_names: returns the names of the rules that judge.
         escalation: text of the escalation file; empty without one.
     """
@@ -76,9 +92,9 @@ class Answers:
         state: Path,
         supervisor: int,
         rights: Rights,
-        undo: Callable[[str], list[str]],
+        power: Power,
         rule_names: Callable[[], list[str]],
-        escalation: str = "",
+        escalation: str,
     ) -> None:
         """Be ready to answer."""
         self.settings = settings
@@ -86,8 +102,9 @@ class Answers:
         self.supervisor = supervisor
         self.rule_names = rule_names
         self.escalation = escalation
+        self.errands = Errands(power.start)
         self._rights = rights
-        self._undo = undo
+        self._undo = power.undo
         self._alone = threading.Lock()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="answer")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from litestar import Request, get, post
 
 from hullwatch.api.answering import Answers
 from hullwatch.api.checks.check import Check
 from hullwatch.api.checks.every import made, of_instance
-from hullwatch.api.upkeep import Smaller, Soundness
+from hullwatch.api.errands import AllWanted
+from hullwatch.api.upkeep import PATIENCE, Smaller, Soundness
 
 if TYPE_CHECKING:
     from litestar.handlers import BaseRouteHandler
@@ -21,7 +23,8 @@ Caller = Request[Any, Any, Any]
 async def check(request: Caller) -> list[Soundness]:
     """Read the store and the kept events whole, which may take minutes, and return what is damaged."""
     answers = Answers.of(request)
-    return await answers.work_alone(lambda: answers.desk(request).soundness())
+    found = await answers.work_alone(lambda: list(answers.errands.lines("check", AllWanted(), PATIENCE)))
+    return [msgspec.json.decode(line, type=Soundness) for line in found]
 
 
 @post("/v1/store/vacuum", summary="Make what is kept smaller; for root and the service", status_code=200)
@@ -29,7 +32,8 @@ async def vacuum(request: Caller) -> list[Smaller]:
     """Give the space of what was removed back to the file system, and pack kept events."""
     answers = Answers.of(request)
     answers.need_all(request, "make the store smaller")
-    return await answers.work_alone(lambda: answers.desk(request).make_smaller())
+    found = await answers.work_alone(lambda: list(answers.errands.lines("vacuum", AllWanted(), PATIENCE)))
+    return [msgspec.json.decode(line, type=Smaller) for line in found]
 
 
 @get("/v1/checks", summary="Whether all is well with the instance")

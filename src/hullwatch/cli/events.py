@@ -72,7 +72,8 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     sends what the condition needs; Ctrl-C ends it, with a summary of what was lost on standard error. With -o json an
     event is an object of the fields that the format names. Secrets are hidden as in alerts.
     Which events are kept says "events.keep" in the configuration; of these the fields can be asked for that
-    "docs/kept-events.md" lists. --since and --until are for them, --from and --to for captures.
+    "docs/kept-events.md" lists. --since and --until are for them, --from and --to for captures. The running Hullwatch
+    is asked for them, or what it has left is read.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.captures.passing import Passes
     from hullwatch.captures.reader import CaptureReader
@@ -99,7 +100,7 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
 
         if any(part) or raw or duration is not None:
             raise UsageError("Of events that were kept, --since and --until say which; there are no others of these.")
-        return print_kept(settings, (condition, form), (since, until), limit or NO_LIMIT, state)
+        return print_kept(settings, (condition, form), (since, until), limit or NO_LIMIT, state, config)
     if since is not None or until is not None or state is not None:
         raise UsageError("--since, --until and --state-directory are for events that were kept: give no file.")
     if file == "live":
@@ -148,13 +149,13 @@ class EventPrinter:
 
     def __init__(self, settings: Settings, limit: int = NO_LIMIT) -> None:
         """Take the format and the secrets from the settings; after so many events ``gone`` is set."""
-        from hullwatch.alerts.mask import Masker
+        from hullwatch.formats.event_line import EventLines
 
         self.gone = False
         self.printed = 0
         self._limit = limit
-        self._json = settings.output.format == "json"
-        self._masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
+        lines = EventLines(settings.mask)
+        self._line = lines.json if settings.output.format == "json" else lines.text
 
     def matches(self, matches: Iterable[Match]) -> None:
         """Print the events of matches."""
@@ -171,17 +172,6 @@ class EventPrinter:
                 lines.clear()
         write_safe("".join(lines))
         self.gone = self.printed >= self._limit
-
-    def _line(self, match: Match) -> str:
-        import msgspec
-
-        from hullwatch.formats.escape import escape, escape_json
-
-        program = match.event.program
-        message, fields = self._masker.alert(
-            *match.rule.output.render(match.event), program.comm if program is not None else ""
-        )
-        return escape_json(msgspec.json.encode(fields).decode()) if self._json else escape(message)
 
     def notice(self, notice: Notice) -> None:
         """Leave it out: it is no event."""

@@ -6,19 +6,21 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from hullwatch.api.asking import moment
-from hullwatch.cli.events import EventPrinter
+from hullwatch.cli.answer import write_json, write_line
+from hullwatch.cli.desk import find_instance
+from hullwatch.cli.events import NO_LIMIT, EventPrinter
 from hullwatch.config.paths import state_directory
 from hullwatch.detect.engine import Match
-from hullwatch.errors import CannotError
 from hullwatch.outputs.standard_error import say
 from hullwatch.store.kept.folder import NAME
-from hullwatch.store.kept.reading import KeptReader, Wanted
+from hullwatch.store.kept.reading import FOREVER, KeptReader, Wanted, check_folder
 
 if TYPE_CHECKING:
+    from hullwatch.api.client import Client
     from hullwatch.config.settings import Settings
-
-_FOREVER = (1 << 63) - 1
 
 
 def print_kept(
@@ -27,6 +29,7 @@ def print_kept(
     times: tuple[str | None, str | None],
     limit: int,
     state: str | None,
+    config: str | None,
 ) -> int:
     """Print the kept events that a condition holds for, in the order of time; return the exit code.
 
@@ -35,16 +38,22 @@ def print_kept(
         asked: the condition and the format.
         times: since when and until when, as they were written.
         limit: how many at most.
-        state: the directory of what lasts; None: as in the settings.
+        state: the directory of what lasts; None: the running instance is asked, or the settings say where.
+        config: the configuration file that was named; with one no instance is asked.
 
     Raises:
         UsageError: when the condition, the format or a time is wrong.
         CannotError: when there are none, or they cannot be read.
     """
-    wanted = Wanted(*asked, moment(times[0], 0), moment(times[1], _FOREVER))
+    wanted = Wanted(*asked, moment(times[0], 0), moment(times[1], FOREVER))
+    client = find_instance(None) if state is None and config is None else None
+    if client is not None:
+        _print_asked(client, wanted, limit, as_json=settings.output.format == "json")
+        return 0
     where = Path(state).expanduser() if state is not None else state_directory(settings.directories.state)
     reader = KeptReader(where / NAME, wanted)  # a wrong condition is told whether or not something was kept
-    _check_folder(where / NAME, state)
+    seen = "" if os.geteuid() == 0 or state is not None else "What 'sudo hullwatch run' keeps is seen with sudo."
+    check_folder(where / NAME, seen)
     printer = EventPrinter(settings, limit)
     try:
         for event in reader.events():
@@ -57,21 +66,21 @@ def print_kept(
     return 0
 
 
-def _check_folder(root: Path, state: str | None) -> None:
-    """Look whether there are kept events.
-
-    Raises:
-        CannotError: when nothing was kept yet, or it may not be read.
-    """
-    try:
-        is_there = root.is_dir()
-        if is_there:
-            next(root.iterdir(), None)
-    except PermissionError:
-        raise CannotError(f"{root} belongs to another user: run it with sudo.") from None
-    if not is_there:
-        seen = "" if os.geteuid() == 0 or state is not None else " What 'sudo hullwatch run' keeps is seen with sudo."
-        raise CannotError(
-            f"No events were kept in {root}: 'events.keep' in the configuration says which are, such as "
-            f'keep = "evt.type in (execve, connect)" below [events].{seen}'
-        )
+def _print_asked(client: Client, wanted: Wanted, limit: int, *, as_json: bool) -> None:
+    """Print what the running instance finds."""
+    question = {
+        "condition": wanted.condition,
+        "format": wanted.form,
+        "since": wanted.since or "",
+        "until": "" if wanted.until >= FOREVER else wanted.until,
+        "limit": 0 if limit >= NO_LIMIT else limit,
+        "output": "json" if as_json else "text",
+    }
+    for line in client.lines("/v1/events", question):
+        told = msgspec.json.decode(line)
+        if line.startswith(b'{"warning":'):
+            say(f"Warning: {told['warning']}")
+        elif as_json:
+            write_json(told)
+        else:
+            write_line(told["text"])

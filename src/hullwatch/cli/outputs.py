@@ -9,6 +9,7 @@ import typer
 from hullwatch.cli.answer import OutputOption
 
 if TYPE_CHECKING:
+    from hullwatch.api.errands import OutputTried
     from hullwatch.api.instance import OutputsReport
     from hullwatch.config.settings import Settings
     from hullwatch.outputs.configured import Configured
@@ -86,37 +87,59 @@ def try_output(
       hullwatch outputs test siem
       hullwatch outputs test siem --dry-run
 
-    It goes past the queue, the condition and the least priority.
+    It goes past the queue, the condition and the least priority. The running Hullwatch sends it, by the settings that
+    are in force there; with --config it is sent from here, so that an output can be tried before it is in force.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.cli.answer import wants_json, write_json, write_line
+    from hullwatch.errors import CannotError
+
+    as_json = wants_json(output)
+    tried = _tried(name, config_file, dry_run=dry_run)
+    if tried.would_send is not None:
+        if as_json:
+            write_json({"name": name, "would_send": tried.would_send})
+        else:
+            for line in tried.would_send.split("\n"):
+                write_line(line)
+        return 0
+    if as_json:
+        write_json({"name": name, "id": tried.id, "delivered": tried.delivered, "answer": tried.answer})
+        return 0 if tried.delivered else CannotError.exit_code
+    if not tried.delivered:
+        raise CannotError(f"The test of {name} did not arrive: {tried.answer}")
+    write_line(f"The test {tried.id} was delivered to {name}" + (f": {tried.answer}" if tried.answer else "."))
+    return 0
+
+
+def _tried(name: str, config_file: str | None, *, dry_run: bool) -> OutputTried:
+    """Return what comes of a test: by the instance that runs, or from here."""
     import getpass
     import tempfile
     from pathlib import Path
 
-    from hullwatch.cli.answer import wants_json, write_json, write_line
-    from hullwatch.errors import CannotError
+    from hullwatch.api.client import decoded
+    from hullwatch.api.errands import OutputTried
+    from hullwatch.cli.desk import find_instance
     from hullwatch.outputs import trial
 
-    as_json = wants_json(output)
+    client = find_instance(None) if config_file is None else None
+    if client is not None:
+        return decoded(client.post(_path(name, "test"), {"dry_run": dry_run}), OutputTried)
     settings, known = _load(config_file)
     one = _named(name, known)
-    message = trial.trial_message(one, settings, getpass.getuser())
+    message, secrets = trial.trial_message(one, settings, getpass.getuser()), one.read_secrets()
     with tempfile.TemporaryDirectory() as directory:  # not the output's own, which may be in use
         if dry_run:
-            text = trial.preview(one, message, Path(directory)).decode("utf-8", "replace")
-            if as_json:
-                write_json({"name": name, "would_send": text})
-            else:
-                for line in text.split("\n"):
-                    write_line(line)
-            return 0
-        tried = trial.deliver(one, message, Path(directory))
-    if as_json:
-        write_json({"name": name, "id": message.id, "delivered": tried.delivered, "answer": tried.said})
-        return 0 if tried.delivered else CannotError.exit_code
-    if not tried.delivered:
-        raise CannotError(f"The test of {name} did not arrive: {tried.said}")
-    write_line(f"The test {message.id} was delivered to {name}" + (f": {tried.said}" if tried.said else "."))
-    return 0
+            text = trial.preview(one, message, Path(directory), secrets).decode("utf-8", "replace")
+            return OutputTried(name, message.id, would_send=text)
+        done = trial.deliver(one, message, Path(directory), secrets)
+    return OutputTried(name, message.id, done.delivered, done.said)
+
+
+def _path(name: str, verb: str) -> str:
+    from urllib.parse import quote
+
+    return f"/v1/outputs/{quote(name.replace('/', ' '), safe='')}/{verb}"  # a slash would be another path
 
 
 @outputs.command("retry")
@@ -130,7 +153,6 @@ def retry(name: NameArgument, output: OutputOption = "text", config_file: Config
     What was refused, and why, is in outputs/NAME/refused.jsonl of the state directory.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from pathlib import Path
-    from urllib.parse import quote
 
     from hullwatch.api import instance
     from hullwatch.api.client import decoded
@@ -142,8 +164,7 @@ def retry(name: NameArgument, output: OutputOption = "text", config_file: Config
     as_json = wants_json(output)
     client = find_instance(config_file) if config_file is None else None
     if client is not None:
-        path = f"/v1/outputs/{quote(name.replace('/', ' '), safe='')}/retry"  # a slash would be another path
-        number = decoded(client.post(path, None), instance.Retried).messages
+        number = decoded(client.post(_path(name, "retry"), None), instance.Retried).messages
         runs = True
     else:
         settings, known = _load(config_file)

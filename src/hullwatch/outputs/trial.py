@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hullwatch.config.settings import Settings
     from hullwatch.outputs.configured import Configured
+    from hullwatch.outputs.secrets import Secrets
 
 RULE = "Test of an output"
 
@@ -46,25 +47,23 @@ def trial_message(one: Configured, settings: Settings, who: str) -> Message:
     return Message(id=alert.id, kind="test", key=RULE, alert=alert, body=body)
 
 
-def preview(one: Configured, message: Message, directory: Path) -> bytes:
+def preview(one: Configured, message: Message, directory: Path, secrets: Secrets) -> bytes:
     """Return what would be sent, without secrets.
 
     Raises:
         UsageError, CannotError: the output cannot be made; says why.
     """
-    secrets = one.read_secrets()
     made = one.make(secrets, Context(one.name, directory, _ignore))
     hidden = one.hidden(secrets)(made.preview(message).decode("utf-8", "surrogateescape"))
     return hidden.encode("utf-8", "surrogateescape")
 
 
-def deliver(one: Configured, message: Message, directory: Path) -> Trial:
+def deliver(one: Configured, message: Message, directory: Path, secrets: Secrets) -> Trial:
     """Send a message to the output's receiver, past its queue.
 
     Raises:
         UsageError, CannotError: the output cannot be made; says why.
     """
-    secrets = one.read_secrets()
     hide = one.hidden(secrets)
     made = one.make(secrets, Context(one.name, directory, _ignore))
     try:

@@ -36,6 +36,9 @@ MEMORY = "512MB"  # of DuckDB
 _AT_ONCE = 2048  # rows
 _BATCH_FILES = 200  # open at the same time
 _BATCH_SIZE = 64 << 20  # bytes of Parquet files that are asked at once
+EVERY = "evt.num exists"  # the condition that all events fulfil
+FORMAT = "%evt.num %evt.time %evt.cpu %container.name %proc.name (%proc.pid) %evt.type %evt.args"
+FOREVER = (1 << 63) - 1
 _FIXED = {"evt.source": "syscall", "evt.dir": "<"}  # what is the same for each event, and needs no column
 
 Row = dict[str, Any]
@@ -56,6 +59,25 @@ def from_kept(field: Field, argument: str | None) -> FieldFunction | None:
     if field.name.startswith(("evt.time", "evt.datetime", "evt.rawtime")):
         return from_event(field, argument)
     return from_values(field, argument)
+
+
+def check_folder(root: Path, hint: str = "") -> None:
+    """Look whether there are kept events; ``hint`` is what people are told as well when there are none.
+
+    Raises:
+        CannotError: when nothing was kept yet, or it may not be read.
+    """
+    try:
+        is_there = root.is_dir()
+        if is_there:
+            next(root.iterdir(), None)
+    except PermissionError:
+        raise CannotError(f"{root} belongs to another user: run it with sudo.") from None
+    if not is_there:
+        raise CannotError(
+            f"No events were kept in {root}: 'events.keep' in the configuration says which are, such as "
+            f'keep = "evt.type in (execve, connect)" below [events]. {hint}'.rstrip()
+        )
 
 
 class KeptReader:

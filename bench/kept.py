@@ -129,7 +129,7 @@ def _choose(choice: EventChoice, stream: Stream, batches: list[bytes], end: sock
 def _write(root: Path, masker: Masker, frames: list[bytes]) -> float:
     """Have messages written, and return the seconds of CPU time that it took."""
     ours, theirs = make_pair()
-    writer = EventWriter(theirs, SETTINGS, root, masker)
+    writer = EventWriter([theirs], SETTINGS, root, masker)
     took: list[float] = []
 
     def serve() -> None:

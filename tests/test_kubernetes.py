@@ -64,4 +64,4 @@ def test_a_place_that_is_taken_ends_a_run_at_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         wanted = settings(AuditSettings(listen=f"127.0.0.1:{listener.getsockname()[1]}"))
         with pytest.raises(CannotError, match=r"cannot be taken at 127.0.0.1:.*in use"):
-            IntakeStarter(wanted, (1, 1), tmp_path, lambda: listener)
+            IntakeStarter(wanted, (1, 1), tmp_path, lambda: listener, lambda: listener)

@@ -23,6 +23,7 @@ from hullwatch.rules.pack import builtin_files
 from tests.kubernetes_intake import RULES, free_port, intake, open_folder, until
 from tests.sources.k8s_audit import wrapped
 from tests.sources.k8s_audit.certificates import Authority
+from tests.store.kept.made import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +120,8 @@ def test_standard_input_is_judged_to_its_end_with_metrics_and_an_exit_code_that_
         return ""
 
     with intake(folder, "stdin = true") as run:
-        run.config.write_text(f'[metrics]\nlisten = "unix://{place}"\n' + run.config.read_text())
+        kept = "[events]\nkeep_audit = 'ka.auditid endswith 7'\n"
+        run.config.write_text(f'[metrics]\nlisten = "unix://{place}"\n{kept}' + run.config.read_text())
         process = run.start("--fail-on", "notice", stdin=subprocess.PIPE)
         assert process.stdin is not None
         with process.stdin as stream:
@@ -134,6 +136,8 @@ def test_standard_input_is_judged_to_its_end_with_metrics_and_an_exit_code_that_
         assert "hullwatch_status_age_seconds" not in metrics
         assert process.wait(30) == 1
         assert len(run.kept()) == 2500
+        sevens = [one for one in range(2500) if wrapped.event(one)["auditID"].endswith("7")]
+        assert len(numbers(run.state / "events", "ka.auditid endswith 7")) == len(sevens) > 0
         assert "Audit events: 2,500 (2,500 native), 2,500 alerts." in run.said
         assert "left out: 1 a component's own log line (klog)" in run.said
         lines = (folder / "out").read_text().splitlines()

@@ -40,6 +40,7 @@ from hullwatch.sources.k8s_audit.pipeline import Pipeline, Taken
 from hullwatch.sources.k8s_audit.webhook import Webhook
 from hullwatch.store.baseline_keeping import BaselineKeeping
 from hullwatch.store.cluster_audit import AuditLook
+from hullwatch.store.kept.choosing import Chosen, EventChoice
 from hullwatch.store.link import KeeperLink
 from hullwatch.store.trail_memory import TrailMemory
 
@@ -106,7 +107,9 @@ class AuditWatch:
         self._trail = self._memory.trail()
         self._baseline = BaselineKeeping(settings.kubernetes.baseline, state)
         every, look = settings.rules.match == "all", self._baseline.judging
-        self._judge = AuditJudge(rules, self.counters, every=every, trail=self._trail, look=look)
+        chosen = Chosen.by_audit(settings.events, learns=settings.kubernetes.baseline.enabled)
+        self._choice = EventChoice(chosen, supervisor.event_writer, self.counters, rules)
+        self._judge = AuditJudge(chosen.judged(rules), self.counters, every=every, trail=self._trail, look=look)
         self._look = AuditLook(settings.store.url, state, objects=settings.kubernetes.api.credentials == "none")
         self._blind: BlindSpots | None = None  # known soon after the beginning
         self._blind_rules: dict[str, str] = {}  # that were told of
@@ -148,8 +151,9 @@ class AuditWatch:
         self._blind = BlindSpots(await asyncio.to_thread(needs_of, self._rules.of_api))
 
     def _hand_over(self, matches: Sequence[Match], _: dict[str, object]) -> int:
-        if matches:
-            self._delivery.matches(matches)
+        alerts = list(self._choice.sift(matches))
+        if alerts:
+            self._delivery.matches(alerts)
         return 0 if self._link is None else self._link.number
 
     def full(self) -> str:
@@ -336,7 +340,8 @@ class AuditWatch:
         self._delivery.tick()
         self._memory.flush()
         self._look.tick()
-        for event in (*(self._link.take_events() if self._link is not None else ()), *self._baseline.tick()):
+        told = (*self._choice.tick(), *self._baseline.tick())
+        for event in (*(self._link.take_events() if self._link is not None else ()), *told):
             self._delivery.internal(*event)
         for name, notice in self.inputs.look():
             self._delivery.internal(*notice, input=name)
@@ -436,6 +441,7 @@ class AuditWatch:
         self._memory.close()
         self._baseline.close()
         await asyncio.to_thread(self._delivery.close)
+        await asyncio.to_thread(self._choice.close)
         for reader in (*self._readers, *([self._logs] if self._logs is not None else [])):
             reader.settle()
         self._write_status()

@@ -141,6 +141,7 @@ class IntakeStarter:
         user: uid and gid that it becomes.
         state: the directory of what lasts, which is that user's.
         keeper: returns a connection to the keeper.
+        events: returns one to the process that writes kept events.
         alone: whether the run has nothing else to do, and ends when the process crashes again and again.
     """
 
@@ -150,6 +151,7 @@ class IntakeStarter:
         user: tuple[int, int],
         state: Path,
         keeper: Callable[[], socket.socket],
+        events: Callable[[], socket.socket],
         *,
         alone: bool = False,
     ) -> None:
@@ -167,7 +169,7 @@ class IntakeStarter:
         self._settings = settings
         self._user = user
         self._state = state
-        self._keeper = keeper
+        self._connections = {"keeper": keeper, "event_writer": events}
         self._pid = 0
         self._lifeline = -1
         self._crashes: deque[float] = deque(maxlen=RESTARTS_MAXIMUM)
@@ -285,8 +287,8 @@ class IntakeStarter:
             os.close(descriptor)
 
     def _grant(self, request: Request) -> int | None:
-        if request.name == "keeper":
-            return self._keeper().detach()
+        if request.name in self._connections:
+            return self._connections[request.name]().detach()
         if request.name == "open_audit_log":
             return open_log(self._settings.kubernetes.audit.files, request.number)
         if request.name == "audit_credentials":

@@ -20,6 +20,7 @@ from hullwatch.outputs.standard_error import say
 from hullwatch.service.instance import take_lock
 from hullwatch.service.log import speak
 from hullwatch.service.notify import Notifier
+from hullwatch.store.kept.starting import EventStarter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,10 @@ class _Run:
         self._settings = settings
         self._again = again
         self._keeper = KeeperStarter(settings, user, state)
-        self._intake = IntakeStarter(settings, user, state, self._keeper.connection, alone=True)
+        self._events = EventStarter(settings, user, state, say)
+        self._intake = IntakeStarter(
+            settings, user, state, self._keeper.connection, self._events.connection, alone=True
+        )
         self._cluster = ClusterStarter(settings, user, state)
         self._metrics = Serving(settings.metrics.listen, state, user)
         self._notifier = Notifier()
@@ -97,6 +101,7 @@ class _Run:
                 self._metrics.keep()
                 self._intake.keep()
                 self._cluster.keep()
+                self._events.keep()
                 if self._intake.exit_code is not None:
                     return self._intake.exit_code
                 if self._reload:
@@ -108,6 +113,7 @@ class _Run:
             self._intake.close()
             self._metrics.stop()
             self._keeper.stop()
+            self._events.stop()
             self._cluster.close()
             wake_read.close()
             wake_write.close()
@@ -138,5 +144,6 @@ class _Run:
         settings = self._settings
         with contextlib.suppress(UsageError):
             settings = settings if self._again is None else self._again()
+        self._events.use(settings)
         if self._intake.read_rules_again(settings):
             say("Rules were read again.")

@@ -179,10 +179,12 @@ class _Supervision:
         limits = Limits(drift.largest_file, drift.timeout) if drift.enabled else None
         self._comparing = Comparing((self._uid, self._gid), limits)
         user = self._uid, self._gid
-        self._keeper = KeeperStarter(settings, user, self._state, 1 + (AUDIT in sources_of(settings)))
-        self._intake = IntakeStarter(settings, user, self._state, lambda: self._keeper.connection(1))
+        senders = 1 + (AUDIT in sources_of(settings))
+        self._keeper = KeeperStarter(settings, user, self._state, senders)
+        self._events = EventStarter(settings, user, self._state, say, senders)
+        others = lambda: self._keeper.connection(1), lambda: self._events.connection(1)
+        self._intake = IntakeStarter(settings, user, self._state, *others)
         self._cluster = ClusterStarter(settings, user, self._state)
-        self._events = EventStarter(settings, user, self._state, say)
         self._metrics = Serving(settings.metrics.listen, self._state, (self._uid, self._gid))
         self._api = ApiStarter(sources, (self._uid, self._gid), self._state, run_directory(settings.directories.run))
         self._engine = 0

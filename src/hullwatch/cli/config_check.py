@@ -27,7 +27,7 @@ def check(
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.alerts.mask import Masker
     from hullwatch.cli.answer import wants_json, write_json, write_line
-    from hullwatch.cli.policy_checks import check_actions, check_escalation, check_kept
+    from hullwatch.cli.policy_checks import check_actions, check_escalation, check_kept, check_kept_audit
     from hullwatch.config.checking import check_settings
     from hullwatch.outputs.configured import options_of
 
@@ -40,6 +40,7 @@ def check(
         "escalation.file": check_escalation,
         "respond.actions": check_actions,
         "events.keep": check_kept,
+        "events.keep_audit": check_kept_audit,
     }
     found = check_settings(file, more=more, options_of=options_of)
     for one in found:

@@ -48,3 +48,15 @@ def check_kept(condition: object, _: object = None) -> None:
 
     if condition:
         condition_rules(str(condition))
+
+
+def check_kept_audit(condition: object, _: object = None) -> None:
+    """Compile the condition of kept audit events.
+
+    Raises:
+        UsageError: when it is wrong.
+    """
+    from hullwatch.rules.condition import condition_rules
+
+    if condition:
+        condition_rules(str(condition), source="k8s_audit")

@@ -21,6 +21,22 @@ class EventsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         msgspec.Meta(examples=["evt.type in (execve, connect)", "container.id != host and evt.type = execve"]),
         LIVE,
     ] = ""
+    keep_audit: Annotated[
+        str,
+        msgspec.Meta(
+            description="Keep the audit events of Kubernetes that this condition holds for, as in a rule of the source "
+            "k8s_audit; empty: none."
+        ),
+        msgspec.Meta(examples=["ka.verb in (create, patch, delete)", "ka.target.resource = secrets"]),
+        LIVE,
+    ] = ""
+    new: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Keep the audit events in which a baseline (kubernetes.baseline) finds something new."
+        ),
+        LIVE,
+    ] = True
     alerts: Annotated[
         Literal["none", "marked", "all"],
         msgspec.Meta(

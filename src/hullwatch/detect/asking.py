@@ -107,8 +107,9 @@ class Asking:
 
     def _judge(self, event: Event, left: Left) -> list[Match]:
         found: list[Match] = []
+        kept: list[Match] = []  # by rules that raise no alert, and that no other rule waits for
         for (rule, step), holds in left.asked:
-            if rule.stateful is None and found and not self.every:
+            if rule.stateful is None and found and not self.every and not rule.keeps_only:
                 continue
             try:
                 if not holds(event):
@@ -118,5 +119,5 @@ class Asking:
                 self._counters.drop(self._kind, "rule_error")
                 continue
             if evidence is not None:
-                found.append(Match(rule, event, evidence))
-        return found
+                (kept if rule.keeps_only else found).append(Match(rule, event, evidence))
+        return found + kept if kept else found

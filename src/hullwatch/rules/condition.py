@@ -9,6 +9,7 @@ import msgspec
 from hullwatch.errors import UsageError
 from hullwatch.rules.loader import RuleSet, RulesFile, load
 from hullwatch.rules.problem import RulesError
+from hullwatch.rules.sources import SOURCES
 from hullwatch.rules.terms import from_event
 
 if TYPE_CHECKING:
@@ -20,27 +21,35 @@ _SHOWN = 40  # characters of what is wrong
 
 # Each of both on a line of its own, so that the place of a mistake tells which it is in.
 _RULE = (
-    '[{{"rule": "event", "desc": "what was asked for", "priority": "debug", "warn_evttypes": false, '
+    '[{{"rule": "event", "source": "{}", "desc": "what was asked for", "priority": "debug", "warn_evttypes": false, '
     '"condition":\n{},\n"output":\n{}}}]'
 )
 _LINES = {2: "condition", 4: "format"}
 
 
-def condition_rules(condition: str, form: str = ANYTHING, lookup: Lookup = from_event) -> RuleSet:
-    """Return the one rule that has a condition and a format; ``lookup`` says where its fields come from.
+def condition_rules(
+    condition: str, form: str = ANYTHING, lookup: Lookup = from_event, source: str = "syscall"
+) -> RuleSet:
+    """Return the one rule that has a condition and a format.
+
+    Args:
+        condition: of the rule.
+        form: of its output.
+        lookup: says where its fields come from.
+        source: of the events.
 
     Raises:
         UsageError: when one of them is wrong, with the place.
     """
     texts = {"condition": condition, "format": form}
     try:
-        return load([rules_file(condition, form)], lookup=lookup)
+        return load([rules_file(condition, form, source)], lookup=lookup, sources=SOURCES)
     except RulesError as error:
         errors = [problem for problem in error.problems if problem.severity == "error"]
         raise UsageError("\n".join(_sentence(problem, texts) for problem in errors)) from error
 
 
-def rules_file(condition: str, form: str = ANYTHING) -> RulesFile:
+def rules_file(condition: str, form: str = ANYTHING, source: str = "syscall") -> RulesFile:
     """Return the rules file of a condition and a format.
 
     Raises:
@@ -50,7 +59,7 @@ def rules_file(condition: str, form: str = ANYTHING) -> RulesFile:
         encoded = [msgspec.json.encode(text).decode() for text in (condition, form)]
     except UnicodeEncodeError as error:
         raise UsageError("The condition and the format are text in UTF-8.") from error
-    return RulesFile("arguments", _RULE.format(*encoded).encode())
+    return RulesFile("arguments", _RULE.format(source, *encoded).encode())
 
 
 def _sentence(problem: Problem, texts: dict[str, str]) -> str:

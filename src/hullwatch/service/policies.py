@@ -61,6 +61,10 @@ def read_policies(settings: Settings) -> Policies:
         from hullwatch.store.kept.columns import keeping
 
         keeping(settings.events.keep)
+    if settings.events.keep_audit:
+        from hullwatch.store.kept.columns import keeping_audit
+
+        keeping_audit(settings.events.keep_audit)
     for action in settings.respond.actions:
         if action.condition:
             condition_rules(action.condition)

@@ -53,7 +53,7 @@ def frame(events: Sequence[Made], begin: int = BEGIN, step: int = 1_000_000) -> 
 def write(root: Path, *frames: bytes, settings: EventsSettings | None = None) -> dict[str, int]:
     """Have frames written by a writer that ends then; return what it has counted."""
     ours, theirs = make_pair()
-    writer = EventWriter(theirs, settings or EventsSettings(age=100 * 365 * 86_400.0), root, MASKER)
+    writer = EventWriter([theirs], settings or EventsSettings(age=100 * 365 * 86_400.0), root, MASKER)
     serving = threading.Thread(target=writer.serve)
     counts: dict[str, int] = {}
     serving.start()

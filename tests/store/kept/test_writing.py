@@ -39,7 +39,7 @@ class Forked:
         if self.pid == 0:
             try:
                 self.end.close()
-                EventWriter(theirs, LONG, root, MASKER).serve()
+                EventWriter([theirs], LONG, root, MASKER).serve()
             finally:
                 os._exit(0)
         theirs.close()
@@ -140,7 +140,7 @@ def test_what_is_written_is_on_the_disk_soon_and_nothing_is_synced_twice(
     monkeypatch.setattr(writing, "SYNC_INTERVAL", 0.0)
     monkeypatch.setattr(writing, "TICK", 0.01)
     ours, theirs = make_pair()
-    serving = threading.Thread(target=EventWriter(theirs, LONG, tmp_path, MASKER).serve)
+    serving = threading.Thread(target=EventWriter([theirs], LONG, tmp_path, MASKER).serve)
     serving.start()
     for number in range(2):
         ours.send(frame([made(number)]))
@@ -222,7 +222,7 @@ def test_more_than_fits_takes_the_place_of_the_oldest(tmp_path: Path) -> None:
 
 
 def _serve_briefly(end: socket.socket, root: Path) -> EventWriter:
-    writer = EventWriter(end, LONG, root, MASKER)
+    writer = EventWriter([end], LONG, root, MASKER)
     writer._read()
     return writer
 

@@ -6,8 +6,11 @@ from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.detect.plan import Plan
+from hullwatch.fields.audit_event import AuditEvent, at, word
+from hullwatch.rules.audit_lookup import from_audit
 from hullwatch.rules.loader import RuleSet
-from hullwatch.store.kept.columns import OF_EVENT, OF_PROCESS, keeping, terms
+from hullwatch.rules.terms import from_event
+from hullwatch.store.kept.columns import NEWS, OF_EVENT, OF_PROCESS, keeping, keeping_audit, terms
 from hullwatch.store.kept.link import WriterLink
 from hullwatch.store.kept.values import Packer
 
@@ -22,14 +25,22 @@ if TYPE_CHECKING:
     from hullwatch.rules.loader import Rule
 
 _REMEMBERED = 1 << 17  # events, by the end of their number: one is part of several alerts, and kept once
+_LINE = OF_EVENT.index("evt.args")
 _PROCESSES = 4096  # that are remembered as bytes
 
 
 class Chosen(NamedTuple):
-    """What is kept: by settings, of which the condition is a rule here; None where only events of alerts are kept."""
+    """What is kept: by settings, of which the condition is a rule here; None where only events of alerts are kept.
+
+    Attributes:
+        settings: of the run.
+        rule: that raises no alert.
+        of_api: whether it is about events of the API.
+    """
 
     settings: EventsSettings
     rule: Rule | None
+    of_api: bool = False
 
     @classmethod
     def by(cls, settings: EventsSettings) -> Chosen:
@@ -39,6 +50,22 @@ class Chosen(NamedTuple):
             UsageError: when the condition is wrong, with the place.
         """
         return cls(settings, keeping(settings.keep).rule if settings.keep else None)
+
+    @classmethod
+    def by_audit(cls, settings: EventsSettings, *, learns: bool) -> Chosen:
+        """Return what settings choose of events of the API.
+
+        Args:
+            settings: of the run.
+            learns: whether there is a baseline, which may find something new in an event.
+
+        Raises:
+            UsageError: when the condition is wrong, with the place.
+        """
+        parts = [f"({settings.keep_audit})"] if settings.keep_audit else []
+        if learns and settings.new:
+            parts.append(NEWS)
+        return cls(settings, keeping_audit(" or ".join(parts)).rule if parts else None, of_api=True)
 
     def changed(self, settings: EventsSettings) -> Chosen:
         """Return what other settings choose; the rule of the same condition stays the same.
@@ -60,6 +87,22 @@ class Chosen(NamedTuple):
         return alerts == "all" or (alerts == "marked" and rule.keep)
 
 
+def line_of(event: AuditEvent) -> str:
+    """Return what an event of the API is about, as a line: its parameters, as a call has its own in ``evt.args``."""
+    audit = event.audit
+    target = "/".join(
+        word(at(audit, "objectRef", key)) for key in ("resource", "subresource", "namespace", "name")
+        if word(at(audit, "objectRef", key))
+    )  # fmt: skip
+    code = at(audit, "responseStatus", "code")
+    parts = {
+        "user": word(at(audit, "user", "username")), "verb": word(audit.get("verb")),
+        "target": target or word(audit.get("requestURI")), "code": str(code) if isinstance(code, int) else "",
+        "new": "; ".join(f"{one.kind} {one.value}" for one in event.news),
+    }  # fmt: skip
+    return " ".join(f"{name}={value}" for name, value in parts.items() if value)
+
+
 class Prepared(NamedTuple):
     """What judges from now on, made beside the work: what is kept, and what is decided by that and the rules."""
 
@@ -76,7 +119,7 @@ class EventChoice:
     """Takes the matches of a run, hands events over to be kept, and gives back what alerts are made of.
 
     Args:
-        settings: of what is kept.
+        chosen: what is kept, or settings that choose events of calls.
         connect: returns a connection to the process that writes; may wait, and raise CannotError.
         counters: of the run.
         rules: that judge.
@@ -86,16 +129,17 @@ class EventChoice:
     """
 
     def __init__(
-        self, settings: EventsSettings, connect: Callable[[], socket.socket], counters: Counters, rules: RuleSet
+        self, chosen: Chosen | EventsSettings, connect: Callable[[], socket.socket], counters: Counters, rules: RuleSet
     ) -> None:
         """Start nothing before the rules say that something may have to be kept.
 
         Raises:
             UsageError: when the condition is wrong, with the place.
         """
-        self.chosen = Chosen.by(settings)
+        self.chosen = chosen if isinstance(chosen, Chosen) else Chosen.by(chosen)
         self._connect = connect
         self._counters = counters
+        self._keeps = False
         self._link: WriterLink | None = None
         self._of_event = self._of_process = Packer([])
         self._processes: dict[tuple[object, ...], bytes] = {}
@@ -107,34 +151,42 @@ class EventChoice:
         if chosen is not None:
             self.chosen = chosen
         keeps = self.chosen.keeps
-        if self._link is None and (self.chosen.rule is not None or any(keeps(rule) for rule in rules.rules)):
+        if not self._keeps and (self.chosen.rule is not None or any(keeps(rule) for rule in rules.rules)):
             columns = terms()
-            self._of_event = Packer([columns[name] for name in OF_EVENT])
-            self._of_process = Packer([columns[name] for name in OF_PROCESS])
-            self._link = WriterLink(self._connect, self._counters)
+            lookup = from_audit if self.chosen.of_api else from_event
+            self._of_event = Packer([columns[name] for name in OF_EVENT], lookup)
+            self._of_process = Packer([columns[name] for name in OF_PROCESS], lookup)
+            self._keeps = True
+            if not self.chosen.of_api:  # what is asked for now, before the sensor starts, is none of what it tells of
+                self._link = WriterLink(self._connect, self._counters)
             self._kept = array("q", [-1]) * _REMEMBERED
 
     def sift(self, matches: Iterable[Match]) -> Iterable[Match]:
         """Yield the matches that are alerts."""
-        return matches if self._link is None else self._sift(matches, self._link)
+        return self._sift(matches) if self._keeps else matches
 
-    def _sift(self, matches: Iterable[Match], link: WriterLink) -> Iterator[Match]:
+    def _sift(self, matches: Iterable[Match]) -> Iterator[Match]:
         for match in matches:
             rule = match.rule
             if rule.keeps_only:
-                self._keep(match.event, "", link)
+                self._keep(match.event, "")
                 continue
             if self.chosen.keeps(rule):
                 for event in match.evidence:
-                    self._keep(event, rule.name, link)
-                self._keep(match.event, rule.name, link)
+                    self._keep(event, rule.name)
+                self._keep(match.event, rule.name)
             yield match
 
-    def _keep(self, event: Event, rule: str, link: WriterLink) -> None:
+    def _keep(self, event: Event, rule: str) -> None:
+        if self.chosen.of_api and not isinstance(event, AuditEvent):
+            return  # a line of a log
         place = event.number % _REMEMBERED
         if self._kept[place] == event.number:
             return
         self._kept[place] = event.number
+        if self._link is None:  # where nothing is kept for days, no process waits for it
+            self._link = WriterLink(self._connect, self._counters)
+        link = self._link
         if not link.has_room:
             link.leave_out()
             return
@@ -144,7 +196,10 @@ class EventChoice:
             if len(self._processes) >= _PROCESSES:
                 self._processes.clear()
             process = self._processes[around] = self._of_process.pack(around)
-        values = self._of_event.pack(self._of_event.values(event))
+        own = self._of_event.values(event)
+        if isinstance(event, AuditEvent):
+            own[_LINE] = line_of(event)
+        values = self._of_event.pack(own)
         link.add(process, event.time, rule, values)
 
     def flush(self) -> None:

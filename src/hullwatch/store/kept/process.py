@@ -10,12 +10,12 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from hullwatch.own_process import drop_privileges
+from hullwatch.own_process import drop_privileges, leave_descriptors
 from hullwatch.store.kept.folder import NAME as FOLDER
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hullwatch.config.settings import Settings
 
@@ -23,17 +23,17 @@ WRITER, PACKER = "hullwatch-events", "hullwatch-pack"
 NICE = {WRITER: 5, PACKER: 15}
 
 
-def be_writer(end: socket.socket, settings: Settings, state: Path, user: tuple[int, int]) -> NoReturn:
-    """Be the process that writes, until the supervisor and the engine have closed their ends."""
+def be_writer(ends: Sequence[socket.socket], settings: Settings, state: Path, user: tuple[int, int]) -> NoReturn:
+    """Be the process that writes, until the supervisor and all who have events have closed their ends."""
 
     def prepare() -> Callable[[], None]:
         from hullwatch.alerts.mask import Masker
         from hullwatch.store.kept.writing import EventWriter
 
         masker = Masker(settings.mask.patterns, builtin=settings.mask.builtin)
-        return lambda: EventWriter(end, settings.events, state / FOLDER, masker).serve()
+        return lambda: EventWriter(ends, settings.events, state / FOLDER, masker).serve()
 
-    _be(WRITER, end.fileno(), prepare, state, user)
+    _be(WRITER, [end.fileno() for end in ends], prepare, state, user)
 
 
 def be_packer(state: Path, user: tuple[int, int]) -> NoReturn:
@@ -45,11 +45,11 @@ def be_packer(state: Path, user: tuple[int, int]) -> NoReturn:
         preload()
         return lambda: pack(state / FOLDER)
 
-    _be(PACKER, -1, prepare, state, user)
+    _be(PACKER, [], prepare, state, user)
 
 
 def _be(
-    name: str, kept: int, prepare: Callable[[], Callable[[], object]], state: Path, user: tuple[int, int]
+    name: str, kept: Sequence[int], prepare: Callable[[], Callable[[], object]], state: Path, user: tuple[int, int]
 ) -> NoReturn:
     """Import what is needed, give up power, work, and end."""
     code = 1
@@ -67,15 +67,11 @@ def _be(
     os._exit(code)
 
 
-def _leave_everything(name: str, kept: int) -> None:
+def _leave_everything(name: str, kept: Sequence[int]) -> None:
     """Let go of what the supervisor has: its signals, its descriptors, its name."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends when everybody else has
-    if kept < 0:
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    else:
-        os.closerange(3, kept)
-        os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    leave_descriptors(kept)
     with contextlib.suppress(OSError):  # only what `ps` shows
         Path("/proc/self/comm").write_text(name[:15], encoding="ascii")
     with contextlib.suppress(OSError):

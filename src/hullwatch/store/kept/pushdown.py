@@ -12,7 +12,7 @@ from hullwatch.fields.field import NUMBERS, TEXT, FieldType
 from hullwatch.rules.problem import ProblemError
 from hullwatch.rules.syntax import And, Check, FieldUse, Not, Text, TextList, fold
 from hullwatch.rules.values import parse_value
-from hullwatch.store.kept.columns import NAMES, TIME
+from hullwatch.store.kept.columns import LISTS, NAMES, SOURCE, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,9 +74,9 @@ class Pushdown:
         if check.modifier or not isinstance(left, FieldUse) or left.argument is not None:
             return EVERYTHING
         term = self._terms.get(left.name)
-        if term is None:
+        if term is None or left.name in LISTS:
             return EVERYTHING
-        column = f'"{left.name}"'
+        column = f'"{left.name}"' if left.name != SOURCE else f"coalesce(\"{SOURCE}\", 'syscall')"
         if check.operator == "exists":
             return Where(f"{column} IS NOT NULL", (), exact=True)
         texts = _texts(right)

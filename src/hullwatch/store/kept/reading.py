@@ -19,7 +19,7 @@ from hullwatch.rules.condition import condition_rules
 from hullwatch.rules.terms import from_event
 from hullwatch.rules.value_events import ValueEvents, WrongValueError, from_values
 from hullwatch.store.kept import folder
-from hullwatch.store.kept.columns import ALERT, NAMES, TIME
+from hullwatch.store.kept.columns import ALERT, LATER, LISTS, NAMES, SOURCE, TIME
 from hullwatch.store.kept.columns import terms as column_terms
 from hullwatch.store.kept.log import LogReader
 from hullwatch.store.kept.pushdown import EVERYTHING, Pushdown, Where
@@ -39,7 +39,8 @@ _BATCH_SIZE = 64 << 20  # bytes of Parquet files that are asked at once
 EVERY = "evt.num exists"  # the condition that all events fulfil
 FORMAT = "%evt.num %evt.time %evt.cpu %container.name %proc.name (%proc.pid) %evt.type %evt.args"
 FOREVER = (1 << 63) - 1
-_FIXED = {"evt.source": "syscall", "evt.dir": "<"}  # what is the same for each event, and needs no column
+_FIXED = {"evt.dir": "<"}  # what is the same for each event, and needs no column
+_OF_CALLS = "syscall"  # the source of an event that was kept before others were
 
 Row = dict[str, Any]
 
@@ -165,7 +166,7 @@ class KeptReader:
         columns = ", ".join(f'"{name}"' for name in names)
         since, until = max(wanted.since, -(1 << 62)), min(wanted.until, (1 << 63) - 1)
         sql = (
-            f"SELECT {columns} FROM read_parquet(?, union_by_name = true) "  # noqa: S608 - our own names, and ?
+            f"SELECT {columns} FROM {_tables(self._needed)} "  # noqa: S608 - our own names, and ?
             f'WHERE "{TIME}" >= ? AND "{TIME}" <= ? AND {where.sql} ORDER BY "{TIME}"'
         )
         database, failure = duckdb_in_memory()
@@ -196,15 +197,31 @@ class KeptReader:
             try:
                 if not where.exact:
                     self.looked_at += 1
-                    event = make({name: row[name] for name in asked if name in row} | _FIXED)
+                    event = make(_whole({name: row[name] for name in asked if name in row}))
                     event.time = moment
                     if not matches(event):
                         continue
-                event = make(row | _FIXED)
+                event = make(_whole(row))
             except WrongValueError:  # of a log that somebody else has written
                 continue
             event.time = moment
             yield event
+
+
+def _whole(row: Row) -> Row:
+    """Return the values of an event with those that no column has."""
+    if SOURCE in row and row[SOURCE] is None:
+        row[SOURCE] = _OF_CALLS
+    return row | _FIXED
+
+
+def _tables(names: Iterable[str]) -> str:
+    """Return what files are read as: one table that has the columns which the files of before do not have."""
+    read = "read_parquet(?, union_by_name = true)"
+    later = [f'NULL::{"VARCHAR[]" if name in LISTS else "VARCHAR"} AS "{name}"' for name in names if name in LATER]
+    if not later:
+        return read
+    return f"(SELECT * FROM {read} UNION ALL BY NAME SELECT {', '.join(later)} WHERE false)"  # noqa: S608 - our own names
 
 
 @functools.cache

@@ -37,9 +37,12 @@ class EventStarter:
         user: uid and gid that they become.
         state: the directory of what lasts, which is that user's.
         say: tells people a sentence.
+        senders: how many have events, each with a number from 0 on.
     """
 
-    def __init__(self, settings: Settings, user: tuple[int, int], state: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, user: tuple[int, int], state: Path, say: Callable[[str], None], senders: int = 1
+    ) -> None:
         """Start nothing yet."""
         self._settings = settings
         self._user = user
@@ -47,7 +50,8 @@ class EventStarter:
         self._say = say
         self._writer = _Child()
         self._packer = _Child()
-        self._end: socket.socket | None = None
+        self._senders = senders
+        self._ends: list[socket.socket] = []
         self._next_look = 0.0
         self._deadline = 0.0
         self._failures = 0
@@ -56,7 +60,7 @@ class EventStarter:
 
     def use(self, settings: Settings) -> None:
         """Have events kept by other settings from now on."""
-        if settings.events != self._settings.events and self._end is not None:
+        if settings.events != self._settings.events and self._ends:
             self._limits = settings.events
         self._settings = settings
 
@@ -64,31 +68,33 @@ class EventStarter:
         """Return the ids of those that run."""
         return [child.pid for child in (self._writer, self._packer) if child.runs()]
 
-    def connection(self) -> socket.socket:
-        """Return the engine's end, of which one stays here for the next engine.
+    def connection(self, sender: int = 0) -> socket.socket:
+        """Return the end of somebody who has events, of which one stays here for the next one in its place.
 
         To be called where there is one thread only, for it forks when no writer runs.
         """
-        if self._end is None or not self._writer.runs() or has_gone(self._end):
+        if not self._ends or not self._writer.runs() or has_gone(self._ends[sender]):
             self._writer.end()
             self._close()
-            ours, theirs = make_pair()
+            pairs = [make_pair() for _ in range(self._senders)]
+            ends = [theirs for _, theirs in pairs]
             self._look_for_libraries()
 
             def begin() -> None:
                 from hullwatch.store.kept.process import be_writer
 
-                be_writer(theirs, self._settings, self._state, self._user)
+                be_writer(ends, self._settings, self._state, self._user)
 
-            self._writer.pid, self._end = start("that writes kept events", begin), ours
-            theirs.close()
-        return self._end.dup()
+            self._writer.pid, self._ends = start("that writes kept events", begin), [ours for ours, _ in pairs]
+            for end in ends:
+                end.close()
+        return self._ends[sender].dup()
 
     def keep(self) -> None:
         """Have logs packed that are complete, if there are any; called often, where there is one thread only."""
         self._tell_limits()
         now = time.monotonic()
-        if self._end is None or now < self._next_look or not self._can_pack:
+        if not self._ends or now < self._next_look or not self._can_pack:
             return
         self._next_look = now + PACK_INTERVAL
         if self._packer.runs():
@@ -112,11 +118,11 @@ class EventStarter:
 
     def _tell_limits(self) -> None:
         """Tell the writer by what settings it goes, when there is room for that."""
-        if self._limits is None or self._end is None:
+        if self._limits is None or not self._ends:
             return
         with contextlib.suppress(BlockingIOError):
             with contextlib.suppress(ConnectionError):  # the next writer is started with them
-                self._end.send(ENCODER.encode(EventFrame(limits=self._limits)), socket.MSG_DONTWAIT)
+                self._ends[0].send(ENCODER.encode(EventFrame(limits=self._limits)), socket.MSG_DONTWAIT)
             self._limits = None
 
     def _look_for_libraries(self) -> None:
@@ -140,9 +146,9 @@ class EventStarter:
             time.sleep(0.01)
 
     def _close(self) -> None:
-        if self._end is not None:
-            self._end.close()
-            self._end = None
+        for end in self._ends:
+            end.close()
+        self._ends = []
 
 
 class _Child:

@@ -17,6 +17,7 @@ from hullwatch.store.kept.frames import ENCODER, FRAMES, VALUES, EventFrame, Wri
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from hullwatch.alerts.mask import Masker
@@ -37,12 +38,13 @@ _NAME = OF_PROCESS.index("proc.name")
 
 
 class _Event(NamedTuple):
-    """An event: the values of its process, when it was, the rule of its alert, its own values."""
+    """An event: the values of its process, when it was, the rule of its alert, its own values, and which end had it."""
 
     process: bytes
     time: int
     rule: str
     values: bytes
+    end: int
 
 
 class _Log:
@@ -103,19 +105,21 @@ class _Log:
 
 
 class EventWriter:
-    """Serves an engine, and the next one if it crashes.
+    """Serves those who have events, and the next ones if they crash.
 
     Args:
-        end: of the socket pair.
+        ends: of the socket pairs, one for each who has events.
         settings: what is kept for how long.
         root: the folder of kept events.
         masker: hides secrets.
     """
 
-    def __init__(self, end: socket.socket, settings: EventsSettings, root: Path, masker: Masker) -> None:
+    def __init__(self, ends: Sequence[socket.socket], settings: EventsSettings, root: Path, masker: Masker) -> None:
         """Close what a writer of before has left open; write nothing yet."""
-        self._end = end
-        self._end.settimeout(0)
+        self._ends = dict(enumerate(ends))
+        self._open = dict(self._ends)  # from which something may come still
+        for end in ends:
+            end.settimeout(0)
         self._settings, self._largest_log = settings, _largest_log(settings)
         self._root = root
         self._masker = masker
@@ -125,11 +129,10 @@ class EventWriter:
         self._logs: dict[int, _Log] = {}  # by hour
         self._processes: dict[bytes, tuple[bytes, str]] = {}  # as they came: as they are written, and their names
         self._waiting: dict[int, list[_Event]] = {}  # by hour
-        self._ended = False
-        self._written = 0
+        self._written = dict.fromkeys(self._ends, 0)
         self._counts: dict[str, int] = {}
         self._problem = ""
-        self._said = ""
+        self._said = dict.fromkeys(self._ends, "")
         self._used = folder.size(root)
         self._next_retention = self._next_sync = 0.0
 
@@ -142,7 +145,7 @@ class EventWriter:
             done = self._write()
             self._do_what_is_due(time.monotonic())
             self._tell()
-            if self._ended:
+            if not self._open:
                 break
             if not done:
                 time.sleep(RETRY)
@@ -151,29 +154,34 @@ class EventWriter:
 
     def _wait(self) -> None:
         waited = select.poll()
-        waited.register(self._end, select.POLLIN)
+        for end in self._open.values():
+            waited.register(end, select.POLLIN)
         if waited.poll(TICK * 1000):
             time.sleep(GATHER)
 
     def _read(self) -> None:
+        for number, end in list(self._open.items()):
+            self._read_of(number, end)
+
+    def _read_of(self, number: int, end: socket.socket) -> None:
         size = 0
         while size < BATCH:
             try:
-                data = self._end.recv(MAXIMUM_MESSAGE)
+                data = end.recv(MAXIMUM_MESSAGE)
             except BlockingIOError:
                 return
             except ConnectionResetError:
                 data = b""
             if not data:
-                self._ended = True
+                del self._open[number]
                 return
             size += len(data)
             try:
-                self._take(FRAMES.decode(data))
+                self._take(FRAMES.decode(data), number)
             except (msgspec.MsgspecError, IndexError):
                 self._count("a frame of the engine that could not be read", 1)
 
-    def _take(self, frame: EventFrame) -> None:
+    def _take(self, frame: EventFrame, end: int) -> None:
         """Hide secrets, and sort the events of a frame by their hours; take other limits."""
         if frame.limits is not None:
             self._settings, self._largest_log = frame.limits, _largest_log(frame.limits)
@@ -183,7 +191,7 @@ class EventWriter:
             process, program = processes[event.process]
             values = self._mask(bytes(event.values), program)
             hour = folder.hour_of(event.time)
-            self._waiting.setdefault(hour, []).append(_Event(process, event.time, event.rule, values))
+            self._waiting.setdefault(hour, []).append(_Event(process, event.time, event.rule, values, end))
 
     def _masked_process(self, data: bytes) -> tuple[bytes, str]:
         known = self._processes.get(data)
@@ -199,10 +207,11 @@ class EventWriter:
         """Return values with their secrets hidden."""
         values: list[Any] = VALUES.decode(data)
         texts = {str(place): value for place, value in enumerate(values) if value.__class__ is str}
+        for place, value in enumerate(values):
+            if value.__class__ is list:
+                texts |= {f"{place} {number}": one for number, one in enumerate(value) if one.__class__ is str}
         _, masked = self._masker.alert("", texts, program)
-        if masked is texts:
-            return data
-        return ENCODER.encode([masked.get(str(place), value) for place, value in enumerate(values)])
+        return data if masked is texts else ENCODER.encode(list(_with(values, masked)))
 
     def _write(self) -> bool:
         """Write what was read, each hour's events into its log; return whether that worked."""
@@ -212,7 +221,8 @@ class EventWriter:
                 part = events[:AT_ONCE]
                 self._make_room()
                 self._append(self._log_of(hour), part)
-                self._written += len(part)
+                for one in part:
+                    self._written[one.end] += 1
                 del events[:AT_ONCE]
                 if not events:
                     del self._waiting[hour]
@@ -238,7 +248,7 @@ class EventWriter:
     def _append(self, to: _Log, events: list[_Event]) -> None:
         numbers, fresh = to.processes, dict[bytes, int]()
         rows: list[tuple[int, int, str, msgspec.Raw]] = []
-        for process, moment, rule, values in events:
+        for process, moment, rule, values, _ in events:
             number = numbers.get(process)
             if number is None:
                 number = fresh.setdefault(process, len(numbers) + len(fresh))
@@ -278,12 +288,26 @@ class EventWriter:
             self._counts[reason] = self._counts.get(reason, 0) + number
 
     def _tell(self) -> None:
-        """Tell the engine what was done; what it does not read now it is told later."""
-        if not self._written and not self._counts and self._problem == self._said:
-            return
-        with contextlib.suppress(OSError):
-            self._end.send(ENCODER.encode(WriterTold(self._written, self._problem, self._counts)))
-            self._written, self._counts, self._said = 0, {}, self._problem
+        """Tell each what was done of what it had; what one does not read now it is told later.
+
+        What was removed the first one is told that there is.
+        """
+        for number, end in self._ends.items():
+            written = self._written[number]
+            if not written and not self._counts and self._problem == self._said[number]:
+                continue
+            with contextlib.suppress(OSError):
+                end.send(ENCODER.encode(WriterTold(written, self._problem, self._counts)))
+                self._written[number], self._counts, self._said[number] = 0, {}, self._problem
+
+
+def _with(values: Sequence[Any], masked: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield values with some of them in their place: by their number, and those of lists by both."""
+    for place, value in enumerate(values):
+        if value.__class__ is list:
+            yield [masked.get(f"{place} {number}", one) for number, one in enumerate(value)]
+        else:
+            yield masked.get(str(place), value)
 
 
 def _sync_folder(path: Path) -> None:

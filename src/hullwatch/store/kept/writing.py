@@ -143,6 +143,7 @@ class EventWriter:
                 self._wait()
                 self._read()
             done = self._write()
+            self._tell()  # a disk that takes its time to sync keeps nobody from knowing
             self._do_what_is_due(time.monotonic())
             self._tell()
             if not self._open:

@@ -76,8 +76,8 @@ def test_alerts_as_json_are_falcos_with_their_place(command: Command, state: str
     ("arguments", "sentence"),
     [
         (["alerts", "proc.nam = x"], "The condition is wrong at character 1"),
-        (["alerts", "--since", "yesterday"], '"yesterday" is not a duration'),
-        (["alerts", "--since", "2026-13-01"], "is not a time"),
+        (["alerts", "--since", "yesterday"], '"yesterday" is no time'),
+        (["alerts", "--since", "2026-13-01"], "is no time: write how long ago (24h)"),
         (["alerts", "-n", "-1"], "-n is 0 or more"),
         (["issues", "show", "i_"], 'There is no issue "i_"'),
         (["incidents", "show", ""], 'There is no incident ""'),
@@ -102,6 +102,16 @@ def test_an_unknown_id_names_the_nearest(command: Command, state: str) -> None:
     code, _, said = command("issues", "show", wrong, FLAGS, state)
     assert code == 2
     assert f"the nearest are {known}" in said
+
+
+def test_an_id_where_a_verb_belongs_and_one_of_the_other_kind_are_told_what_they_lack(
+    command: Command, state: str
+) -> None:
+    _, lines, _ = command("issues", "-o", "json", FLAGS, state)
+    known = json.loads(lines[0])["id"]
+    assert command("issues", known, FLAGS, state)[2].endswith(f"hullwatch issues show {known}\n")
+    said = f'"{known}" is one of the issues: hullwatch issues show {known}\n'
+    assert command("incidents", "show", known, FLAGS, state) == (2, [], said)
 
 
 def test_without_a_store_people_are_told_what_makes_one(command: Command, tmp_path: Path) -> None:

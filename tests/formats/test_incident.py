@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 
-from hullwatch.formats import incident_list, issue_list
+from hullwatch.formats import incident_list, issue_list, moment
 from hullwatch.formats.incident import document, story, summary
 from hullwatch.formats.incident_facts import MOST_OF_A_KIND, orders, touched, tree
 from hullwatch.formats.process_tree import tree_text
@@ -18,6 +20,8 @@ from hullwatch.rules.responses import builtin_responses
 from tests.alerts.placing import MINUTE, Alerts, grouper, incident_of, line, session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Incident, Placement
 
@@ -48,6 +52,15 @@ ALERTS, PLACED = attacked()
 INCIDENT = incident_of(PLACED[-1])
 ESCAPES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028]")
 HOSTILE = "\x1b[2J\x07</text><script>alert(1)</script>\n=cmd|' /C calc'!A0,\u202e\u2028|}{%s"
+
+
+@pytest.fixture(name="zone", autouse=True)
+def _zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "EST5")
+        time.tzset()
+        yield "EST"
+    time.tzset()
 
 
 def test_the_summary_says_what_happened_where_in_which_order_and_by_which_tactics() -> None:
@@ -97,7 +110,7 @@ def test_the_story_has_its_sections_in_order_and_every_step() -> None:
         told.index(f"\n{heading}")
         for heading in (
             "What happened",
-            "In order (UTC)",
+            "In order (EST)",
             "Techniques",
             "What it has to do with",
             "Process tree",
@@ -107,12 +120,48 @@ def test_the_story_has_its_sections_in_order_and_every_step() -> None:
     ]
     assert places == sorted(places)
     for number, (rule, *_) in enumerate(ATTACK, 1):
-        assert re.search(rf"^ +{number}\. 2026-11-28 09:3\d:50\.000  \w+ +{rule}$", told, re.MULTILINE)
+        assert re.search(rf"^ +{number}\. 2026-11-28 04:3\d:50\.000  \w+ +{rule}$", told, re.MULTILINE)
     assert "belongs here: the same exec session as step 1: bash (40), as root" in told
     assert "T1003.008  /etc/passwd and /etc/shadow: step 3" in told
     assert "addresses  203.0.113.9:443" in told
     assert "\x1b" not in told
     assert "\x1b[1m" in story(INCIDENT, ALERTS, colour=True)
+
+
+def test_times_are_those_of_the_reader_and_programs_get_utc() -> None:
+    assert "from 2026-11-28 04:31:50 EST" in story(INCIDENT, ALERTS).replace("\n  ", " ")
+    assert "from 2026-11-28 09:31:50 UTC" in document(INCIDENT, ALERTS)["summary"]
+
+
+def test_one_long_value_does_not_push_the_others_out_of_a_step() -> None:
+    make, by = Alerts(), grouper()
+    command = "bash -c " + "x" * 900
+    alert = make.make("Shell in a container", "Critical", container="web-1", **session(40))
+    alert = replace(
+        alert, message=f"A shell (command={command} image=shop/web)", output_fields={"proc.cmdline": command}
+    )
+    told = story(incident_of(by.place(alert)), [alert])
+    assert f"(command=bash -c {'x' * 92}...(cut) image=shop/web)" in told
+
+
+def test_a_process_tree_is_cut_where_a_terminal_ends_and_whole_in_a_pipe() -> None:
+    make, by = Alerts(), grouper()
+    alert = make.make("Shell in a container", "Critical", container="web-1", **session(40))
+    origin = alert.origin
+    assert origin is not None
+    first = replace(origin.processes[0], command="bash -c " + "x" * 200)
+    alert = replace(alert, origin=replace(origin, processes=(first, *origin.processes[1:])))
+    one = incident_of(by.place(alert))
+    assert "x" * 200 in story(one, [alert])
+    lines = story(one, [alert], width=70).partition("Process tree")[2].splitlines()
+    assert max(map(len, lines)) == 70
+    assert any(line.endswith("xx...(cut)") for line in lines)
+
+
+def test_the_captures_of_an_incident_are_named_once() -> None:
+    alerts = [replace(alert, capture="/state/captures/a.hwcap") for alert in ALERTS]
+    assert story(INCIDENT, alerts).count("  captures   /state/captures/a.hwcap\n") == 1
+    assert document(INCIDENT, alerts)["touched"]["captures"] == ["/state/captures/a.hwcap"]
 
 
 def test_an_incident_whose_alerts_are_gone_is_told_from_its_steps() -> None:
@@ -229,7 +278,7 @@ def test_incidents_are_a_table_and_a_list_for_programs() -> None:
         "SCORE": str(INCIDENT.score),
         "PRIORITY": "Critical",
         "STATE": "open",
-        "LAST SEEN (UTC)": "2026-11-28 09:34",
+        "SEEN (EST)": moment.recent(INCIDENT.last_seen),
         "ALERTS": "4",
         "WHERE": "web-1",
         "WHAT": "Sensitive file read and 3 other steps in shop/Deployment/web",
@@ -237,6 +286,19 @@ def test_incidents_are_a_table_and_a_list_for_programs() -> None:
     (made,) = incident_list.documents([INCIDENT])
     assert (made["id"], made["steps"]) == (INCIDENT.id, 4)
     assert incident_list.table([]) == [headings]
+
+
+def test_a_container_that_has_just_begun_is_named_as_soon_as_its_engine_has_told() -> None:
+    make, by = Alerts(), grouper()
+    late = make.make("Shell in a container", container="web-1", workload="shop/web", **session(40))
+    early = replace(late, id="early", container_name="", origin=replace(late.origin, workload="unknown"))
+    first = incident_of(by.place(early))
+    assert first.title == f"Shell in a container in {early.container_id}"
+    named = incident_of(by.place(late))
+    assert (named.id, named.container_name, named.workload) == (first.id, "web-1", "shop/web")
+    assert named.title == "Shell in a container and 1 other step in shop/web"
+    assert f"in the container web-1 ({late.container_id})" in summary(named, [early, late])
+    assert "web-1" in incident_list.table([named])[1]
 
 
 def test_who_looks_after_something_is_a_column_where_somebody_does() -> None:

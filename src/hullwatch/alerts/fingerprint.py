@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hullwatch.alerts.audit import done_by, target_of
 from hullwatch.alerts.mask import CUT
+from hullwatch.alerts.origin import NOT_KNOWN
 from hullwatch.fields.audit_event import SOURCE
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def workload(alert: Alert) -> str:
     if alert.container_id == "host":
         return "host"
     repository = alert.output_fields.get("container.image.repository")
-    return repository if isinstance(repository, str) and repository else alert.container_name or "unknown"
+    return repository if isinstance(repository, str) and repository else alert.container_name or NOT_KNOWN
 
 
 def evidence(alert: Alert) -> str:

@@ -18,7 +18,7 @@ from hullwatch.alerts.issue import Issue, Mute
 from hullwatch.alerts.known_issues import KnownIssue, KnownIssues
 from hullwatch.alerts.loose import LooseAlerts
 from hullwatch.alerts.mutes import Mutes
-from hullwatch.alerts.open_incidents import OpenIncident, OpenIncidents
+from hullwatch.alerts.open_incidents import LONGEST_NAME, OpenIncident, OpenIncidents
 from hullwatch.alerts.score import Surroundings, rarity_of
 from hullwatch.config.incident_settings import IncidentsSettings
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MOST_ALONE = 5  # incidents that one issue opens by itself in `longest`; then it is what always happens
 _ID_DIGITS = 10
-_LONGEST_NAME = 100  # characters
 
 
 class Grouper:
@@ -173,6 +172,7 @@ class Grouper:
         keys: tuple[str, ...],
         reason: str,
     ) -> None:
+        opened.name(alert, known.issue.workload)
         if not opened.count(known.issue.id, alert, keys, known.context):
             opened.add(step_of(alert, known.issue, reason), keys, known.context, rarity_of(known.issue.parts))
         self.incidents.touch(opened, keys)
@@ -225,6 +225,6 @@ def _new_incident(alert: Alert, issue: Issue) -> Incident:
         priority=alert.priority,
         hostname=alert.hostname,
         container=alert.container_id,
-        container_name=alert.container_name[:_LONGEST_NAME],
+        container_name=alert.container_name[:LONGEST_NAME],
         workload=issue.workload,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import force_setattr
 
+from hullwatch.alerts.origin import NOT_KNOWN
 from hullwatch.alerts.score import Chain, context_of, incident_parts, more_severe, rarity_of, total
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MOST_OPEN = 5000
 MOST_STEPS = 60
 MOST_KEYS = 64
+LONGEST_NAME = 100  # characters of a container's
 MOST_LEFT_OUT = 1000  # issues beyond the steps that are told apart
 _LONGEST_TITLE = 200  # characters
 
@@ -119,6 +121,16 @@ class OpenIncident:
             incident.priority = step.priority
         self._sum_up()
 
+    def name(self, alert: Alert, workload: str) -> None:
+        """Take the container's name and workload from an alert that has them, where the first alerts came without.
+
+        A container that has just begun is known to the kernel before its engine tells of it.
+        """
+        incident = self.incident
+        if not incident.container_name and alert.container_name and alert.container_id == incident.container:
+            incident.container_name = alert.container_name[:LONGEST_NAME]
+            incident.workload = workload
+
     def snapshot(self) -> Incident:
         """Return the incident as it is now; later alerts do not change it."""
         incident = copy(self.incident)
@@ -199,7 +211,8 @@ def _title(incident: Incident, worst: Step | None) -> str:
     """Return the line that an incident is called by: its worst step, how much else, and where."""
     more = len(incident.steps) - 1 + incident.steps_left_out
     others = f" and {more} other step{'s' * (more != 1)}" if more else ""
-    where = "on the host" if incident.workload == "host" else f"in {incident.workload}"
+    place = incident.workload if incident.workload != NOT_KNOWN else incident.container_name or incident.container
+    where = "on the host" if incident.workload == "host" else f"in {place}"
     return f"{worst.rule if worst is not None else ''}{others} {where}"[:_LONGEST_TITLE]
 
 

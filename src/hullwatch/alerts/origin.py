@@ -28,6 +28,7 @@ LONGEST_COMMAND = 512  # characters
 LONGEST_NAME = 200  # characters of a workload's parts
 LONGEST_POD = 253  # characters, by Kubernetes' own rule
 _REMEMBERED = 1024  # origins; a process alerts again and again
+NOT_KNOWN = "unknown"  # the workload of a container that no engine has told of
 _NOT_SET = 0xFFFFFFFF
 _FIRST_PROCESSES = 2  # pid 1 and kthreadd: all of a host stands below them
 
@@ -235,7 +236,7 @@ def workload_of(container: Container) -> str:
     inside = labels.get("io.kubernetes.container.name", "")
     if container.pod_namespace and (inside or named):
         return f"{_cut(container.pod_namespace)}/{_cut(named or inside)}"
-    return _cut(named) or "unknown"
+    return _cut(named) or NOT_KNOWN
 
 
 def _place(container: Container) -> _Place:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import time
 
 from hullwatch.config.values import parse_duration, parse_priority, parse_time
 from hullwatch.errors import UsageError
 from hullwatch.store.reading import FOREVER, Wanted
 
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?", re.ASCII)
+
 
 def moment(written: str | None, otherwise: int) -> int:
-    """Return a time as ns since the epoch: so long ago (``24h``), a date with time, or such a number itself.
+    """Return a time as ns since the epoch: so long ago (``24h``), a date with time, a time of the last day, a number.
 
     Raises:
         UsageError: when it is none of these.
@@ -19,9 +23,26 @@ def moment(written: str | None, otherwise: int) -> int:
         return otherwise
     if written.isascii() and written.isdigit() and len(written) <= 19:
         return int(written)
-    if "-" in written or ":" in written:
-        return parse_time(written)
-    return time.time_ns() - int(parse_duration(written) * 1e9)
+    try:
+        if _CLOCK.fullmatch(written):
+            return _last(written)
+        if "-" in written or ":" in written:
+            return parse_time(written)
+        return time.time_ns() - int(parse_duration(written) * 1e9)
+    except UsageError:
+        raise UsageError(
+            f'"{written[:40]}" is no time: write how long ago (24h), a date with time (2026-11-28T10:30), '
+            "or a time of the last day (10:30)."
+        ) from None
+
+
+def _last(clock: str) -> int:
+    """Return when it was so late the last time, by the clock of this host."""
+    now = dt.datetime.now().astimezone()
+    hour, then = clock.rjust(5, "0"), now.date()
+    if hour > now.strftime("%H:%M:%S")[: len(hour)]:
+        then -= dt.timedelta(days=1)
+    return parse_time(f"{then}T{hour}")
 
 
 def limit_of(number: int, name: str = "-n") -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FORMATS = ["text", "json"]
+NARROWEST_COLUMN = 30  # that is broken in its place
 
 # The option that every verb with an answer has.
 OutputOption = Annotated[
@@ -80,18 +81,24 @@ def columns() -> int | None:
 
 
 def write_rows(rows: Sequence[Sequence[str]]) -> None:
-    """Write rows in columns; the last column is as wide as it is, and below the others where a terminal has no room."""
+    """Write rows in columns; where a terminal is too narrow, the last column is broken in its place or stands below."""
     from hullwatch.formats.escape import escape
 
     safe = [[escape(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in safe) for column in range(max(map(len, safe), default=1) - 1)]
-    room = columns()
-    if room is not None and sum(widths) + 2 * len(widths) >= room:
-        room = None  # the others alone are too wide: nothing is won
+    room, begin = columns(), sum(widths) + 2 * len(widths)
     for row in safe:
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
         line = "  ".join((*cells, *row[len(widths) :])).rstrip()
-        if room is not None and len(line) > room and len(row) > len(widths):
-            last = textwrap.wrap(row[-1], room, initial_indent="    ", subsequent_indent="    ")
-            line = "\n".join(("  ".join(cells).rstrip(), *last))
+        if room is not None and len(row) > len(widths) and len(line) > room > begin:
+            line = _broken("  ".join(cells), row[-1], begin, room)
         write_safe(line + "\n")
+
+
+def _broken(others: str, last: str, begin: int, room: int) -> str:
+    """Return a row whose last column, which begins there, is too long for a terminal."""
+    if room - begin >= NARROWEST_COLUMN:
+        first, *more = textwrap.wrap(last, room - begin)
+        return "\n".join((f"{others}  {first}", *(f"{'':<{begin}}{one}" for one in more)))
+    below = textwrap.wrap(last, room, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join((others.rstrip(), *below))

@@ -7,34 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hullwatch.cli.answer import OutputOption
-from hullwatch.cli.decision_verbs import add_decisions
-from hullwatch.cli.scored_list import AllFlag, write_scored
-from hullwatch.cli.store_options import IdArgument, NumberFlag, SinceFlag, StateFlag
+from hullwatch.cli.scored_list import scored_group
+from hullwatch.cli.store_options import IdArgument, StateFlag
 from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Incident
 
-incidents = typer.Typer(
-    rich_markup_mode=None,
-    invoke_without_command=True,
-    help="List incidents (alerts that belong together), look at one, and decide on it.",
-)
-add_decisions(incidents)
-
-
-@incidents.callback(invoke_without_command=True)
-def list_incidents(
-    context: typer.Context,
-    every: AllFlag = False,  # noqa: FBT002 - a flag
-    since: SinceFlag = None,
-    number: NumberFlag = 50,
-    output: OutputOption = "text",
-    state: StateFlag = None,
-    config: ConfigFlag = None,
-) -> int:
-    """List incidents (alerts that belong together), the highest score first.
+incidents = scored_group(
+    "incidents",
+    """List incidents (alerts that belong together), the highest score first; look at one, and decide on it.
 
     \b
     Examples:
@@ -42,10 +25,8 @@ def list_incidents(
       sudo hullwatch incidents show ID
       sudo hullwatch incidents why ID
       sudo hullwatch incidents ack ID
-    """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    if context.invoked_subcommand is not None:
-        return 0
-    return write_scored("incidents", every=every, since=since, number=number, output=output, state=state, config=config)
+    """,
+)
 
 
 @incidents.command("show")
@@ -82,7 +63,25 @@ def show(
     else:
         write_safe(story(report.incident, report.alerts, colour=has_colours(1), width=columns()))
         write_decisions(report.decisions)
+        _write_next(report.incident)
     return 0
+
+
+def _write_next(one: Incident) -> None:
+    """Write what can be decided now, for whoever sits before a terminal."""
+    from hullwatch.cli.answer import columns, write_line
+
+    if columns() is None:
+        return
+    if one.state == "closed":
+        verbs = [f"reopen {one.id}"]
+    else:
+        looking = [] if one.state == "acknowledged" else [f"ack {one.id}"]
+        verbs = [*looking, f"close {one.id} --reason TEXT", f"mute {one.id} --for 12h --why TEXT"]
+    write_line()
+    write_line("What you can say of it")
+    for verb in verbs:
+        write_line(f"  sudo hullwatch incidents {verb}")
 
 
 def _draw(one: Incident, alerts: list[Alert], name: str, *, force: bool) -> None:
@@ -103,7 +102,12 @@ def why(
     state: StateFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """Say why each step belongs to an incident, and by what later alerts are known to."""
+    """Say why each step belongs to an incident, and by what later alerts are known to.
+
+    \b
+    Example:
+      sudo hullwatch incidents why ID
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.api import documents
     from hullwatch.cli.answer import wants_json, write_json, write_line
     from hullwatch.cli.desk import open_desk

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from hullwatch.cli.answer import OutputOption
-from hullwatch.cli.decision_verbs import add_decisions
-from hullwatch.cli.scored_list import AllFlag, write_scored
-from hullwatch.cli.store_options import IdArgument, NumberFlag, SinceFlag, StateFlag
+from hullwatch.cli.scored_list import scored_group
+from hullwatch.cli.store_options import IdArgument, StateFlag
 from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
@@ -18,25 +15,9 @@ if TYPE_CHECKING:
     from hullwatch.alerts.issue import Decision, ScorePart
     from hullwatch.api.desk import IssueReport
 
-issues = typer.Typer(
-    rich_markup_mode=None,
-    invoke_without_command=True,
-    help="List issues (alerts that say the same, counted), look at one, and decide on it.",
-)
-add_decisions(issues)
-
-
-@issues.callback(invoke_without_command=True)
-def list_issues(
-    context: typer.Context,
-    every: AllFlag = False,  # noqa: FBT002 - a flag
-    since: SinceFlag = None,
-    number: NumberFlag = 50,
-    output: OutputOption = "text",
-    state: StateFlag = None,
-    config: ConfigFlag = None,
-) -> int:
-    """List issues (alerts that say the same, counted), the highest score first.
+issues = scored_group(
+    "issues",
+    """List issues (alerts that say the same, counted), the highest score first; look at one, and decide on it.
 
     \b
     Examples:
@@ -44,10 +25,8 @@ def list_issues(
       sudo hullwatch issues --since 24h -o json | jq .title
       sudo hullwatch issues show ID
       sudo hullwatch issues close ID --reason "the image is fixed"
-    """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    if context.invoked_subcommand is not None:
-        return 0
-    return write_scored("issues", every=every, since=since, number=number, output=output, state=state, config=config)
+    """,
+)
 
 
 @issues.command("show")
@@ -57,7 +36,13 @@ def show(
     state: StateFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """Show an issue: what, where, how often, what its score is made of, its last alerts, and what was decided."""
+    """Show an issue: what, where, how often, what its score is made of, its last alerts, and what was decided.
+
+    \b
+    Examples:
+      sudo hullwatch issues show ID
+      sudo hullwatch issues show ID -o json | jq .parts
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.api.documents import of_issue
     from hullwatch.cli.answer import wants_json, write_json
     from hullwatch.cli.desk import open_desk

@@ -1,16 +1,70 @@
-"""The lists of issues and of incidents: the same question, and the same order."""
+"""The verbs that issues and incidents have alike: the list, and what people decide."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
+
+from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.decision_verbs import add_decisions
+from hullwatch.cli.store_options import NumberFlag, SinceFlag, StateFlag
+from hullwatch.cli.watch_options import ConfigFlag
+
+if TYPE_CHECKING:
+    from hullwatch.api.desk import Among
 
 AllFlag = Annotated[bool, typer.Option("--all", help="Also what is closed.")]
+_ID = re.compile(r"[in][0-9a-f]{4,}")
+
+
+class ScoredGroup(typer.core.TyperGroup):
+    """The verbs of issues or incidents; an id where a verb belongs is told what it lacks."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb.
+
+        Raises:
+            UsageError: for an id in its place.
+        """
+        if args and _ID.fullmatch(args[0]):
+            from hullwatch.errors import UsageError
+
+            raise UsageError(f'"{args[0]}" stands where a verb belongs: {ctx.command_path} show {args[0]}')
+        return super().resolve_command(ctx, args)
+
+
+def scored_group(kind: Among, text: str) -> typer.Typer:
+    """Return the verbs of a kind, with its list and the decisions.
+
+    Args:
+        kind: what the list is of.
+        text: the help.
+    """
+    group = typer.Typer(rich_markup_mode=None, invoke_without_command=True, cls=ScoredGroup, help=text)
+
+    def listed(
+        context: typer.Context,
+        every: AllFlag = False,  # noqa: FBT002 - a flag
+        since: SinceFlag = None,
+        number: NumberFlag = 50,
+        output: OutputOption = "text",
+        state: StateFlag = None,
+        config: ConfigFlag = None,
+    ) -> int:
+        if context.invoked_subcommand is not None:
+            return 0
+        return write_scored(kind, every=every, since=since, number=number, output=output, state=state, config=config)
+
+    group.callback(invoke_without_command=True)(listed)
+    add_decisions(group)
+    return group
 
 
 def write_scored(
-    kind: Literal["issues", "incidents"],
+    kind: Among,
     *,
     every: bool,
     since: str | None,

@@ -5,19 +5,19 @@ The sentences are templates; names, paths and arguments in them come from whoeve
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hullwatch.config.values import format_duration
 from hullwatch.enrich.container import SHORT_ID
 from hullwatch.fields.audit_event import SOURCE
-from hullwatch.formats.falco import second, times
+from hullwatch.formats import moment
+from hullwatch.formats.falco import second
 from hullwatch.formats.incident_facts import orders, tactics, techniques, touched, tree
 from hullwatch.formats.incident_people import people, person
+from hullwatch.formats.incident_steps import span, timeline
+from hullwatch.formats.paint import Paint
 from hullwatch.formats.process_tree import shown, tree_text
-from hullwatch.formats.text import BOLD, DIM, RESET, evidence, priority_colour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,15 +26,12 @@ if TYPE_CHECKING:
     from hullwatch.alerts.incident import Incident, Step
     from hullwatch.rules.responses import Responses
 
-WIDTH = 110
-NARROWEST = 40
 _LONGEST_NAME = 80  # characters
 _LONGEST_LINE = 240
 _LABEL = "container.label["
 _MOST_LABELS = 16
 _MOST_NAMED = 3
 _SECOND = 1_000_000_000  # ns
-_EXACT = 10  # seconds; longer times are told without their parts
 
 
 def story(
@@ -54,27 +51,33 @@ def story(
         responses: notes on what to do first; those of the pack if nothing is said.
         width: columns of a terminal; None: what alerts and processes say stands in one line each, for pipes.
     """
-    paint = _Paint(colour=colour, width=width)
+    paint = Paint(colour=colour, width=width)
     sections = [
         list(_head(incident, paint)),
-        ["", paint.head("What happened"), *paint.prose(summary(incident, alerts))],
-        ["", paint.head("In order (UTC)"), *_timeline(incident, alerts, paint)],
+        ["", paint.head("What happened"), *paint.prose(summary(incident, alerts, local=True))],
+        ["", paint.head(f"In order ({moment.zone(incident.last_seen)})"), *timeline(incident, alerts, paint)],
         *_optional(paint, "Techniques", _techniques(incident)),
         *_optional(paint, "What it has to do with", _touched(alerts)),
-        *_optional(paint, "Process tree", _tree(incident, alerts)),
+        *_optional(paint, "Process tree", _tree(incident, alerts, paint)),
         ["", paint.head(f"Why it has {incident.score} points"), *_parts(incident)],
         ["", paint.head("What to do first"), *_orders(incident, responses, paint)],
     ]
     return "".join(f"{line.rstrip()}\n" for section in sections for line in section)
 
 
-def summary(incident: Incident, alerts: Sequence[Alert] = ()) -> str:
-    """Return what happened, where and in which order, as a few sentences."""
+def summary(incident: Incident, alerts: Sequence[Alert] = (), *, local: bool = False) -> str:
+    """Return what happened, where and in which order, as a few sentences.
+
+    Args:
+        incident: with its steps.
+        alerts: of it, as many as there are at hand.
+        local: with the time of this host instead of UTC: for people before a terminal.
+    """
     steps = incident.steps
     number = len(steps) + incident.steps_left_out
     things = "One thing" if number == 1 else f"{number:,} different things"
     raised = "one alert" if incident.count == 1 else f"{incident.count:,} alerts"
-    sentences = [f"{things} raised {raised} {_during(incident)} {_where(incident, alerts)}."]
+    sentences = [f"{things} raised {raised} {_during(incident, local=local)} {_where(incident, alerts)}."]
     sentences += _entry(alerts)
     if steps:
         first = f"It began with {_named(steps[0])}"
@@ -104,52 +107,20 @@ def document(incident: Incident, alerts: Sequence[Alert] = (), *, responses: Res
     return found
 
 
-class _Paint:
-    """Colours, or none; and lines that fit."""
-
-    def __init__(self, *, colour: bool, width: int | None) -> None:
-        self._on = colour
-        self._width = width
-
-    def prose(self, text: str, first: str = "  ", others: str = "  ") -> list[str]:
-        """Return sentences as lines."""
-        width = WIDTH if self._width is None else max(NARROWEST, min(self._width, WIDTH))
-        return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others)
-
-    def said(self, text: str) -> list[str]:
-        """Return what an alert says, below its step: as lines that fit a terminal, or as one."""
-        if self._width is None:
-            return [f"      {text}"]
-        width = max(NARROWEST, self._width)
-        return textwrap.wrap(text, width, initial_indent="      ", subsequent_indent="        ", break_on_hyphens=False)
-
-    def head(self, text: str) -> str:
-        return f"{BOLD}{text}{RESET}" if self._on else text
-
-    def quiet(self, text: str) -> str:
-        return f"{DIM}{text}{RESET}" if self._on else text
-
-    def priority(self, priority: str, text: str) -> str:
-        return f"{priority_colour(priority)}{text}{RESET}" if self._on else text
-
-
-def _head(incident: Incident, paint: _Paint) -> Iterator[str]:
+def _head(incident: Incident, paint: Paint) -> Iterator[str]:
     yield paint.head(shown(incident.title, _LONGEST_LINE))
     who = f"assigned to {shown(incident.assignee, _LONGEST_NAME)}" if incident.assignee else "assigned to nobody"
     priority = paint.priority(incident.priority, shown(incident.priority, _LONGEST_NAME))
     yield f"{shown(incident.id)}   score {incident.score}   {priority}   {incident.state}, {who}"
 
 
-def _during(incident: Incident) -> str:
-    begin = second(incident.opened)
+def _during(incident: Incident, *, local: bool) -> str:
+    opened = incident.opened
+    begin = f"{moment.second(opened)} {moment.zone(opened)}" if local else f"{second(opened)} UTC"
     seconds = (incident.last_seen - incident.opened) / _SECOND
     if seconds < 0.001:
-        return f"at {begin} UTC"
-    return f"within {_span(seconds)} (from {begin} UTC)"
-
-
-def _span(seconds: float) -> str:
-    return format_duration(round(seconds, 3) if seconds < _EXACT else round(seconds))
+        return f"at {begin}"
+    return f"within {span(seconds)} (from {begin})"
 
 
 def _where(incident: Incident, alerts: Sequence[Alert]) -> str:
@@ -166,7 +137,8 @@ def _where(incident: Incident, alerts: Sequence[Alert]) -> str:
             image = f", image {shown(alert.container_image, _LONGEST_NAME)}" if alert.container_image else ""
             name = shown(alert.container_name, _LONGEST_NAME)
             short = shown(alert.container_id[:SHORT_ID])
-            named.setdefault(short, f"{name} ({short}{image})" if name else short)
+            if name or short not in named:  # the first alerts of one that has just begun have no name
+                named[short] = f"{name} ({short}{image})" if name else short
     containers = list(named.values()) or [shown(incident.container, _LONGEST_NAME)]
     more = f" and {len(containers) - 3} more" if len(containers) > 3 else ""
     which = "the container" if len(containers) == 1 else "the containers"
@@ -219,25 +191,7 @@ def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
-def _timeline(incident: Incident, alerts: Sequence[Alert], paint: _Paint) -> Iterator[str]:
-    by_id = {alert.id: alert for alert in alerts if alert.id}
-    for number, step in enumerate(incident.steps, 1):
-        when = paint.quiet(times(step.at)[1][:23].replace("T", " "))
-        priority = paint.priority(step.priority, f"{shown(step.priority, _LONGEST_NAME):<13}")
-        yield f"  {number:>2}. {when}  {priority} {paint.head(shown(step.rule, _LONGEST_NAME))}"
-        alert = by_id.get(step.alert)
-        yield from paint.said(shown(alert.message if alert is not None else step.title, _LONGEST_LINE))
-        for before in evidence(alert) if alert is not None else ():
-            yield from map(paint.quiet, paint.said(shown(before, _LONGEST_LINE)))
-        if step.count > 1:
-            yield f"      {step.count:,} times, the last {_span((step.last - step.at) / _SECOND)} later"
-        if step.why:
-            yield from map(paint.quiet, paint.said(f"belongs here: {shown(step.why, _LONGEST_LINE)}"))
-    if incident.steps_left_out:
-        yield f"      and {incident.steps_left_out:,} more kinds of alerts, which are not listed"
-
-
-def _optional(paint: _Paint, heading: str, lines: list[str]) -> list[list[str]]:
+def _optional(paint: Paint, heading: str, lines: list[str]) -> list[list[str]]:
     return [["", paint.head(heading), *lines]] if lines else []
 
 
@@ -268,6 +222,7 @@ def _touched(alerts: Sequence[Alert]) -> list[str]:
         ("names", found.names),
         ("hashes", found.hashes),
         ("users", found.users),
+        ("captures", found.captures),
     ]
     lines: list[str] = []
     for kind, values in rows:
@@ -276,9 +231,9 @@ def _touched(alerts: Sequence[Alert]) -> list[str]:
     return [*lines, f"  and {found.left_out:,} more"] if found.left_out else lines
 
 
-def _tree(incident: Incident, alerts: Sequence[Alert]) -> list[str]:
+def _tree(incident: Incident, alerts: Sequence[Alert], paint: Paint) -> list[str]:
     made = tree(incident, alerts)
-    return [f"  {line}" for line in tree_text(made).splitlines()] if made.rows else []
+    return [paint.fitted(f"  {line}") for line in tree_text(made).splitlines()] if made.rows else []
 
 
 def _parts(incident: Incident) -> Iterator[str]:
@@ -286,7 +241,7 @@ def _parts(incident: Incident) -> Iterator[str]:
         yield f"  {part.points:>3}  {shown(part.why, _LONGEST_LINE)}"
 
 
-def _orders(incident: Incident, responses: Responses | None, paint: _Paint) -> Iterator[str]:
+def _orders(incident: Incident, responses: Responses | None, paint: Paint) -> Iterator[str]:
     for order in orders(incident, responses):
         text = f"{shown(order.text, 1000)} (step {order.step}, {shown(order.rule, _LONGEST_NAME)})"
         yield from paint.prose(text, "  - ", "    ")

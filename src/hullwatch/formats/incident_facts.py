@@ -12,7 +12,7 @@ from hullwatch.rules.attack_techniques import TACTICS, TECHNIQUES
 from hullwatch.rules.responses import builtin_responses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hullwatch.alerts.alert import Alert
     from hullwatch.alerts.incident import Incident, Step
@@ -43,13 +43,17 @@ class Order(NamedTuple):
 
 
 class Touched(NamedTuple):
-    """What the alerts name: files, the other ends of connections, names that were asked for, hashes, users."""
+    """What the alerts name: files, the other ends of connections, names that were asked for, hashes, users.
+
+    And the captures that the flight recorder saved for them.
+    """
 
     files: list[str]
     addresses: list[str]
     names: list[str]
     hashes: list[str]
     users: list[str]
+    captures: list[str]
     left_out: int
 
 
@@ -83,19 +87,15 @@ def orders(incident: Incident, responses: Responses | None = None) -> list[Order
 
 def touched(alerts: Iterable[Alert]) -> Touched:
     """Return what alerts name of the world around them."""
-    kinds: tuple[dict[str, None], ...] = ({}, {}, {}, {}, {})
-    files, addresses, names, hashes, users = kinds
+    kinds: tuple[dict[str, None], ...] = ({}, {}, {}, {}, {}, {})
+    files, addresses, names, hashes, users, captures = kinds
     for alert in alerts:
-        for source in (alert.output_fields, *alert.evidence):
-            for field in _FILES:
-                value = source.get(field)
-                if not isinstance(value, str):
-                    continue
-                ends = _ENDS.match(value)
-                if ends is not None:
-                    addresses[ends["peer"]] = None
-                elif value.startswith("/"):
-                    files[value] = None
+        for value in _named(alert):
+            ends = _ENDS.match(value)
+            if ends is not None:
+                addresses[ends["peer"]] = None
+            elif value.startswith("/"):
+                files[value] = None
         question = alert.output_fields.get("dns.question")
         if isinstance(question, str) and question:
             names[question] = None
@@ -104,8 +104,19 @@ def touched(alerts: Iterable[Alert]) -> Touched:
             hashes[digest] = None
         if alert.origin is not None and alert.origin.user:
             users[alert.origin.user] = None
+        if alert.capture:
+            captures[alert.capture] = None
     left_out = sum(max(0, len(kind) - MOST_OF_A_KIND) for kind in kinds)
     return Touched(*(list(kind)[:MOST_OF_A_KIND] for kind in kinds), left_out=left_out)
+
+
+def _named(alert: Alert) -> Iterator[str]:
+    """Yield what an alert and the events before it name as files and connections."""
+    for source in (alert.output_fields, *alert.evidence):
+        for field in _FILES:
+            value = source.get(field)
+            if isinstance(value, str):
+                yield value
 
 
 class _Actor:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hullwatch.formats.falco import times
+from hullwatch.formats.moment import recent, zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hullwatch.alerts.incident import Incident
 
-HEADINGS = ("ID", "SCORE", "PRIORITY", "STATE", "LAST SEEN (UTC)", "ALERTS", "WHERE", "WHO", "WHAT")
+LAST_SEEN = "SEEN"
+HEADINGS = ("ID", "SCORE", "PRIORITY", "STATE", LAST_SEEN, "ALERTS", "WHERE", "WHO", "WHAT")
 LONGEST_PLACE = 24  # characters
 
 
 def table(incidents: Iterable[Incident]) -> list[tuple[str, ...]]:
     """Return the rows, the headings first, without who looks after them where nobody does; nothing is escaped."""
-    return without_nobody([HEADINGS, *(_row(incident) for incident in incidents)])
+    return with_zone([HEADINGS, *(_row(incident) for incident in incidents)])
+
+
+def with_zone(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return rows with the zone of their times in the headings, and as ``without_nobody`` does."""
+    headings, *others = without_nobody(rows)
+    named = (f"{one} ({zone(time.time_ns())})" if one == LAST_SEEN else one for one in headings)
+    return [tuple(named), *others]
 
 
 def without_nobody(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -48,14 +57,9 @@ def _row(incident: Incident) -> tuple[str, ...]:
         str(incident.score),
         incident.priority,
         incident.state,
-        minute(incident.last_seen),
+        recent(incident.last_seen),
         f"{incident.count:,}",
         place[:LONGEST_PLACE] or "host",
         incident.assignee or "-",
         incident.title,
     )
-
-
-def minute(nanoseconds: int) -> str:
-    """Return a time in UTC, to the minute."""
-    return times(nanoseconds)[1][:16].replace("T", " ")

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hullwatch.alerts.mask import CUT
-from hullwatch.formats.incident_list import minute, without_nobody
+from hullwatch.formats.incident_list import LAST_SEEN, with_zone
+from hullwatch.formats.moment import recent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hullwatch.alerts.issue import Issue
 
-HEADINGS = ("ID", "SCORE", "PRIORITY", "STATE", "LAST SEEN (UTC)", "ALERTS", "WORKLOAD", "WHO", "RULE", "WHAT")
+HEADINGS = ("ID", "SCORE", "PRIORITY", "STATE", LAST_SEEN, "ALERTS", "WORKLOAD", "WHO", "RULE", "WHAT")
 _LONGEST_TITLE = 80  # characters
 
 
 def table(issues: Iterable[Issue]) -> list[tuple[str, ...]]:
     """Return the rows, the headings first, without who looks after them where nobody does; nothing is escaped."""
-    return without_nobody([HEADINGS, *(_row(issue) for issue in issues)])
+    return with_zone([HEADINGS, *(_row(issue) for issue in issues)])
 
 
 def documents(issues: Iterable[Issue]) -> list[dict[str, Any]]:
@@ -35,7 +36,7 @@ def _row(issue: Issue) -> tuple[str, ...]:
         str(issue.score),
         issue.priority,
         _state(issue),
-        minute(issue.last_seen),
+        recent(issue.last_seen),
         f"{issue.count:,}",
         issue.workload,
         issue.assignee or "-",

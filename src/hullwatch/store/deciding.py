@@ -69,6 +69,9 @@ def find(database: Database, table: str, written: str) -> str:
     if found:
         more = " and more" if len(found) > _SHOWN else ""
         raise UsageError(f'"{written[:80]}" is the beginning of several {table}: {", ".join(found[:_SHOWN])}{more}.')
+    other = "incidents" if kind == "issue" else "issues"
+    if written and written in reading.ids(database, other, written, 1):
+        raise UsageError(f'"{written[:80]}" is one of the {other}: hullwatch {other} show {written[:80]}')
     near = difflib.get_close_matches(written[:80], reading.ids(database, table), n=3, cutoff=0.5)
     advice = f"the nearest are {', '.join(near)}" if near else f"'hullwatch {table}' lists them"
     raise UsageError(f'There is no {kind} "{written[:80]}": {advice}.')

@@ -21,6 +21,7 @@ def test_help_starts_with_examples_and_names_every_verb() -> None:
     assert done.stdout.index("Examples:") < done.stdout.index("Options:")
     for verb in ("run", "rules", "doctor", "config", "version"):
         assert f"\n  {verb} " in done.stdout
+    assert "..." not in done.stdout.partition("\nCommands:")[2]  # whole sentences, on the narrowest terminal too
 
 
 def test_help_imports_nothing_that_a_verb_needs() -> None:

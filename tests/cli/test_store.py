@@ -114,6 +114,19 @@ def test_an_id_where_a_verb_belongs_and_one_of_the_other_kind_are_told_what_they
     assert command("incidents", "show", known, FLAGS, state) == (2, [], said)
 
 
+def test_what_was_decided_and_found_is_told_to_programs_too(command: Command, state: str) -> None:
+    _, lines, _ = command("issues", "-o", "json", FLAGS, state)
+    known = json.loads(lines[0])["id"]
+    for verb, *more in (["ack"], ["assign", "bob"], ["close", "--reason", "x"], ["reopen"], ["mute"], ["unmute"]):
+        wanted = ["--for", "1d", "--why", "x"] if verb == "mute" else []
+        _, (line,), _ = command("issues", verb, known, *more, *wanted, "-o", "json", FLAGS, state)
+        assert (json.loads(line)["verb"], json.loads(line)["target"]) == (verb, known)
+    assert json.loads(command("store", "check", "-o", "json", FLAGS, state)[1][0])["problems"] == []
+    smaller = json.loads(command("store", "vacuum", "-o", "json", FLAGS, state)[1][0])
+    assert smaller["after"] <= smaller["before"]
+    assert json.loads(command("store", "upgrade", "-o", "json", FLAGS, state)[1][0])["version"] >= 1
+
+
 def test_without_a_store_people_are_told_what_makes_one(command: Command, tmp_path: Path) -> None:
     for verb in (["alerts"], ["issues"], ["incidents"], ["decisions"], ["store", "info"], ["issues", "ack", "i1"]):
         code, _, said = command(*verb, FLAGS, str(tmp_path))

@@ -64,7 +64,12 @@ def show(
 
 @config.command("schema")
 def schema() -> int:
-    """Print the JSON schema of the configuration file, for editors."""
+    """Print the JSON schema of the configuration file, for editors.
+
+    \b
+    Example:
+      hullwatch config schema > hullwatch.schema.json
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import write_json
     from hullwatch.config import schema as settings_schema
     from hullwatch.outputs.configured import schema as output_schema

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,17 +23,29 @@ WhereFlag = Annotated[
 _KEYS = {"duration": "for"}
 
 
-def add_decisions(group: typer.Typer) -> None:
-    """Give the group of the issues or the incidents the verbs of decisions."""
+def add_decisions(group: typer.Typer, kind: Among) -> None:
+    """Give the group of the issues or the incidents the verbs of decisions; their examples are of the kind."""
     for verb in (ack, assign, close, reopen, mute, unmute):
-        group.command(verb.__name__)(verb)
+        text = inspect.cleandoc(verb.__doc__ or "").replace("hullwatch issues", f"hullwatch {kind}")
+        group.command(verb.__name__, help=text)(verb)
 
 
 def ack(
-    context: typer.Context, target: IdArgument, why: WhyFlag = "", state: StateFlag = None, config: ConfigFlag = None
+    context: typer.Context,
+    target: IdArgument,
+    why: WhyFlag = "",
+    output: OutputOption = "text",
+    state: StateFlag = None,
+    config: ConfigFlag = None,
 ) -> int:
-    """Say that you look at it; it stays until it is closed."""
-    return _decide(context, target, "ack", state, config, why=why)
+    """Say that you look at it; it stays until it is closed.
+
+    \b
+    Examples:
+      sudo hullwatch issues ack ID
+      sudo hullwatch issues ack ID --why "on it, call me at 4711"
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    return _decide(context, target, "ack", state, config, output=output, why=why)
 
 
 def assign(
@@ -40,29 +53,52 @@ def assign(
     target: IdArgument,
     user: Annotated[str, typer.Argument(metavar="USER", help="Who looks after it; '' for nobody.")],
     why: WhyFlag = "",
+    output: OutputOption = "text",
     state: StateFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """Say who looks after it."""
-    return _decide(context, target, "assign", state, config, why=why, assignee=user)
+    """Say who looks after it.
+
+    \b
+    Examples:
+      sudo hullwatch issues assign ID anna
+      sudo hullwatch issues assign ID ''
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    return _decide(context, target, "assign", state, config, output=output, why=why, assignee=user)
 
 
 def close(
     context: typer.Context,
     target: IdArgument,
     reason: ReasonFlag = "",
+    output: OutputOption = "text",
     state: StateFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """Say that it is done with; an issue that comes again is opened again."""
-    return _decide(context, target, "close", state, config, why=_needed(reason, "--reason"))
+    """Say that it is done with; an issue that comes again is opened again.
+
+    \b
+    Example:
+      sudo hullwatch issues close ID --reason "the image is fixed"
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    return _decide(context, target, "close", state, config, output=output, why=_needed(reason, "--reason"))
 
 
 def reopen(
-    context: typer.Context, target: IdArgument, why: WhyFlag = "", state: StateFlag = None, config: ConfigFlag = None
+    context: typer.Context,
+    target: IdArgument,
+    why: WhyFlag = "",
+    output: OutputOption = "text",
+    state: StateFlag = None,
+    config: ConfigFlag = None,
 ) -> int:
-    """Open again what was closed."""
-    return _decide(context, target, "reopen", state, config, why=why)
+    """Open again what was closed.
+
+    \b
+    Example:
+      sudo hullwatch issues reopen ID --why "it was not fixed"
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    return _decide(context, target, "reopen", state, config, output=output, why=why)
 
 
 def mute(  # noqa: PLR0913, PLR0917 - one parameter for each flag
@@ -98,7 +134,7 @@ def mute(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     if not duration:
         raise UsageError("Say for how long with --for, for example --for 7d: a mute has an end.")
     why = _needed(why, "--why")
-    return _decide(context, target, "mute", state, config, why=why, duration=duration, condition=where)
+    return _decide(context, target, "mute", state, config, output=output, why=why, duration=duration, condition=where)
 
 
 def unmute(
@@ -110,11 +146,18 @@ def unmute(
         ),
     ],
     why: WhyFlag = "",
+    output: OutputOption = "text",
     state: StateFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """End a mute before its time."""
-    return _decide(context, target, "unmute", state, config, why=why)
+    """End a mute before its time.
+
+    \b
+    Examples:
+      sudo hullwatch issues unmute ID
+      sudo hullwatch issues unmute 12     the number of the decision, as 'hullwatch decisions' has it
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    return _decide(context, target, "unmute", state, config, output=output, why=why)
 
 
 def _needed(text: str, flag: str) -> str:
@@ -126,22 +169,33 @@ def _needed(text: str, flag: str) -> str:
 
 
 def _decide(
-    context: typer.Context, target: str, verb: Deed, state: str | None, config: str | None, **values: str
+    context: typer.Context,
+    target: str,
+    verb: Deed,
+    state: str | None,
+    config: str | None,
+    *,
+    output: str,
+    **values: str,
 ) -> int:
     """Decide, and say what was."""
     import msgspec
 
     from hullwatch.api.desk import Wish
-    from hullwatch.cli.answer import write_line
+    from hullwatch.cli.answer import wants_json, write_json, write_line
     from hullwatch.cli.desk import open_desk
     from hullwatch.errors import UsageError
 
+    as_json = wants_json(output)
     asked = {"verb": verb, "among": table_of(context), "target": target, **values}
     try:
         wish = msgspec.convert({_KEYS.get(name, name): value for name, value in asked.items()}, Wish)
     except msgspec.ValidationError as error:
         raise UsageError(f"That cannot be decided: {error}.") from None
     made = open_desk(state, config).decide(wish)
+    if as_json:
+        write_json(made)
+        return 0
     number = made.target or f"mute {made.id if verb == 'mute' else target}"
     write_line(f"{number}: {words(made)}.")
     return 0

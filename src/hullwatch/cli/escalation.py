@@ -55,7 +55,9 @@ def check(file: FileOption = None, config: ConfigFlag = None) -> int:
 def who(
     file: FileOption = None,
     at: AtOption = None,
-    days: Annotated[int, typer.Option("--days", min=1, max=60, help="How many days are shown.")] = _SHOWN_DAYS,
+    days: Annotated[
+        int, typer.Option("--days", metavar="N", min=1, max=60, help="How many days are shown.")
+    ] = _SHOWN_DAYS,
     output: OutputOption = "text",
     config: ConfigFlag = None,
 ) -> int:
@@ -91,8 +93,8 @@ def show_plan(  # noqa: PLR0913, PLR0917 - each is a flag
             metavar="[INCIDENT]", help="Its id in the store; a made-up one if none.", autocompletion=complete_id
         ),
     ] = None,
-    score: Annotated[int, typer.Option("--score", min=0, max=100, help="Of a made-up incident.")] = 80,
-    workload: Annotated[str, typer.Option("--workload", help="Of a made-up incident.")] = "host",
+    score: Annotated[int, typer.Option("--score", metavar="N", min=0, max=100, help="Of a made-up incident.")] = 80,
+    workload: Annotated[str, typer.Option("--workload", metavar="NAME", help="Of a made-up incident.")] = "host",
     file: FileOption = None,
     at: AtOption = None,
     output: OutputOption = "text",

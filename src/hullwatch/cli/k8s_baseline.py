@@ -129,7 +129,12 @@ def undo(
     state: StateFlag = None,
     config: ConfigFlag = None,
 ) -> int:
-    """Accept something no more: take back an earlier decision."""
+    """Accept something no more: take back an earlier decision.
+
+    \b
+    Example:
+      sudo hullwatch k8s baseline undo 3 --why "was no registry of ours"
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import write_line
     from hullwatch.store.deciding import who
 
@@ -143,7 +148,12 @@ def undo(
 
 @baseline.command("decisions")
 def decisions(output: OutputOption = "text", state: StateFlag = None, config: ConfigFlag = None) -> int:
-    """List what people have accepted and forgotten: who, when and why."""
+    """List what people have accepted and forgotten: who, when and why.
+
+    \b
+    Example:
+      sudo hullwatch k8s baseline decisions
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_rows
     from hullwatch.cli.store_options import date
 

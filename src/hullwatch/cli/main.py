@@ -60,29 +60,33 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 app.command("run", cls=SelectingCommand)(run)
-app.command("replay", cls=SelectingCommand)(replay)
-app.command("record", cls=SelectingCommand)(record)
-app.command("events")(events)
-app.command("backtest", cls=SelectingCommand)(backtest)
+app.command("replay", cls=SelectingCommand, short_help="Judge events that were recorded, and print alerts.")(replay)
+app.command("record", cls=SelectingCommand, short_help="Write all that happens to a capture, for later.")(
+    record
+)
+app.command("events", short_help="Print kept events, those of a capture, or live ones.")(events)
+app.command("backtest", cls=SelectingCommand, short_help="Show what new rules would have raised.")(
+    backtest
+)
 app.add_typer(capture, name="capture")
 app.add_typer(rules, name="rules")
 app.add_typer(escalation, name="escalation")
 app.add_typer(respond, name="respond")
-app.add_typer(incidents, name="incidents")
-app.add_typer(issues, name="issues")
+app.add_typer(incidents, name="incidents", short_help="What belongs together, the worst first: list, show, decide.")
+app.add_typer(issues, name="issues", short_help="The same alert again and again, as one: list, show, decide.")
 app.command("alerts")(alerts)
-app.command("decisions")(decisions)
-app.add_typer(k8s, name="k8s")
+app.command("decisions", short_help="Print what people have decided, the last one first.")(decisions)
+app.add_typer(k8s, name="k8s", short_help="Kubernetes: objects, sessions, rights, exposure, audit log.")
 app.add_typer(store, name="store")
 app.add_typer(formats, name="formats")
 app.add_typer(outputs, name="outputs")
 app.command("doctor")(doctor)
-app.command("metrics")(metrics)
+app.command("metrics", short_help="Print what the running instance counts.")(metrics)
 app.add_typer(config, name="config")
-app.command("uninstall")(uninstall)
+app.command("uninstall", short_help='Remove what "make install" made.')(uninstall)
 app.command("version")(version)
 
 

@@ -55,7 +55,7 @@ def run_tests(
 ) -> int:
     """Run test cases: events in, alerts out. Or tell what rules raise on captures.
 
-    \\b
+    \b
     Examples:
       hullwatch rules test
       hullwatch rules test my_cases.yaml
@@ -66,7 +66,7 @@ def run_tests(
     A file of cases, or a case in it, may say "match: first" or "match: all" itself; that counts more than the
     flag, for what it expects was written for it. A case can name a capture and how often each rule alerts. Exit
     code 1 when a case fails, 2 when a capture is damaged.
-    """  # noqa: D301 - \\b is the help formatter's mark, as an escape
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json
     from hullwatch.errors import UsageError
 

@@ -59,7 +59,7 @@ def scored_group(kind: Among, text: str) -> typer.Typer:
         return write_scored(kind, every=every, since=since, number=number, output=output, state=state, config=config)
 
     group.callback(invoke_without_command=True)(listed)
-    add_decisions(group)
+    add_decisions(group, kind)
     return group
 
 

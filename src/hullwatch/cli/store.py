@@ -49,39 +49,65 @@ def info(output: OutputOption = "text", state: StateFlag = None, config: ConfigF
 
 
 @store.command("check")
-def check(state: StateFlag = None, config: ConfigFlag = None) -> int:
-    """Look whether the store and the kept events are sound; ends with 1 when they are not."""
-    from hullwatch.cli.answer import write_line
+def check(output: OutputOption = "text", state: StateFlag = None, config: ConfigFlag = None) -> int:
+    """Look whether the store and the kept events are sound; ends with 1 when they are not.
+
+    \b
+    Examples:
+      sudo hullwatch store check
+      sudo hullwatch store check -o json | jq .problems
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.cli.answer import wants_json, write_json, write_line
     from hullwatch.cli.desk import open_desk
 
-    looked_at = open_desk(state, config).soundness()
+    as_json, looked_at = wants_json(output), open_desk(state, config).soundness()
     for one in looked_at:
+        if as_json:
+            write_json(one)
+            continue
         for problem in one.problems or [f"{one.name} is sound."]:
             write_line(problem)
     return 1 if any(one.problems for one in looked_at) else 0
 
 
 @store.command("vacuum")
-def vacuum(state: StateFlag = None, config: ConfigFlag = None) -> int:
+def vacuum(output: OutputOption = "text", state: StateFlag = None, config: ConfigFlag = None) -> int:
     """Give the space of what was removed back to the file system, and pack the logs of kept events.
 
+    \b
+    Example:
+      sudo hullwatch store vacuum
+
     A running keeper waits meanwhile.
-    """
-    from hullwatch.cli.answer import write_line
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.cli.answer import wants_json, write_json, write_line
     from hullwatch.cli.desk import open_desk
 
+    as_json = wants_json(output)
     for one in open_desk(state, config).make_smaller():
+        if as_json:
+            write_json(one)
+            continue
         write_line(f"{one.name} had {one.before:,} bytes, and has {one.after:,} now.")
     return 0
 
 
 @store.command("upgrade")
-def upgrade(state: StateFlag = None, config: ConfigFlag = None) -> int:
-    """Bring a store of an older Hullwatch up to date, after a copy of it; 'hullwatch run' does so when it starts."""
-    from hullwatch.cli.answer import write_line
+def upgrade(output: OutputOption = "text", state: StateFlag = None, config: ConfigFlag = None) -> int:
+    """Bring a store of an older Hullwatch up to date, after a copy of it; 'hullwatch run' does so when it starts.
+
+    \b
+    Example:
+      sudo hullwatch store upgrade
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.cli.answer import wants_json, write_json, write_line
     from hullwatch.cli.store_options import open_store
     from hullwatch.store.schema import VERSION
 
+    as_json = wants_json(output)
     database = open_store(state, config, write=True)
-    write_line(f"{database.name} has version {VERSION}.")
+    if as_json:
+        write_json({"name": database.name, "version": VERSION})
+    else:
+        write_line(f"{database.name} has version {VERSION}.")
     return 0

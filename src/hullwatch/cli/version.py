@@ -6,7 +6,13 @@ from hullwatch.cli.answer import OutputOption
 
 
 def version(output: OutputOption = "text") -> int:
-    """Print the versions of what runs here."""
+    """Print the versions of what runs here.
+
+    \b
+    Examples:
+      hullwatch version
+      hullwatch version -o json
+    """  # noqa: D301 - \b is the help formatter's mark, as an escape
     import os
     import platform
 

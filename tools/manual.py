@@ -39,7 +39,11 @@ def manual() -> str:
 
 
 def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    for word, inner in getattr(command, "commands", {}).items():
+    if not hasattr(command, "list_commands"):
+        return
+    context = typer.Context(command)
+    for word in command.list_commands(context):  # some are loaded only when they are asked for
+        inner = command.get_command(context, word)
         if not inner.hidden:
             path = f"{name} {word}"
             yield path, inner

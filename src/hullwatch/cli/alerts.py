@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.completion import complete_condition
+from hullwatch.cli.rule_set import complete_rule
 from hullwatch.cli.store_options import NumberFlag, SinceFlag, StateFlag, UntilFlag
 from hullwatch.cli.watch_options import PRIORITIES, ConfigFlag
 
@@ -16,12 +18,23 @@ if TYPE_CHECKING:
 
 def alerts(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     condition: Annotated[
-        str, typer.Argument(metavar="[CONDITION]", help="In the language of rules, over the fields of alerts.")
+        str,
+        typer.Argument(
+            metavar="[CONDITION]",
+            help="In the language of rules, over the fields of alerts.",
+            autocompletion=complete_condition,
+        ),
     ] = "",
     since: SinceFlag = None,
     until: UntilFlag = None,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", metavar="NAME", help="Only of this rule; * and ? stand for any text.")
+        list[str] | None,
+        typer.Option(
+            "--rule",
+            metavar="NAME",
+            help="Only of this rule; * and ? stand for any text.",
+            autocompletion=complete_rule,
+        ),
     ] = None,
     priority: Annotated[
         str | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hullwatch.cli.completion import complete_condition
 from hullwatch.cli.store_options import SinceFlag, StateFlag, UntilFlag
 from hullwatch.cli.watch_options import EVERY, ConfigFlag, EventOutputFlag, FromFlag, ToFlag
 
@@ -34,7 +35,12 @@ def events(  # noqa: PLR0913, PLR0917 - one parameter for each flag
         ),
     ] = None,
     condition: Annotated[
-        str, typer.Argument(metavar="[CONDITION]", help="As in a rule; without one all events are printed.")
+        str,
+        typer.Argument(
+            metavar="[CONDITION]",
+            help="As in a rule; without one all events are printed.",
+            autocompletion=complete_condition,
+        ),
     ] = EVERY,
     form: Annotated[
         str, typer.Option("-p", "--format", metavar="FORMAT", help="What is printed of an event, as a rule's output.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.completion import complete_format
 
 formats = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="How alerts can be written.")
 
@@ -35,7 +36,12 @@ def list_formats(output: OutputOption = "text") -> int:
 
 @formats.command("show")
 def show_format(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of a format, as `hullwatch formats list` has it.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Of a format, as `hullwatch formats list` has it.", autocompletion=complete_format
+        ),
+    ],
     *,
     alone: Annotated[
         bool, typer.Option("--alone", help="As it is where alerts are not grouped: without issue and incident.")

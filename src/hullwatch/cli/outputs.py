@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.completion import complete_output
 
 if TYPE_CHECKING:
     from hullwatch.api.errands import OutputTried
@@ -21,7 +22,10 @@ outputs = typer.Typer(
 ConfigOption = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="Configuration file, over the usual ones.")
 ]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As it is called in the configuration.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="As it is called in the configuration.", autocompletion=complete_output),
+]
 
 
 @outputs.command("list")

@@ -127,8 +127,10 @@ def definitions_to_complete(context: typer.Context) -> list[RuleDefinition]:
 
 def complete_rule(context: typer.Context, incomplete: str) -> list[str]:
     """Return the names of rules for the shell's completion."""
+    from hullwatch.cli.completion import shell_words
+
     names = [rule.name for rule in definitions_to_complete(context)]
-    return [name for name in names if name.startswith(incomplete) and name.isprintable()]
+    return shell_words([name for name in names if name.startswith(incomplete) and name.isprintable()])
 
 
 # The argument that names a rule.

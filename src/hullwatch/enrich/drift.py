@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hullwatch.drift.asking import Asked
 from hullwatch.drift.question import Question
+from hullwatch.enrich.as_it_was import as_it_is
 from hullwatch.enrich.script import script_of
 from hullwatch.events.table import FLAGS
 
@@ -157,7 +158,7 @@ class Drift:
     ) -> None:
         _, _, _, time, start, cgroup_id, hierarchy, uid, pid, tid, _, cpu, _ = header
         key = pid, start, time, kind
-        self._pending[key] = Runner(process, process.program, full_id)
+        self._pending[key] = Runner(as_it_is(process, {}), process.program, full_id)
         if len(self._pending) > PENDING_KEPT:
             self._pending.popitem(last=False)
         if self._ask is None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.enrich.as_it_was import as_it_is
 from hullwatch.enrich.cgroup import CgroupContainer
 from hullwatch.enrich.container import HOST, Container, decode, encode, shared, unknown, with_cgroup
+from hullwatch.enrich.process import Process
 from hullwatch.enrich.saved_state import SavedGate
 from hullwatch.enrich.sharing import Shared
 from hullwatch.events.event import Event
@@ -34,6 +36,7 @@ class _Waiting(msgspec.Struct):
     since: int  # ns since boot, of the first event
     events: list[Event]
     size: int = 0  # bytes of their records
+    processes: dict[Process, Process] = {}  # as they were
 
 
 class ContainerGate:
@@ -134,6 +137,8 @@ class ContainerGate:
             if full_id not in self._expected:  # its answer is on the way else
                 self._request(full_id)
         event.held = True
+        if event.process is not None:
+            event.process = as_it_is(event.process, waiting.processes)
         waiting.events.append(event)
         waiting.size += size
         self._held += 1

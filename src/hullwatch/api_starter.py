@@ -17,6 +17,7 @@ import msgspec
 from hullwatch.api.place import IDLE, SOCKET, missing
 from hullwatch.errands import ERRANDS, ErrandStarter
 from hullwatch.errors import CannotError
+from hullwatch.extras import install
 from hullwatch.outputs.standard_error import say
 from hullwatch.own_process import start
 from hullwatch.respond.responding import undo_all
@@ -69,8 +70,8 @@ class ApiStarter:
         libraries = missing()
         if libraries:
             say(
-                f"Verbs look into the store themselves, for want of {' and '.join(libraries)}: "
-                "pip install 'hullwatch[api]' has this Hullwatch answer them; api.enabled = false says no more of it."
+                f"Verbs look into the store themselves, for want of {' and '.join(libraries)}; "
+                f"this has Hullwatch answer them: {install('api')} (api.enabled = false says no more of it)."
             )
             return
         try:

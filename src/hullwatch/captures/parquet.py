@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hullwatch.errors import CannotError
+from hullwatch.extras import install
 from hullwatch.formats.parquet_column import column, column_type
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def need_pyarrow() -> None:
         importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise CannotError(
-            "Parquet is written by pyarrow, which is not installed: pip install 'hullwatch[parquet]', or export to a "
+            f"Parquet is written by pyarrow, which is not installed: {install('parquet')}, or export to a "
             "file that ends in .ndjson."
         ) from error
 

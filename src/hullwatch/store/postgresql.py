@@ -6,6 +6,7 @@ import contextlib
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+from hullwatch.extras import install
 from hullwatch.store.database import StoreError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class PostgresqlDatabase:
             import psycopg
         except ImportError:
             raise StoreError(
-                "A store in PostgreSQL needs the Python package psycopg: pip install 'hullwatch[postgresql]'."
+                f"A store in PostgreSQL needs the Python package psycopg: {install('postgresql')}."
             ) from None
         self._error = psycopg.Error
         self._secrets = _secrets(url)

@@ -8,6 +8,7 @@ import pytest
 from hullwatch.api import place
 from hullwatch.cli.checks.api import api
 from hullwatch.config.service_settings import ApiSettings
+from hullwatch.extras import install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ def test_libraries_that_are_missing_are_named_with_what_installs_them(
 ) -> None:
     monkeypatch.setattr(place, "LIBRARIES", ("litestar", "no_such_library"))
     (found,) = api(ApiSettings(), str(tmp_path))
-    assert (found.status, found.fix) == ("warn", "pip install 'hullwatch[api]'")
+    assert (found.status, found.fix) == ("warn", install("api"))
     assert "for want of no_such_library" in found.sentence
 
 

@@ -17,6 +17,7 @@ from hullwatch.config.events_settings import EventsSettings
 from hullwatch.config.settings import Settings
 from hullwatch.counters import Counters
 from hullwatch.errors import CannotError
+from hullwatch.extras import install
 from hullwatch.store.kept import folder, starting
 from hullwatch.store.kept.link import WriterLink
 from hullwatch.store.kept.starting import EventStarter
@@ -115,7 +116,7 @@ def test_without_pyarrow_it_is_said_once_and_nothing_is_packed(
     starter.keep()
     assert len(starter.pids()) == 1
     assert len(said) == 1
-    assert "pip install 'hullwatch[events]'" in said[0]
+    assert install("events") in said[0]
 
 
 def test_who_cannot_have_a_writer_goes_on_and_says_so(state: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hullwatch.api.checks.check import Check
 from hullwatch.api.place import missing, sockets
+from hullwatch.extras import install
 
 if TYPE_CHECKING:
     from hullwatch.config.service_settings import ApiSettings
@@ -26,7 +27,7 @@ def api(settings: ApiSettings, run: str) -> list[Check]:
         return [Check(NAME, "ok", "Verbs look into the store themselves (api.enabled).")]
     if libraries := missing():
         sentence = f"Verbs look into the store themselves, for want of {' and '.join(libraries)}."
-        return [Check(NAME, "warn", sentence, "pip install 'hullwatch[api]'")]
+        return [Check(NAME, "warn", sentence, install("api"))]
     path = next((one for one in sockets(Path(run).expanduser()) if one.parent.exists()), None)
     if path is None or (os.access(path.parent, os.X_OK) and not path.exists()):
         return []

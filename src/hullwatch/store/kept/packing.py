@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hullwatch.errors import CannotError
+from hullwatch.extras import install
 from hullwatch.formats.parquet_column import column, column_type
 from hullwatch.store.kept import folder
 from hullwatch.store.kept.columns import ALERT, NAMES, OF_EVENT, OF_PROCESS, TIME, terms
@@ -50,9 +51,7 @@ def preload() -> None:
         for module in _MODULES:
             importlib.import_module(module)
     except ImportError as error:
-        raise CannotError(
-            "Kept events are packed by pyarrow, which is not installed: pip install 'hullwatch[events]'."
-        ) from error
+        raise CannotError(f"Kept events are packed by pyarrow, which is not installed: {install('events')}.") from error
     arrow, parquet = (importlib.import_module(name) for name in ("pyarrow", "pyarrow.parquet"))
     terms()  # of the fields, which are found by imports
     with io.BytesIO() as stream:

@@ -15,6 +15,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.extras import install
 from hullwatch.rules.condition import condition_rules
 from hullwatch.rules.terms import from_event
 from hullwatch.rules.value_events import ValueEvents, WrongValueError, from_values
@@ -234,9 +235,7 @@ def duckdb_in_memory() -> tuple[Any, type[Exception]]:
     try:
         duckdb: Any = importlib.import_module("duckdb")
     except ImportError as error:
-        raise CannotError(
-            "Kept events are read by DuckDB, which is not installed: pip install 'hullwatch[events]'."
-        ) from error
+        raise CannotError(f"Kept events are read by DuckDB, which is not installed: {install('events')}.") from error
     # Nothing is fetched from anywhere, and nothing written.
     config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     made = duckdb.connect(":memory:", config=config | {"memory_limit": MEMORY, "temp_directory": ""})

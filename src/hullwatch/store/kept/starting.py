@@ -10,6 +10,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from hullwatch.extras import install
 from hullwatch.own_process import start
 from hullwatch.store.frames import has_gone, make_pair
 from hullwatch.store.kept import folder
@@ -131,7 +132,7 @@ class EventStarter:
             self._can_pack = False
             self._say(
                 "Warning: kept events stay in their logs, which are large and slow to ask: they are packed by pyarrow, "
-                "which is not installed: pip install 'hullwatch[events]'."
+                f"which is not installed: {install('events')}."
             )
 
     def stop(self) -> None:

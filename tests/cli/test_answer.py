@@ -25,3 +25,11 @@ def test_a_long_last_column_is_broken_in_its_place_or_stands_below(
     monkeypatch.setattr(answer, "columns", lambda: room)
     answer.write_rows(ROWS)
     assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_a_sentence_is_broken_at_words_and_whole_where_there_is_no_terminal_or_no_room() -> None:
+    said = "This kernel runs the full tier of kernel programs."
+    assert answer.broken(said, 21, None) == [said]
+    assert answer.broken(said, 21, 80) == [said]
+    assert answer.broken(said, 21, 60) == ["This kernel runs the full tier of", "kernel programs."]
+    assert answer.broken(said, 21, 40) == [said]

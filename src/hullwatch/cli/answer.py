@@ -95,10 +95,17 @@ def write_rows(rows: Sequence[Sequence[str]]) -> None:
         write_safe(line + "\n")
 
 
+def broken(text: str, begin: int, room: int | None) -> list[str]:
+    """Return a text that begins in a column as the lines that a terminal has room for; as one where it has little."""
+    if room is None or begin + len(text) <= room or room - begin < NARROWEST_COLUMN:
+        return [text]
+    return textwrap.wrap(text, room - begin, break_on_hyphens=False) or [text]
+
+
 def _broken(others: str, last: str, begin: int, room: int) -> str:
     """Return a row whose last column, which begins there, is too long for a terminal."""
     if room - begin >= NARROWEST_COLUMN:
-        first, *more = textwrap.wrap(last, room - begin)
+        first, *more = broken(last, begin, room)
         return "\n".join((f"{others}  {first}", *(f"{'':<{begin}}{one}" for one in more)))
     below = textwrap.wrap(last, room, initial_indent="    ", subsequent_indent="    ")
     return "\n".join((others.rstrip(), *below))

@@ -14,6 +14,8 @@ from hullwatch.cli.config_init import init
 if TYPE_CHECKING:
     from hullwatch.config import Loaded
 
+_VALUE = 12  # characters that most values have: a long one does not push the origins of all out of sight
+
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Show, check and explain the settings.")
 
 
@@ -55,7 +57,7 @@ def show(
                     "help": leaf.help,
                 }
             )
-        rows.append([path, "=", shown(value, leaf), f"# {loaded.origins[path]}"])
+        rows.append([path, "=", f"{shown(value, leaf):<{_VALUE}}  # {loaded.origins[path]}"])
     rows += _outputs(loaded, as_json=as_json)
     if not as_json:
         write_rows(rows)
@@ -101,7 +103,7 @@ def _outputs(loaded: Loaded, *, as_json: bool) -> list[list[str]]:
                 text = leaf.help if leaf is not None else "The kind of output."
                 write_json({"name": path, "value": value, "origin": origin, "variable": None, "help": text})
             duration = leaf is not None and leaf.duration
-            rows.append([path, "=", written(value, duration=duration), f"# {origin}"])
+            rows.append([path, "=", f"{written(value, duration=duration):<{_VALUE}}  # {origin}"])
     return rows
 
 

@@ -127,13 +127,17 @@ def _settings(config_file: str | None) -> tuple[Settings, Check]:
 
 
 def _write(check: Check) -> None:
-    from hullwatch.cli.answer import write_safe
+    from hullwatch.cli.answer import broken, columns, write_safe
     from hullwatch.formats.escape import escape
     from hullwatch.outputs.stdout import has_colours
 
     status = f"{check.status:<4}"
     if has_colours(1):
         status = _COLOURS[check.status] + status + _RESET
-    write_safe(f"{status}  {check.name:<13}  {escape(check.sentence)}\n")
+    said, begin = escape(check.sentence), 4 + 2 + 13 + 2
+    first, *more = broken(said, begin, columns())
+    write_safe(f"{status}  {check.name:<13}  {first}\n")
+    for line in more:
+        write_safe(f"{'':<{begin}}{line}\n")
     if check.fix and check.status != "ok":
         write_safe(f"{'':4}  {'':13}  fix: {escape(check.fix)}\n")

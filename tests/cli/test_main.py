@@ -117,3 +117,15 @@ def test_a_reader_that_ends_early_is_no_error() -> None:
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_answer_that_finds_no_room_is_a_sentence_and_one_that_nobody_wants_is_none() -> None:
+    full = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m hullwatch version >/dev/full; echo $?"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (full.stdout, full.stderr) == ("3\n", "The answer cannot be written: No space left on device.\n")
+    closed = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m hullwatch version >&- 2>&- <&-"], check=False, timeout=60
+    )
+    assert closed.returncode == 0

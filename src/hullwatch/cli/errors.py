@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DONE, FINDINGS, USAGE, CANNOT = 0, 1, 2, 3
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of what standard output goes to
 INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended before it was done
 
 
@@ -80,6 +82,11 @@ def _known(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, PermissionError):
         name = f" {error.filename}" if error.filename else ""
         return f"No permission{name and ' for'}{name}: {error.strerror}. Run it as root (sudo).", CANNOT
+    if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
+        from hullwatch.cli.answer import forget_stdout
+
+        forget_stdout()
+        return f"The answer cannot be written: {error.strerror}.", CANNOT
     return None
 
 

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from hullwatch.cli.errors import run_safely
+from hullwatch.cli.standard_files import open_what_is_closed
 from hullwatch.cli.verbs import Verbs
 
 HELP = """\b
@@ -47,5 +48,6 @@ def _begin() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    open_what_is_closed()
     command = typer.main.get_command(app)
     sys.exit(run_safely(lambda: command.main(prog_name="hullwatch", standalone_mode=False)))

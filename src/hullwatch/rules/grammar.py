@@ -49,6 +49,9 @@ _OPERATORS = (
     "contains", "icontains", "bcontains", "startswith", "bstartswith", "endswith", "glob", "iglob", "regex", "pmatch",
     "in", "intersects", "exists",
 )  # fmt: skip
+_QUOTED = re.compile(r"""(?s)"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
+_PLAIN_LEFT = re.compile(r"(?:^|\(|\band|\bor|\bnot)\s*([A-Za-z_]\w*)\s*\Z")  # where a field or a macro stands
+_ANY_OPERATOR = re.compile(rf"[=!<>]|(?:{'|'.join(_OPERATORS)})\b")
 _EXPECTED = {
     "FIELD": "a field", "TRANSFORMER": "a transformer", "IDENTIFIER": "a macro", "NOT": "'not'", "LPAR": "'('",
     "RPAR": "')'", "AND": "'and'", "OR": "'or'", "EXISTS": "an operator", "EQUALITY": "an operator",
@@ -161,6 +164,9 @@ def _position(error: Any) -> int:
 def _unexpected(source: SourceText, offset: int, expected: Any) -> ProblemError:
     words = sorted({_EXPECTED[name] for name in expected if name in _EXPECTED})
     found = re.split(r"[ \t\r\n]", source.text[offset : offset + 40])[0]
+    sentence = _known_mistake(source.text, offset, found)
+    if sentence:
+        return _error(source, offset, sentence)
     near = ""
     if found.lower() in {"and", "or", "not"} and found != found.lower():
         near = f" (did you mean {found.lower()}?)"
@@ -169,6 +175,18 @@ def _unexpected(source: SourceText, offset: int, expected: Any) -> ProblemError:
     what = f"{found!r} does not fit here{near}" if found else "The condition ends too early"
     advice = f": expected {' or '.join(words)}" if words else ""
     return _error(source, offset, f"{what}{advice}.")
+
+
+def _known_mistake(text: str, offset: int, found: str) -> str:
+    """Return what is wrong where people often go wrong, for the words that the grammar expects do not say it."""
+    if found[:1] in {'"', "'"} and _QUOTED.match(text, offset) is None:
+        return f"The quote {found[0]} that begins here is not closed."
+    if found in {"and", "or", "not"} and not text[offset + len(found) :].strip():
+        return f"The condition ends after '{found}': something has to follow it."
+    before = _PLAIN_LEFT.search(text, 0, offset)
+    if before is not None and before[1] not in {"and", "or", "not"} and _ANY_OPERATOR.match(text, offset):
+        return f"{before[1][:40]!r} is no field: fields have a dot, such as proc.name or container.name."
+    return ""
 
 
 def _error(source: SourceText, offset: int, sentence: str) -> ProblemError:

@@ -27,6 +27,12 @@ MISTAKES = {
     "no YAML": ("policies: [", "1:"),
     "no policies": ("people: {}", "1:1: "),
     "a key that is none": ("policies:\n- name: x\n  steps:\n  - {tell: [a], afterr: 5m}", "4:17: "),
+    "a key of a person that is none": (
+        TEXT.replace("{name: Anna", "{nam: Anna"),
+        '2:10: "people.anna.nam"',
+    ),
+    "a list in place of a map": ("- a", "1:1: expected a map, got a list."),
+    "text in place of a map": ("people: x\npolicies: []", '1:1: "people": expected a map, got text.'),
     "a score of 101": ("policies:\n- {name: x, score: 101, steps: [{tell: [a]}]}", '2:13: "policies.score"'),
     "a duration that is none": ("policies:\n- {name: x, steps: [{tell: [a], after: soon}]}", "is not a duration"),
     "a time zone that is none": (TEXT.replace("Europe/Berlin}", "Europe/Berlim}", 1), "2:42: "),

@@ -26,7 +26,7 @@ def test_the_only_alert_of_a_file_is_meant_and_another_is_named_by_its_line() ->
     assert (found.time, found.rule, found.container, found.process) == (TIME, "Reverse shell", "0123456789ab", "sh")
     two = line() + line(rule="Second")
     assert read_subject(two, 2, "x").rule == "Second"
-    with pytest.raises(UsageError, match="has 2 alerts: say with --line"):
+    with pytest.raises(UsageError, match="has 2 lines: say with --line"):
         read_subject(two, None, "x")
     with pytest.raises(UsageError, match="no alert in line 3"):
         read_subject(two, 3, "x")
@@ -54,7 +54,7 @@ def test_what_is_no_id_of_a_container_is_the_host(container: object) -> None:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"", "has 0 alerts"),
+        (b"", "is empty: an alert is wanted"),
         (b"no alert", "is no JSON object"),
         (b"[1]", "is no JSON object"),
         (b"{}", "names no rule"),

@@ -18,6 +18,10 @@ def open_input(file: str) -> io.BufferedReader:
     """
     from pathlib import Path
 
+    from hullwatch.errors import UsageError
+
+    if not file:
+        raise UsageError("The name of the file is empty.")
     try:
         return Path(file).open("rb")
     except OSError as error:

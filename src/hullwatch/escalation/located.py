@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TYPE = re.compile(r"`(\w+)`")
+_TYPES = {
+    "str": "text",
+    "int": "a whole number",
+    "bool": "true or false",
+    "float": "a number",
+    "array": "a list",
+    "object": "a map",
+    "null": "nothing",
+}
 _PATH = re.compile(r" - at `(.+)`$")
+_ANY = "..."  # a key of a map, which msgspec does not name
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -71,12 +82,31 @@ class Located:
             found = _PATH.search(said)
             steps = _STEP.findall(found[1]) if found else []
             path: list[str | int] = [name or (int(index) if index.isdigit() else index) for name, index in steps]
-            what = _PATH.sub("", said)
+            what = _TYPE.sub(lambda name: _TYPES.get(name[1], name[0]), _PATH.sub("", said))
             unknown = re.search(r"unknown field `(.+)`", what)
             if unknown:
                 path.append(unknown[1])
+                what = "there is no such key"
+            path = self._named(path)
             key = f'"{".".join(str(step) for step in path if isinstance(step, str))}": ' if path else ""
             raise WrongFileError(self.where(*path), f"{key}{what[:1].lower()}{what[1:]}.") from None
+
+    def _named(self, path: list[str | int]) -> list[str | int]:
+        """Return a path with a map's keys, which msgspec does not name: of the first one that has what follows."""
+        if _ANY not in path:
+            return path
+        place = path.index(_ANY)
+        node: Node | None = self._root
+        for step in path[:place]:
+            found = _child(node, step) if node is not None else None
+            node = found[1] if found is not None else None
+        if not isinstance(node, Mapping):
+            return path
+        for name, value in node.entries:
+            rest = self._named([*path[:place], name.text, *path[place + 1 :]])
+            if len(path) == place + 1 or _child(value, path[place + 1]) is not None:
+                return rest
+        return path
 
 
 def _child(node: Node, step: str | int) -> tuple[Location, Node] | None:

@@ -57,8 +57,10 @@ def read_subject(data: bytes, line: int | None, name: str) -> Subject:
     if line is None:
         if len(written) > 1 and isinstance(found := _json(data), dict):
             return _subject(cast("dict[str, Any]", found), name)  # one that was written over several lines
+        if not written:
+            raise UsageError(f"{name} is empty: an alert is wanted, as -o json prints it.")
         if len(written) != 1:
-            raise UsageError(f"{name} has {len(written)} alerts: say with --line which of its lines is meant.")
+            raise UsageError(f"{name} has {len(written)} lines: say with --line which of them is the alert.")
         line = written[0]
     if line not in written:
         raise UsageError(f"{name} has no alert in line {line}: it has {len(lines)} lines.")

@@ -31,7 +31,7 @@ from hullwatch.events.event import Event
 from hullwatch.rules.audit_cases import is_audit_event, known_objects, read_audit_event, read_times
 from hullwatch.rules.capture_cases import capture_path, compare_numbers, expected_numbers
 from hullwatch.rules.case_events import case_error, check_keys, read_event
-from hullwatch.rules.document import Mapping, Scalar, read_documents
+from hullwatch.rules.document import MAXIMUM_FILE, Mapping, Scalar, read_documents
 from hullwatch.rules.document import Sequence as SequenceNode
 from hullwatch.rules.loader import SOURCES, RuleSet, RulesFile, load
 from hullwatch.rules.log_cases import is_log_line, read_log_lines
@@ -209,7 +209,8 @@ def _read(path: Path, switches: tuple[RuleSwitch, ...], lookup_of: Callable[[str
 
 def _content(path: Path, location: Location) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAXIMUM_FILE + 1)  # one that has no end is too large
     except OSError as error:
         reason = error.strerror or "it cannot be read"
         raise ProblemError(f"The file {path} cannot be read: {reason}.", location, "LOAD_ERR_FILE_READ") from None

@@ -174,7 +174,7 @@ def read_documents(name: str, content: bytes) -> list[Node]:
     source = Source(name, "")
     if len(content) > MAXIMUM_FILE:
         raise ProblemError(
-            f"The file has {len(content)} bytes, {MAXIMUM_FILE} are the most: split it.",
+            f"The file has more than {MAXIMUM_FILE >> 20} MiB: split it.",
             Location(name, 1, 1),
             "LOAD_ERR_FILE_READ",
         )

@@ -192,6 +192,7 @@ def _check_file(path: Path, *, make: bool) -> None:
             f"There is no store at {path}: it is made when 'hullwatch run' starts. (Another place: --state-directory.)"
         ) from None
     except OSError as error:
-        raise StoreError(f"The store {path} cannot be read: {error.strerror}. Run it with sudo?") from error
+        advice = " Run it with sudo?" if isinstance(error, PermissionError) else ""
+        raise StoreError(f"The store {path} cannot be read: {error.strerror}.{advice}") from error
     if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"The store {path} is no file: remove it.")

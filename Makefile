@@ -12,6 +12,8 @@ ORACLE_EXAMPLES ?= 5000
 PREPARE := @$(PYTHON) tools/prepare.py
 INSIDE := .venv/bin/
 PREFIX ?= /opt/hullwatch
+# CMake would put what it builds for the wheel below it.
+unexport DESTDIR
 PREFIX_OPTIONS = --prefix "$(PREFIX)" $(if $(DESTDIR),--destdir "$(DESTDIR)")
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=DOCKER_HOST)
 

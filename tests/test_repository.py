@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,6 +118,16 @@ def test_the_makefile_has_at_most_fourteen_targets_and_explains_each() -> None:
     assert targets == explained
     assert phony is not None
     assert targets == set(phony[1].split())
+
+
+def test_where_a_package_is_staged_is_told_to_the_installation_alone() -> None:
+    """CMake, which builds the wheel, would put the sensor below DESTDIR instead of into the wheel."""
+    show = 'show: ; @echo "[$$DESTDIR] $(PREFIX_OPTIONS)"'
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-C", str(ROOT), "--eval", show, "show", "DESTDIR=/staged"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "[] --prefix /opt/hullwatch --destdir /staged\n"
 
 
 def test_the_readme_shows_every_top_folder_and_every_folder_of_the_package() -> None:

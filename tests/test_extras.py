@@ -32,12 +32,19 @@ class _Distribution:
         return self._text
 
 
+def _installed(monkeypatch: pytest.MonkeyPatch, found: _Distribution) -> None:
+    def distribution(_: str) -> _Distribution:
+        return found
+
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
+
+
 def test_a_clone_is_told_its_own_pip_and_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clone = tmp_path / "a clone"
     clone.mkdir()
     (clone / "pyproject.toml").touch()
     found = _Distribution(clone.as_uri(), editable=True)
-    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: found)
+    _installed(monkeypatch, found)
     monkeypatch.setattr(sys, "prefix", f"{clone}/.venv")
     assert extras.install("api") == f"'{clone}/.venv/bin/pip' install -e '{clone}[api]'"
     extras.install.cache_clear()
@@ -47,7 +54,7 @@ def test_a_clone_is_told_its_own_pip_and_itself(monkeypatch: pytest.MonkeyPatch,
 
 def test_an_installation_is_told_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     found = _Distribution("file:///tmp/hullwatch", editable=False)
-    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: found)
+    _installed(monkeypatch, found)
     monkeypatch.setattr(sys, "prefix", "/opt/hullwatch/lib")
     assert extras.install("events") == "/opt/hullwatch/lib/bin/pip install 'hullwatch[events]'"
     extras.install.cache_clear()

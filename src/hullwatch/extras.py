@@ -8,6 +8,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 
@@ -29,8 +30,8 @@ def _source() -> str:
     """Return the folder that this was installed from and still runs from; empty for none."""
     try:
         text = importlib.metadata.distribution("hullwatch").read_text("direct_url.json") or "{}"
-        found = json.loads(text)
-        place = unquote(urlsplit(found["url"]).path) if found.get("dir_info", {}).get("editable") else ""
+        found: Any = json.loads(text)
+        place = unquote(urlsplit(str(found["url"])).path) if found.get("dir_info", {}).get("editable") else ""
     except (importlib.metadata.PackageNotFoundError, OSError, ValueError, KeyError, AttributeError):
         return ""
     return place if place and Path(place, "pyproject.toml").is_file() else ""

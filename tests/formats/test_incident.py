@@ -291,6 +291,7 @@ def test_incidents_are_a_table_and_a_list_for_programs() -> None:
 def test_a_container_that_has_just_begun_is_named_as_soon_as_its_engine_has_told() -> None:
     make, by = Alerts(), grouper()
     late = make.make("Shell in a container", container="web-1", workload="shop/web", **session(40))
+    assert late.origin is not None
     early = replace(late, id="early", container_name="", origin=replace(late.origin, workload="unknown"))
     first = incident_of(by.place(early))
     assert first.title == f"Shell in a container in {early.container_id}"

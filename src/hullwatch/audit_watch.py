@@ -459,13 +459,11 @@ class AuditWatch:
         if counts.left_out:
             reasons = "; ".join(f"{number:,} {reason}" for reason, number in sorted(counts.left_out.items()))
             lines.append(f"Audit events left out: {reasons}.")
-        refused = {} if self._server is None else self._server.counts
-        if refused:
-            lines.append(
-                "Requests: " + "; ".join(f"{number:,} {reason}" for reason, number in sorted(refused.items())) + "."
-            )
-        lost = {**self.counters.alerts_lost}
-        lines += [f"Alerts that did not reach their reader: {number:,} ({reason})." for reason, number in lost.items()]
+        if refused := {} if self._server is None else self._server.counts:
+            reasons = "; ".join(f"{number:,} {reason}" for reason, number in sorted(refused.items()))
+            lines.append(f"Requests: {reasons}.")
+        lost = self.counters.alerts_lost.items()
+        lines += [f"Alerts that did not reach their reader: {number:,} ({reason})." for reason, number in lost]
         return lines
 
 

@@ -127,7 +127,7 @@ def test_alerts_are_chosen_and_counted(held: Held, query: str, number: int) -> N
         ("/v1/alerts?limit=x", None, 400, "The request is wrong: limit: Expected `int`, got `str`."),
         ("/v1/alerts?limit=-1", None, 400, "limit is 0 or more, not -1."),
         ("/v1/alerts?condition=proc.nam%20=%20x", None, 400, "The condition is wrong at character 1"),
-        ("/v1/alerts?since=yesterday", None, 400, '"yesterday" is not a duration'),
+        ("/v1/alerts?since=yesterday", None, 400, '"yesterday" is no time'),
         ("/v1/alerts?priority=high", None, 400, "high"),
         ("/v1/issues?all=perhaps", None, 400, "The request is wrong: every: Expected `bool`"),
         ("/v1/issues/zzz", None, 400, 'There is no issue "zzz"'),

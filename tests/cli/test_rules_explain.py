@@ -278,7 +278,7 @@ def test_completion_gives_the_names_of_rules(rules: str) -> None:
         check=False,
         timeout=60,
     )
-    assert done.stdout.strip() == "Quiet one"
+    assert done.stdout.strip() == r"Quiet\ one"
 
 
 def on_terminal(*arguments: str, no_colour: bool = False) -> str:

@@ -203,7 +203,7 @@ def test_a_wheel_without_a_sensor_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_service_has_what_answers_verbs_and_keeps_events_and_nothing_that_only_builds() -> None:
-    assert {"msgspec", "typer", "lark", "requests", "litestar", "uvicorn", "duckdb", "pyarrow"} <= names(locked())
+    assert {"msgspec", "typer", "lark", "urllib3", "litestar", "uvicorn", "duckdb", "pyarrow"} <= names(locked())
     assert names(locked()) & {"cmake", "ninja", "scikit-build-core", "pytest"} == set()
     assert names(locked()) - names(locked(KEPT_EVENTS)) == {"duckdb", "pyarrow"}
 

@@ -163,8 +163,12 @@ class Connection:
             connection = self._connection
         if _socket_of(connection) is None:
             connection.connect()
+        with self._lock:
+            given_up = self._connection is not connection
         used = _socket_of(connection)
-        if used is None:
+        if given_up:  # while it was being made: nobody else closes it
+            connection.close()
+        if used is None or given_up:
             raise ConnectionLostError("it is no longer asked")
         used.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         used.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE)

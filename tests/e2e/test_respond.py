@@ -11,6 +11,7 @@ import pytest
 
 from hullwatch.errors import CannotError
 from hullwatch.respond import groups
+from tests.lab_containerd import Containerd
 from tests.respond.settled import until
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ actions = [
 LOOP = "while true; do busybox sleep 1; done"
 
 
-def start(watch: Callable[..., Watch], folder: Path, engine: Engine, *, dry: bool = False) -> Watch:
+def start(watch: Callable[..., Watch], folder: Path, engine: Engine | None, *, dry: bool = False) -> Watch:
     (folder / "rules.yaml").write_text(RULES)
     (folder / "hullwatch.toml").write_text(CONFIGURATION.format(dry=str(dry).lower()))
     arguments = ("-r", str(folder / "rules.yaml"), "--config", str(folder / "hullwatch.toml"))
-    return watch(*arguments, docker_host=engine.url)
+    return watch(*arguments, docker_host=engine.url if engine else "")
 
 
 def said(watching: Watch, words: str, rule: str = "Response") -> None:
@@ -117,6 +118,30 @@ def test_deeds_are_done_within_a_second_to_the_container_that_is_meant_and_no_ot
     assert _is_up(doing["disconnect"].id, "eth0") is True
     for container in (other, *doing.values()):
         docker_engine.remove(container)
+
+
+@pytest.mark.parametrize(("engine", "verb"), [("podman_engine", "Paused"), ("containerd", "Froze")])
+def test_containers_of_other_engines_are_ended_and_frozen_as_well(
+    engine: str, verb: str, request: pytest.FixtureRequest, watch: Callable[..., Watch], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    lab: Engine | Containerd = request.getfixturevalue(engine)
+    where = f"containerd://{lab.socket}" if isinstance(lab, Containerd) else lab.url
+    monkeypatch.setenv("HULLWATCH_CONTAINERS_ENGINES", where)
+    watching = start(watch, tmp_path, None)
+    script = "busybox sleep 300 & exec busybox sh -c '{}' deed-{}"
+    doing = {deed: lab.run("busybox", "sh", "-c", script.format(LOOP, deed)) for deed in ("stop", "pause")}
+    ids = {deed: one if isinstance(one, str) else one.id for deed, one in doing.items()}
+    said(watching, "Ended all ")
+    said(watching, f"{verb} container {ids['pause'][:12]}")
+    until(lambda: not groups_of(ids["stop"]))
+    frozen = next(groups.freezers(groups.find(ids["pause"])))[0]
+    assert groups.is_frozen(frozen)
+    undo = [sys.executable, "-m", "hullwatch", "respond", "undo", ids["pause"][:12]]
+    subprocess.run(undo, env=watching.environment, check=True, capture_output=True, timeout=60)
+    assert not groups.is_frozen(frozen)
+    for full_id in ids.values():
+        lab.remove(full_id)
 
 
 def test_a_process_is_killed_and_its_container_goes_on(

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
+import typer.main
+
+from hullwatch.api import remote_cluster
+from hullwatch.cli.errors import run_safely
+from hullwatch.cli.main import app
+from hullwatch.enrich.kubernetes.exec_request import ExecRequest
 from hullwatch.enrich.kubernetes.resources import BY_NAME
 from hullwatch.enrich.kubernetes.trimming import trimmed
 from hullwatch.store.cluster import Cluster
-from hullwatch.store.cluster_tables import open_cluster
+from hullwatch.store.cluster_tables import open_cluster, open_requests
 from hullwatch.store.contacts import Contact, Contacts, open_contacts
+from hullwatch.store.exec_requests import AT_ONCE, ExecRequests
+from tests.api.conftest import HOSTILE, MEMBER, SERVICE, STRANGER, as_user, ask_as
 from tests.cli.in_process import Command, command
 from tests.kubernetes_api import pod
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from tests.api.conftest import Held
 
-__all__ = ["command"]
+__all__ = ["command", "remote_cluster"]  # what others than root may not be able to load is loaded before
 PODS = BY_NAME["pods"]
+MANY = AT_ONCE + 3  # sessions: more than are read at once
 
 
 def follow(state: Path) -> None:
@@ -38,16 +48,85 @@ def follow(state: Path) -> None:
     now = time.time_ns()
     Contacts(seen).put([Contact("shop", "Pod", "web-1", "10.0.0.9", 6379, 6, "web-1", "", 1, now, now)])
     seen.close()
+    requests = ExecRequests(open_requests("", state, make=True))
+    for number in range(MANY):
+        name = "db-0" if number else "web-1"
+        requests.add(
+            ExecRequest(audit=f"a{number}", at=number // 2, user=HOSTILE, namespace="shop", pod=name, command=("id",))
+        )
+    requests.close()
+
+
+@pytest.fixture
+def running(held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Held:
+    """An instance that follows a cluster, for callers who have another place for what lasts."""
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_RUN", str(held.run))
+    monkeypatch.setenv("HULLWATCH_DIRECTORIES_CACHE", str(tmp_path))
+    for name in ("STATE", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(held.run.parent / "nowhere"))
+    if not (held.state / "kubernetes.db").exists():
+        follow(held.state)
+    return held
+
+
+def verb_as(uid: int, *arguments: str) -> list[Any]:
+    """Run ``hullwatch`` as another user, a member of the service's group unless it is a stranger."""
+    main = typer.main.get_command(app).main
+
+    def do() -> list[Any]:
+        sys.stdout, sys.stderr = said = io.StringIO(), io.StringIO()
+        code = run_safely(lambda: main([*arguments], prog_name="hullwatch", standalone_mode=False))
+        return [code, said[0].getvalue().splitlines(), said[1].getvalue()]
+
+    return as_user(uid, [] if uid == STRANGER else [SERVICE], do)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "objects", "objects Pod", "objects -N shop -o json", "objects -o json", "ip 10.0.0.9", "ip 10.0.0.9 -o json",
+        "ip 10.0.0.9 --at 1h", "sessions", "sessions shop/web-1 -o json", "sessions -n 0",
+        "sessions --since 2030-01-01",
+    ],
+)  # fmt: skip
+def test_who_may_ask_but_not_read_the_files_sees_what_stands_in_them(
+    command: Command, running: Held, verb: str
+) -> None:
+    by_file = command("k8s", *verb.split(), "--state-directory", str(running.state))
+    assert by_file[0] == 0
+    assert by_file[1]
+    assert verb_as(MEMBER, "k8s", *verb.split()) == list(by_file)
+    code, lines, said = verb_as(STRANGER, "k8s", *verb.split())
+    assert (code, lines, said.count("\n")) == (3, [], 1)
+
+
+def test_questions_about_the_cluster_have_limits_and_errors_are_sentences(running: Held) -> None:
+    def ask(path: str) -> Any:
+        return ask_as(MEMBER, [SERVICE], running, f"/v1/kubernetes/{path}")
+
+    assert len(ask("sessions").body.splitlines()) == 100
+    every = [json.loads(line) for line in ask("sessions?limit=0").body.splitlines()]
+    assert [one["at"] for one in every] == sorted((number // 2 for number in range(MANY)), reverse=True)
+    assert len({one["audit"] for one in every}) == MANY
+    assert len(ask("sessions?limit=0&pod=shop/web-1").body.splitlines()) == 1
+    assert b"\\u202e" in ask("sessions?limit=1").body
+    assert len(ask("objects?limit=1").body.splitlines()) == 1
+    assert json.loads(ask("addresses?address=::ffff:10.0.0.9").body)["name"] == "db-0"
+    for path, sentence in (
+        ("objects?kind=Pot", '"Pot" is no kind of object that is followed'),
+        ("addresses?address=x", '"x" is no address'),
+        ("sessions?limit=-1", "limit is 0 or more"),
+        ("sessions?pot=x", 'no parameter "pot"'),
+        ("addresses?address=10.0.0.9&at=then", "is no time"),
+    ):
+        answer = ask(path)
+        assert (answer.status, sentence in answer.error) == (400, True)
 
 
 def test_the_cluster_is_told_by_the_instance_where_its_file_is_not_to_be_read(
-    command: Command, held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    command: Command, running: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HULLWATCH_DIRECTORIES_RUN", str(held.run))
-    monkeypatch.setenv("HULLWATCH_DIRECTORIES_CACHE", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    follow(held.state)
-    by_file = command("k8s", "connections", "-o", "json", "--state-directory", str(held.state))
+    by_file = command("k8s", "connections", "-o", "json", "--state-directory", str(running.state))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)  # others have another place for what lasts than the instance
     code, lines, said = command("k8s", "connections", "-o", "json")
     assert (code, lines) == by_file[:2]

@@ -26,7 +26,7 @@ def asked(user: str) -> dict[str, Any]:
 def users(state: Path, url: str = "") -> list[str]:
     requests = ExecRequests(open_requests(url, state))
     try:
-        return sorted(one.user for one in requests.all())
+        return sorted(one.user for one in requests.newest_first(0, 100))
     finally:
         requests.close()
 

@@ -6,7 +6,9 @@ import datetime as dt
 import re
 import time
 
-from hullwatch.config.values import parse_duration, parse_priority, parse_time
+from hullwatch.config.values import nearest, parse_duration, parse_priority, parse_time
+from hullwatch.enrich.kubernetes.plain import address
+from hullwatch.enrich.kubernetes.resources import BY_KIND, BY_NAME
 from hullwatch.errors import UsageError
 from hullwatch.store.reading import FOREVER, Wanted
 
@@ -54,6 +56,31 @@ def limit_of(number: int, name: str = "-n") -> int:
     if number < 0:
         raise UsageError(f"{name} is 0 or more, not {number}.")
     return number or FOREVER
+
+
+def kind_of(written: str) -> str:
+    """Return the kind of Kubernetes objects that a word means: ``Pod``, ``pod``, ``pods``.
+
+    Raises:
+        UsageError: when there is none.
+    """
+    by_word = {name.lower(): name for name in BY_KIND} | {one.name: one.kind for one in BY_NAME.values()}
+    found = by_word.get(written.lower(), "")
+    if not found:
+        raise UsageError(f'"{written[:80]}" is no kind of object that is followed{nearest(written, BY_KIND)}.')
+    return found
+
+
+def address_of(written: str) -> str:
+    """Return an address of IPv4 or IPv6 in its shortest form.
+
+    Raises:
+        UsageError: when it is none.
+    """
+    found = address(written)
+    if not found:
+        raise UsageError(f'"{written[:80]}" is no address of IPv4 or IPv6.')
+    return found
 
 
 def wanted_of(

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from hullwatch.api.client import decoded
+from hullwatch.enrich.kubernetes.exec_request import ExecRequest
 from hullwatch.enrich.kubernetes.plain import table
 from hullwatch.errors import CannotError
+from hullwatch.store.address_history import Holding
 from hullwatch.store.known_cluster import About, Seen
+from hullwatch.store.reading import FOREVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from hullwatch.api.client import Client
     from hullwatch.enrich.kubernetes.plain import Plain
-
-_SEEN = msgspec.json.Decoder(Seen)
 
 
 class RemoteCluster:
@@ -32,19 +33,47 @@ class RemoteCluster:
         found = decoded(self._client.get("/v1/kubernetes"), About)
         return msgspec.structs.replace(found, where=f"{found.where}, as the running Hullwatch told")
 
-    def objects(self) -> Iterator[Plain]:
+    def objects(self, kind: str = "", namespace: str = "") -> Iterator[Plain]:
         """Yield the objects."""
-        for line in self._client.lines("/v1/kubernetes/objects", {}):
-            try:
-                yield table(msgspec.json.decode(line))
-            except msgspec.MsgspecError as error:
-                raise CannotError(f"The running Hullwatch told of an object what is none: {error}.") from error
+        asked = {"kind": kind, "namespace": namespace}
+        for found in self._told("objects", asked, dict[str, Any], "an object"):
+            yield table(found)
+
+    def holdings(self, address: str, at: int | None = None) -> Iterator[Holding]:
+        """Yield who had an address."""
+        asked = {"address": address, "at": "" if at is None else str(at), "limit": 0}
+        for found in self._told("addresses", asked, _Held, "an address"):
+            yield Holding(*msgspec.structs.astuple(found))
+
+    def requests(self, since: int, limit: int, pod: str = "") -> Iterator[ExecRequest]:
+        """Yield requests to enter a pod."""
+        asked = {"since": str(since) if since else "", "limit": 0 if limit >= FOREVER else limit, "pod": pod}
+        yield from self._told("sessions", asked, ExecRequest, "a session")
 
     def seen(self, namespace: str = "", since: int = 0) -> Iterator[Seen]:
         """Yield what workloads connected to."""
         asked = {"namespace": namespace, "since": str(since) if since else ""}
-        for line in self._client.lines("/v1/kubernetes/connections", asked):
+        yield from self._told("connections", asked, Seen, "a connection")
+
+    def _told(self, path: str, asked: Mapping[str, object], kind: Any, what: str) -> Iterator[Any]:
+        """Yield the lines of an answer, each of a type."""
+        decoder = msgspec.json.Decoder(kind)
+        for line in self._client.lines(f"/v1/kubernetes/{path}", asked):
             try:
-                yield _SEEN.decode(line)
+                yield decoder.decode(line)
             except msgspec.MsgspecError as error:
-                raise CannotError(f"The running Hullwatch told of a connection what is none: {error}.") from error
+                raise CannotError(f"The running Hullwatch told of {what} what is none: {error}.") from error
+
+
+class _Held(msgspec.Struct):
+    """A time in which something had an address, as it is sent: see ``Holding``."""
+
+    address: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    began: int
+    confirmed: int
+    ended: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Request, get
@@ -9,15 +11,20 @@ from litestar.params import Parameter
 from litestar.response import Stream
 
 from hullwatch.api.answering import Answers, json_bytes, lines
-from hullwatch.api.asking import moment
+from hullwatch.api.asking import address_of, kind_of, limit_of, moment
 from hullwatch.api.place import NDJSON
 from hullwatch.store.known_cluster import About, ClusterFile
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from litestar.handlers import BaseRouteHandler
 
 Caller = Request[Any, Any, Any]
 Since = Annotated[str | None, Parameter(description="From then on: 24h (ago), 2026-11-28T10:30, or ns since 1970.")]
+
+At = Annotated[str | None, Parameter(description="Then, written as since; without: ever.")]
+Limit = Annotated[int, Parameter(description="How many at most; 0: all.")]
 
 
 def _cluster(request: Caller) -> ClusterFile:
@@ -32,9 +39,24 @@ async def about(request: Caller) -> About:
 
 
 @get("/v1/kubernetes/objects", summary="The cluster's objects as they are kept, one JSON object a line")
-async def objects(request: Caller) -> Stream:
+async def objects(request: Caller, kind: str = "", namespace: str = "", limit: Limit = 0) -> Stream:
     """Return the objects: without values of environment variables, secrets and config maps."""
-    return Stream(await lines(json_bytes(one) for one in _cluster(request).objects()), media_type=NDJSON)
+    found = _cluster(request).objects(kind_of(kind) if kind else "", namespace)
+    return await _stream(found, limit)
+
+
+@get("/v1/kubernetes/addresses", summary="Who had an address, and when, one JSON object a line")
+async def addresses(request: Caller, address: str, at: At = None, limit: Limit = 100) -> Stream:
+    """Return the pods, nodes and services that had an address, the last one first."""
+    found = _cluster(request).holdings(address_of(address), moment(at, 0) if at else None)
+    return await _stream((one._asdict() for one in found), limit)
+
+
+@get("/v1/kubernetes/sessions", summary="Who entered which pod and ran what, one JSON object a line")
+async def sessions(request: Caller, pod: str = "", since: Since = None, limit: Limit = 100) -> Stream:
+    """Return requests to enter pods as the audit log had them, the last one first."""
+    most = limit_of(limit, "limit")
+    return await _stream(_cluster(request).requests(moment(since, 0), most, pod), limit)
 
 
 @get("/v1/kubernetes/connections", summary="What workloads connected to, one JSON object a line")
@@ -42,7 +64,17 @@ async def connections(request: Caller, namespace: str = "", since: Since = None)
     """Return what sensors saw workloads connect to, and what had the address then."""
     found = _cluster(request).seen(namespace, moment(since, 0))
     made = ({"contact": one.contact, "holders": one.holders} for one in found)
-    return Stream(await lines(json_bytes(one) for one in made), media_type=NDJSON)
+    return await _stream(made, 0)
 
 
-ROUTES: list[BaseRouteHandler] = [about, objects, connections]
+async def _stream(found: Generator[object], limit: int) -> Stream:
+    """Return documents as lines, at most so many (0: all)."""
+    return Stream(await lines(_written(found, limit_of(limit, "limit"))), media_type=NDJSON)
+
+
+def _written(found: Generator[object], most: int) -> Iterator[bytes]:
+    with contextlib.closing(found):  # here, in the thread that the database belongs to
+        yield from map(json_bytes, islice(found, most))
+
+
+ROUTES: list[BaseRouteHandler] = [about, objects, addresses, sessions, connections]

@@ -46,6 +46,28 @@ def followed(state: str | None = None) -> tuple[KnownCluster, About]:
     return known, known.about()
 
 
+def known_cluster(state: str | None, config: str | None) -> KnownCluster:
+    """Return what tells of the cluster: the instance that runs, and the files when none does.
+
+    Args:
+        state: the state directory that is meant, whoever runs.
+        config: the configuration file that was named.
+
+    Raises:
+        UsageError: when the settings are wrong.
+    """
+    from hullwatch.cli.desk import find_instance
+    from hullwatch.cli.store_options import place
+    from hullwatch.store.known_cluster import ClusterFile
+
+    client = find_instance(config) if state is None else None
+    if client is None:
+        return ClusterFile(*place(state, config))
+    from hullwatch.api.remote_cluster import RemoteCluster
+
+    return RemoteCluster(client)
+
+
 def contacts_without_cluster(state: str | None) -> KnownCluster:
     """Return what tells of contacts where no cluster is followed."""
     from hullwatch.cli.store_options import place

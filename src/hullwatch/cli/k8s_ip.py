@@ -30,29 +30,24 @@ def ip(
       sudo hullwatch k8s ip 10.244.3.17
       sudo hullwatch k8s ip 10.244.3.17 --at 2026-11-28T10:30
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    from hullwatch.api.asking import moment
+    from hullwatch.api.asking import address_of, moment
     from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
-    from hullwatch.cli.store_options import date, place
-    from hullwatch.enrich.kubernetes.plain import address as plain_address
-    from hullwatch.errors import UsageError
-    from hullwatch.store.address_history import AddressHistory
-    from hullwatch.store.cluster_tables import open_cluster
+    from hullwatch.cli.k8s_cluster import known_cluster
+    from hullwatch.cli.store_options import date
 
     as_json = wants_json(output)
-    asked = plain_address(address)
-    if not asked:
-        raise UsageError(f'"{address[:80]}" is no address of IPv4 or IPv6.')
-    when = moment(at, 0)
-    history = AddressHistory(open_cluster(place(state, config)[1]))
-    found = history.at(asked, when) if at is not None else history.of(asked)
+    asked = address_of(address)
+    when = None if at is None else moment(at, 0)
+    cluster = known_cluster(state, config)
+    found = list(cluster.holdings(asked, when))
     for one in found if as_json else ():
         write_json(document(one))
     if as_json:
         return 0
     if not found:
-        known = history.of(asked)
-        then = f" at {date(when)}" if at is not None else ""
-        more = f" It is known of {len(known)} other time{'s' * (len(known) != 1)}: leave --at out." if known else ""
+        known = 0 if when is None else sum(1 for _ in cluster.holdings(asked))
+        then = "" if when is None else f" at {date(when)}"
+        more = f" It is known of {known} other time{'s' * (known != 1)}: leave --at out." if known else ""
         write_line(f"Nobody is known to have had {asked}{then}.{more}")
         return 0
     write_rows([("FROM", "TO", "KIND", "WHO", "NODE"), *(row(one) for one in found)])

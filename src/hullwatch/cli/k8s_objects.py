@@ -28,21 +28,15 @@ def objects(
       sudo hullwatch k8s objects Pod -N shop
       sudo hullwatch k8s objects Role -o json
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.api.asking import kind_of
     from hullwatch.cli.answer import wants_json, write_json, write_rows
-    from hullwatch.cli.store_options import date, place
-    from hullwatch.config.values import nearest
+    from hullwatch.cli.k8s_cluster import known_cluster
+    from hullwatch.cli.store_options import date
     from hullwatch.enrich.kubernetes.plain import text
-    from hullwatch.enrich.kubernetes.resources import BY_KIND, BY_NAME
-    from hullwatch.errors import UsageError
-    from hullwatch.store.cluster import Cluster
-    from hullwatch.store.cluster_tables import open_cluster
 
     as_json = wants_json(output)
-    by_word = {name.lower(): name for name in BY_KIND} | {one.name: one.kind for one in BY_NAME.values()}
-    chosen = by_word.get(kind.lower(), "") if kind else ""
-    if kind and not chosen:
-        raise UsageError(f'"{kind[:80]}" is no kind of object that is followed{nearest(kind, BY_KIND)}.')
-    cluster = Cluster(open_cluster(place(state, config)[1]))
+    chosen = kind_of(kind) if kind else ""
+    cluster = known_cluster(state, config)
     if chosen or namespace:
         found = cluster.objects(chosen, namespace)
         if as_json:
@@ -53,18 +47,14 @@ def objects(
         rows = [(text(one, "kind"), *(text(one, "metadata", name) for name in names[1:])) for one in found]
         write_rows([tuple(name.upper() for name in names), *rows])
         return 0
-    counts, problems = cluster.counts(), cluster.problems()
-    kinds = sorted({*counts, *problems})
-    told = [(one, counts.get(one, 0), cluster.alive_at(one), problems.get(one, "")) for one in kinds]
-    for name, number, alive, problem in told if as_json else ():
-        counts_of = cluster.counted_of(name)
-        write_json(
-            {"kind": name, "objects": number, "true_at": alive or None, "problem": problem, "went_wrong": counts_of}
-        )
+    told = sorted(cluster.about().kinds.items())
+    for name, one in told if as_json else ():
+        counts = {"objects": one.objects, "true_at": one.alive or None, "problem": one.problem}
+        write_json({"kind": name, **counts, "went_wrong": one.went_wrong})
     if not as_json:
         lines = [
-            (name, f"{number:,}", date(alive) if alive else "", problem or wrong_words(cluster.counted_of(name)))
-            for name, number, alive, problem in told
+            (name, f"{one.objects:,}", date(one.alive) if one.alive else "", one.problem or wrong_words(one.went_wrong))
+            for name, one in told
         ]
         write_rows([("KIND", "OBJECTS", "TRUE AT", "WHAT WENT WRONG"), *lines])
     return 0

@@ -30,14 +30,12 @@ def sessions(
 
     from hullwatch.api.asking import limit_of, moment
     from hullwatch.cli.answer import wants_json, write_json, write_rows
-    from hullwatch.cli.store_options import date, place
-    from hullwatch.store.cluster_tables import open_requests
-    from hullwatch.store.exec_requests import ExecRequests
+    from hullwatch.cli.k8s_cluster import known_cluster
+    from hullwatch.cli.store_options import date
 
     as_json = wants_json(output)
     limit, begin = limit_of(number), moment(since, 0)
-    requests = ExecRequests(open_requests(*place(state, config)))
-    found = [one for one in requests.all(begin, limit) if pod in {"", one.pod, f"{one.namespace}/{one.pod}"}]
+    found = known_cluster(state, config).requests(begin, limit, pod)
     for one in found if as_json else ():
         write_json(one)
     if not as_json:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from hullwatch.enrich.kubernetes.plain import text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hullwatch.enrich.kubernetes.addresses import Addresses
     from hullwatch.store.database import Database
 
 KEEP = 30 * 86_400.0  # seconds
 MOST = 200_000  # rows: about 40 MB
+AT_ONCE = 500  # rows that are read
+_NEWEST = (1 << 63) - 1
 _COLUMNS = "address, kind, namespace, name, uid, node, began, confirmed, ended"
 
 
@@ -39,6 +43,10 @@ class Holding(NamedTuple):
     began: int
     confirmed: int
     ended: int
+
+    def lasted(self, when: int) -> bool:
+        """Tell whether that was so at a time, ns since the epoch."""
+        return self.began <= when and (not self.ended or self.ended >= when)
 
 
 class AddressHistory:
@@ -92,7 +100,19 @@ class AddressHistory:
 
     def at(self, address: str, when: int) -> list[Holding]:
         """Return who had an address at a time, ns since the epoch; several where one followed soon on another."""
-        return [one for one in self.of(address) if one.began <= when and (not one.ended or one.ended >= when)]
+        return [one for one in self.of(address) if one.lasted(when)]
+
+    def every(self, address: str) -> Iterator[Holding]:
+        """Yield who has had an address, the last one first, without all of them in memory."""
+        sql = (
+            f"SELECT id, {_COLUMNS} FROM addresses WHERE address = ? AND (began < ? OR (began = ? AND id < ?)) "  # noqa: S608
+            "ORDER BY began DESC, id DESC LIMIT ?"
+        )
+        began, number = _NEWEST, 0
+        while rows := self._database.read(sql, (address, began, began, number, AT_ONCE)):
+            found = [Holding(*row[1:]) for row in rows]
+            yield from found
+            began, number = found[-1].began, rows[-1][0]
 
     def make_room(self, now: int) -> int:
         """Remove what ended too long ago, and the oldest of too many; return how many.

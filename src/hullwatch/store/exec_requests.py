@@ -10,11 +10,14 @@ from hullwatch.enrich.kubernetes.exec_request import ExecRequest
 from hullwatch.store.packing import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hullwatch.store.database import Database
 
 KEEP = 30 * 86_400 * 1_000_000_000  # ns
 MOST = 100_000
 AT_ONCE = 500
+_NEWEST = (1 << 63) - 1
 _REQUEST = msgspec.json.Decoder(ExecRequest)
 _INSERT = (
     "INSERT INTO exec_requests (audit, at, namespace, pod, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (audit) DO NOTHING"
@@ -74,12 +77,27 @@ class ExecRequests:
         """Return the number of the last one; 0 for none."""
         return int(self._database.read("SELECT coalesce(max(number), 0) FROM exec_requests")[0][0])
 
-    def all(self, begin: int = 0, limit: int = AT_ONCE) -> list[ExecRequest]:
-        """Return those since a time, ns since the epoch, the last one first."""
-        rows = self._database.read(
-            "SELECT body FROM exec_requests WHERE at >= ? ORDER BY at DESC LIMIT ?", (begin, limit)
+    def newest_first(self, begin: int, limit: int, pod: str = "", namespace: str = "") -> Iterator[ExecRequest]:
+        """Yield those since a time, ns since the epoch, the last one first, without all of them in memory.
+
+        Args:
+            begin: the time.
+            limit: how many at most.
+            pod: of the pods of this name only.
+            namespace: of the pods there only.
+        """
+        conditions = [(name, value) for name, value in (("pod", pod), ("namespace", namespace)) if value]
+        more = "".join(f" AND {name} = ?" for name, _ in conditions)
+        sql = (
+            "SELECT number, at, body FROM exec_requests WHERE at >= ? AND (at < ? OR (at = ? AND number < ?))"  # noqa: S608
+            f"{more} ORDER BY at DESC, number DESC LIMIT ?"
         )
-        return [_REQUEST.decode(bytes(row[0])) for row in rows]
+        values = [value for _, value in conditions]
+        at, number = _NEWEST, 0
+        while limit > 0 and (rows := self._database.read(sql, (begin, at, at, number, *values, min(limit, AT_ONCE)))):
+            yield from (_REQUEST.decode(bytes(row[2])) for row in rows)
+            limit -= len(rows)
+            number, at = int(rows[-1][0]), int(rows[-1][1])
 
     def close(self) -> None:
         """Close the database."""

@@ -9,15 +9,18 @@ import msgspec
 
 from hullwatch.store.address_history import AddressHistory
 from hullwatch.store.cluster import Cluster
-from hullwatch.store.cluster_tables import FILE, open_cluster
+from hullwatch.store.cluster_tables import FILE, open_cluster, open_requests
 from hullwatch.store.contacts import Contact, Contacts, open_contacts
 from hullwatch.store.database import NoStoreError
+from hullwatch.store.exec_requests import ExecRequests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from hullwatch.enrich.kubernetes.exec_request import ExecRequest
     from hullwatch.enrich.kubernetes.plain import Plain
+    from hullwatch.store.address_history import Holding
 
 _MOST_HOLDERS = 4  # of an address at one time
 
@@ -29,11 +32,13 @@ class KnownKind(msgspec.Struct, frozen=True):
         objects: how many.
         alive: when they were last known to be there as they are, ns since the epoch; 0: from files or an audit log.
         problem: what keeps the kind from being followed, a sentence; empty for nothing.
+        went_wrong: how often something did while the kind was followed, by reason, since that began last.
     """
 
     objects: int = 0
     alive: int = 0
     problem: str = ""
+    went_wrong: dict[str, int] = {}
 
 
 class About(msgspec.Struct, frozen=True):
@@ -62,8 +67,16 @@ class KnownCluster(Protocol):
         """Return what is known."""
         ...
 
-    def objects(self) -> Iterator[Plain]:
-        """Yield the objects."""
+    def objects(self, kind: str = "", namespace: str = "") -> Iterator[Plain]:
+        """Yield the objects: of one kind, of one namespace, or all."""
+        ...
+
+    def holdings(self, address: str, at: int | None = None) -> Iterator[Holding]:
+        """Yield who had an address at a time (ns), or ever, the last one first."""
+        ...
+
+    def requests(self, since: int, limit: int, pod: str = "") -> Iterator[ExecRequest]:
+        """Yield requests to enter a pod (``NAMESPACE/NAME``, or a name; or any) since a time (ns), the last first."""
         ...
 
     def seen(self, namespace: str = "", since: int = 0) -> Iterator[Seen]:
@@ -92,21 +105,44 @@ class ClusterFile:
         with contextlib.closing(Cluster(open_cluster(self._state))) as cluster:
             counts, problems = cluster.counts(), cluster.problems()
             kinds = {
-                kind: KnownKind(counts.get(kind, 0), cluster.alive_at(kind), problems.get(kind, ""))
+                kind: KnownKind(
+                    counts.get(kind, 0), cluster.alive_at(kind), problems.get(kind, ""), cluster.counted_of(kind)
+                )
                 for kind in sorted({*counts, *problems})
             }
         return About(str(self._state / FILE), kinds)
 
-    def objects(self) -> Iterator[Plain]:
+    def objects(self, kind: str = "", namespace: str = "") -> Generator[Plain]:
         """Yield the objects.
 
         Raises:
             NoStoreError: when nothing is known.
         """
         with contextlib.closing(Cluster(open_cluster(self._state))) as cluster:
-            yield from cluster.objects()
+            yield from cluster.objects(kind, namespace)
 
-    def seen(self, namespace: str = "", since: int = 0) -> Iterator[Seen]:
+    def holdings(self, address: str, at: int | None = None) -> Generator[Holding]:
+        """Yield who had an address.
+
+        Raises:
+            NoStoreError: when nothing is known.
+        """
+        with contextlib.closing(open_cluster(self._state)) as database:
+            for one in AddressHistory(database).every(address):
+                if at is None or one.lasted(at):
+                    yield one
+
+    def requests(self, since: int, limit: int, pod: str = "") -> Generator[ExecRequest]:
+        """Yield requests to enter a pod.
+
+        Raises:
+            NoStoreError: when there are none yet.
+        """
+        namespace, _, name = pod.rpartition("/")
+        with contextlib.closing(ExecRequests(open_requests(self._url, self._state))) as requests:
+            yield from requests.newest_first(since, limit, name, namespace)
+
+    def seen(self, namespace: str = "", since: int = 0) -> Generator[Seen]:
         """Yield what workloads connected to."""
         try:
             found = open_contacts(self._url, self._state)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import typer.main
 
-from hullwatch.api import remote_cluster
-from hullwatch.cli.errors import run_safely
-from hullwatch.cli.main import app
 from hullwatch.enrich.kubernetes.exec_request import ExecRequest
 from hullwatch.enrich.kubernetes.resources import BY_NAME
 from hullwatch.enrich.kubernetes.trimming import trimmed
@@ -22,7 +16,8 @@ from hullwatch.store.cluster import Cluster
 from hullwatch.store.cluster_tables import open_cluster, open_requests
 from hullwatch.store.contacts import Contact, Contacts, open_contacts
 from hullwatch.store.exec_requests import AT_ONCE, ExecRequests
-from tests.api.conftest import HOSTILE, MEMBER, SERVICE, STRANGER, as_user, ask_as
+from tests.api.conftest import HOSTILE, MEMBER, SERVICE, STRANGER, ask_as
+from tests.api.members import find, verb_as
 from tests.cli.in_process import Command, command
 from tests.kubernetes_api import pod
 
@@ -31,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Held
 
-__all__ = ["command", "remote_cluster"]  # what others than root may not be able to load is loaded before
+__all__ = ["command"]
 PODS = BY_NAME["pods"]
 MANY = AT_ONCE + 3  # sessions: more than are read at once
 
@@ -60,25 +55,10 @@ def follow(state: Path) -> None:
 @pytest.fixture
 def running(held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Held:
     """An instance that follows a cluster, for callers who have another place for what lasts."""
-    monkeypatch.setenv("HULLWATCH_DIRECTORIES_RUN", str(held.run))
-    monkeypatch.setenv("HULLWATCH_DIRECTORIES_CACHE", str(tmp_path))
-    for name in ("STATE", "CONFIG"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(held.run.parent / "nowhere"))
+    find(held, monkeypatch, tmp_path)
     if not (held.state / "kubernetes.db").exists():
         follow(held.state)
     return held
-
-
-def verb_as(uid: int, *arguments: str) -> list[Any]:
-    """Run ``hullwatch`` as another user, a member of the service's group unless it is a stranger."""
-    main = typer.main.get_command(app).main
-
-    def do() -> list[Any]:
-        sys.stdout, sys.stderr = said = io.StringIO(), io.StringIO()
-        code = run_safely(lambda: main([*arguments], prog_name="hullwatch", standalone_mode=False))
-        return [code, said[0].getvalue().splitlines(), said[1].getvalue()]
-
-    return as_user(uid, [] if uid == STRANGER else [SERVICE], do)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +78,13 @@ def test_who_may_ask_but_not_read_the_files_sees_what_stands_in_them(
     assert verb_as(MEMBER, "k8s", *verb.split()) == list(by_file)
     code, lines, said = verb_as(STRANGER, "k8s", *verb.split())
     assert (code, lines, said.count("\n")) == (3, [], 1)
+
+
+def test_words_that_are_no_utf_8_are_looked_for_like_others(command: Command, running: Held) -> None:
+    for words in (["objects", "-N", "\udcff"], ["sessions", "\udcff/x"]):
+        by_file = command("k8s", *words, "--state-directory", str(running.state))
+        assert (by_file[0], len(by_file[1])) == (0, 1)
+        assert verb_as(MEMBER, "k8s", *words) == list(by_file)
 
 
 def test_questions_about_the_cluster_have_limits_and_errors_are_sentences(running: Held) -> None:

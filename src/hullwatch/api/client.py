@@ -131,7 +131,7 @@ class Client:
         except OSError as error:
             connection.close()
             raise NobodyError(f"Nobody listens at {self._path}: {error.strerror or error}.") from error
-        query = urlencode([one for one in parameters.items() if one[1] != ""], doseq=True)
+        query = urlencode([one for one in parameters.items() if one[1] != ""], doseq=True, errors="surrogateescape")
         headers = {**self._headers, "Accept": NDJSON, "Content-Type": "application/json"}
         try:
             with contextlib.suppress(BrokenPipeError):  # whoever refuses does not wait for the question

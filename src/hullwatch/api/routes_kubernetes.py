@@ -42,21 +42,21 @@ async def about(request: Caller) -> About:
 async def objects(request: Caller, kind: str = "", namespace: str = "", limit: Limit = 0) -> Stream:
     """Return the objects: without values of environment variables, secrets and config maps."""
     found = _cluster(request).objects(kind_of(kind) if kind else "", namespace)
-    return await _stream(found, limit)
+    return await stream(found, limit)
 
 
 @get("/v1/kubernetes/addresses", summary="Who had an address, and when, one JSON object a line")
 async def addresses(request: Caller, address: str, at: At = None, limit: Limit = 100) -> Stream:
     """Return the pods, nodes and services that had an address, the last one first."""
     found = _cluster(request).holdings(address_of(address), moment(at, 0) if at else None)
-    return await _stream((one._asdict() for one in found), limit)
+    return await stream((one._asdict() for one in found), limit)
 
 
 @get("/v1/kubernetes/sessions", summary="Who entered which pod and ran what, one JSON object a line")
 async def sessions(request: Caller, pod: str = "", since: Since = None, limit: Limit = 100) -> Stream:
     """Return requests to enter pods as the audit log had them, the last one first."""
     most = limit_of(limit, "limit")
-    return await _stream(_cluster(request).requests(moment(since, 0), most, pod), limit)
+    return await stream(_cluster(request).requests(moment(since, 0), most, pod), limit)
 
 
 @get("/v1/kubernetes/connections", summary="What workloads connected to, one JSON object a line")
@@ -64,10 +64,10 @@ async def connections(request: Caller, namespace: str = "", since: Since = None)
     """Return what sensors saw workloads connect to, and what had the address then."""
     found = _cluster(request).seen(namespace, moment(since, 0))
     made = ({"contact": one.contact, "holders": one.holders} for one in found)
-    return await _stream(made, 0)
+    return await stream(made, 0)
 
 
-async def _stream(found: Generator[object], limit: int) -> Stream:
+async def stream(found: Generator[object], limit: int) -> Stream:
     """Return documents as lines, at most so many (0: all)."""
     return Stream(await lines(_written(found, limit_of(limit, "limit"))), media_type=NDJSON)
 

@@ -24,6 +24,7 @@ from hullwatch.api.answering import HANDLERS, PEER, SafeResponse, before_request
 from hullwatch.api.peer import peer_of
 from hullwatch.api.place import LONGEST_BODY, LONGEST_HEAD
 from hullwatch.api.routes import ROUTES
+from hullwatch.api.routes_baseline import ROUTES as BASELINE_ROUTES
 from hullwatch.api.routes_errands import ROUTES as ERRAND_ROUTES
 from hullwatch.api.routes_kubernetes import ROUTES as KUBERNETES_ROUTES
 from hullwatch.api.routes_upkeep import ROUTES as UPKEEP_ROUTES
@@ -46,7 +47,7 @@ PATIENCE_AT_END = 5  # seconds for questions that are worked on
 def application(answers: Answers) -> Litestar:
     """Return the application, with its schema at ``/schema``."""
     app = Litestar(
-        [*ROUTES, *UPKEEP_ROUTES, *KUBERNETES_ROUTES, *ERRAND_ROUTES],
+        [*ROUTES, *UPKEEP_ROUTES, *KUBERNETES_ROUTES, *BASELINE_ROUTES, *ERRAND_ROUTES],
         before_request=before_request,
         exception_handlers=HANDLERS,
         response_class=SafeResponse,

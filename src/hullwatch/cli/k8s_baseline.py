@@ -11,9 +11,9 @@ from hullwatch.cli.store_options import NumberFlag, StateFlag
 from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
-    from hullwatch.baseline.baseline import Baseline
-    from hullwatch.baseline.cluster import ClusterBaseline
-    from hullwatch.store.baseline_file import BaselineFile, Decision
+    from hullwatch.api.baseline_desk import BaselineDesk, BaselineWish
+    from hullwatch.baseline.known import KnownBaseline
+    from hullwatch.store.baseline_file import Decision
 
 
 def complete_kind(incomplete: str) -> list[str]:
@@ -57,18 +57,23 @@ def show(
       sudo hullwatch k8s baseline show registry
       hullwatch k8s baseline show call --from audit.log -n 0 -o json
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.api.asking import limit_of
+    from hullwatch.api.baseline_desk import check_kind
     from hullwatch.cli.answer import wants_json, write_line
-    from hullwatch.cli.k8s_baseline_list import write_kinds, write_values
+    from hullwatch.cli.k8s_baseline_list import write_hours, write_kinds, write_values
 
     as_json = wants_json(output)
+    limit = limit_of(number)
     if kind:
-        _check_kind(kind, shown=True)
-    learnt = _of_file(source, config) if source is not None else _kept(state, config)
+        check_kind(kind)
+    known: KnownBaseline = _of_file(source, config) if source is not None else open_baseline(state, config)
+    learnt = known.about()
     if not learnt.clusters:
         write_line("Nothing was learnt yet: no audit event came.")
-        return 0
-    if kind:
-        write_values(learnt, kind, number, as_json=as_json)
+    elif kind == "hour":
+        write_hours(known, as_json=as_json)
+    elif kind:
+        write_values(known, kind, limit, learnt.number(kind), as_json=as_json)
     else:
         write_kinds(learnt, as_json=as_json)
     return 0
@@ -96,12 +101,13 @@ def accept(
       sudo hullwatch k8s baseline accept repository 'ghcr.io/acme/*' --why "ours" --dry-run
       sudo hullwatch k8s baseline accept --alert k4f1c... --why "seen with Bob"
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.api.baseline_desk import BaselineWish
     from hullwatch.errors import UsageError
 
     if bool(alert) == bool(kind or value) or (kind and not value):
         raise UsageError("Say what to accept: KIND and VALUE, or --alert ID.")
-    values = _of_alert(alert, state, config) if alert else [(kind, value)]
-    return _decide("accept", values, why, state, config, dry_run=dry_run)
+    wish = BaselineWish(verb="accept", kind=kind, value=value, alert=alert, why=why, dry_run=dry_run)
+    return _decide(wish, state, config)
 
 
 @baseline.command("forget")
@@ -119,7 +125,9 @@ def forget(
     Examples:
       sudo hullwatch k8s baseline forget user mallory --why "was no user of ours"
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    return _decide("forget", [(kind, value)], why, state, config, dry_run=dry_run)
+    from hullwatch.api.baseline_desk import BaselineWish
+
+    return _decide(BaselineWish(verb="forget", kind=kind, value=value, why=why, dry_run=dry_run), state, config)
 
 
 @baseline.command("undo")
@@ -135,14 +143,12 @@ def undo(
     Example:
       sudo hullwatch k8s baseline undo 3 --why "was no registry of ours"
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
+    from hullwatch.api.baseline_desk import BaselineWish
     from hullwatch.cli.answer import write_line
-    from hullwatch.store.deciding import who
 
-    _need(why)
-    file = _open(state, config, write=True)
-    made = file.undo(number, who(), why)
-    file.close()
-    write_line(f"{made.number}: {made.kind} {made.value} is accepted no more (decision {number}).")
+    (made,) = open_baseline(state, config).decide(BaselineWish(verb="undo", number=number, why=why))
+    taken = "" if made.decision is None else f"{made.decision.number}: "
+    write_line(f"{taken}{made.kind} {made.value} is accepted no more (decision {number}).")
     return 0
 
 
@@ -156,18 +162,14 @@ def decisions(output: OutputOption = "text", state: StateFlag = None, config: Co
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_rows
     from hullwatch.cli.store_options import date
+    from hullwatch.store.reading import FOREVER
 
     as_json = wants_json(output)
-    file = _open(state, config)
-    found = file.decisions()
-    file.close()
-    for one in found if as_json else ():
+    found = list(open_baseline(state, config).decisions(FOREVER))
+    for one in reversed(found) if as_json else ():
         write_json(one)
     if not as_json:
-        rows = [
-            (str(one.number), date(one.at), one.who, _verb(one), one.kind, one.value, one.why)
-            for one in reversed(found)
-        ]
+        rows = [(str(one.number), date(one.at), one.who, _verb(one), one.kind, one.value, one.why) for one in found]
         write_rows([("NUMBER", "TIME", "WHO", "DECIDED", "KIND", "VALUE", "WHY"), *rows])
     return 0
 
@@ -178,91 +180,45 @@ def _verb(one: Decision) -> str:
     return f"{one.verb} (undone by {one.undone})" if one.undone else one.verb
 
 
-def _need(why: str) -> None:
-    from hullwatch.errors import UsageError
-
-    if not why.strip():
-        raise UsageError("Say why with --why: it is kept with the decision.")
-
-
-def _check_kind(kind: str, *, shown: bool = False) -> None:
-    import difflib
-
-    from hullwatch.baseline.cluster import ALL_KINDS
-    from hullwatch.errors import UsageError
-    from hullwatch.fields.ka_new import KINDS
-
-    kinds = ALL_KINDS if shown else tuple(KINDS)
-    if kind not in kinds:
-        near = difflib.get_close_matches(kind[:80], kinds, n=1)
-        advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(kinds)}."
-        raise UsageError(f'There is no kind "{kind[:80]}": {advice}')
-
-
-def _decide(
-    verb: str, values: list[tuple[str, str]], why: str, state: str | None, config: str | None, *, dry_run: bool
-) -> int:
-    from hullwatch.baseline.texts import short
+def _decide(wish: BaselineWish, state: str | None, config: str | None) -> int:
     from hullwatch.cli.answer import write_line
-    from hullwatch.errors import UsageError
-    from hullwatch.store.deciding import who
 
-    for kind, value in values:
-        _check_kind(kind)
-        if value.strip() in {"", "*"}:
-            raise UsageError("That would be every value there is: say which, or switch the rule off.")
-    if not dry_run:
-        _need(why)
-    file = _open(state, config, write=not dry_run)
-    learnt = _load(file, config)
-    for kind, written in values:
-        value = short(written)
-        known = sum(_matching(one, kind, value) for one in learnt.clusters.values())
-        said = f"{known} value{'s' * (known != 1)} of it {'are' if known != 1 else 'is'} known"
-        if verb == "forget" and not known:
-            file.close()
-            raise UsageError(f"There is no {kind} {value}: 'hullwatch k8s baseline show {kind}' has them.")
-        if dry_run:
-            write_line(f"It would {verb} {kind} {value}; {said}.")
+    for one in open_baseline(state, config).decide(wish):
+        said = f"{one.known} value{'s' * (one.known != 1)} of it {'are' if one.known != 1 else 'is'} known"
+        made = one.decision
+        if made is None:
+            write_line(f"It would {wish.verb} {one.kind} {one.value}; {said}.")
             continue
-        made = file.decide(who(), verb, kind, value, why)
-        what = "accepted, and never new" if verb == "accept" else "forgotten, and new when it is seen again"
-        write_line(f"{made.number}: {kind} {value} is {what}; {said}. By {made.who}: {why}")
-    file.close()
+        what = "accepted, and never new" if wish.verb == "accept" else "forgotten, and new when it is seen again"
+        write_line(f"{made.number}: {one.kind} {one.value} is {what}; {said}. By {made.who}: {made.why}")
     return 0
 
 
-def _matching(cluster: ClusterBaseline, kind: str, value: str) -> int:
-    values = cluster.kinds[kind]
-    if value.endswith("*"):
-        return sum(1 for one, _ in values.items() if one.startswith(value[:-1]))
-    return int(values.get(value) is not None)
+def open_baseline(state: str | None, config: str | None) -> BaselineDesk:
+    """Return where to ask and decide: the instance that runs, and the files when none does.
 
+    Args:
+        state: the state directory that is meant, whoever runs.
+        config: the configuration file that was named.
 
-def _open(state: str | None, config: str | None, *, write: bool = False) -> BaselineFile:
-    from hullwatch.cli.store_options import place
-    from hullwatch.store.baseline_file import FILE, BaselineFile
-
-    return BaselineFile(place(state, config)[1] / FILE, write=write)
-
-
-def _kept(state: str | None, config: str | None) -> Baseline:
-    file = _open(state, config)
-    learnt = _load(file, config)
-    file.close()
-    return learnt
-
-
-def _load(file: BaselineFile, config: str | None) -> Baseline:
+    Raises:
+        UsageError: when the settings are wrong.
+    """
+    from hullwatch.api.baseline_desk import StoredBaseline
+    from hullwatch.cli.desk import find_instance
     from hullwatch.cli.settings import load_settings
-    from hullwatch.store.baseline_keeping import make_baseline
+    from hullwatch.cli.store_options import place
+    from hullwatch.store.deciding import who
 
-    learnt, span = make_baseline(load_settings({}, config).settings.kubernetes.baseline)
-    file.load(learnt, span)
-    return learnt
+    client = find_instance(config) if state is None else None
+    if client is not None:
+        from hullwatch.api.remote_baseline import RemoteBaseline
+
+        return RemoteBaseline(client)
+    return StoredBaseline(*place(state, config), load_settings({}, config).settings.kubernetes.baseline, who)
 
 
-def _of_file(name: str, config: str | None) -> Baseline:
+def _of_file(name: str, config: str | None) -> KnownBaseline:
     """Return what is learnt of an audit log.
 
     Raises:
@@ -271,6 +227,7 @@ def _of_file(name: str, config: str | None) -> Baseline:
     import sys
     from collections import Counter
 
+    from hullwatch.baseline.known import BaselineInMemory
     from hullwatch.cli.input_file import open_input
     from hullwatch.cli.settings import load_settings
     from hullwatch.errors import UsageError
@@ -296,27 +253,4 @@ def _of_file(name: str, config: str | None) -> Baseline:
     for reason, number in (*left_out.items(), *learnt.left_out.items()):
         say(f"Warning: left out: {number:,} {reason}.")
     learnt.fold()
-    return learnt
-
-
-def _of_alert(written: str, state: str | None, config: str | None) -> list[tuple[str, str]]:
-    """Return what is new by an alert.
-
-    Raises:
-        UsageError: when there is no such alert, or nothing is new by it.
-    """
-    from hullwatch.cli.store_options import open_store
-    from hullwatch.errors import UsageError
-    from hullwatch.fields.ka_new import KINDS
-    from hullwatch.store.reading import alert_of
-
-    found = alert_of(open_store(state, config), written)
-    if found is None:
-        raise UsageError(f"There is no alert \"{written[:80]}\": 'hullwatch alerts -o json' has their ids.")
-    values: list[tuple[str, str]] = []
-    for kind, one in KINDS.items():
-        value: Any = found.output_fields.get(one.field)
-        values += [(kind, str(item)) for item in (value if isinstance(value, list) else [value]) if item is not None]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - a list of an alert
-    if not values:
-        raise UsageError(f"Nothing is new by the alert {written[:80]}: its rule is {found.rule}.")
-    return values
+    return BaselineInMemory(learnt)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hullwatch.baseline.baseline import Baseline
-    from hullwatch.baseline.cluster import ClusterBaseline
+    from hullwatch.baseline.known import KnownBaseline, Learnt, LearntCluster
+
+_WITHOUT_VALUES = frozenset({"hour", "byhand"})  # kinds of which none are kept
 
 
-def _state(cluster: ClusterBaseline) -> str:
+def _state(cluster: LearntCluster) -> str:
     from hullwatch.baseline.cluster import minute
 
-    return f"guarding since {minute(cluster.learnt)}" if cluster.learnt else f"learning until {minute(cluster.ends())}"
+    return f"guarding since {minute(cluster.learnt)}" if cluster.learnt else f"learning until {minute(cluster.ends)}"
 
 
 def _time(moment: int) -> str | None:
@@ -21,73 +22,65 @@ def _time(moment: int) -> str | None:
     return times(moment)[1] if moment else None
 
 
-def write_kinds(learnt: Baseline, *, as_json: bool) -> None:
+def write_kinds(learnt: Learnt, *, as_json: bool) -> None:
     """Write for each cluster how much is known of each kind."""
     from hullwatch.baseline.cluster import minute
     from hullwatch.cli.answer import write_json, write_line, write_rows
 
-    for name, cluster in sorted(learnt.clusters.items()):
-        counts = {kind: len(values) for kind, values in cluster.kinds.items()}
+    for cluster in learnt.clusters:
         if as_json:
-            write_json(_cluster(cluster) | {"values": counts, "people": len(cluster.hours)})
+            write_json(_cluster(cluster) | {"values": cluster.values, "people": cluster.people})
             continue
-        write_line(f"Cluster {name or '(no name)'}: since {minute(cluster.began)}, {_state(cluster)}.")
-        write_rows([("KIND", "VALUES", "LAST"), *_rows(cluster)])
-        write_line(f"{len(cluster.hours):,} people's hours are known.")
+        write_line(f"Cluster {cluster.name or '(no name)'}: since {minute(cluster.began)}, {_state(cluster)}.")
+        rows = [
+            (kind, f"{number:,}", minute(cluster.last.get(kind, 0)))
+            for kind, number in cluster.values.items()
+            if kind not in _WITHOUT_VALUES
+        ]
+        write_rows([("KIND", "VALUES", "LAST"), *rows])
+        write_line(f"{cluster.people:,} people's hours are known.")
         for reason, number in cluster.forgotten.items():
             write_line(f"{number:,} values were forgotten: {reason}.")
-    if not as_json and len(learnt.accepted):
-        write_line(f"{len(learnt.accepted):,} values are accepted: 'hullwatch k8s baseline decisions' lists them.")
+    if not as_json and learnt.accepted:
+        write_line(f"{learnt.accepted:,} values are accepted: 'hullwatch k8s baseline decisions' lists them.")
 
 
-def _cluster(cluster: ClusterBaseline) -> dict[str, Any]:
+def _cluster(cluster: LearntCluster) -> dict[str, Any]:
     return {
         "cluster": cluster.name,
         "since": _time(cluster.began),
         "now": _time(cluster.now),
         "state": "guarding" if cluster.learnt else "learning",
-        "until" if not cluster.learnt else "learnt": _time(cluster.learnt or cluster.ends()),
+        "until" if not cluster.learnt else "learnt": _time(cluster.learnt or cluster.ends),
         "forgotten": cluster.forgotten,
     }
 
 
-def _rows(cluster: ClusterBaseline) -> list[tuple[str, str, str]]:
-    from hullwatch.baseline.cluster import minute
+def write_values(known: KnownBaseline, kind: str, limit: int, number: int, *, as_json: bool) -> None:
+    """Write the values of a kind, the newest first.
 
-    found: list[tuple[str, str, str]] = []
-    for kind, values in cluster.kinds.items():
-        if kind not in {"hour", "byhand"}:  # of which no values are kept
-            last = max((seen.last for _, seen in values.items()), default=0)
-            found.append((kind, f"{len(values):,}", minute(last)))
-    return found
-
-
-def write_values(learnt: Baseline, kind: str, number: int, *, as_json: bool) -> None:
-    """Write the values of a kind, the newest first."""
+    Args:
+        known: tells of them.
+        kind: of them.
+        limit: how many at most.
+        number: how many there are.
+        as_json: write objects for programs.
+    """
     from hullwatch.baseline.cluster import minute
     from hullwatch.cli.answer import write_json, write_rows
 
-    if kind == "hour":
-        _write_hours(learnt, as_json=as_json)
-        return
-    found = [
-        (seen.first, cluster.name, value, seen)
-        for cluster in learnt.clusters.values()
-        for value, seen in cluster.kinds[kind].items()
-    ]
-    found.sort(key=lambda one: (-one[0], one[1], one[2]))
-    shown = found[:number] if number else found
-    for first, cluster, value, seen in shown if as_json else ():
-        more = {"of": seen.note} if kind == "managed" else {"why": seen.note} if seen.note else {}
-        document: dict[str, Any] = {"cluster": cluster, "kind": kind, "value": value, "count": seen.count}
-        write_json(document | {"first": _time(first), "last": _time(seen.last), "new": bool(seen.origin)} | more)
+    rows: list[tuple[str, ...]] = []
+    for one in known.values(kind, limit):
+        if as_json:
+            more = {"of": one.note} if kind == "managed" else {"why": one.note} if one.note else {}
+            document: dict[str, Any] = {"cluster": one.cluster, "kind": kind, "value": one.value, "count": one.count}
+            write_json(document | {"first": _time(one.first), "last": _time(one.last), "new": one.new} | more)
+        else:
+            told = "new" if one.new else ""
+            rows.append((minute(one.first), minute(one.last), f"{one.count:,}", told, one.cluster, one.value))
     if not as_json:
-        rows = [
-            (minute(first), minute(seen.last), f"{seen.count:,}", "new" if seen.origin else "", cluster, value)
-            for first, cluster, value, seen in shown
-        ]
         write_rows([("FIRST", "LAST", "TIMES", "TOLD", "CLUSTER", "VALUE"), *rows])
-        _tell_rest(len(found) - len(shown))
+        _tell_rest(number - len(rows))
 
 
 def _tell_rest(number: int) -> None:
@@ -97,16 +90,16 @@ def _tell_rest(number: int) -> None:
         say(f"{number:,} more: -n 0 shows all.")
 
 
-def _write_hours(learnt: Baseline, *, as_json: bool) -> None:
+def write_hours(known: KnownBaseline, *, as_json: bool) -> None:
     """Write the hours in which people call, by the hour of the day (UTC)."""
     from hullwatch.cli.answer import write_json, write_rows
+    from hullwatch.store.reading import FOREVER
 
     rows: list[tuple[str, ...]] = []
-    for cluster in learnt.clusters.values():
-        for user, hours in sorted(cluster.hours.items()):
-            if as_json:
-                write_json({"cluster": cluster.name, "user": user, "days": hours.days, "hours": hours.counts})
-            days = [sum(hours.counts[day * 24 : day * 24 + 24]) for day in range(7)]
-            rows.append((user, f"{sum(days):,}", str(hours.days), *(f"{one:,}" for one in days), hours.usual()))
+    for one in known.hours(FOREVER):
+        if as_json:
+            write_json({"cluster": one.cluster, "user": one.user, "days": one.days, "hours": one.counts})
+        days = [sum(one.counts[day * 24 : day * 24 + 24]) for day in range(7)]
+        rows.append((one.user, f"{sum(days):,}", str(one.days), *(f"{each:,}" for each in days), one.usual()))
     if not as_json:
         write_rows([("USER", "CALLS", "DAYS", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN", "USUAL (UTC)"), *rows])

@@ -143,13 +143,24 @@ class BaselineFile:
 
     # ---- what was learnt
 
+    def clusters(self, span: Span, *, kept: bool = False) -> dict[str, ClusterBaseline]:
+        """Return the clusters by their names, without their values and hours.
+
+        Args:
+            span: how long things are learnt and remembered.
+            kept: whether what is learnt of them is to be saved.
+        """
+        found: dict[str, ClusterBaseline] = {}
+        for name, began, learnt, now, body in self.database.read("SELECT name, began, learnt, now, more FROM clusters"):
+            more = msgspec.json.decode(bytes(body), type=_More)
+            cluster = found[name] = ClusterBaseline(name, span, began, kept=kept)
+            cluster.learnt, cluster.clock, cluster.hour = learnt, Clock(now, more.gaps), now // HOUR
+            cluster.forgotten, cluster.changed = more.forgotten, False
+        return found
+
     def load(self, baseline: Baseline, span: Span) -> None:
         """Give a baseline that knows nothing what is kept."""
-        for name, began, learnt, now, more in self.database.read("SELECT name, began, learnt, now, more FROM clusters"):
-            kept = msgspec.json.decode(bytes(more), type=_More)
-            cluster = baseline.clusters[name] = ClusterBaseline(name, span, began, kept=baseline.kept)
-            cluster.learnt, cluster.clock, cluster.hour = learnt, Clock(now, kept.gaps), now // HOUR
-            cluster.forgotten, cluster.changed = kept.forgotten, False
+        baseline.clusters.update(self.clusters(span, kept=baseline.kept))
         for cluster, kind, value, owner, first, last, count, origin, note in self.database.read(
             "SELECT cluster, kind, value, owner, first, last, count, origin, note FROM seen"
         ):
@@ -157,7 +168,7 @@ class BaselineFile:
                 baseline.clusters[cluster].kinds[kind].put(value, Seen(first, last, count, origin, owner, note))
         for cluster, user, body in self.database.read("SELECT cluster, user, body FROM hours"):
             if cluster in baseline.clusters:
-                baseline.clusters[cluster].hours[user] = _hours(bytes(body))
+                baseline.clusters[cluster].hours[user] = hours_of(bytes(body))
         for one in self.decisions():
             if one.verb == "accept" and not one.undone:
                 baseline.accepted.add(one.kind, one.value)
@@ -222,6 +233,15 @@ class BaselineFile:
         rows = self.database.read(
             "SELECT number, at, who, verb, kind, value, why, undone FROM decisions WHERE number > ? ORDER BY number",
             (after,),
+        )
+        return [Decision(*row) for row in rows]
+
+    def decisions_before(self, number: int, limit: int) -> list[Decision]:
+        """Return the last decisions before one with a number, the last one first."""
+        rows = self.database.read(
+            "SELECT number, at, who, verb, kind, value, why, undone FROM decisions WHERE number < ? "
+            "ORDER BY number DESC LIMIT ?",
+            (number, limit),
         )
         return [Decision(*row) for row in rows]
 
@@ -310,7 +330,8 @@ def _body(hours: Hours) -> bytes:
     )
 
 
-def _hours(body: bytes) -> Hours:
+def hours_of(body: bytes) -> Hours:
+    """Return somebody's hours as they are kept."""
     kept: Any = msgspec.json.decode(body, type=_Hours)
     made = Hours(kept.first)
     if len(kept.counts) == HOURS:

@@ -13,6 +13,7 @@ from hullwatch.store.cluster_tables import FILE, open_cluster, open_requests
 from hullwatch.store.contacts import Contact, Contacts, open_contacts
 from hullwatch.store.database import NoStoreError
 from hullwatch.store.exec_requests import ExecRequests
+from hullwatch.store.packing import clean
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -119,7 +120,7 @@ class ClusterFile:
             NoStoreError: when nothing is known.
         """
         with contextlib.closing(Cluster(open_cluster(self._state))) as cluster:
-            yield from cluster.objects(kind, namespace)
+            yield from cluster.objects(kind, clean(namespace))
 
     def holdings(self, address: str, at: int | None = None) -> Generator[Holding]:
         """Yield who had an address.
@@ -138,7 +139,7 @@ class ClusterFile:
         Raises:
             NoStoreError: when there are none yet.
         """
-        namespace, _, name = pod.rpartition("/")
+        namespace, _, name = clean(pod).rpartition("/")
         with contextlib.closing(ExecRequests(open_requests(self._url, self._state))) as requests:
             yield from requests.newest_first(since, limit, name, namespace)
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import stat
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from hullwatch.service.sources import Sources
+    from hullwatch.config.settings import Settings
+    from hullwatch.service.sources import Texts
 
 BACKLOG = 256  # connections that wait
 MODE = 0o660
@@ -35,6 +36,20 @@ FAILURES = 3  # in a row, after which nobody is asked to answer any more
 EARLY = 5.0  # seconds of life, before which an end is a failure
 END_WAIT = 6.0  # seconds for questions that are worked on
 MAXIMUM_MESSAGE = 1 << 12
+
+
+class InForce(Protocol):
+    """What a run goes by now."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        ...
+
+    @property
+    def files(self) -> Texts:
+        """The rules, read but not parsed."""
+        ...
 
 
 class ApiStarter:
@@ -52,7 +67,7 @@ class ApiStarter:
 
     idle = IDLE
 
-    def __init__(self, sources: Sources, user: tuple[int, int], state: Path, run: Path) -> None:
+    def __init__(self, sources: InForce, user: tuple[int, int], state: Path, run: Path) -> None:
         """Begin to listen, if that is wanted and can be."""
         self._sources = sources
         self._user = user

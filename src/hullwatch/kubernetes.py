@@ -187,6 +187,11 @@ class IntakeStarter:
             self._secrets = read_files(settings.kubernetes.audit)
             self._listener = _listen(settings.kubernetes.audit.listen) if settings.kubernetes.audit.listen else None
 
+    @property
+    def files(self) -> list[tuple[str, bytes]]:
+        """The rules that are judged by, read but not parsed."""
+        return self._files
+
     def keep(self) -> None:
         """Start the process, if it is to run and does not. To be called where there is one thread only: it forks.
 

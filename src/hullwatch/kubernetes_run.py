@@ -10,6 +10,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from hullwatch.api_starter import ApiStarter
 from hullwatch.cluster import ClusterStarter
 from hullwatch.config.paths import private_directory, run_directory, state_directory
 from hullwatch.errors import UsageError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from hullwatch.config.settings import Settings
+    from hullwatch.service.sources import Texts
 
 LOOK = 1.0  # seconds between looks at the processes
 
@@ -63,13 +65,17 @@ def _state(settings: Settings, user: tuple[int, int]) -> Path:
 
 
 class _Run:
-    """The processes, and the loop that waits for them."""
+    """The processes, and the loop that waits for them.
+
+    Attributes:
+        settings: of the run.
+    """
 
     def __init__(self, settings: Settings, user: tuple[int, int], again: Callable[[], Settings] | None) -> None:
         if os.geteuid() != 0:
             user = os.geteuid(), os.getegid()
         state = _state(settings, user)
-        self._settings = settings
+        self.settings = settings
         self._again = again
         self._keeper = KeeperStarter(settings, user, state)
         self._events = EventStarter(settings, user, state, say)
@@ -79,8 +85,16 @@ class _Run:
         self._cluster = ClusterStarter(settings, user, state)
         self._metrics = Serving(settings.metrics.listen, state, user)
         self._notifier = Notifier()
+        # Whoever may ask a run that is not root's is who runs it, and may read its files.
+        run = run_directory(settings.directories.run)
+        self._api = ApiStarter(self, user, state, run) if os.geteuid() == 0 else None
         self._stopping = False
         self._reload = False
+
+    @property
+    def files(self) -> Texts:
+        """The rules in force."""
+        return self._intake.files
 
     def serve(self) -> int:
         wake_read, wake_write = socket.socketpair()
@@ -88,7 +102,7 @@ class _Run:
         signal.set_wakeup_fd(wake_write.fileno())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._signalled)
-        duration = self._settings.run.duration
+        duration = self.settings.run.duration
         end = float("inf") if duration is None else time.monotonic() + duration
         try:
             self._keeper.pids()
@@ -115,6 +129,8 @@ class _Run:
             self._keeper.stop()
             self._events.stop()
             self._cluster.close()
+            if self._api is not None:
+                self._api.stop()
             wake_read.close()
             wake_write.close()
 
@@ -126,24 +142,29 @@ class _Run:
             self._intake.terminate()
 
     def _wait(self, wake: socket.socket, seconds: float) -> None:
+        waited = (wake, self._intake.channel, *(() if self._api is None else self._api.waits()))
         with selectors.DefaultSelector() as selector:
-            selector.register(wake, selectors.EVENT_READ)
-            if self._intake.channel is not None:
-                selector.register(self._intake.channel, selectors.EVENT_READ)
+            for one in waited:
+                if one is not None:
+                    selector.register(one, selectors.EVENT_READ)
             ready = [key.fileobj for key, _ in selector.select(seconds)]
         if wake in ready:
             wake.recv(4096)
         if self._intake.channel is not None and self._intake.channel in ready:
             self._intake.answer()
+        if self._api is not None:
+            self._api.look(ready)
 
     def _read_again(self) -> None:
         """Judge by the rules files as they are now; with a mistake in them, those of before go on."""
         self._reload = False
         self._intake.renew()
         self._cluster.renew()
-        settings = self._settings
+        settings = self.settings
         with contextlib.suppress(UsageError):
             settings = settings if self._again is None else self._again()
         self._events.use(settings)
         if self._intake.read_rules_again(settings):
             say("Rules were read again.")
+            if self._api is not None:
+                self._api.renew()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import select
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -225,7 +226,7 @@ class KubernetesApi:
         self.streams += 1
         try:
             deadline = time.monotonic() + float(query.get("timeoutSeconds", "3600"))
-            for line in self._lines(resource, query, since, seen_round, deadline):
+            for line in self._lines(resource, query, since, seen_round, deadline, handler):
                 self._send_slowly(handler, line)
             if self._round == seen_round:
                 _chunk(handler, b"")
@@ -242,11 +243,17 @@ class KubernetesApi:
             time.sleep(self.slow)
 
     def _lines(
-        self, resource: Resource, query: dict[str, str], since: int, seen_round: int, deadline: float
+        self,
+        resource: Resource,
+        query: dict[str, str],
+        since: int,
+        seen_round: int,
+        deadline: float,
+        handler: BaseHTTPRequestHandler,
     ) -> Iterator[bytes]:
         while time.monotonic() < deadline:
             with self._changed:
-                if self._round != seen_round:
+                if self._round != seen_round or _has_left(handler):  # lines are for those who still listen
                     return
                 new = [one for one in self._log if one[0] > since and one[1] == resource.path]
                 broken, self.broken_lines = self.broken_lines, []
@@ -332,6 +339,11 @@ def _selected(found: Object, query: dict[str, str]) -> bool:
 
 def _line(kind: str, found: Object) -> bytes:
     return json.dumps({"type": kind, "object": found}).encode() + b"\n"
+
+
+def _has_left(handler: BaseHTTPRequestHandler) -> bool:
+    """Tell whether the client has closed its connection: while a stream lasts it sends nothing."""
+    return bool(select.select([handler.connection], [], [], 0)[0])
 
 
 def _chunk(handler: BaseHTTPRequestHandler, data: bytes) -> None:

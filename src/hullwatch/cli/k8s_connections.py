@@ -48,7 +48,9 @@ def connections(
     recognises = data_stores(load_settings({}, None).settings.kubernetes.data_stores)
     peers, seen = _peers(state, namespace or "", begin)
     rows: list[tuple[str, ...]] = []
+    noted = False
     for contact in seen:
+        noted = True
         if workload not in {None, contact.workload, contact.pod}:
             continue
         reached = classify(connection_of(contact), recognises, peers)
@@ -62,8 +64,13 @@ def connections(
     if not as_json:
         if rows:
             write_rows([("WHO", "TO", "NAME", "WHO HAD IT", "WHAT", "FIRST", "LAST"), *rows])
+        elif noted:
+            write_line("No connection that was noted is one of these.")
         else:
-            write_line("No connections were noted.")
+            write_line(
+                "No connections were noted: a run does it where it follows the cluster or its audit events "
+                "('hullwatch config explain kubernetes.connections')."
+            )
     _tell_left_out(state)
     return 0
 

@@ -14,6 +14,7 @@ from hullwatch.alerts.alert import Alert
 from hullwatch.alerts.grouping import Grouper
 from hullwatch.alerts.origin import Ancestor, Origin
 from hullwatch.config.settings import StoreSettings
+from hullwatch.keeper_process import COLLECT_AFTER
 from hullwatch.store.keeping import Keeping, Packed
 from hullwatch.store.packing import pack
 from hullwatch.store.reading import AlertReader, Wanted
@@ -104,11 +105,14 @@ def ingest(run: Run) -> Iterator[Sample]:
     with tempfile.TemporaryDirectory() as folder:
         keeping = _keeping(Path(folder))
         alerts = MadeUpAlerts()
+        before = gc.get_threshold()
         gc.freeze()
+        gc.set_threshold(*COLLECT_AFTER)  # as the keeper does
         try:
             while True:
                 yield {"store.ingest": _fill(keeping, alerts, ALERTS_QUICK if run.quick else ALERTS)}
         finally:
+            gc.set_threshold(*before)
             gc.unfreeze()
             keeping.close()
 

@@ -46,7 +46,7 @@ ALERTS = 2000  # the same in alerts
 TICK = 1.0  # seconds between looks at what is due
 RETRY = 1.0  # seconds until something that failed is tried again
 
-_COLLECT_AFTER = 100_000  # objects; alerts are many and have no cycles, so that looking for those finds nothing
+COLLECT_AFTER = (100_000, 50, 1000)  # objects; alerts are many and have no cycles: looking for those finds nothing
 
 
 class Keeper:
@@ -304,7 +304,7 @@ def be_keeper(
         escalation = _read_escalation(settings)
         drop_privileges(*user)
         gc.freeze()  # what was there before the fork stays shared, as long as nobody looks at it
-        gc.set_threshold(_COLLECT_AFTER, 50, 1000)
+        gc.set_threshold(*COLLECT_AFTER)
         outputs = make_outputs(settings, state, secrets)
         Keeper(ends, settings, state, _grouping(settings), outputs, escalation, orders).serve()
         code = 0

@@ -45,7 +45,8 @@ _RULE = b"""- rule: preload
   priority: INFO
 """
 _LATE_IMPORTS = (
-    *("docker.errors", "docker.tls", "encodings.idna", "http.client", "stringprep", "traceback"),
+    *("hullwatch.sources.docker_transport", "urllib3.response", "http.client"),
+    *("encodings.idna", "stringprep", "traceback"),
     *("h2.connection", "h2.config", "h2.events", "h2.exceptions", "hpack.exceptions"),
 )
 

@@ -7,6 +7,7 @@ bounded, run on Python's engine, and patterns of the user are refused.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import re
@@ -19,7 +20,7 @@ import msgspec
 from hullwatch.errors import CannotError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 PATTERN_FILE = Path(__file__).with_name("secrets.toml")
 MASK = "***"
@@ -30,8 +31,10 @@ LONGEST_PATTERN = 4096  # characters
 _REMEMBERED = 4096  # texts; the same command lines come again and again
 _REMEMBERED_TOGETHER = 1024  # alerts whose texts, all together, have no secret
 _LONGEST_REMEMBERED = 4096  # characters
-_MEMORY = 64 << 20  # bytes for RE2; the union of all patterns is large
-_LINES_MEMORY = 8 << 20  # bytes, the same for a look at the lines of all alerts: less is no slower
+# Bytes for RE2 and a pattern: the first of these that it fits into. What is left of them fills up with what texts bring
+# about, for good, so the union of all patterns has not more than it needs to be quick.
+_MEMORIES = (1 << 20, 4 << 20, 16 << 20, 64 << 20)
+_UNION_MEMORIES = _MEMORIES[1:]
 _ALONE = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")  # what in a pattern tells the end of a text from the end of a line
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
@@ -84,7 +87,7 @@ class Masker:
             self._programs.update(dict.fromkeys(row["names"], pattern))
             named += row["names"]
         self._named = _compile(compile_pattern, rf"\b(?P<key>{'|'.join(map(re.escape, named))})\s") if named else None
-        self._any = self._union(compile_pattern, [*built, *own]) if linear else compile_pattern("")
+        self._any = self._union(_engine(_UNION_MEMORIES)[0], [*built, *own]) if linear else compile_pattern("")
         self._together = self._look_at_lines([*built, *own, *([self._named.regex.pattern] if self._named else [])])
         self._remember_lines = functools.lru_cache(maxsize=_REMEMBERED_TOGETHER)(self.has_no_secret)
         self._remember = functools.lru_cache(maxsize=_REMEMBERED)(self._mask)
@@ -98,7 +101,7 @@ class Masker:
 
     def _look_at_lines(self, texts: list[str]) -> Callable[[bytes], object] | None:
         """Return what finds a match of any pattern in the lines of a text; None where that cannot be told."""
-        compile_pattern, linear = _engine(_LINES_MEMORY)
+        compile_pattern, linear = _engine(_UNION_MEMORIES)
         if not linear or any(map(_ALONE.search, texts)):
             return None
         try:
@@ -243,16 +246,30 @@ class Masker:
         return _KEY_WORDS.split(match.group(pattern.key).lower())[-1] in self._harmless
 
 
-def _engine(memory: int = _MEMORY) -> tuple[Callable[[str], Any], bool]:
-    """Return how to compile a pattern that uses some bytes at most, and whether its time is linear."""
+def _engine(memories: Sequence[int] = _MEMORIES) -> tuple[Callable[[str], Any], bool]:
+    """Return how to compile a pattern that uses some bytes at most, and whether its time is linear.
+
+    Args:
+        memories: bytes; where a pattern does not fit into some of them, it gets the next.
+    """
     try:
         module: Any = importlib.import_module("re2")
     except ImportError:
         return functools.partial(re.compile, flags=re.ASCII), False
-    options = module.Options()
-    options.log_errors = False  # RE2 would write them to stderr itself
-    options.max_mem = memory
-    return functools.partial(module.compile, options=options), True
+
+    def compile_with(memory: int, text: str) -> Any:
+        options = module.Options()
+        options.log_errors = False  # RE2 would write them to stderr itself
+        options.max_mem = memory
+        return module.compile(text, options)
+
+    def compile_within(text: str) -> Any:
+        for memory in memories[:-1]:
+            with contextlib.suppress(module.error):
+                return compile_with(memory, text)
+        return compile_with(memories[-1], text)
+
+    return compile_within, True
 
 
 def _compile(compile_pattern: Callable[[str], Any], text: str, number: int | None = None) -> _Pattern:

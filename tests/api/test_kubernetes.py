@@ -16,10 +16,15 @@ from hullwatch.store.cluster import Cluster
 from hullwatch.store.cluster_tables import open_cluster, open_requests
 from hullwatch.store.contacts import Contact, Contacts, open_contacts
 from hullwatch.store.exec_requests import AT_ONCE, ExecRequests
+from hullwatch.store.trail_memory import TrailMemory
 from tests.api.conftest import HOSTILE, MEMBER, SERVICE, STRANGER, ask_as
 from tests.api.members import find, verb_as
 from tests.cli.in_process import Command, command
 from tests.kubernetes_api import pod
+from tests.posture.events import wrote
+from tests.posture.exposed import made as exposed
+from tests.posture.test_trail import role
+from tests.store.test_trail_memory import NODE_PORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +55,18 @@ def follow(state: Path) -> None:
             ExecRequest(audit=f"a{number}", at=number // 2, user=HOSTILE, namespace="shop", pod=name, command=("id",))
         )
     requests.close()
+    memory = TrailMemory(state)
+    trail = memory.trail()
+    long_ago = "2020-01-01T00:00:00Z"
+    service = exposed({"service": NODE_PORT})
+    for event in (
+        wrote("create", role("get", "list"), auditID="a"),
+        wrote("update", role("list", "delete"), by=HOSTILE, auditID="b"),
+        wrote("create", service, auditID="c", requestReceivedTimestamp=long_ago),
+        wrote("create", service | {"metadata": {"namespace": "bank", "name": HOSTILE}}, auditID="d"),
+    ):
+        trail.take(event)
+    memory.close()
 
 
 @pytest.fixture
@@ -80,6 +97,25 @@ def test_who_may_ask_but_not_read_the_files_sees_what_stands_in_them(
     assert (code, lines, said.count("\n")) == (3, [], 1)
 
 
+@pytest.mark.parametrize(
+    ("verb", "number"),
+    [
+        ("exposure --changes", 2), ("exposure --changes -n bank -o json", 1), ("exposure --changes -n none", 0),
+        ("rbac changes --fail-on low", 2), ("rbac changes -o json", 2),
+    ],
+)  # fmt: skip
+def test_what_runs_found_in_the_audit_log_is_told_by_the_instance_as_by_the_file(
+    command: Command, running: Held, verb: str, number: int
+) -> None:
+    by_file = command("k8s", *verb.split(), "--state-directory", str(running.state))
+    told = [line for line in by_file[1] if not line.startswith("  ")]
+    assert (by_file[0], len(told)) == (int("--fail-on" in verb), number)
+    assert verb_as(MEMBER, "k8s", *verb.split()) == list(by_file)
+    code, lines, said = verb_as(STRANGER, "k8s", *verb.split())
+    assert (code, lines) == (2, [])
+    assert "Say which audit log to look at with --from" in said
+
+
 def test_words_that_are_no_utf_8_are_looked_for_like_others(command: Command, running: Held) -> None:
     for words in (["objects", "-N", "\udcff"], ["sessions", "\udcff/x"]):
         by_file = command("k8s", *words, "--state-directory", str(running.state))
@@ -98,6 +134,11 @@ def test_questions_about_the_cluster_have_limits_and_errors_are_sentences(runnin
     assert len(ask("sessions?limit=0&pod=shop/web-1").body.splitlines()) == 1
     assert b"\\u202e" in ask("sessions?limit=1").body
     assert len(ask("objects?limit=1").body.splitlines()) == 1
+    (opened,) = ask("exposure/changes?since=2021-01-01").body.splitlines()
+    assert (json.loads(opened)["name"], b"\\u202e" in opened) == (HOSTILE, True)
+    assert len(ask("exposure/changes?limit=1").body.splitlines()) == 1
+    assert len(ask("rights/changes?since=2030-01-01").body.splitlines()) == 0
+    assert len(ask("addresses?address=10.0.0.9&limit=1").body.splitlines()) == 1
     assert json.loads(ask("addresses?address=::ffff:10.0.0.9").body)["name"] == "db-0"
     for path, sentence in (
         ("objects?kind=Pot", '"Pot" is no kind of object that is followed'),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from hullwatch.posture.trail import Author, Told, Trail
 from hullwatch.store import trail_memory
+from hullwatch.store.database import NoStoreError
 from hullwatch.store.trail_memory import TrailMemory, kept_findings
 from tests.posture.events import wrote
 from tests.posture.exposed import made
@@ -14,8 +17,6 @@ from tests.posture.test_trail import role, workload
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 NODE_PORT: dict[str, Any] = {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}
 
@@ -36,6 +37,12 @@ def test_what_was_found_is_read_again_as_it_was_told(tmp_path: Path) -> None:
     memory.close()
     assert list(kept_findings(tmp_path)) == told
     assert memory.problem == ""
+
+
+def test_where_no_run_took_audit_events_that_is_said_and_not_that_nothing_was_changed(tmp_path: Path) -> None:
+    trail_memory.open_cluster(tmp_path, make=True).close()
+    with pytest.raises(NoStoreError, match="No run has taken audit events"):
+        list(kept_findings(tmp_path))
 
 
 def test_a_restart_has_an_event_told_once_more_as_the_first_time(tmp_path: Path) -> None:

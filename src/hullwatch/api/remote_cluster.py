@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -13,12 +13,17 @@ from hullwatch.errors import CannotError
 from hullwatch.store.address_history import Holding
 from hullwatch.store.known_cluster import About, Seen
 from hullwatch.store.reading import FOREVER
+from hullwatch.store.trail_memory import change_of, opening_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from hullwatch.api.client import Client
     from hullwatch.enrich.kubernetes.plain import Plain
+    from hullwatch.posture.changes import Change
+    from hullwatch.posture.exposure_changes import ExposureChange
+
+T = TypeVar("T")
 
 
 class RemoteCluster:
@@ -54,6 +59,22 @@ class RemoteCluster:
         """Yield what workloads connected to."""
         asked = {"namespace": namespace, "since": str(since) if since else ""}
         yield from self._told("connections", asked, Seen, "a connection")
+
+    def rights(self, since: int = 0) -> Iterator[Change]:
+        """Yield what runs saw being changed of roles and bindings."""
+        yield from self._findings("rights/changes", {"since": str(since) if since else ""}, change_of)
+
+    def opened(self, namespace: str = "", since: int = 0) -> Iterator[ExposureChange]:
+        """Yield what runs saw being opened."""
+        asked = {"namespace": namespace, "since": str(since) if since else ""}
+        yield from self._findings("exposure/changes", asked, opening_of)
+
+    def _findings(self, path: str, asked: Mapping[str, object], made: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+        for found in self._told(path, asked, dict[str, Any], "a change"):
+            try:
+                yield made(found)
+            except (TypeError, KeyError, AttributeError) as error:
+                raise CannotError(f"The running Hullwatch told of a change what is none: {error}.") from error
 
     def _told(self, path: str, asked: Mapping[str, object], kind: Any, what: str) -> Iterator[Any]:
         """Yield the lines of an answer, each of a type."""

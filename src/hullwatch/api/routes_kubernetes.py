@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from litestar import Request, get
 from litestar.params import Parameter
@@ -13,13 +13,16 @@ from litestar.response import Stream
 from hullwatch.api.answering import Answers, json_bytes, lines
 from hullwatch.api.asking import address_of, kind_of, limit_of, moment
 from hullwatch.api.place import NDJSON
+from hullwatch.store.address_history import Holding
 from hullwatch.store.known_cluster import About, ClusterFile
+from hullwatch.store.trail_memory import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from litestar.handlers import BaseRouteHandler
 
+T = TypeVar("T")
 Caller = Request[Any, Any, Any]
 Since = Annotated[str | None, Parameter(description="From then on: 24h (ago), 2026-11-28T10:30, or ns since 1970.")]
 
@@ -49,7 +52,7 @@ async def objects(request: Caller, kind: str = "", namespace: str = "", limit: L
 async def addresses(request: Caller, address: str, at: At = None, limit: Limit = 100) -> Stream:
     """Return the pods, nodes and services that had an address, the last one first."""
     found = _cluster(request).holdings(address_of(address), moment(at, 0) if at else None)
-    return await stream((one._asdict() for one in found), limit)
+    return await stream(found, limit, Holding._asdict)
 
 
 @get("/v1/kubernetes/sessions", summary="Who entered which pod and ran what, one JSON object a line")
@@ -63,18 +66,32 @@ async def sessions(request: Caller, pod: str = "", since: Since = None, limit: L
 async def connections(request: Caller, namespace: str = "", since: Since = None) -> Stream:
     """Return what sensors saw workloads connect to, and what had the address then."""
     found = _cluster(request).seen(namespace, moment(since, 0))
-    made = ({"contact": one.contact, "holders": one.holders} for one in found)
-    return await stream(made, 0)
+    return await stream(found, 0, lambda one: {"contact": one.contact, "holders": one.holders})
 
 
-async def stream(found: Generator[object], limit: int) -> Stream:
-    """Return documents as lines, at most so many (0: all)."""
-    return Stream(await lines(_written(found, limit_of(limit, "limit"))), media_type=NDJSON)
+@get("/v1/kubernetes/rights/changes", summary="Changes to roles and bindings that runs saw, one JSON object a line")
+async def rights(request: Caller, since: Since = None, limit: Limit = 0) -> Stream:
+    """Return who changed which role or binding, what went and what came, the oldest first."""
+    found = _cluster(request).rights(moment(since, 0))
+    return await stream(found, limit, plain)
 
 
-def _written(found: Generator[object], most: int) -> Iterator[bytes]:
+@get("/v1/kubernetes/exposure/changes", summary="What runs saw being opened to the outside, one JSON object a line")
+async def opened(request: Caller, namespace: str = "", since: Since = None, limit: Limit = 0) -> Stream:
+    """Return who opened what to the outside, and what was open before, the oldest first."""
+    found = _cluster(request).opened(namespace, moment(since, 0))
+    return await stream(found, limit, plain)
+
+
+async def stream(found: Generator[T], limit: int, made: Callable[[T], object] = lambda one: one) -> Stream:
+    """Return what was found as lines, at most so many (0: all), each as a document is made of it."""
+    return Stream(await lines(_written(found, limit_of(limit, "limit"), made)), media_type=NDJSON)
+
+
+def _written(found: Generator[T], most: int, made: Callable[[T], object]) -> Iterator[bytes]:
     with contextlib.closing(found):  # here, in the thread that the database belongs to
-        yield from map(json_bytes, islice(found, most))
+        for one in islice(found, most):
+            yield json_bytes(made(one))
 
 
-ROUTES: list[BaseRouteHandler] = [about, objects, addresses, sessions, connections]
+ROUTES: list[BaseRouteHandler] = [about, objects, addresses, sessions, connections, rights, opened]

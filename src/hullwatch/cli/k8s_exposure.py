@@ -67,7 +67,8 @@ def _changes(
     source: list[str] | None, namespace: str | None, state: str | None, fail_on: str | None, *, as_json: bool
 ) -> int:
     from hullwatch.cli.answer import write_json, write_rows
-    from hullwatch.cli.k8s_input import ends_with, kept, read, tell
+    from hullwatch.cli.k8s_cluster import known_cluster
+    from hullwatch.cli.k8s_input import ends_with, read, tell
     from hullwatch.formats.exposure import exposure_change_document
     from hullwatch.posture.exposure_changes import ExposureChange, ExposureTrail
     from hullwatch.posture.plain import Plain
@@ -93,8 +94,8 @@ def _changes(
         read(reading, source)
         tell(reading)
     else:
-        for told in kept(state):
-            show(told.exposure)
+        for one in known_cluster(state, None).opened(namespace or ""):
+            show(one)
     return ends_with(seen, fail_on)
 
 

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from hullwatch.posture.inventory import Inventory
     from hullwatch.posture.plain import Plain
     from hullwatch.posture.reading import Reading
-    from hullwatch.posture.trail import Told
     from hullwatch.posture.usage import Usage
 
 FromFlag = Annotated[
@@ -103,27 +102,6 @@ def read(reading: Reading, sources: list[str] | None, state: str | None = None) 
         ) from None
     tell_source(about, reading.remarks)
     reading.take(objects_of(known, reading.remarks))
-
-
-def kept(state: str | None) -> Iterator[Told]:
-    """Yield what runs found in the audit log, the oldest first.
-
-    Raises:
-        UsageError: when no run found anything.
-        StoreError: when it cannot be read.
-    """
-    from hullwatch.cli.store_options import place
-    from hullwatch.errors import UsageError
-    from hullwatch.store.database import NoStoreError
-    from hullwatch.store.trail_memory import kept_findings
-
-    try:
-        yield from kept_findings(place(state, None)[1])
-    except NoStoreError:
-        raise UsageError(
-            "Say which audit log to look at with --from. Where 'hullwatch run' takes audit events (kubernetes.audit), "
-            "what it saw is kept, and --from is not needed."
-        ) from None
 
 
 def tell(reading: Reading) -> None:

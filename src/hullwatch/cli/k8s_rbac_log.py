@@ -106,7 +106,8 @@ def changes(
     log's level does not hold is told as not known.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import wants_json, write_json, write_line
-    from hullwatch.cli.k8s_input import ends_with, kept, read, tell
+    from hullwatch.cli.k8s_cluster import known_cluster
+    from hullwatch.cli.k8s_input import ends_with, read, tell
     from hullwatch.formats.rights import change_document, change_lines
     from hullwatch.posture.changes import Change, ChangeTrail
     from hullwatch.posture.plain import Plain
@@ -135,9 +136,8 @@ def changes(
         read(reading, source)
         tell(reading)
     else:
-        for told in kept(state):
-            for one in told.rights:
-                show(one)
+        for one in known_cluster(state, None).rights():
+            show(one)
     return ends_with((severity for severity, number in seen.items() if number), fail_on)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from hullwatch.errors import UsageError
 from hullwatch.store.address_history import AddressHistory
 from hullwatch.store.cluster import Cluster
 from hullwatch.store.cluster_tables import FILE, open_cluster, open_requests
@@ -14,6 +15,7 @@ from hullwatch.store.contacts import Contact, Contacts, open_contacts
 from hullwatch.store.database import NoStoreError
 from hullwatch.store.exec_requests import ExecRequests
 from hullwatch.store.packing import clean
+from hullwatch.store.trail_memory import kept_findings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -21,9 +23,20 @@ if TYPE_CHECKING:
 
     from hullwatch.enrich.kubernetes.exec_request import ExecRequest
     from hullwatch.enrich.kubernetes.plain import Plain
+    from hullwatch.posture.changes import Change
+    from hullwatch.posture.exposure_changes import ExposureChange
+    from hullwatch.posture.trail import Told
     from hullwatch.store.address_history import Holding
 
 _MOST_HOLDERS = 4  # of an address at one time
+NO_FINDINGS = (
+    "Say which audit log to look at with --from. Where 'hullwatch run' takes audit events (kubernetes.audit), "
+    "what it saw is kept, and --from is not needed."
+)
+
+
+class NoFindingsError(UsageError):
+    """No run has looked for what the audit log tells of rights and openings."""
 
 
 class KnownKind(msgspec.Struct, frozen=True):
@@ -82,6 +95,22 @@ class KnownCluster(Protocol):
 
     def seen(self, namespace: str = "", since: int = 0) -> Iterator[Seen]:
         """Yield what workloads of a namespace, or all, connected to since a time (ns); none where nothing was noted."""
+        ...
+
+    def rights(self, since: int = 0) -> Iterator[Change]:
+        """Yield what runs saw being changed of roles and bindings since a time (ns), the oldest first.
+
+        Raises:
+            NoFindingsError: when no run looked for it.
+        """
+        ...
+
+    def opened(self, namespace: str = "", since: int = 0) -> Iterator[ExposureChange]:
+        """Yield what runs saw being opened to the outside since a time (ns), the oldest first.
+
+        Raises:
+            NoFindingsError: when no run looked for it.
+        """
         ...
 
 
@@ -157,3 +186,22 @@ class ClusterFile:
             for one in Contacts(found).all(namespace, since):
                 then = [] if history is None else history.at(one.address, one.at)[:_MOST_HOLDERS]
                 yield Seen(one, [(holding.kind, holding.namespace, holding.name) for holding in then])
+
+    def rights(self, since: int = 0) -> Generator[Change]:
+        """Yield what runs saw being changed of roles and bindings."""
+        with contextlib.closing(self._found(since)) as found:
+            for told in found:
+                yield from told.rights
+
+    def opened(self, namespace: str = "", since: int = 0) -> Generator[ExposureChange]:
+        """Yield what runs saw being opened."""
+        with contextlib.closing(self._found(since)) as found:
+            for told in found:
+                if told.exposure is not None and namespace in {"", told.exposure.namespace}:
+                    yield told.exposure
+
+    def _found(self, since: int) -> Generator[Told]:
+        try:
+            yield from kept_findings(self._state, since)
+        except NoStoreError:
+            raise NoFindingsError(NO_FINDINGS) from None

@@ -21,7 +21,7 @@ from hullwatch.posture.exposure_changes import ExposureChange
 from hullwatch.posture.trail import KIND_BY_RESOURCE, Author, Told, Trail
 from hullwatch.store.cluster import Cluster
 from hullwatch.store.cluster_tables import open_cluster
-from hullwatch.store.database import StoreError
+from hullwatch.store.database import NoStoreError, StoreError
 from hullwatch.store.packing import clean
 
 if TYPE_CHECKING:
@@ -214,19 +214,26 @@ class TrailMemory:
             self._database = self._cluster = None
 
 
-def kept_findings(state: Path) -> Iterator[Told]:
+def kept_findings(state: Path, since: int = 0) -> Iterator[Told]:
     """Yield what runs found, the oldest first.
 
+    Args:
+        state: the state directory.
+        since: of events from then on, ns since the epoch.
+
     Raises:
-        NoStoreError: when nothing was.
+        NoStoreError: when no run looked for any.
         StoreError: when it cannot be read.
     """
     database = open_cluster(state)
     try:
+        if not database.has_table("trail_found"):
+            raise NoStoreError(f"No run has taken audit events of the cluster in {state} yet.")
         number = 0
-        while database.has_table("trail_found"):
+        while True:
             rows = database.read(
-                "SELECT number, body FROM trail_found WHERE number > ? ORDER BY number LIMIT 500", (number,)
+                "SELECT number, body FROM trail_found WHERE number > ? AND at >= ? ORDER BY number LIMIT 500",
+                (number, since),
             )
             if not rows:
                 return
@@ -240,15 +247,16 @@ def write_told(told: Told) -> bytes:
     """Return findings as JSON; of a long difference the first lines."""
     exposure = told.exposure
     found: dict[str, object] = {
-        "rights": [_plain(one) | {"added": _lines(one.added), "removed": _lines(one.removed)} for one in told.rights],
+        "rights": [plain(one) | {"added": _lines(one.added), "removed": _lines(one.removed)} for one in told.rights],
         "exposure": None
         if exposure is None
-        else _plain(exposure) | {"what": _lines(exposure.what), "before": _lines(exposure.before)},
+        else plain(exposure) | {"what": _lines(exposure.what), "before": _lines(exposure.before)},
     }
     return msgspec.json.encode(clean(found))
 
 
-def _plain(one: Change | ExposureChange) -> dict[str, object]:
+def plain(one: Change | ExposureChange) -> dict[str, object]:
+    """Return a finding as an object; see ``change_of`` and ``opening_of``."""
     found: dict[str, object] = one._asdict()
     found["by"] = one.by._asdict()
     return found
@@ -265,11 +273,28 @@ def read_told(body: bytes) -> Told:
         found = msgspec.json.decode(body)
         exposure = found["exposure"]
         return Told(
-            None if exposure is None else ExposureChange(**_values(exposure)),
-            tuple(Change(**_values(one)) for one in found["rights"]),
+            None if exposure is None else opening_of(exposure), tuple(change_of(one) for one in found["rights"])
         )
     except (msgspec.MsgspecError, TypeError, KeyError, AttributeError):
         return Told()
+
+
+def change_of(found: dict[str, Any]) -> Change:
+    """Return a change of rights of an object.
+
+    Raises:
+        TypeError, KeyError, AttributeError: when it is none.
+    """
+    return Change(**_values(found))
+
+
+def opening_of(found: dict[str, Any]) -> ExposureChange:
+    """Return something that was opened of an object.
+
+    Raises:
+        TypeError, KeyError, AttributeError: when it is none.
+    """
+    return ExposureChange(**_values(found))
 
 
 def _values(found: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from hullwatch.store.baseline_keeping import BaselineKeeping
 from hullwatch.store.cluster_audit import AuditLook
 from hullwatch.store.kept.choosing import Chosen, EventChoice
 from hullwatch.store.link import KeeperLink
-from hullwatch.store.trail_memory import TrailMemory
+from hullwatch.store.sightings import memory_of_run
 
 if TYPE_CHECKING:
     import socket
@@ -103,7 +103,7 @@ class AuditWatch:
         if settings.store.enabled:
             self._link = KeeperLink(supervisor.keeper, self.counters, on_stored=self._when_stored)
             self._delivery.keep(self._link)
-        self._memory = TrailMemory(state)
+        self._memory = memory_of_run(settings, state, say)
         self._trail = self._memory.trail()
         self._baseline = BaselineKeeping(settings.kubernetes.baseline, state)
         every, look = settings.rules.match == "all", self._baseline.judging

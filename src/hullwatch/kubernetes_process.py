@@ -37,6 +37,7 @@ from hullwatch.rules.sources import TAKEN
 from hullwatch.service.log import speak
 from hullwatch.sources.container_logs.line import LogLine
 from hullwatch.sources.k8s_audit.cloudwatch import make_client
+from hullwatch.store import sightings
 from hullwatch.store.packing import pack
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def _preload(settings: Settings) -> None:
     if settings.store.url:
         with contextlib.suppress(ImportError):
             importlib.import_module("psycopg")
+            importlib.import_module("hullwatch.store.postgresql")
+    sightings.preload(settings)
     with contextlib.suppress(RulesError):
         load([RulesFile("preload", _WRONG_RULE)], sources=TAKEN)
     rules, counters = load([RulesFile("preload", _RULE)], sources=TAKEN), Counters()

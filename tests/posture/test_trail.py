@@ -106,7 +106,7 @@ def test_an_opening_is_told_with_the_workloads_behind_it() -> None:
     trail.take(wrote("create", made("deployment")))
     told = trail.take(wrote("create", made({"service": {"selector": {"app": "web"}, "type": "LoadBalancer"}})))
     assert told.exposure is not None
-    assert any("Deployment shop/web" in one for one in trail.behind(told.exposure))
+    assert [one.workload.words for one in trail.behind(told.exposure)] == ["Deployment shop/web"]
 
 
 def test_the_status_that_kubelets_write_all_the_time_is_not_looked_at() -> None:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from hullwatch.enrich.kubernetes.plain import Plain
     from hullwatch.posture.connections import Connection
     from hullwatch.posture.peers import Holder
-    from hullwatch.store.contacts import Contact
     from hullwatch.store.known_cluster import About, KnownCluster, Seen
 
 OLD = 300.0  # seconds since a cluster was heard of, after which that is worth a warning
@@ -76,16 +75,6 @@ def contacts_without_cluster(state: str | None) -> KnownCluster:
     return ClusterFile(*place(state, None))
 
 
-def connection_of(contact: Contact) -> Connection:
-    """Return a contact as a connection."""
-    from hullwatch.posture.connections import Connection
-
-    return Connection(
-        contact.namespace, contact.pod, contact.address, contact.port, contact.name, contact.at, contact.kind,
-        contact.workload,
-    )  # fmt: skip
-
-
 def objects_of(known: KnownCluster, remarks: list[str]) -> Iterator[Plain]:
     """Yield the objects; say what of them was too large."""
     from hullwatch.enrich.kubernetes.plain import text
@@ -145,6 +134,8 @@ class Noted:
 
     def add(self, known: KnownCluster) -> None:
         """Take the contacts of the cluster that is followed."""
+        from hullwatch.store.contacts import connection_of
+
         for one in known.seen():
             self.connections[connection_of(one.contact)] = None
             self.note(one)

@@ -38,10 +38,10 @@ def connections(
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.api.asking import moment
     from hullwatch.cli.answer import wants_json, write_json, write_line, write_rows
-    from hullwatch.cli.k8s_cluster import connection_of
     from hullwatch.cli.settings import load_settings
     from hullwatch.posture.connections import classify
     from hullwatch.posture.data_stores import data_stores
+    from hullwatch.store.contacts import connection_of
 
     as_json = wants_json(output)
     begin = moment(since, 0)

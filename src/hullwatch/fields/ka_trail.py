@@ -13,6 +13,7 @@ from hullwatch.fields.field import FieldType, Multiplicity, field
 
 if TYPE_CHECKING:
     from hullwatch.fields.audit_event import AuditEvent
+    from hullwatch.posture.behind import Backend
     from hullwatch.posture.changes import Change
     from hullwatch.posture.exposure_changes import ExposureChange
     from hullwatch.posture.plain import Plain
@@ -60,14 +61,33 @@ def exposure_before(event: AuditEvent) -> Texts:
     return found.before or None if found is not None else None
 
 
+def _find_backends(event: AuditEvent) -> tuple[Backend, ...]:
+    found = _exposure(event)
+    trail: Trail | None = event.memo.get("trail")
+    return () if found is None or trail is None else trail.behind(found)
+
+
+def _backends(event: AuditEvent) -> tuple[Backend, ...]:
+    return event.once("behind", _find_backends)
+
+
 @field("ka.exposure.behind", FieldType.CHARBUF, Multiplicity.LIST)
 def exposure_behind(event: AuditEvent) -> Texts:
     """Workloads that get what comes in, with their account, powers and secrets, as far as they are known."""
-    found = _exposure(event)
-    trail: Trail | None = event.memo.get("trail")
-    if found is None or trail is None:
-        return None
-    return event.once("behind", lambda _: trail.behind(found)) or None
+    return tuple(_words(one) for one in _backends(event)) or None
+
+
+def _words(one: Backend) -> str:
+    powers = f", {', '.join(one.powers)}" if one.powers else ""
+    secrets = f", secrets {', '.join(one.secrets)}" if one.secrets else ""
+    return f"{one.workload.words} ({one.account.words}{powers}{secrets})"
+
+
+@field("ka.exposure.reaches", FieldType.CHARBUF, Multiplicity.LIST)
+def exposure_reaches(event: AuditEvent) -> Texts:
+    """Databases, caches and vaults that sensors saw those workloads connect to, such as ``Redis (10.0.0.9:6379)``."""
+    reached = dict.fromkeys(to.words for one in _backends(event) for to in one.reached)
+    return tuple(reached)[:MOST_LINES] or None
 
 
 @field("ka.rbac.added", FieldType.CHARBUF, Multiplicity.LIST)

@@ -17,15 +17,17 @@ from hullwatch.posture.exposure_changes import WATCHED as EXPOSING
 from hullwatch.posture.exposure_changes import ExposureChange, ExposureTrail
 from hullwatch.posture.plain import at, name_of, table, tables, text
 from hullwatch.posture.resources import built_in
+from hullwatch.posture.trail_behind import Surroundings
 from hullwatch.posture.workloads import TEMPLATES, Pod, Workload, pod_of_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from hullwatch.posture.behind import Backend
     from hullwatch.posture.plain import Plain
+    from hullwatch.posture.trail_behind import Sightings
 
 MOST_AUTHORS = 20_000
-MOST_BEHIND = 2000  # objects of a namespace that are looked at for what lies behind an opening
 MOST_STEPS = 4  # from a pod to who made it
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _READS = frozenset({"get", "list"})
@@ -91,6 +93,7 @@ class Trail:
         inventory: what is known of the cluster before, and where more is.
         memory: where findings last; None for nowhere.
         of_namespace: yields more of a namespace's objects than the trail has seen.
+        seen: what workloads connected to; None where nobody knows.
 
     Attributes:
         inventory: what the log has shown of the cluster.
@@ -101,11 +104,12 @@ class Trail:
         inventory: BoundedInventory | None = None,
         memory: Memory | None = None,
         of_namespace: Callable[[str], Iterable[Plain]] | None = None,
+        seen: Sightings | None = None,
     ) -> None:
         """Begin with what is known."""
         self.inventory = BoundedInventory() if inventory is None else inventory
         self._memory = memory
-        self._of_namespace = of_namespace
+        self._surroundings = Surroundings(self.inventory, of_namespace, seen)
         state = AuditState(self.inventory)
         self._rights = ChangeTrail(state)
         self._exposure = ExposureTrail(state=state)
@@ -210,26 +214,9 @@ class Trail:
                 break
         return found
 
-    def behind(self, change: ExposureChange) -> tuple[str, ...]:
-        """Return the workloads behind an opening, in words, as far as they are known now."""
-        from hullwatch.posture.exposure import find_exposure
-        from hullwatch.posture.inventory import Inventory
-
-        near = Inventory()
-        if self._of_namespace is not None:
-            for _, one in zip(range(MOST_BEHIND), self._of_namespace(change.namespace), strict=False):
-                near.take(one)
-        for one in self.inventory.of_namespace(change.namespace, MOST_BEHIND):
-            near.take(one)
-        words: dict[str, None] = {}
-        for one in find_exposure(near):
-            if (one.opening.kind, one.opening.name) != (change.kind, change.name):
-                continue
-            for backend in one.backends:
-                powers = f", {', '.join(backend.powers)}" if backend.powers else ""
-                secrets = f", secrets {', '.join(backend.secrets)}" if backend.secrets else ""
-                words[f"{backend.workload.words} ({backend.account.words}{powers}{secrets})"] = None
-        return tuple(words)
+    def behind(self, change: ExposureChange) -> tuple[Backend, ...]:
+        """Return the workloads behind an opening, as far as they are known now."""
+        return self._surroundings.behind(change)
 
 
 _TEMPLATE_BY_KIND: Mapping[str, str] = {key.partition(".")[0]: key for key in TEMPLATES}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hullwatch.posture.connections import Connection
 from hullwatch.store.cluster_tables import make_file
 from hullwatch.store.database import SCHEMES, NoStoreError
 from hullwatch.store.packing import clean
@@ -84,6 +85,14 @@ class Contact(NamedTuple):
     at: int
 
 
+def connection_of(contact: Contact) -> Connection:
+    """Return a contact as a connection."""
+    return Connection(
+        contact.namespace, contact.pod, contact.address, contact.port, contact.name, contact.at, contact.kind,
+        contact.workload,
+    )  # fmt: skip
+
+
 def open_contacts(url: str, state: Path, *, make: bool = False) -> Database:
     """Return the database: PostgreSQL where the store is there, else the file.
 
@@ -138,6 +147,14 @@ class Contacts:
         rows = self._database.read(
             f"SELECT {_COLUMNS} FROM contacts WHERE {where} ORDER BY {_KEY}",  # noqa: S608 - our names
             values,
+        )
+        return [Contact(*row) for row in rows]
+
+    def foremost(self, namespace: str, most: int) -> list[Contact]:
+        """Return some of a namespace: those to databases and vaults first, then those that were seen last."""
+        rows = self._database.read(
+            f"SELECT {_COLUMNS} FROM contacts WHERE namespace = ? ORDER BY store DESC, at DESC LIMIT ?",  # noqa: S608
+            (clean(namespace), most),
         )
         return [Contact(*row) for row in rows]
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hullwatch.store.database import Database
+    from hullwatch.store.sightings import StoredSightings
 
 KEEP = 90 * 86_400 * 1_000_000_000  # ns
 MOST = 100_000  # findings, and authors
@@ -70,15 +71,16 @@ class TrailMemory:
 
     Args:
         state: the state directory.
+        seen: what workloads connected to; None where nobody knows.
 
     Attributes:
         problem: why something cannot be kept, a sentence; empty when all is well.
         forgotten: how much was forgotten because it could not be kept.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, seen: StoredSightings | None = None) -> None:
         """Open the file; what goes wrong is in ``problem``."""
-        self._state = state
+        self._state, self._seen = state, seen
         self._database: Database | None = None
         self._cluster: Cluster | None = None
         self._waiting: list[tuple[str, tuple[object, ...]]] = []
@@ -113,7 +115,7 @@ class TrailMemory:
                 sql = f"SELECT kind, namespace, name, body FROM objects WHERE kind IN ({marks})"  # noqa: S608 - ours
                 for kind, namespace, name, body in self._database.read(sql, names):
                     inventory.keep(kinds[str(kind)], (str(namespace), str(name)), bytes(body))
-        return Trail(inventory, self, self._of_namespace)
+        return Trail(inventory, self, self._of_namespace, self._seen)
 
     # ---- what a trail asks for
 
@@ -209,6 +211,8 @@ class TrailMemory:
     def close(self) -> None:
         """Write what waits, and let go of the file."""
         self.flush()
+        if self._seen is not None:
+            self._seen.close()
         if self._database is not None:
             self._database.close()
             self._database = self._cluster = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from hullwatch import log_deliveries
 from hullwatch.config.container_log_settings import ContainerLogSettings
 from hullwatch.config.settings import Settings
 from hullwatch.counters import Counters
@@ -20,6 +21,7 @@ from hullwatch.log_deliveries import LogRequests, log_groups
 from hullwatch.log_watch import LogWatch
 from hullwatch.rules.loader import load
 from hullwatch.rules.pack import builtin_files
+from hullwatch.sources.container_logs import joining
 from hullwatch.sources.container_logs.unwrapping import unwrap
 from hullwatch.sources.k8s_audit.counts import CONTAINER_LOG, TWICE, IntakeCounts
 from hullwatch.sources.k8s_audit.feed import EndingError
@@ -28,7 +30,7 @@ from hullwatch.sources.k8s_audit.pipeline import AT_ONCE, Pipeline, Taken
 from tests.sources.k8s_audit import wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hullwatch.detect.engine import Match
@@ -121,6 +123,7 @@ class Running:
     def __init__(self, state: Path, logs: ContainerLogSettings | None = None) -> None:
         self.found: Counter[str] = Counter()
         self.ends = False
+        self.when_found: Callable[[], object] = list
         self.settings = Settings(container_logs=logs or ContainerLogSettings(webhook=True))
         nobody: Any = None
         self.watch = LogWatch(
@@ -133,6 +136,8 @@ class Running:
         if self.ends:
             raise EndingError
         self.found.update(match.rule.name for match in matches)
+        if matches:
+            self.when_found()
         return sum(self.found.values())
 
     def take(self, *bodies: bytes) -> list[Taken]:
@@ -212,6 +217,54 @@ def test_a_request_at_the_end_of_a_run_is_to_be_sent_again(running: Running) -> 
     running.requests.close()
     with pytest.raises(RefusedError, match="send it again"):
         running.take_logs(cri(LINES))
+
+
+PARTS = ["new job from stratum+", "tcp://pool.", "example:3333"]
+"""Of a line that a rule matches as a whole only."""
+
+
+@pytest.mark.parametrize("form", ["tags", "ordinals"])
+def test_parts_of_a_line_are_put_together_over_several_requests(running: Running, form: str) -> None:
+    if form == "tags":
+        tags = ("P", "P", "F")
+        records = [
+            one | {"logtag": tag} for one, tag in zip(insights([("", text) for text in PARTS]), tags, strict=True)
+        ]
+    else:
+        records = [
+            {"container_id": ID, "container_name": "/web", "source": "stdout", "log": text, "partial_message": "true",
+             "partial_id": "x", "partial_ordinal": str(number), "partial_last": str(number == len(PARTS)).lower()}
+            for number, text in enumerate(PARTS, start=1)
+        ]  # fmt: skip
+    running.take(*(json.dumps(one).encode() for one in records))
+    assert running.found == {"Miner's output in a log": 1}
+    assert (running.counts.total, running.counts.left_out) == (len(PARTS), {})
+
+
+def test_a_line_whose_end_does_not_come_is_judged_though_nothing_else_does(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_deliveries, "PATIENCE", 0.01)
+    monkeypatch.setattr(joining, "PATIENCE", 0.0)
+    (record,) = insights([("", MINER)])
+
+    async def wait() -> None:
+        loop, judged = asyncio.get_running_loop(), asyncio.Event()
+        running.when_found = lambda: loop.call_soon_threadsafe(judged.set)
+        lines = running.requests.delivery().judge
+        await running.pipeline.take([json.dumps(record | {"logtag": "P"}).encode()], None, lines)
+        await asyncio.wait_for(judged.wait(), 20)
+
+    asyncio.run(wait())
+    assert running.found == {"Miner's output in a log": 1}
+    assert running.counts.left_out == {joining.UNENDED: 1}
+
+
+def test_a_line_that_has_begun_when_the_run_ends_is_counted(running: Running) -> None:
+    (record,) = insights([("", MINER)])
+    running.take(json.dumps(record | {"logtag": "P"}).encode())
+    running.requests.close()
+    assert running.counts.left_out == {joining.LOST: 1}
 
 
 class Group:

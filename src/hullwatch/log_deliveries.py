@@ -6,12 +6,14 @@ Requests are answered in the event loop; their lines are judged outside of it, i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from hullwatch.sources.container_logs.joining import LOST, PATIENCE, Joiner
 from hullwatch.sources.container_logs.line import NOBODY
 from hullwatch.sources.container_logs.repeats import Repeats
 from hullwatch.sources.container_logs.unwrapping import Unwrapper
@@ -25,7 +27,7 @@ from hullwatch.sources.k8s_audit.pipeline import AT_ONCE, Taken
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hullwatch.config.settings import Settings
@@ -53,10 +55,36 @@ class LogRequests:
         self._source = logs.inputs.add(name, "webhook")
         self._repeats = Repeats(remember)
         self._thread = ThreadPoolExecutor(1, "logs of requests")
+        self._joiner = Joiner()  # of the thread
+        self._looking: asyncio.TimerHandle | None = None
 
     def delivery(self) -> Delivery:
         """Return what takes the lines of one request."""
-        return Delivery(self._logs, self._source, self._repeats, self._thread)
+        return Delivery(self, self._source, self._repeats)
+
+    async def judge(self, lines: Sequence[LogLine], came: Callable[[LogLine], bool]) -> int:
+        """Judge lines, and what is whole by them, in the thread; return the number of the last alert so far.
+
+        Raises:
+            EndingError, RuntimeError: when the process ends.
+        """
+        loop = asyncio.get_running_loop()
+
+        def work() -> int:
+            return self._logs.judge(self._joiner.join(lines), self._source, came)
+
+        try:
+            return await loop.run_in_executor(self._thread, work)
+        finally:
+            self._source.counts.leave_out_all(self._joiner.left_out)
+            if len(self._joiner) and self._looking is None:
+                self._looking = loop.call_later(PATIENCE, lambda: loop.create_task(self._judge_expired()))
+
+    async def _judge_expired(self) -> None:
+        """Judge what there is of lines whose end did not come; look again while others are waited for."""
+        self._looking = None
+        with contextlib.suppress(EndingError, RuntimeError):
+            await self.judge((), self._repeats.delivery().came)
 
     async def take(self, body: bytes) -> Taken:
         """Judge a body in which everything is lines of containers' logs, whatever stands in them.
@@ -67,7 +95,8 @@ class LogRequests:
         counts, delivery = IntakeCounts(), self.delivery()
         lines: list[LogLine] = []
         try:
-            for line in Unwrapper(counts, NOBODY).lines(documents(io.BytesIO(body), counts)):
+            unwrapper = Unwrapper(counts, NOBODY)
+            for line in itertools.chain(unwrapper.lines(documents(io.BytesIO(body), counts)), unwrapper.rest()):
                 lines.append(line)
                 if len(lines) == AT_ONCE:
                     await delivery.judge(lines, count=False)
@@ -81,6 +110,10 @@ class LogRequests:
 
     def close(self) -> None:
         """End the thread, after what it does now."""
+        if self._looking is not None:
+            self._looking.cancel()
+        if len(self._joiner):
+            self._source.counts.leave_out(LOST, len(self._joiner))
         self._thread.submit(self._logs.close_pods)
         self._thread.shutdown(wait=False)
 
@@ -89,18 +122,16 @@ class Delivery:
     """The lines of one request.
 
     Args:
-        logs: judges.
+        requests: judges.
         source: counts.
         repeats: knows lines again.
-        thread: judges in it.
     """
 
-    def __init__(self, logs: LogWatch, source: Input, repeats: Repeats, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, requests: LogRequests, source: Input, repeats: Repeats) -> None:
         """Have none yet."""
-        self._logs = logs
+        self._requests = requests
         self._source = source
         self._delivered = repeats.delivery()
-        self._thread = thread
         self._ticket = 0
 
     async def judge(self, lines: Sequence[LogLine], *, count: bool = True) -> int:
@@ -112,9 +143,8 @@ class Delivery:
         counts, before = self._source.counts, self._delivered.again
         for line in lines if count else ():
             counts.take(line.wrapper)
-        judge = partial(self._logs.judge, lines, self._source, self._delivered.came)
         try:
-            self._ticket = await asyncio.get_running_loop().run_in_executor(self._thread, judge)
+            self._ticket = await self._requests.judge(lines, self._delivered.came)
         except (EndingError, RuntimeError):  # the second when the thread has been closed
             raise RefusedError(503, "The process ends; send it again.", Retry_After="5") from None
         if self._delivered.again > before:
@@ -135,10 +165,14 @@ class _Feed:
         self._logs = logs
         self._source = source
         self._repeats = Repeats(MOST_IDS)
+        self._joiner = Joiner()
 
     def take(self, documents: list[bytes]) -> int:
-        lines = Unwrapper(self._source.counts, NOBODY).lines(documents)
-        return self._logs.judge(lines, self._source, self._repeats.delivery().came)
+        lines = self._joiner.join(Unwrapper(self._source.counts, NOBODY).lines(documents))
+        try:
+            return self._logs.judge(lines, self._source, self._repeats.delivery().came)
+        finally:
+            self._source.counts.leave_out_all(self._joiner.left_out)
 
 
 def log_groups(settings: Settings, logs: LogWatch, client: Any, state: Path, ending: threading.Event) -> list[LogGroup]:

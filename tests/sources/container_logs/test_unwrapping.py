@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hullwatch.sources.container_logs.line import LONGEST, MOST_STREAMS, LogLine, Parts, Whose, whose
-from hullwatch.sources.container_logs.unwrapping import CUT, STREAMS, unwrap
+from hullwatch.sources.container_logs.unwrapping import CUT, STREAMS, UNENDED, unwrap
 from hullwatch.sources.k8s_audit.counts import CONTROL, NO_EVENT, NOT_JSON, IntakeCounts
 
 TIME = "2026-11-28T10:00:00.123456789Z"
@@ -148,8 +148,8 @@ def test_parts_without_an_end_take_no_more_memory_than_a_line() -> None:
 def test_what_is_missing_of_a_line_is_counted() -> None:
     long = f"{TIME} stderr F {'x' * (LONGEST + 1)}".encode()
     found, counts = lines(long, *[{"log": "x", "stream": f"s{n}", "time": TIME} for n in range(MOST_STREAMS + 1)])
-    assert [len(one.text) for one in found] == [LONGEST]
-    assert counts.left_out == {CUT: 1, STREAMS: 1}
+    assert [len(one.text) for one in found] == [LONGEST, *[1] * MOST_STREAMS]
+    assert counts.left_out == {CUT: 1, STREAMS: 1, UNENDED: MOST_STREAMS}
 
 
 def test_a_line_of_sixteen_parts_is_one() -> None:

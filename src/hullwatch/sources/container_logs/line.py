@@ -30,6 +30,20 @@ class Whose(NamedTuple):
 NOBODY = Whose()
 
 
+class Piece(NamedTuple):
+    """Which part of a line a record is, where its wrapper says so; see ``joining``.
+
+    Attributes:
+        id: of the line; empty where the next record of the container and stream goes on.
+        ordinal: of the part, beginning with 1; 0 without an id.
+        last: whether the line ends with it.
+    """
+
+    id: str = ""
+    ordinal: int = 0
+    last: bool = False
+
+
 class LogLine(NamedTuple):
     """A line.
 
@@ -42,6 +56,7 @@ class LogLine(NamedTuple):
         parts: how many parts it was put together of.
         cut: whether something of it is missing, for it was too long.
         id: by which its wrapper tells it from all others; empty where there is none.
+        piece: which part of a line it is; None for a line, or the end of one.
     """
 
     time: str
@@ -52,6 +67,7 @@ class LogLine(NamedTuple):
     parts: int = 1
     cut: bool = False
     id: str = ""
+    piece: Piece | None = None
 
 
 def whose(path: str) -> Whose:
@@ -94,6 +110,14 @@ class Parts:
     def __len__(self) -> int:
         """Return how many lines have begun and not ended."""
         return len(self._waiting)
+
+    def rest(self) -> list[LogLine]:
+        """Return what there is of lines that have begun: nothing more comes."""
+        found = [
+            LogLine(one.time, stream, one.text, parts=one.parts, cut=True) for stream, one in self._waiting.items()
+        ]
+        self._waiting.clear()
+        return found
 
     def add(self, time: str, stream: str, text: str, *, whole: bool) -> LogLine | None:
         """Take a part; return the line that is whole now, or as long as a line may be.

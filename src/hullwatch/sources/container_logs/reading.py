@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
+from hullwatch.sources.container_logs.joining import Joiner
 from hullwatch.sources.container_logs.unwrapping import unwrap
 from hullwatch.sources.k8s_audit.documents import documents
 from hullwatch.sources.k8s_audit.reading import TellingCounts
@@ -23,4 +24,8 @@ def log_lines(stream: BinaryIO, leave_out: Callable[[str], None], path: str = ""
         path: of the file, which may say whose log it is.
     """
     counts = TellingCounts(tell=leave_out)
-    return unwrap(documents(stream, counts), counts, path)
+    joiner = Joiner(lambda: 0.0)  # a file has time
+    yield from joiner.join(unwrap(documents(stream, counts), counts, path))
+    yield from joiner.rest()
+    for reason, number in joiner.left_out.items():
+        counts.leave_out(reason, number)

@@ -1,7 +1,8 @@
 """Records of forwarders and clouds, each a line of a container's log that says itself whose it is.
 
-The shapes are those of Fluent Bit's Kubernetes filter (which CloudWatch Container Insights uses), the tables
-ContainerLog and ContainerLogV2 of Azure Monitor, and Cloud Logging's LogEntry of the resource ``k8s_container``.
+The shapes are those of Fluent Bit's Kubernetes filter (which CloudWatch Container Insights uses), of Docker's driver
+fluentd (which AWS FireLens uses), the tables ContainerLog and ContainerLogV2 of Azure Monitor, and Cloud Logging's
+LogEntry of the resource ``k8s_container``. Where a record says that it is a part of a line, so does what is made of it.
 
 A record is never an audit event, whatever stands in it: containers write what they like into their logs, and forwarders
 merge lines that are JSON into the record.
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.sources.container_logs.line import LONGEST, NOBODY, LogLine, Whose, whose
+from hullwatch.sources.container_logs.line import LONGEST, NOBODY, LogLine, Piece, Whose, whose
 from hullwatch.sources.k8s_audit.counts import CONTROL
 from hullwatch.sources.k8s_audit.shapes import at, is_table, items, table, text
 
@@ -24,15 +25,18 @@ if TYPE_CHECKING:
 
     from hullwatch.sources.k8s_audit.counts import IntakeCounts
 
-CUT = "a line of more than 1 MiB: what is behind is not looked at"
 _GROUP = re.compile(r"/aws/containerinsights/([^/]{1,100})/application\Z")
 _STREAM = "var.log.containers."  # in the names that Container Insights gives to log streams; a file's name follows
 _OF_RECORD = frozenset({"kubernetes", "stream", "time", "date", "logtag", "_p", "@timestamp"})
+_OF_DOCKER = ("container_id", "container_name", "source", "log")  # what Docker's driver fluentd sends
+_DOCKER_PART = 16 << 10  # bytes after which Docker cuts a line
 
 
 def is_record(value: dict[str, object]) -> bool:
     """Tell whether an object is a line of a container's log."""
     if "kubernetes" in value or "LogMessage" in value or "LogEntry" in value:
+        return True
+    if all(isinstance(value.get(name), str) for name in _OF_DOCKER):
         return True
     return "logName" in value and at(value, "resource", "type") == "k8s_container"
 
@@ -48,6 +52,8 @@ def line_of(value: dict[str, object], of: Whose = NOBODY, written: str = "", id_
     """
     if "kubernetes" in value:
         return _of_fluent_bit(value, of, written, id_)
+    if "source" in value and "log" in value:
+        return _of_docker(value, of, written, id_)
     return _of_google(value, of) if "logName" in value else _of_azure(value, of)
 
 
@@ -100,12 +106,40 @@ def _of_fluent_bit(value: dict[str, object], of: Whose, written: str, id_: str) 
         node=text(meta.get("host")),
         pod_uid=text(meta.get("pod_id")),
     )
-    line: object = value.get("log")
+    tag = text(value.get("logtag")) or text(value.get("_p"))
+    line: object = value.get("log", value.get("message") if tag else None)
     if line is None:  # it was merged into the record
         line = {name: one for name, one in value.items() if name not in _OF_RECORD}
+    made = _made("cloudwatch", _time(value, written), value.get("stream"), line, _both(of, said), id_)
+    return made._replace(piece=Piece()) if _goes_on(tag, line) else made
+
+
+def _goes_on(tag: str, line: object) -> bool:
+    """Whether the next record goes on: CRI's tag says so, and Docker cuts a line where it is so many bytes long."""
+    if tag:
+        return tag.partition(":")[0] == "P"
+    return isinstance(line, str) and len(line) <= _DOCKER_PART and not line.endswith("\n") and _is_docker_part(line)
+
+
+def _is_docker_part(line: str) -> bool:
+    return 4 * len(line) >= _DOCKER_PART and len(line.encode("utf-8", "replace")) == _DOCKER_PART
+
+
+def _of_docker(value: dict[str, object], of: Whose, written: str, id_: str) -> LogLine:
+    """Return the line, or part of one, of a record of Docker's driver fluentd."""
+    said = Whose(text(value["container_id"]), text(value["container_name"]).removeprefix("/"))
+    made = _made("docker", _time(value, written), value["source"], value["log"], _both(of, said), id_)
+    part = text(value.get("partial_id"))[:_LONGEST_ID]
+    if not part or value.get("partial_message") != "true":
+        return made
+    ordinal = text(value.get("partial_ordinal"))
+    number = int(ordinal) if ordinal.isascii() and ordinal.isdecimal() and len(ordinal) < 7 else 0
+    return made._replace(piece=Piece(part, number, last=value.get("partial_last") == "true")) if number else made
+
+
+def _time(value: dict[str, object], written: str) -> str:
     time = text(value.get("time")) or text(value.get("@timestamp")) or text(value.get("date"))
-    time = time or written or _of_epoch(value.get("date"), 1)
-    return _made("cloudwatch", time, value.get("stream"), line, _both(of, said), id_)
+    return time or written or _of_epoch(value.get("date"), 1)
 
 
 def _of_azure(value: dict[str, object], of: Whose) -> LogLine:
@@ -140,7 +174,13 @@ def _of_google(value: dict[str, object], of: Whose) -> LogLine:
     stream = text(value.get("logName")).rpartition("/")[2]
     id_, time = text(value.get("insertId")), text(value.get("timestamp"))
     id_ = f"{id_}/{time}" if id_ else ""  # the two together tell entries of a log apart
-    return _made("gke", time, stream, "" if line is None else line, _both(of, said), id_)
+    made = _made("gke", time, stream, "" if line is None else line, _both(of, said), id_)
+    part, index = text(at(value, "split", "uid"))[:_LONGEST_ID], at(value, "split", "index")
+    total = at(value, "split", "totalSplits")
+    if not part or not isinstance(total, int) or not isinstance(index or 0, int):
+        return made
+    number = (index if isinstance(index, int) else 0) + 1  # 0 is left out, as in all JSON of Google
+    return made._replace(piece=Piece(part, number, last=number == total)) if 1 <= number <= total else made
 
 
 def _made(wrapper: str, time: str, stream: object, said: object, of: Whose, id_: str) -> LogLine:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hullwatch.sources.container_logs.joining import CUT, UNENDED
 from hullwatch.sources.container_logs.line import LogLine, Parts, Whose, whose
-from hullwatch.sources.container_logs.records import CUT, filtered, is_record, line_of, subscribed, unicode
+from hullwatch.sources.container_logs.records import filtered, is_record, line_of, subscribed, unicode
 from hullwatch.sources.k8s_audit.counts import MOST_ROOM, NO_EVENT, NOT_JSON, TOO_DEEP
 from hullwatch.sources.k8s_audit.payload import from_base64, values
 from hullwatch.sources.k8s_audit.shapes import at, is_list, is_table, items, table, text
@@ -48,7 +49,9 @@ def unwrap(documents: Iterable[bytes], counts: IntakeCounts, path: str = "") -> 
         counts: gets what was found, and what was left out.
         path: of the file, which tells whose log it is; empty when there is none.
     """
-    yield from Unwrapper(counts, whose(path)).lines(documents)
+    unwrapper = Unwrapper(counts, whose(path))
+    yield from unwrapper.lines(documents)
+    yield from unwrapper.rest()
 
 
 class Unwrapper:
@@ -64,6 +67,7 @@ class Unwrapper:
         self._counts = counts
         self._of = of
         self._parts = Parts()
+        self._wrapper = ""  # of the last part
 
     @property
     def waits(self) -> bool:
@@ -94,6 +98,13 @@ class Unwrapper:
                 pass
             yield from self._read(document)
 
+    def rest(self) -> Iterator[LogLine]:
+        """Yield what there is of lines that have begun: there are no more documents."""
+        for line in self._parts.rest():
+            self._counts.leave_out(UNENDED)
+            self._counts.take(self._wrapper)
+            yield line._replace(of=self._of, wrapper=self._wrapper)
+
     def _read(self, document: bytes) -> Iterator[LogLine]:
         if not document.startswith((b"{", b"[", b"\x1f\x8b")):
             self._counts.leave_out(NOT_JSON)
@@ -104,7 +115,7 @@ class Unwrapper:
 
     def _add(self, wrapper: str, time: str, stream: str, said: str, *, whole: bool) -> LogLine | None:
         """Take a part of a line; return the line when it has ended."""
-        lost = self._parts.lost
+        lost, self._wrapper = self._parts.lost, wrapper
         line = self._parts.add(time, stream, said, whole=whole)
         if line is None:
             if self._parts.lost > lost:

@@ -33,6 +33,11 @@ class IntakeCounts(msgspec.Struct):
         """Count what is left out."""
         self.left_out[reason] = self.left_out.get(reason, 0) + number
 
+    def leave_out_all(self, reasons: dict[str, int]) -> None:
+        """Count what somebody else has left out, and forget it there."""
+        while reasons:
+            self.leave_out(*reasons.popitem())
+
     def truncate(self, audit_id: str) -> None:
         """Count an event of which the end is missing."""
         self.leave_out(TRUNCATED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hullwatch.detect.late_sequence import LateSequence
 from hullwatch.detect.sequence_state import SequenceState
 from hullwatch.detect.threshold_state import ThresholdState
 
@@ -100,5 +101,8 @@ class Correlator:
             self.size += largest.size - before
 
 
-def _state(stateful: Stateful, late: int) -> SequenceState | ThresholdState:
-    return ThresholdState(stateful, late) if stateful.threshold is not None else SequenceState(stateful, late)
+def _state(stateful: Stateful, late: int) -> SequenceState | LateSequence | ThresholdState:
+    if stateful.threshold is not None:
+        return ThresholdState(stateful, late)
+    in_order = not late or stateful.lineage is not None  # only the sensor's events have processes
+    return SequenceState(stateful) if in_order else LateSequence(stateful, late)

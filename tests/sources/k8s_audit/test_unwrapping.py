@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hullwatch.sources.k8s_audit import counts as reasons
-from hullwatch.sources.k8s_audit.counts import IntakeCounts
+from hullwatch.sources.k8s_audit.counts import OTHER_SERVICE, IntakeCounts
 from hullwatch.sources.k8s_audit.documents import documents
 from hullwatch.sources.k8s_audit.payload import unpack
 from hullwatch.sources.k8s_audit.unwrapping import unwrap
@@ -315,6 +315,18 @@ def test_what_an_event_of_a_cloud_changes_is_said_in_the_same_words(
     assert found["original"] == event
     assert found["sourceIPs"] == ["203.0.113.7"]
     assert "eve" in cast("Any", found)["user"]["username"]
+
+
+def test_operations_on_clusters_of_azure_arc_are_events_of_the_cloud_and_those_on_other_resources_are_not() -> None:
+    arc = "/subscriptions/0000/resourceGroups/rg/providers/Microsoft.Kubernetes/connectedClusters/edge-1"
+    name = "MICROSOFT.KUBERNETES/CONNECTEDCLUSTERS/LISTCLUSTERUSERCREDENTIAL/ACTION"
+    record = wrapped.azure_activity() | {"operationName": name, "resourceId": arc, "resultType": "Success"}
+    other = record | {"operationName": "Microsoft.KubernetesRuntime/loadBalancers/write"}
+    counts = IntakeCounts()
+    ((found, origin),) = unwrap([encode({"records": [record | {"properties": {}}, other]})], counts)
+    assert origin == ("cloud", "edge-1")
+    assert (found["eventName"], found["eventSource"], found["cluster"]) == (name, "Microsoft.Kubernetes", "edge-1")
+    assert counts.left_out == {OTHER_SERVICE: 1}
 
 
 OPEN = [

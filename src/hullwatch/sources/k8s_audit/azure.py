@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
 AUDIT_CATEGORIES = frozenset({"kube-audit", "kube-audit-admin"})
 AUDIT_TABLES = frozenset({"AKSAudit", "AKSAuditAdmin"})
-_MANAGED = "/managedclusters/"
+_CLUSTERS = ("/managedclusters/", "/connectedclusters/")  # AKS's own, and those that are connected by Azure Arc
 Inner = tuple[object, Origin]
 
 
 def cluster_of(resource: str) -> str:
     """Return the cluster of a resource's id, in the case that Azure wrote it in; empty for another resource."""
-    begin = resource.lower().find(_MANAGED)
-    return "" if begin < 0 else resource[begin + len(_MANAGED) :].partition("/")[0]
+    for kind in _CLUSTERS:
+        begin = resource.lower().find(kind)
+        if begin >= 0:
+            return resource[begin + len(kind) :].partition("/")[0]
+    return ""
 
 
 def resource_log(value: dict[str, object], counts: IntakeCounts) -> Iterator[Inner]:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 KIND = "CloudEvent"
 EKS = "eks.amazonaws.com"
-AKS = "microsoft.containerservice/managedclusters/"
+AZURE = {  # how operations on clusters begin, and whose they are
+    "microsoft.containerservice/managedclusters/": "Microsoft.ContainerService",
+    "microsoft.kubernetes/connectedclusters/": "Microsoft.Kubernetes",  # Azure Arc
+}
 Inner = tuple[object, Origin]
 
 
@@ -137,9 +140,10 @@ def is_admin_activity(value: dict[str, object]) -> bool:
 
 
 def activity_log(value: dict[str, object], counts: IntakeCounts) -> Iterator[Inner]:
-    """Yield the event of a record of Azure's activity log, if it is about a managed cluster."""
+    """Yield the event of a record of Azure's activity log, if it is about a cluster: AKS's, or one of Azure Arc."""
     name = operation_of(value)
-    if not name.lower().startswith(AKS):
+    source = next((service for begin, service in AZURE.items() if name.lower().startswith(begin)), "")
+    if not source:
         counts.leave_out(OTHER_SERVICE)
         return
     resource = text(value.get("resourceId")) or text(value.get("ResourceId")) or text(value.get("_ResourceId"))
@@ -157,7 +161,7 @@ def activity_log(value: dict[str, object], counts: IntakeCounts) -> Iterator[Inn
             id_ or f"{text(value.get('correlationId'))}/{result}/{time}",
             time,
             name=name,
-            source="Microsoft.ContainerService",
+            source=source,
             user=user,
             address=text(value.get("callerIpAddress")) or text(at(value, "httpRequest", "clientIpAddress")),
             cluster=cluster_of(resource),

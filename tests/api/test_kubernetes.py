@@ -81,8 +81,9 @@ def running(held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Held
 @pytest.mark.parametrize(
     "verb",
     [
-        "objects", "objects Pod", "objects -N shop -o json", "objects -o json", "ip 10.0.0.9", "ip 10.0.0.9 -o json",
-        "ip 10.0.0.9 --at 1h", "sessions", "sessions shop/web-1 -o json", "sessions -n 0",
+        "objects", "objects Pod", "objects -n shop -o json", "objects -o json", "ip 10.0.0.9", "ip 10.0.0.9 -o json",
+        "ip 10.0.0.9 --at 1h", "sessions", "sessions shop/web-1 -o json", "sessions --limit 0",
+        "sessions web-1 -n shop", "sessions -n shop --limit 3",
         "sessions --since 2030-01-01",
     ],
 )  # fmt: skip
@@ -117,7 +118,7 @@ def test_what_runs_found_in_the_audit_log_is_told_by_the_instance_as_by_the_file
 
 
 def test_words_that_are_no_utf_8_are_looked_for_like_others(command: Command, running: Held) -> None:
-    for words in (["objects", "-N", "\udcff"], ["sessions", "\udcff/x"]):
+    for words in (["objects", "-n", "\udcff"], ["sessions", "\udcff/x"]):
         by_file = command("k8s", *words, "--state-directory", str(running.state))
         assert (by_file[0], len(by_file[1])) == (0, 1)
         assert verb_as(MEMBER, "k8s", *words) == list(by_file)

@@ -61,6 +61,12 @@ def test_an_audit_log_tells_who_had_an_address_and_who_ran_what(command: Command
     told = ["exec", "alice", "198.51.100.7", "shop/web", "c", "sh", "-c", "'cat", "/etc/shadow'"]
     assert lines[1].split()[4:] == told
     assert len(command("k8s", "sessions", "other/web", *flags)[1]) == 1
+    for words in (["web", "-n", "shop"], ["-n", "shop"], ["shop/web", "-n", "shop", "--limit", "0"]):
+        assert command("k8s", "sessions", *words, *flags)[1] == lines
+    assert len(command("k8s", "sessions", "-n", "other", *flags)[1]) == 1
+    for words, said in ((["-n", "50"], "for 50 sessions say --limit 50"), (["shop/web", "-n", "other"], "leave one")):
+        code, _, error = command("k8s", "sessions", *words, *flags)
+        assert (code, said in error) == (2, True)
 
 
 def test_manifests_are_learnt_and_listed(command: Command, tmp_path: Path) -> None:
@@ -83,8 +89,9 @@ def test_the_api_is_listed_once_and_what_may_not_be_listed_is_told(
     code, lines, _ = command("k8s", "learn", "--api", "--state-directory", str(tmp_path))
     assert (code, lines[0]) == (3, "2 objects")
     assert 'nodes are not known: nodes is forbidden: User "hullwatch" cannot list' in lines[1]
-    _, found, _ = command("k8s", "objects", "Pod", "-N", "data", "--state-directory", str(tmp_path))
-    assert [line.split() for line in found[1:]] == [["Pod", "data", "db-0"]]
+    for flag in ("-n", "--namespace", "-N"):
+        _, found, _ = command("k8s", "objects", "Pod", flag, "data", "--state-directory", str(tmp_path))
+        assert [line.split() for line in found[1:]] == [["Pod", "data", "db-0"]]
 
 
 def test_wrong_words_are_told(command: Command, tmp_path: Path) -> None:

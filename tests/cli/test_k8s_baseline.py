@@ -53,6 +53,14 @@ def test_what_is_learnt_is_shown_with_since_when_how_often_and_whether_it_is_lea
     assert lines[1].split() == ["alice", "8", "1", "8", "0", "0", "0", "0", "0", "0", "00-04"]
 
 
+def test_how_many_values_are_shown_is_a_limit_and_n_still_says_so(command: Command) -> None:
+    shown = [
+        command("k8s", "baseline", "show", "user", "--from", LOG, flag, "1") for flag in ("--limit", "--number", "-n")
+    ]
+    assert [len(lines) for _, lines, _ in shown] == [2, 2, 2]
+    assert all("--limit 0 shows all" in said for _, _, said in shown)
+
+
 def test_what_would_be_learnt_of_a_log_is_shown_without_keeping_anything(command: Command) -> None:
     code, lines, _ = command("k8s", "baseline", "show", "--from", LOG)
     assert code == 0

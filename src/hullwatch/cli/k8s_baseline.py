@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hullwatch.cli.answer import OutputOption
-from hullwatch.cli.store_options import NumberFlag, StateFlag
+from hullwatch.cli.k8s_input import LimitFlag
+from hullwatch.cli.store_options import StateFlag
 from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def show(
     source: Annotated[
         str | None, typer.Option("--from", metavar="FILE", help="What would be learnt of an audit log; - for stdin.")
     ] = None,
-    number: NumberFlag = 50,
+    limit: LimitFlag = 50,
+    before: Annotated[int | None, typer.Option("-n", hidden=True)] = None,  # what --limit was called
     output: OutputOption = "text",
     state: StateFlag = None,
     config: ConfigFlag = None,
@@ -55,7 +57,7 @@ def show(
     Examples:
       sudo hullwatch k8s baseline show
       sudo hullwatch k8s baseline show registry
-      hullwatch k8s baseline show call --from audit.log -n 0 -o json
+      hullwatch k8s baseline show call --from audit.log --limit 0 -o json
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.api.asking import limit_of
     from hullwatch.api.baseline_desk import check_kind
@@ -63,7 +65,7 @@ def show(
     from hullwatch.cli.k8s_baseline_list import write_hours, write_kinds, write_values
 
     as_json = wants_json(output)
-    limit = limit_of(number)
+    most = limit_of(limit if before is None else before)
     if kind:
         check_kind(kind)
     known: KnownBaseline = _of_file(source, config) if source is not None else open_baseline(state, config)
@@ -73,7 +75,7 @@ def show(
     elif kind == "hour":
         write_hours(known, as_json=as_json)
     elif kind:
-        write_values(known, kind, limit, learnt.number(kind), as_json=as_json)
+        write_values(known, kind, most, learnt.number(kind), as_json=as_json)
     else:
         write_kinds(learnt, as_json=as_json)
     return 0

@@ -87,7 +87,7 @@ def _tell_rest(number: int) -> None:
     from hullwatch.outputs.standard_error import say
 
     if number > 0:
-        say(f"{number:,} more: -n 0 shows all.")
+        say(f"{number:,} more: --limit 0 shows all.")
 
 
 def write_hours(known: KnownBaseline, *, as_json: bool) -> None:

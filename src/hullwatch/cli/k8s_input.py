@@ -31,6 +31,8 @@ FailFlag = Annotated[
 ]
 LIVE = "live"  # stands for the cluster that is followed
 NamespaceFlag = Annotated[str | None, typer.Option("-n", "--namespace", metavar="NS", help="Only there.")]
+# In the other verbs -n is a number; in these it is a namespace, as it is for kubectl.
+LimitFlag = Annotated[int, typer.Option("--limit", "--number", metavar="N", help="How many at most; 0: all.")]
 
 
 def read_inventory(sources: list[str] | None, state: str | None = None) -> Inventory:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hullwatch.cli.answer import OutputOption
+from hullwatch.cli.k8s_input import NamespaceFlag
 from hullwatch.cli.store_options import StateFlag
 from hullwatch.cli.watch_options import ConfigFlag
 
@@ -15,7 +16,8 @@ def objects(
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Pod, Service, ...; without: how many there are of each.")
     ] = None,
-    namespace: Annotated[str, typer.Option("-N", "--namespace", metavar="NAME", help="Of this namespace only.")] = "",
+    namespace: NamespaceFlag = None,
+    before: Annotated[str | None, typer.Option("-N", hidden=True)] = None,  # what -n was called
     output: OutputOption = "text",
     state: StateFlag = None,
     config: ConfigFlag = None,
@@ -25,7 +27,7 @@ def objects(
     \b
     Examples:
       sudo hullwatch k8s objects
-      sudo hullwatch k8s objects Pod -N shop
+      sudo hullwatch k8s objects Pod -n shop
       sudo hullwatch k8s objects Role -o json
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.api.asking import kind_of
@@ -35,10 +37,10 @@ def objects(
     from hullwatch.enrich.kubernetes.plain import text
 
     as_json = wants_json(output)
-    chosen = kind_of(kind) if kind else ""
+    chosen, where = kind_of(kind) if kind else "", namespace or before or ""
     cluster = known_cluster(state, config)
-    if chosen or namespace:
-        found = cluster.objects(chosen, namespace)
+    if chosen or where:
+        found = cluster.objects(chosen, where)
         if as_json:
             for one in found:
                 write_json(one)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hullwatch.cli.answer import OutputOption
-from hullwatch.cli.k8s_input import FailFlag, FromFlag
+from hullwatch.cli.k8s_input import FailFlag, FromFlag, NamespaceFlag
 from hullwatch.cli.store_options import StateFlag
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def suggest(
 
 def changes(
     refused: Annotated[bool, typer.Option("--refused", help="Also attempts that were not allowed.")] = False,  # noqa: FBT002
+    namespace: NamespaceFlag = None,
     source: FromFlag = None,
     state: StateFlag = None,
     fail_on: FailFlag = None,
@@ -118,7 +119,7 @@ def changes(
     trail, seen = ChangeTrail(), {"info": 0}
 
     def show(one: Change) -> None:
-        if one.refused and not refused:
+        if (one.refused and not refused) or namespace not in {None, one.namespace}:
             return
         seen[one.severity] = seen.get(one.severity, 0) + 1
         if as_json:

@@ -101,6 +101,18 @@ def test_earlier_events_stand_on_lines_of_their_own_below_the_alert() -> None:
     ]
 
 
+def test_an_earlier_call_to_the_api_is_told_by_what_it_was_about_and_who_made_it() -> None:
+    time: dict[str, object] = {"evt.time": TIME - 1_000_000_000, "container.id": alert().container_id}
+    call: dict[str, object] = {"ka.verb": "patch", "ka.target.resource": "roles", "ka.user.name": "alice\x1b"}
+    place: dict[str, object] = {"ka.target.namespace": "shop", "ka.target.name": "reader"}
+    told = [text_with_evidence(alert(evidence=(time | one,))).split("\n")[1] for one in (call | place, call, {})]
+    assert told == [
+        "    1s earlier: patch roles shop/reader by alice\\x1b",
+        "    1s earlier: patch roles by alice\\x1b",
+        "    1s earlier: an event",
+    ]
+
+
 def test_where_an_alert_is_one_line_the_earlier_events_stand_behind_it() -> None:
     again = {**EARLIER, "evt.time": TIME, "proc.cmdline": "curl"}
     before = "20s earlier: openat /opt/x by curl (curl -o /opt/x); 0s earlier: openat /opt/x by curl"

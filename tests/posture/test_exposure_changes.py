@@ -97,6 +97,19 @@ def test_what_was_before_the_log_is_told_as_not_known_unless_it_is_handed_in() -
     assert list(exposure_changes([event], cluster(OUTSIDE))) == []
 
 
+def test_a_node_port_that_was_given_when_the_service_was_made_is_not_opened_by_a_later_change() -> None:
+    asked = service(type="LoadBalancer", ports=[{"port": 80}])  # a request does not tell the node port
+    ports = [{"port": 80, "nodePort": 30080}, {"port": 22, "nodePort": 30022}]
+    *_, wider = found(wrote("create", asked), wrote("patch", service(type="LoadBalancer", ports=ports)))
+    assert wider.what == ("LoadBalancer TCP 22", "NodePort TCP 30022")
+    without = service(type="LoadBalancer", ports=[{"port": 80}], allocateLoadBalancerNodePorts=False)
+    *_, given = found(wrote("create", without), wrote("patch", service(type="LoadBalancer", ports=ports[:1])))
+    assert given.what == ("NodePort TCP 30080",)
+    inside = service(type="ClusterIP", ports=[{"port": 80}])
+    *_, added = found(wrote("create", inside), wrote("patch", service(type="NodePort", ports=ports[:1])))
+    assert added.what == ("NodePort TCP 30080",)
+
+
 def test_a_level_that_does_not_tell_is_told() -> None:
     (change,) = found(wrote("update", OUTSIDE, level="Metadata"))
     assert change.what == ("the log has the level Metadata, which does not tell",)

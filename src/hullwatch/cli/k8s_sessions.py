@@ -63,8 +63,8 @@ def _place(pod: str, namespace: str) -> str:
 
     if namespace.isdecimal():
         raise UsageError(
-            f"-n is a namespace here: for {namespace} sessions say --limit {namespace}, and for those of a namespace that "
-            f"is called so {namespace}/ in the place of POD."
+            f"-n is a namespace here: for {namespace} sessions say --limit {namespace}, and for a namespace that is "
+            f"called so {namespace}/ in the place of POD."
         )
     if not namespace:
         return pod

@@ -78,10 +78,10 @@ def _earlier(event: Earlier, alert: Alert) -> str:
     when = int(str(event["evt.time"]))
     seconds = (alert.time - when) / _SECOND
     ago = f"{format_duration(round(seconds, 3) if seconds < _EXACT else round(seconds))} earlier"
-    what = [str(event.get("evt.type", "an event"))]
+    what = [str(event.get("evt.type", event.get("ka.verb", "an event")))]
     target = next((str(event[name]) for name in _TARGETS if name in event), "")
-    what += [target] if target else []
-    name, command = str(event.get("proc.name", "")), str(event.get("proc.cmdline", ""))
+    what += [target] if target else _object(event)
+    name, command = str(event.get("proc.name", event.get("ka.user.name", ""))), str(event.get("proc.cmdline", ""))
     what += [f"by {name}"] if name else []
     if len(command) > _LONGEST_COMMAND:
         command = command[:_LONGEST_COMMAND] + CUT
@@ -89,6 +89,12 @@ def _earlier(event: Earlier, alert: Alert) -> str:
     if event.get("container.id") != alert.container_id:
         what.append(f"in {event.get('container.name') or event.get('container.id')}")
     return f"{ago}: {' '.join(what)}"
+
+
+def _object(event: Earlier) -> list[str]:
+    """Return what an earlier call to the Kubernetes API was about."""
+    place = [str(event[name]) for name in ("ka.target.namespace", "ka.target.name") if name in event]
+    return [part for part in (str(event.get("ka.target.resource", "")), "/".join(place)) if part]
 
 
 def repeats(line: Repeats, *, colour: bool = False, short_time: bool = False) -> str:

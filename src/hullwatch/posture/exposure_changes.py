@@ -100,6 +100,7 @@ class ExposureTrail:
         if after is None or _is_made_by_another(kind, after):
             return None
         old, new = _parts(kind, before, *place), _parts(kind, after, *place)
+        old |= _given_before(kind, before, after) & new
         what = tuple(sorted(part for part in new - old if not _is_within(part, old)))
         if not what or (kind == _POLICY and before is None and verb == "create"):
             return None
@@ -154,6 +155,21 @@ def _parts(kind: str, plain: Plain | None, namespace: str, name: str) -> set[str
         }
         return parts | hanging if hanging else set()
     return parts
+
+
+def _given_before(kind: str, before: Plain | None, after: Plain) -> set[str]:
+    """Return the node ports of a service's ports that had one already, which a request does not tell."""
+    spec = table(at(before, "spec"))
+    opened = kind == "Service" and spec.get("type") in {"NodePort", "LoadBalancer"}
+    if not opened or spec.get("allocateLoadBalancerNodePorts") is False:
+        return set()
+    without = {(_protocol(one), one.get("port")) for one in tables(spec.get("ports")) if not one.get("nodePort")}
+    ports = (one for one in tables(at(after, "spec", "ports")) if (_protocol(one), one.get("port")) in without)
+    return {f"NodePort {_protocol(one)} {one.get('nodePort')}" for one in ports}
+
+
+def _protocol(port: Plain) -> str:
+    return text(port.get("protocol")) or "TCP"
 
 
 def _is_within(part: str, old: set[str]) -> bool:

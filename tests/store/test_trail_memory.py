@@ -55,6 +55,25 @@ def test_a_restart_has_an_event_told_once_more_as_the_first_time(tmp_path: Path)
     assert len(list(kept_findings(tmp_path))) == len(told)
 
 
+def test_a_binding_is_as_dangerous_as_its_role_also_where_that_became_known_after_the_beginning(tmp_path: Path) -> None:
+    memory, trail, _ = followed(tmp_path)
+    cluster = trail_memory.Cluster(trail_memory.open_cluster(tmp_path, write=True))
+    secrets = role()
+    secrets["rules"] = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}]
+    with cluster.batch():
+        cluster.put(trail_memory.BY_KIND["Role"], secrets)
+    cluster.close()
+    subjects = [{"kind": "User", "name": "bob"}]
+    binding = role(name="bob") | {
+        "kind": "RoleBinding",
+        "roleRef": {"kind": "Role", "name": "read"},
+        "subjects": subjects,
+    }
+    (change,) = trail.take(wrote("create", binding)).rights
+    memory.close()
+    assert (change.severity, change.risks[0]) == ("high", "secrets-read")
+
+
 def test_a_run_begins_with_the_cluster_as_it_is_known(tmp_path: Path) -> None:
     memory, _, _ = followed(tmp_path)
     memory.close()

@@ -194,7 +194,7 @@ class ChangeTrail:
         namespace = text(at(binding, "metadata", "namespace")) if kind.startswith("Role.") else ""
         if reference.get("name") == "cluster-admin" and kind.startswith("Cluster"):
             return ("everything",)
-        return _risks_of_rules(self.state.inventory.get(kind, namespace, text(reference.get("name"))))
+        return _risks_of_rules(self.state.inventory.find(kind, namespace, text(reference.get("name"))))
 
 
 def _subjects(binding: Plain) -> set[Subject]:

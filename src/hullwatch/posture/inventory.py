@@ -121,6 +121,10 @@ class Inventory:
         """Return an object, or None."""
         return self._kinds[kind].get((namespace, name))
 
+    def find(self, kind: str, namespace: str, name: str) -> Plain | None:
+        """Return an object, also where it is known elsewhere only; here that is nowhere."""
+        return self.get(kind, namespace, name)
+
     def __len__(self) -> int:
         """Return how many objects there are."""
         return sum(map(len, self._kinds.values()))

@@ -17,7 +17,7 @@ from hullwatch.fields.log_event import LogEvent
 from hullwatch.rules.priority import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hullwatch.alerts.mask import Masker
     from hullwatch.alerts.origin import Origin
@@ -127,11 +127,9 @@ class AlertMaker:
         output = rule.output
         if isinstance(event, AuditEvent):
             return self._of_api(rule, event, output.render(event), evidence)
-        if isinstance(event, LogEvent):
-            return self._of_log(rule, event, output.render(event), evidence)
+        if evidence or isinstance(event, LogEvent):
+            return self._whole(rule, output.render(event), event, evidence)
         values = output.values(event)
-        if evidence:
-            return self._whole(rule, output.write(event, values), event, evidence)
         container, program = event.container, event.program
         # Rule and container are alive as long as the draft is remembered: no other has their number.
         comm = program.comm if program is not None else ""
@@ -186,7 +184,8 @@ class AlertMaker:
         return alert
 
     def _whole(self, rule: Rule, rendered: Rendered, event: Event, evidence: Sequence[Event] = ()) -> Alert:
-        return make_alert(
+        make: Callable[..., Alert] = make_log_alert if isinstance(event, LogEvent) else make_alert
+        return make(
             rule,
             _PRIORITIES[rule.priority],
             rendered,
@@ -214,25 +213,10 @@ class AlertMaker:
             id=audit.identity(event, rule.name),
         )
 
-    def _of_log(self, rule: Rule, event: LogEvent, rendered: Rendered, evidence: Sequence[Event] = ()) -> Alert:
-        """Make the alert of a line of a container's log."""
-        return make_log_alert(
-            rule,
-            _PRIORITIES[rule.priority],
-            rendered,
-            event,
-            evidence,
-            masker=self._masker,
-            hostname=self._hostname,
-            labels=self._labels,
-        )
-
     def _failed(self, rule: Rule, event: Event, error: Exception) -> Alert:
         message = f"{rule.name} (the rule's output could not be made for this event: {type(error).__name__})"
         if isinstance(event, AuditEvent):
             return self._of_api(rule, event, (message, {}))
-        if isinstance(event, LogEvent):
-            return self._of_log(rule, event, (message, {}))
         return self._whole(rule, (message, {}), event)
 
 

@@ -47,8 +47,7 @@ class RemoteCluster:
     def holdings(self, address: str, at: int | None = None) -> Iterator[Holding]:
         """Yield who had an address."""
         asked = {"address": address, "at": "" if at is None else str(at), "limit": 0}
-        for found in self._told("addresses", asked, _Held, "an address"):
-            yield Holding(*msgspec.structs.astuple(found))
+        yield from self._told("addresses", asked, Holding, "an address")
 
     def requests(self, since: int, limit: int, pod: str = "") -> Iterator[ExecRequest]:
         """Yield requests to enter a pod."""
@@ -84,17 +83,3 @@ class RemoteCluster:
                 yield decoder.decode(line)
             except msgspec.MsgspecError as error:
                 raise CannotError(f"The running Hullwatch told of {what} what is none: {error}.") from error
-
-
-class _Held(msgspec.Struct):
-    """A time in which something had an address, as it is sent: see ``Holding``."""
-
-    address: str
-    kind: str
-    namespace: str
-    name: str
-    uid: str
-    node: str
-    began: int
-    confirmed: int
-    ended: int

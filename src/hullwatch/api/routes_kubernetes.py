@@ -13,7 +13,6 @@ from litestar.response import Stream
 from hullwatch.api.answering import Answers, json_bytes, lines
 from hullwatch.api.asking import address_of, kind_of, limit_of, moment
 from hullwatch.api.place import NDJSON
-from hullwatch.store.address_history import Holding
 from hullwatch.store.known_cluster import About, ClusterFile
 from hullwatch.store.trail_memory import plain
 
@@ -52,7 +51,7 @@ async def objects(request: Caller, kind: str = "", namespace: str = "", limit: L
 async def addresses(request: Caller, address: str, at: At = None, limit: Limit = 100) -> Stream:
     """Return the pods, nodes and services that had an address, the last one first."""
     found = _cluster(request).holdings(address_of(address), moment(at, 0) if at else None)
-    return await stream(found, limit, Holding._asdict)
+    return await stream(found, limit)
 
 
 @get("/v1/kubernetes/sessions", summary="Who entered which pod and ran what, one JSON object a line")

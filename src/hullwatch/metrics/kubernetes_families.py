@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from hullwatch.metrics.exposition import Sample, by_label
+from hullwatch.metrics.inputs import Input, inputs_of, last_age, left_out, of_inputs, tables
 from hullwatch.metrics.keeper_families import number, numbers
 
 if TYPE_CHECKING:
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
 _ANSWERED = "answered "  # with it begins what the webhook counts of its refusals; the status of HTTP follows
 
 
-def _tables(value: object) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tables of a table by their names."""
-    items = cast("dict[str, object]", value).items() if isinstance(value, dict) else ()
-    return [(name, cast("dict[str, Any]", one)) for name, one in items if isinstance(one, dict)]
-
-
 def _age(view: View, written: Mapping[str, Any]) -> list[Sample]:
     return [Sample(max(0.0, view.now - number(written.get("updated")) / 1e9))] if written else []
 
@@ -30,35 +25,12 @@ def _of_audit(name: str) -> Callable[[View], list[Sample]]:
     return lambda view: [Sample(number(view.audit.get(name)))] if view.audit else []
 
 
-def _inputs(view: View) -> list[tuple[tuple[tuple[str, str], tuple[str, str]], dict[str, Any]]]:
-    """Return the labels of each input, and what is written of it."""
-    return [
-        ((("input", name), ("type", str(one.get("kind")))), one) for name, one in _tables(view.audit.get("by_input"))
-    ]
-
-
-def _of_inputs(name: str) -> Callable[[View], list[Sample]]:
-    return lambda view: [Sample(number(one.get(name)), labels) for labels, one in _inputs(view)]
+def _inputs(view: View) -> list[Input]:
+    return inputs_of(view.audit)
 
 
 def _events(view: View) -> list[Sample]:
     return by_label("wrapper", numbers(view.audit.get("by_wrapper")))
-
-
-def _left_out(view: View) -> list[Sample]:
-    return [
-        Sample(count, (*labels, ("reason", reason)))
-        for labels, one in _inputs(view)
-        for reason, count in numbers(one.get("left_out")).items()
-    ]
-
-
-def _last_age(view: View) -> list[Sample]:
-    """Return how long ago the last event of each came; of one that never had any, since it was listened to."""
-    return [
-        Sample(max(0.0, view.now - (number(one.get("last")) or number(one.get("since"))) / 1e9), labels)
-        for labels, one in _inputs(view)
-    ]
 
 
 def _alerts(view: View) -> list[Sample]:
@@ -107,7 +79,7 @@ def _problems(view: View) -> list[Sample]:
 
 
 def _kinds(view: View) -> list[tuple[tuple[tuple[str, str]], dict[str, Any]]]:
-    return [((("resource", name),), one) for name, one in _tables(view.cluster.get("resources"))]
+    return [((("resource", name),), one) for name, one in tables(view.cluster.get("resources"))]
 
 
 def _of_kinds(name: str) -> Callable[[View], list[Sample]]:
@@ -150,37 +122,37 @@ KUBERNETES_FAMILIES: tuple[tuple[str, Kind, str, Callable[[View], Iterable[Sampl
         "hullwatch_audit_input_events_total",
         "counter",
         "Audit events that came, by input and its type.",
-        _of_inputs("events"),
+        of_inputs(_inputs, "events"),
     ),
     (
         "hullwatch_audit_left_out_total",
         "counter",
         "What was not judged, by input, type and reason: truncated, not JSON, klog, came twice and others.",
-        _left_out,
+        left_out(_inputs),
     ),
     (
         "hullwatch_audit_out_of_order_total",
         "counter",
         "Audit events that came more than a minute after newer ones, by input and type.",
-        _of_inputs("out_of_order"),
+        of_inputs(_inputs, "out_of_order"),
     ),
     (
         "hullwatch_audit_last_event_age_seconds",
         "gauge",
         "How long ago the last audit event came, by input and type; before the first: since it is listened to.",
-        _last_age,
+        last_age(_inputs, "since"),
     ),
     (
         "hullwatch_audit_lag_seconds",
         "gauge",
         "Time from the last event's stage to its coming, by input and type.",
-        _of_inputs("lag"),
+        of_inputs(_inputs, "lag"),
     ),
     (
         "hullwatch_audit_silent",
         "gauge",
         "Whether no event has come for kubernetes.audit.silence, by input and type.",
-        _of_inputs("silent"),
+        of_inputs(_inputs, "silent"),
     ),
     ("hullwatch_audit_alerts_total", "counter", "Alerts of audit events by rule and priority.", _alerts),
     (

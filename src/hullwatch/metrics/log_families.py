@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from hullwatch.metrics.exposition import Sample, by_label
+from hullwatch.metrics.inputs import Input, inputs_of, last_age, left_out, of_inputs
 from hullwatch.metrics.keeper_families import number, numbers
 
 if TYPE_CHECKING:
@@ -26,32 +27,8 @@ def _of_logs(name: str) -> Callable[[View], list[Sample]]:
     return lambda view: [Sample(number(_logs(view).get(name)))] if _logs(view) else []
 
 
-def _inputs(view: View) -> list[tuple[tuple[tuple[str, str], ...], dict[str, Any]]]:
-    """Return the labels of each input, and what is written of it."""
-    found = _table(_logs(view).get("by_input"))
-    tables = [(name, _table(one)) for name, one in found.items()]
-    return [((("input", name), ("type", str(one.get("kind")))), one) for name, one in tables if one]
-
-
-def _of_inputs(name: str) -> Callable[[View], list[Sample]]:
-    return lambda view: [Sample(number(one.get(name)), labels) for labels, one in _inputs(view)]
-
-
-def _left_out(view: View) -> list[Sample]:
-    return [
-        Sample(count, (*labels, ("reason", reason)))
-        for labels, one in _inputs(view)
-        for reason, count in numbers(one.get("left_out")).items()
-    ]
-
-
-def _last_age(view: View) -> list[Sample]:
-    """Return how long ago the last line of each came; nothing of one that never had any."""
-    return [
-        Sample(max(0.0, view.now - number(one.get("last")) / 1e9), labels)
-        for labels, one in _inputs(view)
-        if number(one.get("last"))
-    ]
+def _inputs(view: View) -> list[Input]:
+    return inputs_of(_logs(view))
 
 
 def _problems(view: View) -> list[Sample]:
@@ -91,25 +68,25 @@ LOG_FAMILIES: tuple[tuple[str, Kind, str, Callable[[View], Iterable[Sample]]], .
         "hullwatch_container_log_lines_total",
         "counter",
         "Lines of containers' logs that were judged, by input and its type.",
-        _of_inputs("events"),
+        of_inputs(_inputs, "events"),
     ),
     (
         "hullwatch_container_log_left_out_total",
         "counter",
         "What was not judged of logs, by input, type and reason.",
-        _left_out,
+        left_out(_inputs),
     ),
     (
         "hullwatch_container_log_last_line_age_seconds",
         "gauge",
         "How long ago the last line came, by input and type; not there before the first.",
-        _last_age,
+        last_age(_inputs),
     ),
     (
         "hullwatch_container_log_lag_seconds",
         "gauge",
         "Time from the last line's writing to its coming, by input and type.",
-        _of_inputs("lag"),
+        of_inputs(_inputs, "lag"),
     ),
     ("hullwatch_container_log_problems", "gauge", "Files, links and log groups that cannot be read now.", _problems),
     (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from hullwatch.enrich.kubernetes.plain import text
 
@@ -19,7 +21,7 @@ _NEWEST = (1 << 63) - 1
 _COLUMNS = "address, kind, namespace, name, uid, node, began, confirmed, ended"
 
 
-class Holding(NamedTuple):
+class Holding(msgspec.Struct, frozen=True):
     """A time in which something had an address.
 
     Attributes:

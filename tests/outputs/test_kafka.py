@@ -101,5 +101,5 @@ def test_what_does_not_go_together_and_a_missing_library_are_told(
     with pytest.raises(UsageError, match="each a text of its own"):
         Kafka(KafkaOptions(brokers=("a:1,b:1",), topic="t"), context(tmp_path))
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
-    with pytest.raises(CannotError, match=r"outputs\.siem: .* pip install 'hullwatch\[kafka\]'"):
+    with pytest.raises(CannotError, match=r"outputs\.siem: .* install .*\[kafka\]"):
         Kafka(KafkaOptions(brokers=("a:1",), topic="t"), context(tmp_path))

@@ -128,5 +128,5 @@ def test_what_does_not_go_together_and_a_missing_library_are_told(
     with pytest.raises(UsageError, match="region: say which"):
         made("", tmp_path, region="")
     monkeypatch.setitem(sys.modules, "boto3.session", None)
-    with pytest.raises(CannotError, match=r"pip install 'hullwatch\[s3\]'"):
+    with pytest.raises(CannotError, match=r"install .*\[s3\]"):
         made("http://x", tmp_path)

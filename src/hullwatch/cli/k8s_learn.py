@@ -14,9 +14,12 @@ from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from hullwatch.store.cluster import Cluster
     from hullwatch.store.cluster_audit import AuditTaker
+
+_LONGEST = 16 << 20  # bytes of a line
 
 
 def learn(
@@ -148,16 +151,25 @@ def _lines(name: str) -> Iterator[bytes | None]:
 
     from hullwatch.errors import UsageError
 
-    longest = 16 << 20
     if name != "-":
         try:
             with Path(name).open("rb") as stream:
-                yield from iter(lambda: stream.readline(longest), b"")
+                yield from _whole_lines(stream, name)
         except OSError as error:
             raise UsageError(f"{name} cannot be read: {error.strerror}.") from error
         return
     stream = sys.stdin.buffer
-    while line := stream.readline(longest):
+    for line in _whole_lines(stream, "standard input"):
         yield line
         if not select.select([stream], [], [], 0)[0]:
             yield None
+
+
+def _whole_lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """Yield lines; of one that is too long, which is no event, the beginning."""
+    from hullwatch.sources.long_lines import skip_line
+
+    for number, line in enumerate(iter(lambda: stream.readline(_LONGEST), b""), 1):
+        if len(line) == _LONGEST and not line.endswith(b"\n"):
+            skip_line(stream, number, name)
+        yield line

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.extras import install
 from hullwatch.outputs.output import Output, RefusedError, Secret, UnreachableError, described, output
 from hullwatch.outputs.tls import FormattedTlsOptions
 
@@ -60,7 +61,7 @@ class Kafka(Output):
             self._library: Any = importlib.import_module("confluent_kafka")
         except ImportError as error:
             raise CannotError(
-                f"outputs.{context.name}: Kafka needs confluent-kafka; install it: pip install 'hullwatch[kafka]'"
+                f"outputs.{context.name}: Kafka needs confluent-kafka; install it: {install('kafka')}"
             ) from error
         if bool(options.user) != bool(options.password):
             raise UsageError(f"outputs.{context.name}: user and password go together.")

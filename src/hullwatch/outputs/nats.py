@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.extras import install
 from hullwatch.outputs.output import Output, RefusedError, Secret, UnreachableError, Url, described, output
 from hullwatch.outputs.tls import FormattedTlsOptions, tls_context
 
@@ -61,9 +62,7 @@ class Nats(Output):
             self._errors: Any = importlib.import_module("nats.errors")
             self._stream_errors: Any = importlib.import_module("nats.js.errors")
         except ImportError as error:
-            raise CannotError(
-                f"outputs.{context.name}: NATS needs nats-py; install it: pip install 'hullwatch[nats]'"
-            ) from error
+            raise CannotError(f"outputs.{context.name}: NATS needs nats-py; install it: {install('nats')}") from error
         self._options = options
         self._where = _address(options.url, context)
         secure = options.url.startswith("tls:") or bool(options.ca_file or options.certificate_file)

@@ -11,6 +11,7 @@ import msgspec
 
 from hullwatch.config.values import at_least
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.extras import install
 from hullwatch.formats.escape import escape
 from hullwatch.formats.notification import notification
 from hullwatch.outputs.output import Output, OutputOptions, Secret, UnreachableError, described, output
@@ -58,7 +59,7 @@ class Notify(Output):
             self._library: Any = importlib.import_module("apprise")
         except ImportError as error:
             raise CannotError(
-                f"outputs.{context.name}: messages to people need apprise; install it: pip install 'hullwatch[notify]'"
+                f"outputs.{context.name}: messages to people need apprise; install it: {install('notify')}"
             ) from error
         self._library.logger.propagate = False  # what it logs has addresses in it
         self._library.logger.addHandler(logging.NullHandler())

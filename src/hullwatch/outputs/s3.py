@@ -13,6 +13,7 @@ import msgspec
 
 from hullwatch.config.settings import Duration
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.extras import install
 from hullwatch.outputs.output import (
     FilePath,
     FormattedOptions,
@@ -77,7 +78,7 @@ class S3(Output):
             configuration: Any = importlib.import_module("botocore.config")
             self._errors: Any = importlib.import_module("botocore.exceptions")
         except ImportError as error:
-            raise CannotError(f"{where}: S3 needs boto3; install it: pip install 'hullwatch[s3]'") from error
+            raise CannotError(f"{where}: S3 needs boto3; install it: {install('s3')}") from error
         if bool(options.access_key) != bool(options.secret_key):
             raise UsageError(f"{where}: access_key and secret_key go together.")
         if options.url and not options.url.startswith(("http://", "https://")):

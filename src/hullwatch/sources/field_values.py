@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 import msgspec
 
 from hullwatch.errors import UsageError
+from hullwatch.sources.long_lines import skip_line
 from hullwatch.sources.unpacking import GZIP_MAGIC, GzipStream, TooMuchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST_LINE = 1 << 20  # bytes
-_SKIPPED_AT_ONCE = 1 << 16  # bytes
 
 Plain = str | int | float | bool
 FieldValues = dict[str, Plain | list[Plain] | None]
@@ -63,7 +63,7 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[Line]:
         while data := source.readline(LONGEST_LINE + 1):
             number += 1
             if len(data) > LONGEST_LINE and not data.endswith(b"\n"):
-                _skip_line(source)
+                skip_line(source, number, name)
                 yield Line(number, {}, f"it has more than {LONGEST_LINE >> 20} MiB")
             elif not data.isspace():
                 yield _decode(data, number)
@@ -78,11 +78,6 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[Line]:
         raise UsageError(f"The file {name} cannot be read behind line {number}: {reason}.") from error
     finally:
         buffered.detach()  # the stream is its owner's to close
-
-
-def _skip_line(source: io.BufferedIOBase) -> None:
-    while (data := source.readline(_SKIPPED_AT_ONCE)) and not data.endswith(b"\n"):
-        pass
 
 
 def _decode(data: bytes, number: int) -> Line:

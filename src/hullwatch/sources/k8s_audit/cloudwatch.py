@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hullwatch.errors import CannotError, UsageError
+from hullwatch.extras import install
 from hullwatch.sources.k8s_audit.aws import AUDIT_STREAM
 from hullwatch.sources.k8s_audit.feed import EndingError
 from hullwatch.sources.k8s_audit.log_place import Place
@@ -38,7 +39,7 @@ def make_client(region: str, url: str) -> Any:
         configuration: Any = importlib.import_module("botocore.config")
         errors: Any = importlib.import_module("botocore.exceptions")
     except ImportError as error:
-        raise CannotError("Asking CloudWatch Logs needs boto3; install it: pip install 'hullwatch[s3]'") from error
+        raise CannotError(f"Asking CloudWatch Logs needs boto3; install it: {install('s3')}") from error
     try:
         return library.Session(region_name=region or None).client(
             "logs",

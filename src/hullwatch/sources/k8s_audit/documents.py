@@ -10,6 +10,7 @@ import msgspec
 
 from hullwatch.sources.k8s_audit.counts import DAMAGED, TOO_LARGE
 from hullwatch.sources.k8s_audit.payload import LARGEST
+from hullwatch.sources.long_lines import skip_line
 from hullwatch.sources.unpacking import GZIP_MAGIC, GzipStream, TooMuchError
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ def documents(stream: BinaryIO, counts: IntakeCounts) -> Iterator[bytes]:
     Args:
         stream: of bytes; one that is compressed with gzip is unpacked, within limits.
         counts: gets what could not be read.
+
+    Raises:
+        UsageError: when a line has no end.
     """
     begin = stream.read(len(GZIP_MAGIC))
     rest: io.RawIOBase = _Behind(begin, stream)
@@ -34,28 +38,28 @@ def documents(stream: BinaryIO, counts: IntakeCounts) -> Iterator[bytes]:
     buffered: io.BufferedReader[io.RawIOBase] = io.BufferedReader(rest, 1 << 16)
     try:
         first = buffered.readline(LONGEST_LINE)
+        number = first.count(b"\n")
         if first.rstrip()[:1] in {b"[", b"{"} and not _is_value(first):
             first += buffered.read(LARGEST)
+            number = first.count(b"\n")
             if len(first) > LARGEST:  # no value of several lines, but many lines of which the first is broken
                 yield from first.splitlines()
                 first = b""
         if first.strip():
             yield first
-        yield from _lines(buffered, counts)
+        yield from _lines(buffered, counts, number)
     except (EOFError, zlib.error, TooMuchError):
         counts.leave_out(DAMAGED)
 
 
-def _lines(stream: io.BufferedReader[io.RawIOBase], counts: IntakeCounts) -> Iterator[bytes]:
-    whole = True
+def _lines(stream: io.BufferedReader[io.RawIOBase], counts: IntakeCounts, number: int) -> Iterator[bytes]:
     while line := stream.readline(LONGEST_LINE):
-        ended = line.endswith(b"\n") or len(line) < LONGEST_LINE
-        if whole and ended:
-            if line != b"\n":
-                yield line
-        elif ended:  # the end of one that was too long
+        number += 1
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            skip_line(stream, number)
             counts.leave_out(TOO_LARGE)
-        whole = ended
+        elif line != b"\n":
+            yield line
 
 
 def _is_value(line: bytes) -> bool:

@@ -66,6 +66,17 @@ def test_every_problem_is_listed_and_the_exit_code_is_two(tmp_path: Path, capsys
     assert (first["severity"], first["file"], first["line"]) == ("error", str(path), 2)
 
 
+def test_a_condition_or_format_of_an_output_that_a_run_refuses_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('[outputs.a]\ntype = "file"\npath = "/x"\nformat = "yml"\ncondition = "proc.nam = x"\n')
+    assert check(str(path)) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"error: {path}:4: outputs.a.format: 'yml' is not one of the formats")
+    assert lines[1].startswith(f"error: {path}:5: outputs.a.condition: The condition is wrong")
+
+
 def test_a_good_configuration_is_said_to_be_valid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "c.toml"
     path.write_text("[output]\nall = true\n")

@@ -70,6 +70,40 @@ def test_a_wrong_label_is_told_before_anything_starts(supervised: list[Settings]
     assert supervised == []
 
 
+def test_all_that_is_wrong_with_the_settings_is_told_at_once(supervised: list[Settings], tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(
+        '[hold]\ntimeout = "soon"\n[outpt]\n[events]\nkeep = "proc.nam = x"\n[mask]\npatterns = ["("]\n'
+        '[outputs.a]\ntype = "file"\npath = "/x"\nformat = "yml"\n[outputs.b]\ntype = "http"\n'
+    )
+    with pytest.raises(UsageError) as raised:
+        run(config=str(path), output="xml", label=None)
+    flag, *lines = str(raised.value).splitlines()
+    assert flag.startswith("flag --output: output.format has a wrong value")
+    wrong = [
+        "hold.timeout:",
+        "there is no section",
+        "events.keep:",
+        "mask.patterns:",
+        "outputs.a.format:",
+        "[outputs.b]",
+    ]
+    assert [line.removeprefix(f"{path}:").partition(" ")[0] for line in lines] == ["2:", "3:", "5:", "7:", "11:", "13:"]
+    assert all(what in line for what, line in zip(wrong, lines, strict=True))
+    assert supervised == []
+
+
+def test_what_only_a_run_can_judge_is_told_at_once_too(supervised: list[Settings], tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('[events]\nkeep = "proc.nam = x"\nkeep_audit = "ka.nam = x"\n')
+    with pytest.raises(UsageError) as raised:
+        run(config=str(path))
+    assert [line.partition(": The")[0] for line in str(raised.value).splitlines()] == [
+        f"{path}:2: events.keep",
+        f"{path}:3: events.keep_audit",
+    ]
+
+
 def test_ctrl_c_before_the_supervisor_is_ready_is_no_error(
     supervised: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:

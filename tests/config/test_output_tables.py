@@ -12,7 +12,7 @@ def load_text(tmp_path: Path, text: str):  # noqa: ANN201 - what load returns
     path = tmp_path / "c.toml"
     path.write_text(text)
     loaded = load({}, str(path), {}, [], options_of)
-    check(loaded.settings, loaded.origins)
+    check(loaded.settings.outputs, loaded.origins)
     return loaded
 
 

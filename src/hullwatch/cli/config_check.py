@@ -25,24 +25,11 @@ def check(
     Without a file, it looks at the usual files and at the variables of the environment, as "run" does.
     Exit code 2 when something is wrong; what is only ignored changes nothing.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    from hullwatch.alerts.mask import Masker
     from hullwatch.cli.answer import wants_json, write_json, write_line
-    from hullwatch.cli.policy_checks import check_actions, check_escalation, check_kept, check_kept_audit
-    from hullwatch.config.checking import check_settings
-    from hullwatch.outputs.configured import options_of
-
-    def patterns(value: object, _: object) -> None:
-        Masker(value if isinstance(value, tuple) else ())  # pyright: ignore[reportUnknownArgumentType]
+    from hullwatch.cli.policy_checks import all_problems
 
     as_json = wants_json(output)
-    more = {
-        "mask.patterns": patterns,
-        "escalation.file": check_escalation,
-        "respond.actions": check_actions,
-        "events.keep": check_kept,
-        "events.keep_audit": check_kept_audit,
-    }
-    found = check_settings(file, more=more, options_of=options_of)
+    found = all_problems(file)
     for one in found:
         severity = "warning" if one.warning else "error"
         if as_json:

@@ -112,8 +112,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
     Ends with Ctrl-C, and a summary on standard error. Watching the host needs root, Linux 5.10 or newer with BTF;
     "hullwatch doctor" tells what is missing.
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
-    from hullwatch.cli.policy_checks import check_escalation, check_kept, check_kept_audit
+    from hullwatch.cli.policy_checks import check_policies, with_all_problems
     from hullwatch.config.values import parse_labels
+    from hullwatch.errors import UsageError
 
     def read() -> Settings:
         return watch_settings(
@@ -132,10 +133,11 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each flag
             sources=_sources(enable_source, disable_source),
         )
 
-    settings = read()
-    check_escalation(settings.escalation.file, set(settings.outputs))
-    check_kept(settings.events.keep)
-    check_kept_audit(settings.events.keep_audit)
+    try:
+        settings = read()
+        check_policies(settings)
+    except UsageError as error:
+        raise with_all_problems(error, config) from error
     if show_pushdown:
         from hullwatch.cli.pushdown_report import show_pushdown as report
 

@@ -37,7 +37,7 @@ def load_checked(flags: Mapping[str, tuple[str, object]], config_file: str | Non
     if loaded.settings.outputs:
         from hullwatch.outputs.configured import check
 
-        check(loaded.settings, loaded.origins)
+        check(loaded.settings.outputs, loaded.origins)
     return loaded
 
 

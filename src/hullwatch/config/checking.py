@@ -7,20 +7,23 @@ import pwd
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hullwatch.config.layers import files_to_read, read_environment, read_file
 from hullwatch.config.output_tables import settle
 from hullwatch.config.paths import sensor_program, untrusted
 from hullwatch.config.rules_files import find
 from hullwatch.config.settings import leaves
-from hullwatch.errors import UsageError
+from hullwatch.errors import Mistakes, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from hullwatch.config.output_tables import OptionsOf, Written
     from hullwatch.config.settings import Leaf
+
+    CheckOutputs = Callable[[Mapping[str, dict[str, Any]], Mapping[str, str]], None]
+    """Takes tables of outputs by their names and where each value stands, and raises UsageError for what is wrong."""
 
 _PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?: ", re.DOTALL)
 
@@ -40,6 +43,7 @@ def check_settings(
     default_files: list[Path] | None = None,
     more: Mapping[str, Callable[[object, Collection[str]], None]] | None = None,
     options_of: OptionsOf | None = None,
+    check_outputs: CheckOutputs | None = None,
 ) -> list[Finding]:
     """Return what is wrong with a file, or with all that a run would take its settings from.
 
@@ -49,6 +53,7 @@ def check_settings(
         default_files: the default files, when they are not the usual ones.
         more: by dotted path, what takes a value and the names of outputs, and raises UsageError for a wrong value.
         options_of: what can be set for an output; None: outputs are not looked at.
+        check_outputs: looks at those of the right form.
     """
     env = os.environ if environment is None else environment
     known = leaves()
@@ -75,14 +80,25 @@ def check_settings(
         variables = read_environment(known, env, warnings, report)
         values |= {key: (f"variable {name}", value) for key, (name, value) in variables.items()}
         found += [Finding(warning, warning=True) for warning in warnings]
-    for name, options in written.items():
-        try:
-            settle({name: options}, options_of)
-        except UsageError as error:
-            report(error)
+    found += _wrong_outputs(written, options_of, check_outputs)
     checks = {path: partial(_with_outputs, check, written) for path, check in (more or {}).items()}
     found += _unusable(values, known, _CHECKS | checks)
     return sorted(found, key=lambda one: (one.warning, one.file, one.line))
+
+
+def _wrong_outputs(written: Written, options_of: OptionsOf | None, check: CheckOutputs | None) -> list[Finding]:
+    found: list[Finding] = []
+    for name, options in written.items():
+        mistakes = Mistakes()
+        settled = settle({name: options}, options_of, mistakes.add)
+        try:
+            mistakes.tell()
+            if check is not None and options_of is not None:
+                table = {path.rpartition(".")[2]: value for path, (value, _) in settled.items()}
+                check({name: table}, {path: origin for path, (_, origin) in settled.items()})
+        except UsageError as error:
+            found += [_finding(line) for line in str(error).splitlines()]
+    return found
 
 
 def _unusable(

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from hullwatch.config.conversion import convert
-from hullwatch.config.output_tables import OptionsOf, Written, settle, write_down
+from hullwatch.config.output_tables import OptionsOf, Report, Written, settle, write_down
 from hullwatch.config.paths import cache_directory, configuration_files, run_directory, state_directory, untrusted
 from hullwatch.config.settings import OUTPUTS, Leaf, Settings, leaves
 from hullwatch.config.values import nearest
-from hullwatch.errors import UsageError
+from hullwatch.errors import Mistakes, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    Report = Callable[[UsageError], None]
-    """Takes what is wrong with a value, and raises it or goes on."""
+    from collections.abc import Iterator, Mapping
 
 LARGEST_FILE = 1 << 20  # bytes; settings are a page
 # Variables with our prefix that are not settings.
@@ -64,8 +61,9 @@ def load(
         options_of: what can be set for an output, by its name and type; None: outputs are left as they are written.
 
     Raises:
-        UsageError: an unknown key, a wrong type or value, an unreadable file; says where.
+        UsageError: unknown keys, wrong types and values, an unreadable file; says where, a line for each.
     """
+    mistakes = Mistakes()
     env = os.environ if environment is None else environment
     known = leaves()
     values: dict[str, object] = {}
@@ -77,17 +75,22 @@ def load(
         if not required and not path.exists():
             continue
         if not required and (reason := untrusted(path)):
-            raise UsageError(f"{path} is not used, because {reason}; run: chown root:root {path} && chmod go-w {path}")
+            sentence = f"{path} is not used, because {reason}; run: chown root:root {path} && chmod go-w {path}"
+            mistakes.add(UsageError(sentence))
+            continue
         files.append(str(path))
-        for key, (line, value) in read_file(path, known, written).items():
-            values[key], origins[key] = value, f"{path}:{line}"
-    for key, (variable, value) in read_environment(known, env, warnings).items():
+        with mistakes.gathered():
+            for key, (line, value) in read_file(path, known, written, mistakes.add).items():
+                values[key], origins[key] = value, f"{path}:{line}"
+    for key, (variable, value) in read_environment(known, env, warnings, mistakes.add).items():
         values[key], origins[key] = value, f"variable {variable}"
     for key, (flag, value) in (flags or {}).items():
         if value is not None:
-            values[key], origins[key] = convert(known[key], value, f"flag {flag}"), f"flag {flag}"
-    for key, (value, origin) in settle(written, options_of).items():
+            with mistakes.gathered():
+                values[key], origins[key] = convert(known[key], value, f"flag {flag}"), f"flag {flag}"
+    for key, (value, origin) in settle(written, options_of, mistakes.add).items():
         values[key], origins[key] = value, origin
+    mistakes.tell()
     # The tree says where things really are, whoever asks.
     values["directories.state"] = str(state_directory(str(values.get("directories.state", "")), env))
     values["directories.cache"] = str(cache_directory(str(values.get("directories.cache", "")), env))
@@ -118,13 +121,7 @@ def _build(values: Mapping[str, object]) -> Settings:
     return msgspec.convert(tree, Settings)
 
 
-def _raise(error: UsageError) -> None:
-    raise error
-
-
-def read_file(
-    path: Path, known: Mapping[str, Leaf], written: Written, report: Report = _raise
-) -> dict[str, tuple[int, object]]:
+def read_file(path: Path, known: Mapping[str, Leaf], written: Written, report: Report) -> dict[str, tuple[int, object]]:
     """Return the values of a file with their lines, by dotted path.
 
     Args:
@@ -134,7 +131,7 @@ def read_file(
         report: is called with each thing that is wrong.
 
     Raises:
-        UsageError: when it cannot be read or is no TOML; else what ``report`` raises.
+        UsageError: when it cannot be read or is no TOML.
     """
     text = _text(path)
     try:
@@ -152,7 +149,7 @@ def read_file(
             report(UsageError(f'{path}:{line}: "{section}" is a section; write [{section}] and values below.'))
             continue
         if section == OUTPUTS:
-            write_down(written, cast("dict[str, object]", group), path, partial(_line_of, text, section))
+            write_down(written, cast("dict[str, object]", group), path, partial(_line_of, text, section), report)
             continue
         for key, value in _values_in(section, cast("dict[str, object]", group), known):
             line = _line_of(text, *key.rsplit(".", 1))
@@ -233,7 +230,7 @@ def _line_of(text: str, section: str, name: str | None) -> int:
 
 
 def read_environment(
-    known: Mapping[str, Leaf], environment: Mapping[str, str], warnings: list[str], report: Report = _raise
+    known: Mapping[str, Leaf], environment: Mapping[str, str], warnings: list[str], report: Report
 ) -> dict[str, tuple[str, object]]:
     """Return the values of variables, with their names; ``warnings`` gets a sentence for each that is no setting."""
     by_variable = {leaf.variable: leaf for leaf in known.values()}

@@ -11,7 +11,7 @@ from hullwatch.alerts.condition import AlertCondition
 from hullwatch.config.output_tables import FROM_FILE, TYPE
 from hullwatch.config.settings import OUTPUTS as SECTION
 from hullwatch.config.settings import Leaf, leaves_of, with_text_durations
-from hullwatch.errors import UsageError
+from hullwatch.errors import Mistakes, UsageError
 from hullwatch.formats.registry import FORMATS
 from hullwatch.outputs.output import OUTPUTS, FilePath, FormattedOptions, Output, OutputOptions
 from hullwatch.outputs.secrets import Hidden, Secrets, read_secrets, shown, with_secrets
@@ -105,21 +105,33 @@ class Configured(msgspec.Struct, frozen=True):
 
 def configured(settings: Settings) -> list[Configured]:
     """Return the outputs of the settings, in the order in which they are written."""
-    return [Configured(name, str(table[TYPE]), table) for name, table in settings.outputs.items()]
+    return _of(settings.outputs)
 
 
-def check(settings: Settings, origins: Mapping[str, str]) -> None:
+def _of(tables: Mapping[str, dict[str, Any]]) -> list[Configured]:
+    return [Configured(name, str(table[TYPE]), table) for name, table in tables.items()]
+
+
+def check(tables: Mapping[str, dict[str, Any]], origins: Mapping[str, str]) -> None:
     """Check what the types of options do not tell: conditions and names of formats.
 
+    Args:
+        tables: of outputs by their names, each of the right form.
+        origins: where their values stand, by dotted path.
+
     Raises:
-        UsageError: says what is wrong, and where.
+        UsageError: says what is wrong, and where, a line for each.
     """
-    for one in configured(settings):
+    mistakes = Mistakes()
+    for one in _of(tables):
         options = one.options
         if options.condition:
-            _said(one, "condition", origins, AlertCondition)
+            with mistakes.gathered():
+                _said(one, "condition", origins, AlertCondition)
         if isinstance(options, FormattedOptions) and "format" in one.table:
-            _said(one, "format", origins, FORMATS.get)
+            with mistakes.gathered():
+                _said(one, "format", origins, FORMATS.get)
+    mistakes.tell()
 
 
 def _said(one: Configured, key: str, origins: Mapping[str, str], look: Any) -> None:

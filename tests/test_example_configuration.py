@@ -25,7 +25,7 @@ NEED_LIBRARIES_OR_FILES = {"siem"}  # its files for TLS are not there
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # of a library
 def test_the_example_of_outputs_is_right() -> None:
     loaded = load({}, str(FILE), {}, [], options_of)
-    check(loaded.settings, loaded.origins)
+    check(loaded.settings.outputs, loaded.origins)
     known = configured(loaded.settings)
     assert {one.type for one in known} == set(OUTPUTS.names())
     for one in known:

@@ -80,16 +80,9 @@ def test_all_that_is_wrong_with_the_settings_is_told_at_once(supervised: list[Se
         run(config=str(path), output="xml", label=None)
     flag, *lines = str(raised.value).splitlines()
     assert flag.startswith("flag --output: output.format has a wrong value")
-    wrong = [
-        "hold.timeout:",
-        "there is no section",
-        "events.keep:",
-        "mask.patterns:",
-        "outputs.a.format:",
-        "[outputs.b]",
-    ]
-    assert [line.removeprefix(f"{path}:").partition(" ")[0] for line in lines] == ["2:", "3:", "5:", "7:", "11:", "13:"]
-    assert all(what in line for what, line in zip(wrong, lines, strict=True))
+    wrong = ["2: hold.timeout:", "3: there is no section", "5: events.keep:", "7: mask.patterns:"]
+    wrong += ["11: outputs.a.format:", "13: [outputs.b]"]
+    assert [line.startswith(f"{path}:{what}") for what, line in zip(wrong, lines, strict=True)] == [True] * 6
     assert supervised == []
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hullwatch.enrich.bounded import nanoseconds
 from hullwatch.enrich.capabilities import ALL, USUAL
-from hullwatch.enrich.container import Container, Mount, Port
-from hullwatch.enrich.docker_metadata import container_from
+from hullwatch.enrich.container import ONLY_NAMED, Container, Mount, Port
+from hullwatch.enrich.docker_metadata import container_from, container_made
 from hullwatch.enrich.metadata import ContainerMetadata, docker_source
 from hullwatch.sources.engine import Inspection
 from tests import lab
@@ -282,6 +282,22 @@ def test_a_time_is_read_to_the_nanosecond_and_nonsense_is_0(text: str, expected:
 
 def inspection(full_id: str = A, **changes: Any) -> Inspection:
     return Inspection(full_id=full_id, kind="docker", container=json.dumps(inspected(full_id, **changes)).encode())
+
+
+def test_what_docker_tells_of_a_container_that_it_makes_is_its_name_image_and_labels() -> None:
+    attributes = {"name": "web-1", "image": "registry.example/shop/web:2", "com.docker.compose.service": "web"}
+    event = json.dumps({"Action": "create", "Actor": {"ID": A, "Attributes": attributes}}).encode()
+    made = container_made(Inspection(full_id=A, kind="docker", form="docker_event", container=event))
+    assert (made.id, made.full_id, made.complete, made.reason) == (A[:12], A, False, ONLY_NAMED)
+    assert (made.name, made.image, made.type) == ("web-1", "registry.example/shop/web:2", "docker")
+    assert (made.image_repository, made.image_tag) == ("registry.example/shop/web", "2")
+    assert made.labels == {"com.docker.compose.service": "web"}
+
+
+@pytest.mark.parametrize("event", [b"", b"[]", b'{"Actor":{"Attributes":{"name":1}}}', b"{" * 10_000])
+def test_an_event_that_is_none_names_no_container(event: bytes) -> None:
+    made = container_made(Inspection(full_id=A, kind="docker", form="docker_event", container=event))
+    assert (made.name, made.complete, made.reason) == ("", False, ONLY_NAMED)
 
 
 def test_what_is_known_already_is_emitted_again_only_on_request() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hullwatch.enrich.container import Container, unknown
+from hullwatch.enrich.container import ONLY_NAMED, Container, unknown
 from hullwatch.enrich.engines import NOT_KNOWN, ContainerEngines
 from hullwatch.sources.engine_search import EngineAddress
 
@@ -59,6 +59,15 @@ def test_the_engine_that_knows_a_container_answers_for_all(engines: Engines) -> 
     engines.answer(CONTAINERD, named("web"))
     engines.answer(ROOTLESS, MISSING)
     assert engines.told == [named("web")]
+
+
+def test_a_name_that_was_told_early_is_handed_on_and_answers_nothing(engines: Engines) -> None:
+    early = Container(id=A[:12], full_id=A, name="early", complete=False, reason=ONLY_NAMED)
+    engines.engines.request(A)
+    engines.answer(ROOTLESS, early)  # a user's engine is believed of nothing before root's have answered
+    engines.answer(DOCKER, early)
+    engines.answer(DOCKER, named("web"))
+    assert engines.told == [early, named("web")]
 
 
 def test_when_nobody_knows_it_that_is_said_once_all_have_answered(engines: Engines) -> None:

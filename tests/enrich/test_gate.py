@@ -7,7 +7,7 @@ import pytest
 from hullwatch.counters import Counters
 from hullwatch.enrich import gate as gate_module
 from hullwatch.enrich.cgroup import CgroupContainer
-from hullwatch.enrich.container import HOST, Container, decode
+from hullwatch.enrich.container import HOST, ONLY_NAMED, Container, decode
 from hullwatch.enrich.gate import ContainerGate
 from hullwatch.events.event import Event
 from hullwatch.events.table import BY_NAME
@@ -219,3 +219,52 @@ def test_without_an_engine_the_name_of_the_group_tells_kind_and_pod(gate: Gate) 
     gate.admit(2, TWO)
     (unknown,) = gate.gate.learn(missing(TWO), time=0)
     assert (unknown.container.type, unknown.container.pod_uid) == ("cri-o", "uid-of-pod")
+
+
+def made(full_id: str) -> Container:
+    labels = {"com.docker.compose.service": "web"}
+    return Container(
+        id=full_id[:12], full_id=full_id, name="web", image="nginx:1", labels=labels, complete=False, reason=ONLY_NAMED
+    )
+
+
+def test_a_name_that_was_told_early_lets_nothing_through(gate: Gate) -> None:
+    gate.admit(1, ONE)
+    assert gate.gate.learn(made(ONE), time=0) == []
+    assert gate.gate.held == 1
+    assert told(gate.gate.learn(known(ONE, "better"), time=0))[-1] == ("openat", 1, "better")
+
+
+def test_events_that_waited_too_long_have_the_name_that_was_told_early(gate: Gate) -> None:
+    gate.gate.learn(made(ONE), time=0)
+    gate.admit(1, ONE)
+    (late,) = gate.gate.give_up(ONE, "too late")
+    assert (late.container.name, late.container.image, late.container.complete) == ("web", "nginx:1", False)
+    assert late.container.reason == "too late"
+    assert late.container.labels == {"com.docker.compose.service": "web"}
+
+
+def test_a_container_that_was_removed_before_anybody_asked_keeps_its_name(gate: Gate) -> None:
+    gate.gate.learn(made(ONE), time=0)
+    gate.admit(1, ONE)
+    (passed,) = gate.gate.learn(missing(ONE), time=0)
+    assert (passed.container.name, passed.container.reason) == ("web", "the engine does not know it")
+
+
+def test_a_name_that_comes_late_is_that_of_later_events(gate: Gate) -> None:
+    gate.admit(1, ONE)
+    gate.gate.give_up(ONE, "too late")
+    gate.gate.learn(made(ONE), time=0)
+    (passed,) = gate.admit(2, ONE)
+    assert (passed.container.name, passed.container.complete) == ("web", False)
+
+
+def test_a_name_that_was_told_early_is_saved_and_changes_nothing_that_is_known(gate: Gate) -> None:
+    gate.gate.learn(made(ONE), time=0)
+    gate.gate.learn(known(TWO, "two"), time=0)
+    gate.gate.learn(made(TWO), time=0)
+    other = Gate()
+    other.gate.restore(gate.gate.saved())
+    other.admit(1, ONE)
+    assert told(other.gate.give_up(ONE, "too late")) == [("openat", 1, "web")]
+    assert told(other.admit(2, TWO))[-1] == ("openat", 2, "two")

@@ -39,6 +39,16 @@ def test_a_container_is_inspected_when_a_fake_engine_says_that_it_was_created(en
     assert b"/renamed" in watch.next().container
 
 
+def test_a_container_s_name_is_told_at_once_when_a_fake_engine_makes_it(engine: FakeEngine, watch: Watch) -> None:
+    engine.wait_for_subscriber()
+    engine.add(A)
+    engine.send({"Action": "create", "Actor": {"ID": A, "Attributes": {"name": "web", "image": "nginx:1", "x": "1"}}})
+    first, second = watch.next(), watch.next()
+    assert (first.full_id, first.form, first.requested) == (A, "docker_event", False)
+    assert b"nginx:1" in first.container
+    assert (second.full_id, second.form) == (A, "docker")
+
+
 def test_the_image_is_asked_for_once_for_all_its_containers(engine: FakeEngine, watch: Watch) -> None:
     engine.wait_for_subscriber()
     for full_id in (A, B, C):

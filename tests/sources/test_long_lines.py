@@ -39,7 +39,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_rest_of_a_long_line_is_skipped() -> None:
     """What follows it is read."""
-    stream = io.BufferedReader(io.BytesIO(b"x" * 300_000 + b"\nnext\n"))  # pyright: ignore[reportArgumentType]
+    stream = io.BufferedReader(io.BytesIO(b"x" * 300_000 + b"\nnext\n"))
     skip_line(stream, 1)
     assert stream.readline() == b"next\n"
 

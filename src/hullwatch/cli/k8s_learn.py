@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,7 +14,7 @@ from hullwatch.cli.watch_options import ConfigFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
+    from io import BufferedIOBase
 
     from hullwatch.store.cluster import Cluster
     from hullwatch.store.cluster_audit import AuditTaker
@@ -158,14 +158,14 @@ def _lines(name: str) -> Iterator[bytes | None]:
         except OSError as error:
             raise UsageError(f"{name} cannot be read: {error.strerror}.") from error
         return
-    stream = sys.stdin.buffer
+    stream = cast("BufferedIOBase", sys.stdin.buffer)
     for line in _whole_lines(stream, "standard input"):
         yield line
         if not select.select([stream], [], [], 0)[0]:
             yield None
 
 
-def _whole_lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
+def _whole_lines(stream: BufferedIOBase, name: str) -> Iterator[bytes]:
     """Yield lines; of one that is too long, which is no event, the beginning."""
     from hullwatch.sources.long_lines import skip_line
 

@@ -93,6 +93,9 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
 
 HOST = Container(id="host", name="host")
 
+ONLY_NAMED = "its engine has told its name, and not more yet"
+"""The reason of a container that more is to be learnt of; nothing that waits for metadata is let through by it."""
+
 
 def unknown(full_id: str, reason: str) -> Container:
     """Return what is known of a container from its id alone."""
@@ -106,6 +109,13 @@ def with_cgroup(container: Container, named: CgroupContainer | None) -> Containe
     return msgspec.structs.replace(
         container, type=container.type or named.kind, pod_uid=container.pod_uid or named.pod_uid
     )
+
+
+def with_name(container: Container, named: Container | None) -> Container:
+    """Return a container that little is known of with what its engine told when it made it."""
+    if named is None or container.complete or container.name:
+        return container
+    return msgspec.structs.replace(named, reason=container.reason)
 
 
 def shared(container: Container, known: Shared) -> Container:

@@ -14,7 +14,7 @@ import msgspec
 
 from hullwatch.enrich.bounded import bounded, first, nanoseconds, words
 from hullwatch.enrich.capabilities import of_docker
-from hullwatch.enrich.container import SHORT_ID, Container, Mount, Port, unknown
+from hullwatch.enrich.container import ONLY_NAMED, SHORT_ID, Container, Mount, Port, unknown
 from hullwatch.enrich.image import named
 
 if TYPE_CHECKING:
@@ -110,6 +110,15 @@ class _Inspected(msgspec.Struct, rename="pascal"):
     restart_count: int | None = 0
 
 
+class _Made(msgspec.Struct, rename="pascal"):
+    """What Docker says when it makes a container."""
+
+    class Actor(msgspec.Struct, rename="pascal"):
+        attributes: dict[str, str] = {}
+
+    actor: Actor = msgspec.field(default_factory=Actor)
+
+
 class _InspectedByPodman(msgspec.Struct, rename="pascal"):
     """What podman says in its own language."""
 
@@ -134,6 +143,31 @@ def container_from(inspection: Inspection) -> Container:
         reason = f"the engine's answer about it cannot be used: {bounded(str(error))}"
         return msgspec.structs.replace(unknown(inspection.full_id, reason), type=inspection.kind)
     return _container(found, inspection)
+
+
+def container_made(inspection: Inspection) -> Container:
+    """Return what Docker's event of a container that it makes tells: the name, the image and the labels.
+
+    While a container is started, Docker answers no question about it, and one that lives for a moment has ended
+    by then.
+    """
+    try:
+        told = msgspec.json.decode(inspection.container, type=_Made).actor.attributes
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        told = {}
+    name, repository, tag, digest = named(told.pop("image", ""), [], [])
+    title = bounded(told.pop("name", ""))
+    labels = {bounded(key): bounded(value) for key, value in first(sorted(told.items()), "labels", [])}
+    return msgspec.structs.replace(
+        unknown(inspection.full_id, ONLY_NAMED),
+        type=inspection.kind,
+        name=title,
+        image=name,
+        image_repository=repository,
+        image_tag=tag,
+        image_digest=digest,
+        labels=labels,
+    )
 
 
 def _container(found: _Inspected, inspection: Inspection) -> Container:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hullwatch.enrich.container import unknown
+from hullwatch.enrich.container import ONLY_NAMED, unknown
 from hullwatch.enrich.metadata import ContainerMetadata, docker_source
 from hullwatch.sources.containerd import ContainerdSource
 from hullwatch.sources.cri import CriSource
@@ -135,6 +135,10 @@ class ContainerEngines:
     def _take(self, url: str, user: int, container: Container) -> None:
         """Take what an engine says; called in its threads."""
         full_id = container.full_id
+        if container.reason == ONLY_NAMED:
+            if not user:  # the answer is on its way; a user's engine is believed only after those of root
+                self._emit(container)
+            return
         told: Container | None = container
         with self._lock:
             answers = self._asked.get(full_id)

@@ -9,7 +9,17 @@ import msgspec
 
 from hullwatch.enrich.as_it_was import as_it_is
 from hullwatch.enrich.cgroup import CgroupContainer
-from hullwatch.enrich.container import HOST, Container, decode, encode, shared, unknown, with_cgroup
+from hullwatch.enrich.container import (
+    HOST,
+    ONLY_NAMED,
+    Container,
+    decode,
+    encode,
+    shared,
+    unknown,
+    with_cgroup,
+    with_name,
+)
 from hullwatch.enrich.process import Process
 from hullwatch.enrich.saved_state import SavedGate
 from hullwatch.enrich.sharing import Shared
@@ -69,6 +79,7 @@ class ContainerGate:
         self._held = 0
         self._held_bytes = 0
         self._named: OrderedDict[str, CgroupContainer] = OrderedDict()  # by what cgroups are called
+        self._made: OrderedDict[str, Container] = OrderedDict()  # what engines told when they made them
         self._expected: OrderedDict[str, None] = OrderedDict()  # asked for since their cgroup was made
 
     @property
@@ -156,10 +167,15 @@ class ContainerGate:
             time: ns since the epoch.
         """
         full_id = container.full_id
+        if container.reason == ONLY_NAMED:
+            self._take_name(container)
+            return []
         self._expected.pop(full_id, None)
         if not container.complete and full_id not in self._known and full_id not in self._waiting:
             return []  # it was asked for early, perhaps too early: its first event asks again
-        container = with_cgroup(container, self._named.get(full_id))
+        container = self._with_what_else_is_known(container)
+        if container.complete:
+            self._made.pop(full_id, None)
         before = self._known.pop(full_id, None)
         if before is None:
             self._counters.containers_seen += 1
@@ -174,11 +190,26 @@ class ContainerGate:
             ready.append(self._announce(container, time))
         return ready + self._release(full_id, container)
 
+    def _take_name(self, container: Container) -> None:
+        """Take what an engine told when it made a container: it counts as long as nothing better comes."""
+        full_id = container.full_id
+        self._made[full_id] = container
+        if len(self._made) > CONTAINERS_KEPT:
+            self._made.popitem(last=False)
+        before = self._known.get(full_id)
+        if before is not None and not before.complete:
+            self._known[full_id] = shared(self._with_what_else_is_known(before), self._shared)
+            self._changed(full_id)
+
+    def _with_what_else_is_known(self, container: Container) -> Container:
+        full_id = container.full_id
+        return with_cgroup(with_name(container, self._made.get(full_id)), self._named.get(full_id))
+
     def give_up(self, full_id: str, reason: str) -> list[Event]:
         """Judge a container's events without its metadata; it may still come for later ones."""
         if full_id not in self._waiting:
             return []
-        container = with_cgroup(unknown(full_id, reason), self._named.get(full_id))
+        container = self._with_what_else_is_known(unknown(full_id, reason))
         self._known[full_id] = container
         self._changed(full_id)
         self._forget_oldest()
@@ -220,6 +251,7 @@ class ContainerGate:
             active=tuple(self._active),
             named=tuple((one.id, one.kind, one.pod_uid) for one in self._named.values()),
             waiting=tuple((full_id, waiting.since) for full_id, waiting in self._waiting.items()),
+            made=tuple(encode(container) for container in self._made.values()),
         )
 
     def restore(self, saved: SavedGate) -> None:
@@ -234,6 +266,8 @@ class ContainerGate:
         self._active = self._known.keys() & set(saved.active)
         named = [CgroupContainer(*one) for one in saved.named[-CONTAINERS_KEPT:]]
         self._named = OrderedDict((one.id, one) for one in named)
+        made = [decode(text) for text in saved.made[-CONTAINERS_KEPT:]]
+        self._made = OrderedDict((container.full_id, container) for container in made)
         self._expected.clear()
         self._waiting = {full_id: _Waiting(since, []) for full_id, since in saved.waiting[-CONTAINERS_KEPT:]}
         self._held = self._held_bytes = 0

@@ -10,6 +10,7 @@ import msgspec
 
 from hullwatch.enrich import containerd_metadata, cri_metadata, docker_metadata, podman_metadata
 from hullwatch.sources.docker import DockerSource
+from hullwatch.sources.engine import FORM_MADE
 
 if TYPE_CHECKING:
     import socket
@@ -23,6 +24,7 @@ MAXIMUM_REMEMBERED = 4096  # containers; of one that was forgotten the engine's 
 
 FORMS: dict[str, Callable[[Inspection], Container]] = {
     "docker": docker_metadata.container_from,
+    FORM_MADE: docker_metadata.container_made,
     "containerd": containerd_metadata.container_from,
     "cri": cri_metadata.container_from,
     "podman": podman_metadata.container_from,

@@ -46,6 +46,7 @@ class SavedGate(msgspec.Struct, frozen=True):
     active: tuple[str, ...] = ()
     named: tuple[tuple[str, str, str], ...] = ()
     waiting: tuple[tuple[str, int], ...] = ()
+    made: tuple[str, ...] = ()  # what engines told when they made them, of those that no more is known of
 
 
 class SavedState(msgspec.Struct, frozen=True):

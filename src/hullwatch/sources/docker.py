@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,10 +27,13 @@ LOOK_BACK = 2.0  # seconds of earlier events that are asked for, should they cro
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _NEWS = frozenset({"create", "init", "start", "restart", "die", "died", "rename", "update"})
 _ENDED = frozenset({"destroy", "remove"})
+_MADE = "create"
+LARGEST_EVENT = 1 << 16  # bytes of one that is looked at for a name: it has the container's labels too
 
 
 class _Actor(msgspec.Struct, rename={"full_id": "ID"}):
     full_id: str = ""
+    attributes: dict[str, Any] | None = msgspec.field(default=None, name="Attributes")
 
 
 class _Event(msgspec.Struct, rename="pascal"):
@@ -138,7 +141,9 @@ class _DockerClient:
                 yield News(problem=f"an event of the engine cannot be read: {error}")
                 continue
             if event.action in _ENDED or event.action in _NEWS:
-                yield News(event.actor.full_id, removed=event.action in _ENDED)
+                told = event.action == _MADE and (event.actor.attributes or {}).get("name")
+                made = line if told and len(line) <= LARGEST_EVENT else b""
+                yield News(event.actor.full_id, removed=event.action in _ENDED, made=made)
 
     def inspect(self, full_id: str, api_version: str) -> Answers:
         self._connection.version = f"v{api_version}"

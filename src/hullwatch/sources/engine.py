@@ -41,12 +41,19 @@ class EngineVersion(NamedTuple):
     api_version: str = ""
 
 
+FORM_MADE = "docker_event"
+
+
 class News(NamedTuple):
-    """Something happened to a container; or (``problem``, a sentence) the engine said what cannot be read."""
+    """Something happened to a container; or (``problem``, a sentence) the engine said what cannot be read.
+
+    ``made`` is what the engine said when it made a container: its name and image, before it can be asked for more.
+    """
 
     full_id: str = ""
     removed: bool = False
     problem: str = ""
+    made: bytes = b""
 
 
 class Answers(NamedTuple):
@@ -94,7 +101,8 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         full_id: 64 digits.
         kind: of the engine: ``docker``, ``podman``, ``containerd``, ``cri-o``; empty when none was ever reached.
-        form: whose answers these are: ``docker`` (JSON), ``containerd`` or ``cri`` (protocol buffers).
+        form: whose answers these are: ``docker`` (JSON), ``containerd`` or ``cri`` (protocol buffers);
+            ``docker_event`` is what Docker tells of a container that it makes.
         container: the answer to an inspection; empty when there is none, ``reason`` then says why.
         image: the same of the container's image; empty when the engine did not tell.
         task: the same of its first process, where that is another question.
@@ -306,6 +314,9 @@ class EngineSource:
                 self._known.discard(news.full_id)
             self._emit_safely(Inspection(full_id=news.full_id, kind=self._status.kind, removed=True))
         elif not news.removed:
+            if news.made and CONTAINER_ID.fullmatch(news.full_id):
+                made = Inspection(full_id=news.full_id, kind=self._status.kind, form=FORM_MADE, container=news.made)
+                self._emit_safely(made)
             self._queue.put(news.full_id)
 
     def _inspect(self, client: EngineClient, *, listed: bool = False) -> None:

@@ -49,14 +49,19 @@ class PostgresqlDatabase:
             ) from None
         self._error = psycopg.Error
         self._secrets = _secrets(url)
+        self._within = False  # a transaction, which a new connection would not be in
         self.name = "PostgreSQL"
-        with self._told():
-            self._connection: Any = psycopg.connect(
-                url, autocommit=True, connect_timeout=PATIENCE, application_name="hullwatch"
-            )
-            self.name = f"PostgreSQL {self._connection.info.host}/{self._connection.info.dbname}"
+
+        def connect() -> Any:
+            made = psycopg.connect(url, autocommit=True, connect_timeout=PATIENCE, application_name="hullwatch")
             if not write:
-                self._connection.execute("SET default_transaction_read_only = on")
+                made.execute("SET default_transaction_read_only = on")
+            return made
+
+        self._connect = connect
+        with self._told():
+            self._connection = connect()
+            self.name = f"PostgreSQL {self._connection.info.host}/{self._connection.info.dbname}"
 
     @contextlib.contextmanager
     def _told(self) -> Generator[None]:
@@ -69,9 +74,15 @@ class PostgresqlDatabase:
                 said = said.replace(secret, "***")
             raise StoreError(f"The store in {self.name} cannot be used: {said}") from error
 
+    def _connected(self) -> Any:
+        """Return the connection; another one where the server has ended it, as when it is started again."""
+        if self._connection.closed and not self._within:
+            self._connection = self._connect()
+        return self._connection
+
     def _run(self, sql: str, parameters: Sequence[object]) -> Any:
         with self._told():
-            return self._connection.execute(_spoken(sql), parameters)
+            return self._connected().execute(_spoken(sql), parameters)
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return all rows of a query."""
@@ -84,15 +95,19 @@ class PostgresqlDatabase:
 
     def write_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement for each row of parameters."""
-        with self._told(), self._connection.cursor() as cursor:
+        with self._told(), self._connected().cursor() as cursor:
             cursor.executemany(_spoken(sql), list(rows))
 
     @contextlib.contextmanager
     def transaction(self) -> Generator[None]:
         """Write all that follows, or nothing."""
-        with self._told(), self._connection.transaction():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-            yield
+        with self._told(), self._connected().transaction():
+            outer, self._within = self._within, True
+            try:
+                self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+                yield
+            finally:
+                self._within = outer
 
     def has_table(self, name: str) -> bool:
         """Tell whether there is a table."""

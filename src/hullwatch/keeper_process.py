@@ -256,7 +256,9 @@ class Keeper:
             self._telling = Telling(self._escalation, keeping.remembered("escalation"), keep, self._outputs.tell)
         problems = self._telling.tick(keeping.open_incidents(), time.time_ns())
         self._events += [("Nobody told", "Error", problem) for problem in problems]
-        if problems:
+        if beginning := self._telling.beginning:
+            self._events.append(("Escalation begun", "Notice", beginning))
+        if problems or beginning:
             self._tell_all()
 
     def _tell_all(self) -> None:

@@ -77,3 +77,24 @@ def test_who_is_on_call_when_it_is_due_is_told_and_not_who_was_at_the_beginning(
     escalator, one = Escalator(read(tmp_path)), incident(80)
     assert told(escalator.due([one], ns("2026-11-28T18:57"))) == [("pager-bob", 0, 0)]
     assert told(escalator.due([one], ns("2026-11-28T19:02"))) == [("mail-carla", 0, 1)]
+
+
+def test_what_was_open_and_quiet_before_the_first_use_is_told_of_when_it_goes_on(tmp_path: Path) -> None:
+    begin = ns("2026-11-28T09:30")
+    old, fresh = incident(80), incident(80, id="n2")
+    old.last_seen, fresh.last_seen = ns("2026-11-28T09:15"), ns("2026-11-28T09:25")
+    escalator = Escalator(read(tmp_path), first=True)
+    assert [notice.incident.id for notice in escalator.due([old, fresh], begin)] == ["n2"]
+    assert escalator.resting == 1
+    kept = msgspec.json.decode(msgspec.json.encode(escalator.progress), type=list[Progress])
+    again = Escalator(read(tmp_path), kept)
+    assert not again.due([old], ns("2026-11-28T12:00"))
+    old.last_seen = ns("2026-11-28T12:01")
+    assert told(again.due([old], ns("2026-11-28T12:01"))) == [("pager-bob", 0, 0)]
+
+
+def test_what_opens_after_the_first_look_is_told_of_however_old_its_events_are(tmp_path: Path) -> None:
+    escalator, late = Escalator(read(tmp_path), first=True), incident(80)
+    assert not escalator.due([], ns("2026-11-28T09:00"))
+    late.last_seen = ns("2026-11-21T09:00")
+    assert told(escalator.due([late], ns("2026-11-28T09:30"))) == [("pager-bob", 0, 0)]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hullwatch.escalation.policy import Escalation, Policy
 
 _SECOND = 1_000_000_000  # ns
+QUIET = 600 * _SECOND  # since its last alert: such an incident of before the first use is told of when it goes on
 
 
 class Progress(msgspec.Struct, kw_only=True):
@@ -27,12 +28,14 @@ class Progress(msgspec.Struct, kw_only=True):
         policy: name.
         begun: ns since the epoch.
         told: of each step, how often it was its time.
+        rests: it was open and quiet when escalation was first used; nobody is told until something new happens in it.
     """
 
     incident: str
     policy: str
     begun: int
     told: dict[int, int] = {}
+    rests: bool = False
 
 
 class Notice(NamedTuple):
@@ -63,10 +66,16 @@ class Escalator:
     Args:
         escalation: the file.
         known: how far it was when Hullwatch ended.
+        first: nothing was ever told by this store.
+
+    Attributes:
+        resting: how many incidents were open and quiet at the first look of the first use.
     """
 
-    def __init__(self, escalation: Escalation, known: Iterable[Progress] = ()) -> None:
+    def __init__(self, escalation: Escalation, known: Iterable[Progress] = (), *, first: bool = False) -> None:
         """Go on where it was."""
+        self.resting = 0
+        self._first = first
         self._escalation = escalation
         self._progress = {one.incident: one for one in known}
 
@@ -90,6 +99,12 @@ class Escalator:
         for incident in incidents:
             policy, _ = choose(self._escalation, incident, moment)
             progress = self._progress.get(incident.id)
+            if progress is None and self._first and incident.state == "open" and now - incident.last_seen > QUIET:
+                progress = Progress(incident=incident.id, policy="", begun=now, rests=True)
+                self.resting += 1
+            if progress is not None and progress.rests and incident.last_seen <= progress.begun:
+                followed[incident.id] = progress
+                continue
             policy = self._keep(progress, policy)
             if incident.state != "open" or policy is None:
                 continue
@@ -98,6 +113,7 @@ class Escalator:
             followed[incident.id] = progress
             found += self._due(incident, policy, progress, moment)
         self._progress = followed
+        self._first = False
         return found
 
     def _keep(self, progress: Progress | None, policy: Policy | None) -> Policy | None:

@@ -42,9 +42,21 @@ class Telling:
         self._last = kept
         try:
             known = _PROGRESS.decode(kept) if kept else []
+            first = not kept
         except msgspec.MsgspecError:
-            known = []
-        self._escalator = Escalator(escalation, known)
+            known, first = [], True
+        self._escalator = Escalator(escalation, known, first=first)
+
+    @property
+    def beginning(self) -> str:
+        """What is to be said of the first use, once; empty for nothing."""
+        number, self._escalator.resting = self._escalator.resting, 0
+        if not number:
+            return ""
+        return (
+            f"{number} incident{'s' * (number != 1)} that {'were' if number != 1 else 'was'} open and quiet before are "
+            "told to nobody until something new happens in them: 'hullwatch incidents' lists them."
+        )
 
     def tick(self, incidents: Iterable[Incident], now: int) -> list[str]:
         """Tell who is due to be told; return what could not be done, as sentences.

@@ -144,3 +144,13 @@ def test_ids_are_found_by_their_beginning(database: Database) -> None:
     assert reading.ids(database, "issues", issue.id[:4]) == [issue.id]
     assert reading.ids(database, "issues", "%") == []
     assert reading.ids(database, "incidents", "n") == ["n012345"]
+
+
+def test_a_container_is_found_by_the_name_that_its_last_alert_has(database: Database) -> None:
+    keeper = keeping(database)
+    keeper.take([packed(alert(1, container_id="aaaaaaaaaaaa", container_name="shop"), 1)])
+    keeper.take([packed(alert(2, container_id="bbbbbbbbbbbb", container_name="shop"), 2)])
+    keeper.take([packed(alert(3, container_id="host", container_name="host"), 3)])
+    assert reading.last_container(database, "shop") == "bbbbbbbbbbbb"
+    assert reading.last_container(database, "host") == ""
+    assert reading.last_container(database, "sho%") == ""

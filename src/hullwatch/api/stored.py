@@ -211,12 +211,24 @@ class StoreDesk:
     def undo(self, container: str) -> list[str]:
         """Take back what was done to a container; the store keeps who did it, where there is one."""
         if not re.fullmatch(CONTAINER, container):
-            raise UsageError(f'"{container[:80]}" is no id of a container: write 6 to 64 digits of 0-9 and a-f.')
+            container = self._id_of(container)
         done = self._undo(container)
         decision = Decision(at=time.time_ns(), who=self._who(), verb="undo", target=container, why="; ".join(done))
         with contextlib.suppress(StoreError, CannotError), self._writing() as database:
             decide(database, decision)
         return done
+
+    def _id_of(self, name: str) -> str:
+        """Return the id of the container of a name that the last alert of such a one has."""
+        found = ""
+        with contextlib.suppress(StoreError, CannotError), self._reading() as database:
+            found = reading.last_container(database, name)
+        if not found:
+            raise UsageError(
+                f'"{name[:80]}" is no id of a container, which has 6 to 64 digits of 0-9 and a-f, and no alert that '
+                "is kept is of a container of this name."
+            )
+        return found
 
 
 def _check_lengths(wish: Wish) -> None:

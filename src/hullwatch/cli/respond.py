@@ -73,7 +73,7 @@ def _report(config: str | None) -> RespondReport:
 
 @respond.command("undo")
 def undo(
-    container: Annotated[str, typer.Argument(metavar="CONTAINER", help="Its id, or the beginning of it.")],
+    container: Annotated[str, typer.Argument(metavar="CONTAINER", help="Its id, the beginning of it, or its name.")],
     config: ConfigFlag = None,
 ) -> int:
     """Let a frozen container go on, take its network interfaces up again, and take labels back.
@@ -81,6 +81,7 @@ def undo(
     \b
     Examples:
       sudo hullwatch respond undo 3f2a9c01b7de
+      sudo hullwatch respond undo web-1
     """  # noqa: D301 - \b is the help formatter's mark, as an escape
     from hullwatch.cli.answer import write_line
     from hullwatch.cli.desk import open_desk

@@ -191,6 +191,13 @@ def alert_of(database: Database, id_: str) -> Alert | None:
         return None
 
 
+def last_container(database: Database, name: str) -> str:
+    """Return the id of the last container of a name that an alert was of; empty for none."""
+    sql = "SELECT container_id FROM placements WHERE container_name = ? AND container_id NOT IN ('', 'host')"
+    rows = database.read(f"{sql} ORDER BY id DESC LIMIT 1", (name,))
+    return str(rows[0][0]) if rows else ""
+
+
 def issues(database: Database, states: Sequence[str] = (), limit: int = FOREVER, since: int = 0) -> list[Issue]:
     """Return issues in some states (all without), the highest score first; the same score, the last seen first."""
     return [issue_of(bytes(row[0])) for row in _groups(database, "issues", states, limit, since)]

@@ -119,9 +119,10 @@ def _settings(config_file: str | None) -> tuple[Settings, Check]:
     try:
         loaded = load_checked({}, config_file)
     except UsageError as error:
-        return Settings(), Check("configuration", "fail", str(error), "hullwatch config show")
+        said = " ".join(str(error).splitlines())
+        return Settings(), Check("configuration", "fail", said, "hullwatch config check")
     if loaded.warnings:
-        return loaded.settings, Check("configuration", "warn", " ".join(loaded.warnings), "hullwatch config show")
+        return loaded.settings, Check("configuration", "warn", " ".join(loaded.warnings), "hullwatch config check")
     where = ", ".join(loaded.files) or "no file, the defaults"
     return loaded.settings, Check("configuration", "ok", f"The settings are valid ({where}).")
 

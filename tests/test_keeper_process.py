@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -23,6 +24,7 @@ from hullwatch.counters import Counters
 from hullwatch.errors import CannotError
 from hullwatch.keeper import KeeperStarter, has_gone
 from hullwatch.keeper_process import Keeper
+from hullwatch.rules import grammar
 from hullwatch.store import keeper_status, reading
 from hullwatch.store import link as link_module
 from hullwatch.store.frames import FRAMES, MAXIMUM_MESSAGE, make_pair
@@ -407,3 +409,9 @@ def test_nothing_is_started_when_alerts_are_not_to_be_kept(tmp_path: Path) -> No
     assert starter.pids() == []
     with pytest.raises(CannotError, match=r"store.enabled is false"):
         starter.connection()
+
+
+def test_what_a_mute_by_a_condition_needs_is_loaded_while_files_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grammar, "_parser", functools.cache(grammar._parser.__wrapped__))
+    keeper_process.preload(Settings())
+    assert grammar._parser.cache_info().currsize == 1

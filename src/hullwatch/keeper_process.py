@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
+from hullwatch.alerts.condition import AlertCondition
 from hullwatch.alerts.grouping import Grouper
-from hullwatch.errors import HullwatchError
+from hullwatch.errors import HullwatchError, UsageError
 from hullwatch.escalation.telling import Telling
 from hullwatch.keeper_change import Change, Outputs, make_outputs
 from hullwatch.own_process import FreePages, drop_privileges, leave_descriptors
@@ -280,7 +281,13 @@ class Keeper:
 
 
 def preload(settings: Settings) -> None:
-    """Import what the keeper needs later, while the files can still be read."""
+    """Import what the keeper needs later, while the files can still be read.
+
+    Somebody may mute by a condition at any time: the parser is loaded by using it, on what is remembered nowhere.
+    """
+    AlertCondition(f'proc.name = "{time.time_ns()}"')
+    with contextlib.suppress(UsageError):
+        AlertCondition(f'proc.name = "{time.time_ns()}')
     if settings.outputs:
         from hullwatch.outputs import router
 

@@ -60,8 +60,9 @@ class Mutes:
             self._conditions += 1
             try:
                 matches = AlertCondition(mute.condition)
-            except UsageError as error:
-                self.refused.append(f"Mute {mute.id} is not used: {error}")
+            except Exception as error:  # noqa: BLE001 - whatever a condition provokes: alerts are kept
+                said = str(error) if isinstance(error, UsageError) else type(error).__name__
+                self.refused.append(f"Mute {mute.id} is not used: {said}")
                 return
         if mute.target:
             self._by_target.setdefault(mute.target, []).append(_Entry(mute, matches))

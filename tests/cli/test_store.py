@@ -139,6 +139,15 @@ def issue_of(command: Command, state: str, rule: str) -> str:
     return next(found["id"] for found in map(json.loads, lines) if found["rule"] == rule)
 
 
+def test_what_is_closed_is_not_acknowledged_and_what_is_open_not_opened_again(command: Command, state: str) -> None:
+    known = issue_of(command, state, SHELL)
+    assert command("issues", "reopen", known, FLAGS, state) == (2, [], f"{known} is open already.\n")
+    command("issues", "close", known, "--reason", "x", FLAGS, state)
+    code, _, said = command("issues", "ack", known, FLAGS, state)
+    assert (code, said) == (2, f"{known} is closed: 'hullwatch issues reopen {known}' opens it again.\n")
+    assert [json.loads(line)["verb"] for line in command("decisions", "-o", "json", FLAGS, state)[1]] == ["close"]
+
+
 def test_issues_are_listed_shown_and_decided_on(command: Command, state: str) -> None:
     _, lines, _ = command("issues", FLAGS, state)
     assert lines[0].startswith("ID ")

@@ -17,7 +17,8 @@ from hullwatch.store.remembering import change_issue, write_decision, write_inci
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hullwatch.alerts.issue import Decision
+    from hullwatch.alerts.incident import Incident
+    from hullwatch.alerts.issue import Decision, Issue
     from hullwatch.store.database import Database
 
 LOGIN = Path("/proc/self/loginuid")
@@ -30,7 +31,7 @@ def decide(database: Database, decision: Decision) -> Decision:
 
     Raises:
         StoreError: when it cannot be written.
-        UsageError: when its target is not there.
+        UsageError: when its target is not there, or in no state for it.
     """
     with database.transaction():
         made = write_decision(database, decision)
@@ -39,15 +40,25 @@ def decide(database: Database, decision: Decision) -> Decision:
             return made
         issue = reading.issue(database, target)
         if issue is not None:
+            _check_state(issue, "issues", decision.verb)
             apply(issue, decision)
             change_issue(database, issue)
             return made
         incident = reading.incident(database, target)
         if incident is None:
             raise UsageError(f"There is no issue or incident {target}.")
+        _check_state(incident, "incidents", decision.verb)
         apply(incident, decision)
         write_incidents(database, [incident])
         return made
+
+
+def _check_state(one: Issue | Incident, kind: str, verb: str) -> None:
+    """Refuse what would say something else than it does: to acknowledge what is closed would open it."""
+    if verb == "ack" and one.state == "closed":
+        raise UsageError(f"{one.id} is closed: 'hullwatch {kind} reopen {one.id}' opens it again.")
+    if verb == "reopen" and one.state == "open":
+        raise UsageError(f"{one.id} is open already.")
 
 
 def find(database: Database, table: str, written: str) -> str:

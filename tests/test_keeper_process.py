@@ -411,7 +411,14 @@ def test_nothing_is_started_when_alerts_are_not_to_be_kept(tmp_path: Path) -> No
         starter.connection()
 
 
-def test_what_a_mute_by_a_condition_needs_is_loaded_while_files_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("loaded", [1, 0])
+def test_what_a_mute_by_a_condition_needs_is_loaded_in_time_where_files_are_root_s_alone(
+    monkeypatch: pytest.MonkeyPatch, loaded: int
+) -> None:
+    def is_readable(_: Path) -> bool:
+        return not loaded
+
+    monkeypatch.setattr(keeper_process, "readable_by_all", is_readable)
     monkeypatch.setattr(grammar, "_parser", functools.cache(grammar._parser.__wrapped__))
     keeper_process.preload(Settings())
-    assert grammar._parser.cache_info().currsize == 1
+    assert grammar._parser.cache_info().currsize == loaded

@@ -6,11 +6,12 @@ import ctypes
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from hullwatch.own_process import CRASHED, start
+from hullwatch.own_process import CRASHED, readable_by_all, start
 
 # What only the engine needs; each of them takes megabytes.
 HEAVY = ("urllib3", "lark", "h2", "hullwatch.app", "hullwatch.detect", "hullwatch.rules", "hullwatch.fields")
@@ -76,3 +77,16 @@ def test_what_was_freed_between_other_things_goes_back_to_the_system_but_not_at_
     early, late = map(int, told.stdout.split())
     assert early < 1000  # KiB
     assert late > 10_000
+
+
+def test_a_file_is_readable_by_all_if_it_and_all_folders_above_it_are(tmp_path: Path) -> None:
+    inside = tmp_path / "folder"
+    inside.mkdir()
+    file = inside / "file"
+    file.touch(0o644)
+    inside.chmod(0o700)
+    assert not readable_by_all(file)
+    assert not readable_by_all(tmp_path / "missing")
+    assert readable_by_all(Path("/etc/passwd"))
+    file.chmod(0o600)
+    assert not readable_by_all(file)

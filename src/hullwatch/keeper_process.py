@@ -21,7 +21,8 @@ from hullwatch.alerts.grouping import Grouper
 from hullwatch.errors import HullwatchError, UsageError
 from hullwatch.escalation.telling import Telling
 from hullwatch.keeper_change import Change, Outputs, make_outputs
-from hullwatch.own_process import FreePages, drop_privileges, leave_descriptors
+from hullwatch.own_process import FreePages, drop_privileges, leave_descriptors, readable_by_all
+from hullwatch.rules import grammar
 from hullwatch.service.policies import received
 from hullwatch.store.database import StoreError
 from hullwatch.store.frames import ENCODER, FRAMES, MAXIMUM_MESSAGE, Told, alert_id
@@ -283,11 +284,15 @@ class Keeper:
 def preload(settings: Settings) -> None:
     """Import what the keeper needs later, while the files can still be read.
 
-    Somebody may mute by a condition at any time: the parser is loaded by using it, on what is remembered nowhere.
+    Somebody may mute by a condition at any time: where files are root's alone, as in a clone in root's home, the parser
+    is loaded by using it, on what is remembered nowhere. Elsewhere its 5 MB wait for such a mute.
     """
-    AlertCondition(f'proc.name = "{time.time_ns()}"')
-    with contextlib.suppress(UsageError):
-        AlertCondition(f'proc.name = "{time.time_ns()}')
+    if not all(
+        readable_by_all(path) for path in (grammar.GRAMMAR_FILE, Path(contextlib.__file__), Path(msgspec.__file__))
+    ):
+        AlertCondition(f'proc.name = "{time.time_ns()}"')
+        with contextlib.suppress(UsageError):
+            AlertCondition(f'proc.name = "{time.time_ns()}')
     if settings.outputs:
         from hullwatch.outputs import router
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import stat
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from hullwatch.errors import CannotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of malloc.h
@@ -73,6 +75,15 @@ def drop_privileges(uid: int, gid: int) -> None:
         raise CannotError(f"New privileges cannot be given up: {os.strerror(ctypes.get_errno())}.")
     os.umask(0o077)
     os.chdir("/")
+
+
+def readable_by_all(path: Path) -> bool:
+    """Tell whether a file can be read by any user, as far as modes tell."""
+    try:
+        ways = [folder.stat().st_mode & stat.S_IXOTH for folder in path.resolve().parents]
+        return all(ways) and bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 class FreePages:

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 class HullwatchError(Exception):
@@ -43,7 +43,7 @@ class Mistakes:
         self._sentences.append(str(error))
 
     @contextlib.contextmanager
-    def gathered(self) -> Iterator[None]:
+    def gathered(self) -> Generator[None]:
         """Take what is raised, and go on behind it."""
         try:
             yield

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hullwatch.audit_feeds import InputFeed, WebhookTaking
 from hullwatch.audit_policy.blind import BlindSpots
 from hullwatch.audit_policy.needs import needs_of
 from hullwatch.config.container_log_settings import takes_logs
@@ -113,7 +114,9 @@ class AuditWatch:
         self._look = AuditLook(settings.store.url, state, objects=settings.kubernetes.api.credentials == "none")
         self._blind: BlindSpots | None = None  # known soon after the beginning
         self._blind_rules: dict[str, str] = {}  # that were told of
-        self.pipeline: Pipeline[Match] = Pipeline(self._judge.matches, self._hand_over, self._see, self._audit.remember)
+        self.pipeline: Pipeline[Match] = Pipeline(
+            self._judge.matches, self._hand_over, self._see, self._audit.remember, self._settle
+        )
         self._places = Places(state)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stored = asyncio.Event()  # set, and another one made, whenever something was stored
@@ -145,6 +148,10 @@ class AuditWatch:
         self._look.take(event)
         if self._blind is not None:
             self._blind.look(event)
+
+    def _settle(self) -> None:
+        self._look.tick()
+        self._baseline.settle()
 
     async def _find_needs(self) -> None:
         """Find out what the rules need of events; that takes a second, and nothing waits for it."""
@@ -245,7 +252,7 @@ class AuditWatch:
         following: asyncio.Task[None] | None = None
         if self._listener is not None:
             webhook = Webhook(
-                _Taking(self, self.inputs.add(self._audit.listen, "webhook")),
+                WebhookTaking(self, self.inputs.add(self._audit.listen, "webhook")),
                 self._credentials.tokens,
                 certificates=bool(self._audit.client_ca),
                 largest=self._audit.largest_body,
@@ -303,11 +310,11 @@ class AuditWatch:
             def open_file(rotated: int, place: int = place) -> int:
                 return self._supervisor.open_audit_log(number_of(place, rotated))
 
-            feed, from_end = _Feed(self, self.inputs.add(name, "file")), audit.begin == "end"
+            feed, from_end = InputFeed(self, self.inputs.add(name, "file")), audit.begin == "end"
             self._readers.append(LogReader(name, open_file, feed, self._places, feed.input.counts, from_end=from_end))
         for group in audit.eks_log_groups:
             client, from_end = self._credentials.client, audit.begin == "end"
-            feed = _Feed(self, self.inputs.add(group, "cloudwatch"))
+            feed = InputFeed(self, self.inputs.add(group, "cloudwatch"))
             self._groups.append(LogGroup(client, group, feed, self._places, every=audit.eks_every, from_end=from_end))
         works += [("log", reader.run) for reader in self._readers] + [("cloudwatch", one.run) for one in self._groups]
         if self._logs is not None and self._logs.follows:
@@ -319,7 +326,7 @@ class AuditWatch:
             works += [("logs of cloudwatch", one.run) for one in self._log_groups]
         if audit.stdin:
             stream: Any = sys.stdin.buffer
-            feed = _Feed(self, self.inputs.add("standard input", "stdin"))
+            feed = InputFeed(self, self.inputs.add("standard input", "stdin"))
             works.append(("stdin", StreamReader(stream, feed, feed.input.counts, self._at_end_of_input).run))
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works]
         for thread in threads:
@@ -352,9 +359,8 @@ class AuditWatch:
 
     def _tell_problems(self) -> None:
         """Tell what keeps an input from being read, once for each time that it begins."""
-        found = {one.problem for one in (*self._readers, *self._groups) if one.problem}
-        parts = self._places, self._look, self._memory, self._baseline
-        found |= {one.problem for one in parts if one.problem}
+        parts = *self._readers, *self._groups, self._places, self._look, self._memory, self._baseline
+        found = {one.problem for one in parts if one.problem}
         of_logs = set(self._logs.problems()) if self._logs is not None else set[str]()
         of_logs |= {one.problem for one in self._log_groups if one.problem}
         for problem in sorted(found - self._problems):
@@ -409,7 +415,7 @@ class AuditWatch:
             "certificate_ends": self._credentials.ends,
             "credentials": self._credentials.problem,
             "problems": sorted(self._problems),
-            "of_the_cluster": {"forgotten": self._look.forgotten, "unreadable": self._look.unreadable},
+            "of_the_cluster": self._look.status(),
             "trail": self._trail.counts | {"forgotten": self._memory.forgotten},
             "baseline": self._baseline.status(),
         }
@@ -465,33 +471,6 @@ class AuditWatch:
         lost = self.counters.alerts_lost.items()
         lines += [f"Alerts that did not reach their reader: {number:,} ({reason})." for reason, number in lost]
         return lines
-
-
-class _Taking:
-    """The watch as the webhook sees it."""
-
-    def __init__(self, watch: AuditWatch, source: Input) -> None:
-        self.full = watch.full
-        self.kept = watch.kept
-        self.take_logs = watch.take_logs
-        self._watch = watch
-        self._source = source
-
-    async def take(self, documents: list[bytes]) -> Taken:
-        return await self._watch.take_documents(documents, self._source)
-
-
-class _Feed:
-    """The watch as an input sees it that waits in a thread."""
-
-    def __init__(self, watch: AuditWatch, source: Input) -> None:
-        self.ending = watch.ending
-        self.stored = watch.stored
-        self.input = source
-        self._watch = watch
-
-    def take(self, documents: list[bytes]) -> int:
-        return self._watch.take(documents, self.input)
 
 
 def _read(path: Path) -> bytes:

@@ -67,6 +67,7 @@ class Baseline:
         told: how much was told, by the kind.
         ended: clusters that have been learnt since this was looked at last.
         kept: whether what is learnt is saved, so that it is noted what has changed.
+        put: how many values were seen for the first time.
 
     Args:
         span: how long things are learnt and remembered.
@@ -91,7 +92,7 @@ class Baseline:
         self._emergency = frozenset(break_glass)
         self._calls: dict[Key, _Call] = {}
         self._call_bytes = 0
-        self._put = 0  # values
+        self.put = 0
         self._touched: list[_Call] = []
         self._moments: dict[str, int] = {}
 
@@ -257,9 +258,9 @@ class Baseline:
     def _make_room(self, cluster: ClusterBaseline, kind: str) -> None:
         """Forget values when there are too many, or those that there are take too much: of the kind, or of all."""
         most = self._most // 10
-        self._put += 1
+        self.put += 1
         if not _is_full(cluster.kinds[kind], most):
-            if self._put % LOOK_AFTER:
+            if self.put % LOOK_AFTER:
                 return
             every = [(one, name, values) for one in self.clusters.values() for name, values in one.kinds.items()]
             if not self._is_full([values for _, _, values in every]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 16 << 20
 MOST_KEPT = 20_000
 LARGEST = 1 << 20  # bytes of an object
-OVERHEAD = 300  # bytes that an object costs beside its own
+OVERHEAD = 500  # bytes that an object costs beside its own: its names, and its places in two tables
 
 _WITH_VARIABLES = frozenset({"Pod", *TEMPLATES})  # whose values may be passwords
 _PARTS = ("spec", "status", "rules", "roleRef", "subjects", "aggregationRule")
@@ -50,6 +51,7 @@ class BoundedInventory(Inventory):
         self._elsewhere = elsewhere
         self._most_bytes, self._most = most_bytes, most
         self._bodies: OrderedDict[_Place, bytes] = OrderedDict()
+        self._places: dict[str, OrderedDict[_Place, None]] = {}  # of each namespace, in the same order
         self._size = 0
         self.dropped = 0
 
@@ -70,18 +72,27 @@ class BoundedInventory(Inventory):
     def keep(self, kind: str, place: Key, body: bytes) -> None:
         """Keep an object that is trimmed and encoded already."""
         key = (kind, *place)
-        before = self._bodies.pop(key, None)
-        self._size += _cost(body) - (_cost(before) if before is not None else 0)
+        self._drop(key)
+        self._size += _cost(body)
         self._bodies[key] = body
+        self._places.setdefault(key[1], OrderedDict())[key] = None
         while self._size > self._most_bytes or len(self._bodies) > self._most:
-            _, gone = self._bodies.popitem(last=False)
-            self._size -= _cost(gone)
+            self._drop(next(iter(self._bodies)))
             self.dropped += 1
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Forget an object, if it is known."""
-        body = self._bodies.pop((kind, namespace, name), None)
-        self._size -= _cost(body) if body is not None else 0
+        self._drop((kind, namespace, name))
+
+    def _drop(self, key: _Place) -> None:
+        body = self._bodies.pop(key, None)
+        if body is None:
+            return
+        self._size -= _cost(body)
+        near = self._places[key[1]]
+        del near[key]
+        if not near:
+            del self._places[key[1]]
 
     def get(self, kind: str, namespace: str, name: str) -> Plain | None:
         """Return an object that is kept, or None."""
@@ -90,6 +101,7 @@ class BoundedInventory(Inventory):
         if body is None:
             return None
         self._bodies.move_to_end(key)
+        self._places[namespace].move_to_end(key)
         return _plain(body)
 
     def find(self, kind: str, namespace: str, name: str) -> Plain | None:
@@ -105,9 +117,10 @@ class BoundedInventory(Inventory):
 
     def of_namespace(self, namespace: str, most: int) -> Iterator[Plain]:
         """Yield objects of a namespace, those used last first."""
-        places = (key for key in reversed(self._bodies) if key[1] == namespace)
-        for _, key in zip(range(most), places, strict=False):
-            yield _plain(self._bodies[key])
+        for key in list(islice(reversed(self._places.get(namespace, {})), most)):
+            body = self._bodies.get(key)
+            if body is not None:
+                yield _plain(body)
 
     def __len__(self) -> int:
         """Return how many objects there are."""

@@ -61,7 +61,7 @@ class BaselineKeeping:
         self._baseline: Baseline | None = None
         self._file: BaselineFile | None = None
         self._notices: list[Notice] = []
-        self._news = 0
+        self._news = self._put = 0
         self._whole = False  # whether it is not known any more what has changed since the last saving
         self._save_due = self._follow_due = self._retry_at = 0.0
         self._shrink_due = time.monotonic() + SHRINK
@@ -77,6 +77,19 @@ class BaselineKeeping:
     def look(self, audit: dict[str, Any]) -> tuple[New, ...]:
         """Return what is new about an event; nothing while it is not known what was learnt before."""
         return () if self._baseline is None else self._baseline.look(audit)
+
+    def settle(self) -> None:
+        """Save what was seen for the first time: who sent it is told next that it is taken, and sends it never again.
+
+        How often things were seen is saved once in a while only: a kill has it be less by what came since.
+        """
+        baseline, file = self._baseline, self._file
+        if baseline is None or file is None or baseline.put == self._put or time.monotonic() < self._retry_at:
+            return
+        try:
+            self._save(baseline, file)
+        except StoreError as error:
+            self._fail(error)
 
     def tick(self) -> list[Notice]:
         """Do what is due; return what is to be told: rule, priority and text."""
@@ -98,10 +111,9 @@ class BaselineKeeping:
             if now >= self._follow_due:
                 self._follow_due = now + FOLLOW
                 file.follow(baseline)
-            news = sum(baseline.told.values())
-            if news != self._news or now >= self._save_due or _changed(baseline) > MOST_CHANGED:
-                file.save(baseline, whole=self._whole)
-                self._news, self._save_due, self._whole = news, now + SAVE, False
+            new = baseline.put != self._put or sum(baseline.told.values()) != self._news or baseline.ended
+            if new or now >= self._save_due or _changed(baseline) > MOST_CHANGED:
+                self._save(baseline, file)
             if now >= self._shrink_due:
                 self._shrink_due = now + SHRINK
                 file.database.shrink()
@@ -112,6 +124,11 @@ class BaselineKeeping:
                 self._whole = True
                 for values in (values for one in baseline.clusters.values() for values in one.kinds.values()):
                     values.changed.clear()
+
+    def _save(self, baseline: Baseline, file: BaselineFile) -> None:
+        file.save(baseline, whole=self._whole)
+        self._news, self._put = sum(baseline.told.values()), baseline.put
+        self._save_due, self._whole = time.monotonic() + SAVE, False
 
     def _crowded(self, baseline: Baseline, now: float) -> list[Notice]:
         """Tell that values were forgotten for want of room, once in a while: then what is known comes as new again."""

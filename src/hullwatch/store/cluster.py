@@ -133,6 +133,15 @@ class Cluster:
             self.addresses.end(str(uid), at, confirmed)
         self._database.write(f"DELETE FROM objects WHERE {where}", (kind, namespace, name))  # noqa: S608 - our names
 
+    def forget_oldest(self, kind: str, number: int, at: int) -> int:
+        """Forget the objects of a kind that were written longest ago, as if they had gone; return how many."""
+        sql = "SELECT namespace, name FROM objects WHERE kind = ? ORDER BY number LIMIT ?"
+        with self._database.transaction():
+            places = self._database.read(sql, (kind, number))
+            for namespace, name in places:
+                self._remove(kind, str(namespace), str(name), at, at)
+        return len(places)
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
@@ -188,6 +197,11 @@ class Cluster:
             str(kind): int(number)
             for kind, number in self._database.read("SELECT kind, count(*) FROM objects GROUP BY kind ORDER BY kind")
         }
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return of each kind how many objects are known, and how many bytes they take."""
+        sql = "SELECT kind, count(*), sum(length(body)) FROM objects GROUP BY kind"
+        return {str(kind): (int(number), int(size)) for kind, number, size in self._database.read(sql)}
 
     def problems(self) -> dict[str, str]:
         """Return what keeps kinds from being followed, by kind."""

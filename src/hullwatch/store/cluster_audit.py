@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from hullwatch.enrich.kubernetes.audit_objects import VERBS
 from hullwatch.enrich.kubernetes.exec_request import exec_request
 from hullwatch.enrich.kubernetes.from_audit import changes_of
-from hullwatch.enrich.kubernetes.plain import text
+from hullwatch.enrich.kubernetes.plain import table, text
 from hullwatch.store.cluster import Cluster
+from hullwatch.store.cluster_room import make_room
 from hullwatch.store.cluster_tables import open_cluster, open_requests
 from hullwatch.store.database import StoreError
 from hullwatch.store.exec_requests import ExecRequests
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
 
     from hullwatch.enrich.kubernetes.exec_request import ExecRequest
     from hullwatch.enrich.kubernetes.from_audit import Change
+    from hullwatch.enrich.kubernetes.plain import Plain
 
 AT_ONCE = 500  # changes that wait until they are written
 MOST = 10_000  # that wait while they cannot be written; then the oldest are forgotten
 RETRY = 5.0  # seconds until something that failed is tried again
 _EXECS = frozenset({"get", "create"})
+ROOM_AFTER = 20_000  # changes and requests, until it is looked whether there are too many
+MOST_VERSIONS = 4096  # objects of which it is known which version was taken last
+NO_ROOM = "objects forgotten for want of room"
 _ROOM_EVERY = 600.0  # seconds between looks at what is too old
 
 
@@ -50,8 +55,9 @@ class AuditTaker:
         self._cluster = cluster
         self._asked: list[ExecRequest] = []
         self._changes: list[Change] = []
-        self._due = 0.0
+        self._versions: OrderedDict[tuple[str, str, str], tuple[str, str]] = OrderedDict()
         self._room_due = 0.0
+        self._written = 0  # since there was made room
         self.counts: dict[str, int] = {}
 
     def take(self, event: Mapping[str, object]) -> None:
@@ -64,12 +70,20 @@ class AuditTaker:
         if verb in _EXECS:
             request = exec_request(event) if self._requests is not None else None
             if request is not None:
-                self._asked.append(request)
-                self._keep_requests()
+                self.ask(request)
         if verb in VERBS and self._cluster is not None:
-            self._changes += changes_of(event)
+            self._changes += changes_of(event, self._is_known)
         if len(self._changes) >= AT_ONCE:
             self.flush()
+
+    def ask(self, request: ExecRequest) -> None:
+        """Keep a request to run something.
+
+        Raises:
+            StoreError: as ``take``.
+        """
+        self._asked.append(request)
+        self._keep_requests()
 
     def tick(self) -> None:
         """Write what has waited for long enough; to be called about once a second, and before positions are saved.
@@ -79,12 +93,31 @@ class AuditTaker:
         """
         self.flush()
         now = time.monotonic()
-        if now >= self._room_due:
-            self._room_due = now + _ROOM_EVERY
+        if now >= self._room_due or self._written >= ROOM_AFTER:
+            self._room_due, self._written = now + _ROOM_EVERY, 0
             if self._requests is not None:
                 self._requests.make_room(time.time_ns())
             if self._cluster is not None:
+                forgotten = make_room(self._cluster)
+                if forgotten:
+                    self._versions.clear()
+                    self._count(NO_ROOM, forgotten)
                 self._cluster.addresses.make_room(time.time_ns())
+
+    def _is_known(self, kind: str, found: Plain) -> bool:
+        """Tell whether an object was taken in the same version before: most are read far more often than written."""
+        metadata = table(found, "metadata")
+        version = text(metadata, "uid"), text(metadata, "resourceVersion")
+        place = kind, text(metadata, "namespace"), text(metadata, "name")
+        if not all(version):
+            self._versions.pop(place, None)
+            return False
+        if self._versions.get(place) == version:
+            return True
+        self._versions[place] = version
+        if len(self._versions) > MOST_VERSIONS:
+            self._versions.popitem(last=False)
+        return False
 
     def flush(self) -> None:
         """Write what waits.
@@ -93,21 +126,32 @@ class AuditTaker:
             StoreError: as ``take``.
         """
         self._keep_requests()
-        if self._changes and self._cluster is not None:
+        if not self._changes or self._cluster is None:
+            return
+        try:
             with self._cluster.batch():
                 for change in self._changes:
                     if change.gone:
+                        metadata = table(change.found, "metadata")
+                        self._versions.pop(
+                            (change.resource.kind, text(metadata, "namespace"), text(metadata, "name")), None
+                        )
                         self._cluster.remove(change.resource, change.found, change.at)
                     else:
                         self._cluster.put(change.resource, change.found, change.at)
-            self._count("changes of objects", len(self._changes))
-            self._changes.clear()
+        except StoreError:
+            self._versions.clear()  # what is not written may be forgotten, and is to be taken when it comes again
+            raise
+        self._count("changes of objects", len(self._changes))
+        self._written += len(self._changes)
+        self._changes.clear()
 
     def _keep_requests(self) -> None:
         """Write requests at once: they are few, and who sent them is told soon that they are taken."""
         while self._asked and self._requests is not None:
             new = self._requests.add(self._asked[0])
             self._count("requests to run something" if new else "requests that came twice")
+            self._written += new
             del self._asked[0]
 
     def _count(self, what: str, number: int = 1) -> None:
@@ -125,6 +169,7 @@ class AuditTaker:
         left = max(0, len(self._asked) - MOST), max(0, len(self._changes) - MOST)
         del self._asked[: left[0]]
         del self._changes[: left[1]]
+        self._versions.clear()
         return sum(left)
 
 
@@ -148,11 +193,16 @@ class AuditLook:
         self._state = state
         self._objects = objects
         self._taker: AuditTaker | None = None
-        self._held: deque[Mapping[str, object]] = deque(maxlen=MOST)
+        self._held: deque[ExecRequest] = deque(maxlen=MOST)
         self._retry_at = 0.0
         self.problem = ""
         self.forgotten = 0
         self.unreadable: dict[str, int] = {}
+
+    def status(self) -> dict[str, object]:
+        """Return what was taken, forgotten and not readable, for ``hullwatch doctor``."""
+        counts = {} if self._taker is None else self._taker.counts
+        return {"forgotten": self.forgotten, "unreadable": self.unreadable, "counts": counts}
 
     def take(self, event: Mapping[str, object]) -> None:
         """Look at an event."""
@@ -178,17 +228,18 @@ class AuditLook:
             if self._taker is None:
                 self._taker = self._open()
             while self._held:
-                self._taker.take(self._held.popleft())
+                self._taker.ask(self._held.popleft())
             self._taker.tick()
             self.problem = ""
         except StoreError as error:
             self._fail(error)
 
     def _hold(self, event: Mapping[str, object]) -> None:
-        """Keep an event that is a request until it can be written."""
-        if exec_request(event) is not None:
+        """Keep a request to run something until it can be written: of the event only what is wanted of it."""
+        request = exec_request(event)
+        if request is not None:
             self.forgotten += len(self._held) == MOST
-            self._held.append(event)
+            self._held.append(request)
 
     def _fail(self, error: StoreError) -> None:
         self.problem = f"What the audit log tells of the cluster cannot be kept: {error}"

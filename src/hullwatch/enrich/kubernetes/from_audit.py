@@ -14,7 +14,7 @@ from hullwatch.enrich.kubernetes.resources import BY_NAME
 from hullwatch.enrich.kubernetes.trimming import trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hullwatch.enrich.kubernetes.resources import Resource
 
@@ -35,8 +35,13 @@ class Change(NamedTuple):
     at: int
 
 
-def changes_of(event: Mapping[str, object]) -> list[Change]:
-    """Return what an audit event changed or showed; nothing for one that was refused, or does not say it."""
+def changes_of(event: Mapping[str, object], known: Callable[[str, Plain], bool] | None = None) -> list[Change]:
+    """Return what an audit event changed or showed; nothing for one that was refused, or does not say it.
+
+    Args:
+        event: of the log.
+        known: tells of a kind and an object that is there whether it is known just so; None: nobody remembers.
+    """
     if text(event.get("verb")) not in VERBS:
         return []
     reference = table(event.get("objectRef"))
@@ -44,5 +49,7 @@ def changes_of(event: Mapping[str, object]) -> list[Change]:
     if resource is None or resource.group != text(reference, "apiGroup"):
         return []
     shown = answer_of(event, resource.kind).shown
+    if known is not None:
+        shown = tuple([one for one in shown if one.gone or not known(resource.kind, one.found)])
     at = moment(text(event.get("stageTimestamp"))) if shown else 0
     return [Change(resource, trimmed(one.found, resource.kind, resource.version), one.gone, at) for one in shown]

@@ -62,6 +62,7 @@ class Pipeline(Generic[AlertT]):
         hand_over: takes the alerts of an event, with the event, and returns the number of the last alert so far.
         look: sees each event that is judged.
         remember: how many events are known again.
+        settle: writes what was found in events, before anybody is told that they are taken: they come never again.
     """
 
     def __init__(
@@ -70,12 +71,14 @@ class Pipeline(Generic[AlertT]):
         hand_over: Callable[[Sequence[AlertT], dict[str, object]], int],
         look: Callable[[dict[str, object]], None] | None = None,
         remember: int = 100_000,
+        settle: Callable[[], None] | None = None,
     ) -> None:
         """Be ready to take."""
         self.counts = IntakeCounts()
         self._judge = judge
         self._hand_over = hand_over
         self._look = look
+        self._settle = settle
         self._recent = Recent(remember)
 
     async def take(
@@ -116,6 +119,8 @@ class Pipeline(Generic[AlertT]):
             ticket = max(ticket, await judge_lines(lines))
         if events and source is not None:
             source.took(event.get("stageTimestamp"))
+        if events and self._settle is not None:
+            self._settle()
         usable = events if judge_lines is None else number
         reasons = [reason for reason in _NONE_AT_ALL if reason in counts.left_out]
         # What came before may wait for its first time's alerts: so the ticket is the newest, whoever made it.

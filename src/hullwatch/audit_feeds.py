@@ -1,0 +1,41 @@
+"""The intake of audit events as those see it who bring them: the webhook, and inputs that wait in threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hullwatch.audit_watch import AuditWatch
+    from hullwatch.sources.k8s_audit.inputs import Input
+    from hullwatch.sources.k8s_audit.pipeline import Taken
+
+
+class WebhookTaking:
+    """The watch as the webhook sees it."""
+
+    def __init__(self, watch: AuditWatch, source: Input) -> None:
+        """Take them for an input."""
+        self.full = watch.full
+        self.kept = watch.kept
+        self.take_logs = watch.take_logs
+        self._watch = watch
+        self._source = source
+
+    async def take(self, documents: list[bytes]) -> Taken:
+        """Judge documents; see ``webhook.Taking``."""
+        return await self._watch.take_documents(documents, self._source)
+
+
+class InputFeed:
+    """The watch as an input sees it that waits in a thread."""
+
+    def __init__(self, watch: AuditWatch, source: Input) -> None:
+        """Take them for an input."""
+        self.ending = watch.ending
+        self.stored = watch.stored
+        self.input = source
+        self._watch = watch
+
+    def take(self, documents: list[bytes]) -> int:
+        """Judge documents, and return the number of the last alert; see ``feed.Feed``."""
+        return self._watch.take(documents, self.input)

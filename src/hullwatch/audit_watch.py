@@ -416,7 +416,7 @@ class AuditWatch:
             "credentials": self._credentials.problem,
             "problems": sorted(self._problems),
             "of_the_cluster": self._look.status(),
-            "trail": self._trail.counts | {"forgotten": self._memory.forgotten},
+            "trail": self._trail.counts | self._memory.status(),
             "baseline": self._baseline.status(),
         }
         if self._logs is not None:

@@ -159,10 +159,10 @@ HOSTILE = (
 )
 
 
-def remembered(stream: Stream) -> int:
-    """Return how many entries all collections have that can be reached from a stream."""
+def remembered(judge: object) -> int:
+    """Return how many entries all collections have that can be reached from whoever judges a stream."""
     seen: set[int] = set()
-    pending: list[Any] = [stream]
+    pending: list[Any] = [judge]
     total = 0
     leave = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType)
     while pending:

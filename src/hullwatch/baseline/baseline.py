@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from hullwatch.baseline.accepted import Accepted
 from hullwatch.baseline.calls import Caller, Key, cost_of, is_plain, key_of
 from hullwatch.baseline.clock import HOUR, SECOND
-from hullwatch.baseline.cluster import MANAGED, ClusterBaseline, Span, minute
+from hullwatch.baseline.cluster import MANAGED, MOST_PEOPLE, ClusterBaseline, Span, minute
 from hullwatch.baseline.content import REMOVING, Written, has_content, object_name, written
-from hullwatch.baseline.hours import name_of
+from hullwatch.baseline.hours import Hours, name_of
 from hullwatch.baseline.managed import Manager, works_for
 from hullwatch.baseline.texts import is_controller, is_person, program_of, short
 from hullwatch.fields.audit_event import New, at, time_of, word
@@ -22,7 +22,6 @@ from hullwatch.fields.audit_event import New, at, time_of, word
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hullwatch.baseline.hours import Hours
     from hullwatch.baseline.seen import Seen, Values
 
 Audit = dict[str, Any]
@@ -223,7 +222,7 @@ class Baseline:
         call.news = tuple(news)
         call.content = who.succeeded and has_content(*key[5:8])
         if is_person(who.name):
-            call.hours = cluster.person(who.user)
+            call.hours = self._person(cluster, who.user)
         account = who.listed(self._emergency)
         if account:
             seen = cluster.kinds["breakglass"].get(account) or cluster.put("breakglass", account)
@@ -231,6 +230,17 @@ class Baseline:
         self._calls[key] = call
         self._call_bytes += cost_of(key)
         return call
+
+    def _person(self, cluster: ClusterBaseline, user: str) -> Hours:
+        found = cluster.hours.get(user)
+        if found is None:
+            if sum(len(one.hours) for one in self.clusters.values()) >= MOST_PEOPLE:
+                fullest = max(self.clusters.values(), key=lambda one: len(one.hours))
+                self.fold()
+                fullest.forget_people(max(1, len(fullest.hours) // 10))
+                self._forget_calls()
+            found = cluster.hours[user] = Hours(cluster.now)
+        return found
 
     def _forget_calls(self) -> None:
         self._calls.clear()
@@ -259,18 +269,20 @@ class Baseline:
         """Forget values when there are too many, or those that there are take too much: of the kind, or of all."""
         most = self._most // 10
         self.put += 1
-        if not _is_full(cluster.kinds[kind], most):
-            if self.put % LOOK_AFTER:
-                return
-            every = [(one, name, values) for one in self.clusters.values() for name, values in one.kinds.items()]
-            if not self._is_full([values for _, _, values in every]):
-                return
-            cluster, kind, _ = max(every, key=lambda one: one[2].size)
-        self.fold()
-        cluster.make_room(kind, max(1, len(cluster.kinds[kind]) // 10))
-        self._forget_calls()
+        if _is_full(cluster.kinds[kind], most):
+            self.fold()
+            cluster.make_room(kind, max(1, len(cluster.kinds[kind]) // 10))
+            self._forget_calls()
+        elif self.put % LOOK_AFTER == 0 and self._is_full():
+            self.fold()
+            while self._is_full():  # of many clusters none has much that could go
+                every = [(one, name, values) for one in self.clusters.values() for name, values in one.kinds.items()]
+                fullest, name, values = max(every, key=lambda one: one[2].size)
+                fullest.make_room(name, max(LOOK_AFTER, len(values) // 10))
+            self._forget_calls()
 
-    def _is_full(self, every: list[Values]) -> bool:
+    def _is_full(self) -> bool:
+        every = [values for one in self.clusters.values() for values in one.kinds.values()]
         return sum(map(len, every)) >= self._most or sum(one.size for one in every) >= self._most * BYTES_EACH
 
     # ---- what each call is looked at for

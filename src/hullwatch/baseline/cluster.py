@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from typing import TYPE_CHECKING
 
 from hullwatch.baseline.clock import HOUR, SECOND, Clock
-from hullwatch.baseline.hours import Hours
 from hullwatch.baseline.seen import Seen, Values
 from hullwatch.fields.ka_new import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hullwatch.baseline.hours import Hours
+
 MANAGED = "managed"  # objects that something looks after: remembered, and never news
 ALL_KINDS = (*KINDS, MANAGED)
-MOST_PEOPLE = 2000  # of whom the hours are known
+MOST_PEOPLE = 2000  # of whom the hours are known, in all clusters
 
 
 class Span:
@@ -100,19 +102,18 @@ class ClusterBaseline:
     def _forget(self) -> bool:
         self.changed = True
         cutoff = self.clock.before(self._span.forget)
-        gone = 0
+        gone, people = 0, len(self.hours)
         for values in self.kinds.values():
             gone += sum(map(values.drop, values.older(cutoff)))
         for name, hours in list(self.hours.items()):
             if hours.hour * HOUR < cutoff - HOUR:
-                del self.hours[name]
-                self.changed_hours[name] = None
+                self._forget_person(name)
             elif hours.halved < cutoff:
                 hours.halve(self.now)
                 self.changed_hours[name] = hours
         if gone:
             self.forgotten["not seen for long"] = self.forgotten.get("not seen for long", 0) + gone
-        return gone > 0
+        return gone > 0 or len(self.hours) < people
 
     def make_room(self, kind: str, number: int) -> None:
         """Forget the values of a kind that are missed least."""
@@ -127,12 +128,16 @@ class ClusterBaseline:
         learn = 0 if self._span.until else self._span.learn
         return seen is not None and seen.first < self.clock.before(learn)
 
-    def person(self, name: str) -> Hours | None:
-        """Return the hours of a person; None when there are too many people."""
-        found = self.hours.get(name)
-        if found is None and len(self.hours) < MOST_PEOPLE:
-            found = self.hours[name] = Hours(self.now)
-        return found
+    def forget_people(self, number: int) -> None:
+        """Forget the hours of those people that are missed least: who called on few days, seldom, and long ago."""
+        weakest = heapq.nsmallest(number, self.hours, key=lambda one: self.hours[one].weight())
+        for name in weakest:
+            self._forget_person(name)
+        self.forgotten["no room for hours"] = self.forgotten.get("no room for hours", 0) + len(weakest)
+
+    def _forget_person(self, name: str) -> None:
+        del self.hours[name]
+        self.changed_hours[name] = None
 
     def why(self, kind: str, owner: str) -> str:
         """Return why a value that was just put is new, as a part of a sentence."""

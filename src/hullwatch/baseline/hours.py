@@ -65,6 +65,10 @@ class Hours:
         """Count a call."""
         self.counts[slot_of(hour)] += 1
 
+    def weight(self) -> tuple[int, int, int]:
+        """Return how much is known: days, calls, and the last hour."""
+        return self.days, sum(self.counts), self.hour
+
     def halve(self, now: int) -> None:
         """Let what is long ago count less."""
         self.counts = [one // 2 for one in self.counts]

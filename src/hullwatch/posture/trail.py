@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hullwatch.posture.trail_behind import Sightings
 
 MOST_AUTHORS = 20_000
+MOST_AUTHOR_BYTES = 8 << 20  # of their texts; those that go are looked up where they are kept
 MOST_STEPS = 4  # from a pod to who made it
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _READS = frozenset({"get", "list"})
@@ -114,6 +115,7 @@ class Trail:
         self._rights = ChangeTrail(state)
         self._exposure = ExposureTrail(state=state)
         self._authors: OrderedDict[tuple[str, str, str], Author] = OrderedDict()
+        self._author_bytes = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -164,10 +166,11 @@ class Trail:
             return
         author = Author(by.words, text(event.get("stageTimestamp")))
         place = (kind, text(reference.get("namespace")), name)
+        before = self._authors.pop(place, None)
+        self._author_bytes += _cost(place, author) - (_cost(place, before) if before is not None else 0)
         self._authors[place] = author
-        self._authors.move_to_end(place)
-        if len(self._authors) > MOST_AUTHORS:
-            self._authors.popitem(last=False)
+        while len(self._authors) > MOST_AUTHORS or self._author_bytes > MOST_AUTHOR_BYTES:
+            self._author_bytes -= _cost(*self._authors.popitem(last=False))
         if self._memory is not None:
             self._memory.wrote(place, author)
 
@@ -217,6 +220,10 @@ class Trail:
     def behind(self, change: ExposureChange) -> tuple[Backend, ...]:
         """Return the workloads behind an opening, as far as they are known now."""
         return self._surroundings.behind(change)
+
+
+def _cost(place: tuple[str, str, str], author: Author) -> int:
+    return sum(map(len, place)) + sum(map(len, author))
 
 
 _TEMPLATE_BY_KIND: Mapping[str, str] = {key.partition(".")[0]: key for key in TEMPLATES}

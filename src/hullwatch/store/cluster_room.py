@@ -26,10 +26,8 @@ def make_room(cluster: Cluster, most: int = MOST, most_bytes: int = MOST_BYTES) 
     forgotten = 0
     while True:
         sizes = cluster.sizes()
-        if (
-            sum(number for number, _ in sizes.values()) <= most
-            and sum(size for _, size in sizes.values()) <= most_bytes
-        ):
+        number, size = (sum(one[part] for one in sizes.values()) for part in (0, 1))
+        if number <= most and size <= most_bytes:
             return forgotten
         kind = max(sizes, key=lambda one: max(sizes[one][0] / most, sizes[one][1] / most_bytes))
         gone = cluster.forget_oldest(kind, max(1, sizes[kind][0] // _SHARE), time.time_ns())

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 KEEP = 90 * 86_400 * 1_000_000_000  # ns
 MOST = 100_000  # findings, and authors
+MOST_BYTES = 256 << 20  # of findings
+ROOM_AFTER = 10_000  # findings and authors that are written, until it is looked whether there are too many
 MOST_WAITING = 1000  # that wait while they cannot be written; then the oldest are forgotten
 MOST_LINES = 500  # of a difference
 KNOWN_AGAIN = 10_000  # findings before a restart whose events are known when they come again
@@ -76,6 +78,7 @@ class TrailMemory:
     Attributes:
         problem: why something cannot be kept, a sentence; empty when all is well.
         forgotten: how much was forgotten because it could not be kept.
+        removed: how much was removed again, because it was too old or there was too much.
     """
 
     def __init__(self, state: Path, seen: StoredSightings | None = None) -> None:
@@ -86,8 +89,9 @@ class TrailMemory:
         self._waiting: list[tuple[str, tuple[object, ...]]] = []
         self._ids: set[str] = set()
         self._room_due = time.monotonic() + _ROOM_EVERY
+        self._written = 0  # since there was made room
         self.problem = ""
-        self.forgotten = 0
+        self.forgotten = self.removed = 0
         try:
             self._open()
         except StoreError as error:
@@ -162,6 +166,10 @@ class TrailMemory:
             if self._cluster is not None:
                 yield from self._cluster.objects(namespace=namespace)
 
+    def status(self) -> dict[str, int]:
+        """Return what was forgotten, for ``hullwatch doctor``."""
+        return {"forgotten": self.forgotten, "removed": self.removed}
+
     # ---- writing
 
     def _write(self, sql: str, values: tuple[object, ...]) -> None:
@@ -179,9 +187,10 @@ class TrailMemory:
             while self._waiting:
                 database.write(*self._waiting[0])
                 del self._waiting[0]
-            if time.monotonic() >= self._room_due:
-                self._room_due = time.monotonic() + _ROOM_EVERY
-                self.make_room(time.time_ns())
+                self._written += 1
+            if time.monotonic() >= self._room_due or self._written >= ROOM_AFTER:
+                self._room_due, self._written = time.monotonic() + _ROOM_EVERY, 0
+                self.removed += self.make_room(time.time_ns())
             self.problem = ""
         except StoreError as error:
             self._fail(error)
@@ -195,10 +204,9 @@ class TrailMemory:
         Raises:
             StoreError: when it cannot be written.
         """
-        database, removed = self._open(), 0
+        database = self._open()
+        removed = database.write("DELETE FROM trail_found WHERE at < ?", (now - KEEP,))
         for table, key in (("trail_found", "number"), ("trail_authors", "rowid")):
-            if table == "trail_found":
-                removed += database.write("DELETE FROM trail_found WHERE at < ?", (now - KEEP,))
             number = int(database.read(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our names
             if number > MOST:
                 oldest = f"SELECT {key} FROM {table} ORDER BY at LIMIT ?"  # noqa: S608 - our names
@@ -206,6 +214,11 @@ class TrailMemory:
                     f"DELETE FROM {table} WHERE {key} IN ({oldest})",  # noqa: S608 - our names
                     (number - MOST,),
                 )
+        number, size = database.read("SELECT count(*), coalesce(sum(length(body)), 0) FROM trail_found")[0]
+        if int(size) > MOST_BYTES:
+            share = 1 + int(number) * (int(size) - MOST_BYTES) // int(size)  # the next look takes what is left of it
+            sql = "DELETE FROM trail_found WHERE number IN (SELECT number FROM trail_found ORDER BY at LIMIT ?)"
+            removed += database.write(sql, (share,))
         return removed
 
     def close(self) -> None:

@@ -39,12 +39,18 @@ _FORM = "%Y-%m-%dT%H:%M"
 
 
 class AuditReplay:
-    """The log of a real cluster again and again: each time with other ids, ten minutes later."""
+    """The log of a real cluster again and again: each time with other ids, ten minutes later.
 
-    def __init__(self) -> None:
+    Args:
+        times: how many replays there will be, of which the last is of now; 0: the first has the log's own time.
+    """
+
+    def __init__(self, times: int = 0) -> None:
         """Read it."""
         self.lines = gzip.decompress(LOG.read_bytes()).splitlines()
         self._turn = 0
+        began = time.mktime(time.strptime("2026-11-21T21:34", _FORM))
+        self._later = time.time() - began - times * LASTS if times else 0.0
 
     def again(self) -> list[bytes]:
         """Return the lines of the next replay."""
@@ -53,7 +59,7 @@ class AuditReplay:
 
         def later(found: re.Match[bytes]) -> bytes:
             if found[2] not in known:
-                written = time.mktime(time.strptime(found[2].decode(), _FORM)) + self._turn * LASTS
+                written = time.mktime(time.strptime(found[2].decode(), _FORM)) + self._later + self._turn * LASTS
                 known[found[2]] = time.strftime(_FORM, time.localtime(written)).encode()
             return found[1] + known[found[2]]
 

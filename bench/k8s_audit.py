@@ -35,7 +35,7 @@ TIMES_QUICK = 2
 @benchmark(
     Value("k8s.audit", "events/CPU-s", "events of the Kubernetes API, lines of JSON to matches, the pack"),
     Value("k8s.audit.decode", "events/CPU-s", "the same lines decoded, and nothing else done"),
-    limit=5.0,
+    limit=3.0,
 )
 def k8s_audit(run: Run) -> Iterator[Sample]:
     """Judge and learn the log of a real cluster, and follow what it changes, again and again."""
@@ -61,7 +61,7 @@ def k8s_audit(run: Run) -> Iterator[Sample]:
 
 @benchmark(
     Value("k8s.audit.run", "events/CPU-s", "the same by all that a run does with them where nothing is set"),
-    limit=5.0,
+    limit=3.0,
 )
 def k8s_audit_run(run: Run) -> Iterator[Sample]:
     """Judge the log, and write what is learnt, the trail of rights, the cluster's objects; make its alerts."""

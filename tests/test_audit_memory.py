@@ -108,11 +108,11 @@ def made_up(number: int) -> dict[str, Any]:
     resource, group, kind = WRITTEN[number % len(WRITTEN)]
     name, namespace = f"object-{number}", f"namespace-{number}"
     when = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(1_764_000_000 + 10 * number))
-    pod = {
+    pod: dict[str, Any] = {
         "hostNetwork": True,
         "containers": [{"name": "c", "image": f"r{number}.example/i{number}:{number}", "securityContext": {}}],
     }
-    content: dict[str, Any] = {
+    content: dict[str, dict[str, Any]] = {
         "Pod": {"spec": pod, "status": {"podIP": f"10.0.{number >> 8 & 255}.{number & 255}"}},
         "Deployment": {"spec": {"template": {"spec": pod}}},
         "RoleBinding": {
@@ -121,9 +121,9 @@ def made_up(number: int) -> dict[str, Any]:
         },
         "Role": {"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": [f"verb-{number}"]}]},
         "Service": {"spec": {"type": "LoadBalancer", "selector": {"a": f"b{number}"}}},
-    }.get(kind, {})
+    }
     metadata = {"name": name, "namespace": namespace, "uid": f"uid-{number}", "resourceVersion": f"{number}"}
-    whole = {"apiVersion": f"{group}/v1".removeprefix("/"), "kind": kind, "metadata": metadata} | content
+    whole = {"apiVersion": f"{group}/v1".removeprefix("/"), "kind": kind, "metadata": metadata} | content.get(kind, {})
     return {
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hullwatch.alerts.alert import Alert
 
-PATIENCE = 20.0
+PATIENCE = 60.0  # seconds; a busy machine takes ten to start a process
 RULES = """
 - rule: Seen
   desc: every event that is complete

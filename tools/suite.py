@@ -7,6 +7,7 @@ after the other. With arguments it is plain pytest.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from tools.repository import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ONE_BY_ONE = "kernel or engine or alone"  # markers, see pyproject.toml
 PARTS = (
@@ -24,9 +25,20 @@ PARTS = (
 )
 
 
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what the tests' processes have in their environment: what is given, but they keep what they compiled.
+
+    Many machines that build in containers say that Python shall not. Then each of the hundreds of processes that the
+    tests start would compile all of Hullwatch for itself, which takes three times as long as the rest of its start,
+    and each worker would rewrite the assertions of all tests anew.
+    """
+    return {name: value for name, value in given.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run_pytest(arguments: Sequence[str]) -> int:
     """Run pytest with some arguments; return its exit status."""
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment(os.environ), check=False).returncode
 
 
 def main(arguments: Sequence[str]) -> int:

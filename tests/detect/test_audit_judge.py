@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
+import weakref
 from typing import Any
 
 import msgspec
@@ -28,6 +30,11 @@ SHAPES = (
     "ka.response.success = false and ka.auth.decision = forbid and not ka.target.resource = {resource}",
     "ka.user.name = val(ka.target.name) or ka.user.kind = anonymous",
     "not ka.user.kind in (component, node) and (ka.verb = {verb} or not ka.user.serviceaccount exists)",
+)
+MANY_REFUSED = (
+    "- rule: Many refused\n  desc: d\n  condition: ka.response.code = 403\n"
+    "  threshold: {count: 3, within: 1m}\n  by: [ka.user.name]\n"
+    "  output: x %ka.user.name\n  priority: INFO\n  source: k8s_audit\n"
 )
 
 
@@ -112,18 +119,32 @@ def test_true_and_1_are_told_apart_where_an_event_is_known_by_them() -> None:
 
 
 def test_a_rule_with_a_threshold_counts_over_events_of_one_caller() -> None:
-    text = (
-        "- rule: Many refused\n  desc: d\n  condition: ka.response.code = 403\n"
-        "  threshold: {count: 3, within: 1m}\n  by: [ka.user.name]\n"
-        "  output: x %ka.user.name\n  priority: INFO\n  source: k8s_audit\n"
-    )
-    judge = AuditJudge(rules_of(text), Counters())
+    judge = AuditJudge(rules_of(MANY_REFUSED), Counters())
     told: list[int] = []
     for number in range(6):
         user = {"username": "bob" if number % 2 else "alice"}
         audit = completed({"user": user, "responseStatus": {"code": 403}, "verb": "get"}, number)
         told += [number for match in judge.matches(audit) if len(match.evidence) == 2]
     assert told == [4, 5]
+
+
+def test_judges_of_the_same_rules_remember_nothing_of_each_other() -> None:
+    rules = rules_of(MANY_REFUSED)
+    for _ in range(2):
+        judge = AuditJudge(rules, Counters())
+        refused = {"user": {"username": "eve"}, "responseStatus": {"code": 403}, "verb": "get"}
+        audits = [completed(refused, number) for number in range(3)]
+        assert [len(judge.matches(audit)) for audit in audits] == [0, 0, 1]
+
+
+def test_what_judges_share_goes_with_the_rules() -> None:
+    rules = rules_of(MANY_REFUSED)
+    judge = AuditJudge(rules, Counters())
+    graph = weakref.ref(judge._graph)
+    assert AuditJudge(rules, Counters())._graph is graph()
+    del rules, judge
+    gc.collect()
+    assert graph() is None
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,3 +39,8 @@ def test_both_parts_run_and_the_first_failure_counts(
     assert said in capsys.readouterr().out.splitlines()[-1]
     first, second = (options[options.index("-m") + 1] for options in asked)
     assert first == f"not ({second})", "no test is in both parts, and none is in neither"
+
+
+def test_what_was_compiled_is_kept_even_where_the_machine_says_otherwise() -> None:
+    given = {"PYTHONDONTWRITEBYTECODE": "1", "PATH": "/bin"}
+    assert suite.environment(given) == {"PATH": "/bin"}

@@ -7,6 +7,7 @@ for an event, each judge finds out in its own way.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from hullwatch.detect.correlate import Correlator
 from hullwatch.detect.engine import Match
@@ -41,6 +42,21 @@ class Left(NamedTuple):
 _NOTHING = Left((), ())
 
 
+class Questions(NamedTuple):
+    """The conditions of the rules of a source as one graph, and what makes functions of its nodes.
+
+    Nothing of an event is in it, so all judges of the same rules share it.
+    """
+
+    graph: Graph
+    compiler: NodeCompiler
+    nodes: tuple[tuple[Entry, int], ...]
+
+
+# By the kind of the events. It is what takes longest of making a judge, and each case of a file of them makes one.
+_questions: WeakKeyDictionary[RuleSet, dict[str, Questions]] = WeakKeyDictionary()
+
+
 class Asking:
     """Asks the rules of one source.
 
@@ -70,16 +86,22 @@ class Asking:
         raise NotImplementedError
 
     def _take(self, rules: RuleSet) -> None:
-        self._graph = Graph()
-        self._compiler = NodeCompiler(self._graph, self._lookup)
+        of_kind = _questions.setdefault(rules, {})
+        if self._kind not in of_kind:
+            of_kind[self._kind] = self._prepare(self._of_source(rules))
+        self._graph, self._compiler, nodes = of_kind[self._kind]
         self._shared: dict[tuple[tuple[int, int, int], ...], Left] = {}
-        asked = self._of_source(rules)
+        self._all = self._left(nodes)
+
+    def _prepare(self, asked: Sequence[Rule]) -> Questions:
+        graph = Graph()
         entries = [Entry(rule, 0) for rule in asked if rule.stateful is None]
         for rule in [rule for rule in asked if rule.stateful is not None]:
             # The later steps first, so that an event does not make two.
             entries += [Entry(rule, step) for step in reversed(range(len(rule.conditions)))]
-        roots = [(entry, self._graph.add(entry.rule.conditions[entry.step].tree)) for entry in entries]
-        self._all = self._left([(entry, root) for entry, root in roots if root != FALSE])
+        roots = [(entry, graph.add(entry.rule.conditions[entry.step].tree)) for entry in entries]
+        nodes = tuple([(entry, root) for entry, root in roots if root != FALSE])
+        return Questions(graph, NodeCompiler(graph, self._lookup), nodes)
 
     def replace(self, rules: RuleSet) -> None:
         """Judge by other rules from now on; those with state that are defined as before go on with it."""

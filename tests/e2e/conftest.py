@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from hullwatch.config.paths import sensor_program
-from tests.e2e.watch import Watch
+from tests.e2e.watch import watches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.e2e.watch import Watch
 
 Start = "Callable[..., Watch]"
 
@@ -21,19 +20,5 @@ Start = "Callable[..., Watch]"
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterator[Callable[..., Watch]]:
     """Start ``hullwatch run`` with arguments; it is ended with the test."""
-    if os.geteuid() != 0:
-        pytest.skip("watching the kernel needs root")
-    if not Path("/sys/kernel/btf/vmlinux").exists():
-        pytest.skip("this kernel has no type information (BTF)")
-    assert sensor_program() is not None, "the sensor is not built: run 'make build'"
-    running: list[Watch] = []
-
-    def start(*arguments: str, docker_host: str = "", output: str = "json", **more: Any) -> Watch:
-        folder = tmp_path / str(len(running))
-        folder.mkdir()
-        running.append(Watch(folder, *arguments, docker_host=docker_host, output=output, **more))
-        return running[-1]
-
-    yield start
-    for one in running:
-        one.end(signal.SIGINT)
+    with watches(tmp_path) as start:
+        yield start

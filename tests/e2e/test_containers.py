@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.watch import Watch, seconds_late
+from tests.e2e.watch import Watch, seconds_late, watches
 from tools.attacks import ATTACKS, PRIVILEGED_RULES, Attack, start_privileged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.lab import Engine
+    from tests.lab_engine import LabContainer
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
 
@@ -32,17 +33,26 @@ EVERY_PROGRAM = """
 """
 
 
-@pytest.fixture(params=["docker", "podman"])
+@pytest.fixture(params=["docker", "podman"], scope="module")
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine that there is."""
     found: Engine = request.getfixturevalue(f"{request.param}_engine")
     return found
 
 
-@pytest.fixture
-def watching(watch: Callable[..., Watch], engine: Engine) -> Watch:
-    """Hullwatch with its own rules and an engine."""
-    return watch(docker_host=engine.url)
+@pytest.fixture(scope="module")
+def before(engine: Engine) -> Iterator[LabContainer]:
+    """A container that runs before anybody watches."""
+    container = engine.run(name="before")
+    yield container
+    engine.remove(container)
+
+
+@pytest.fixture(scope="module")
+def watching(engine: Engine, before: LabContainer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+    """Hullwatch with its own rules and an engine; tests share it, each has containers of its own."""
+    with watches(tmp_path_factory.mktemp("watching")) as start:
+        yield start(docker_host=engine.url)
 
 
 def assert_named(alert: dict[str, Any], name: str, engine: Engine) -> None:
@@ -160,12 +170,9 @@ def test_a_container_that_lives_50_milliseconds_is_named(
         assert seconds_late(alert) < SOON
 
 
-def test_a_container_that_ran_before_is_named(watch: Callable[..., Watch], engine: Engine) -> None:
-    before = engine.run(name="before")
-    watching = watch(docker_host=engine.url)
+def test_a_container_that_ran_before_is_named(watching: Watch, engine: Engine, before: LabContainer) -> None:
     ATTACKS[0].run(engine.client.containers.get(before.id))
     assert_named(watching.alert(ATTACKS[0].rules, "before"), "before", engine)
-    engine.remove(before)
 
 
 def test_without_an_engine_containers_are_known_by_their_id_and_nothing_waits(

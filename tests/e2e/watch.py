@@ -16,8 +16,12 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from hullwatch.config.paths import sensor_program
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 START_TIMEOUT = 60.0
 END_TIMEOUT = 60.0
@@ -155,6 +159,29 @@ class Watch:
                 if Path(f"/proc/{pid}/comm").read_text().strip() == name:
                     return pid
         raise AssertionError(f"the supervisor has no child {name}: {pids}")
+
+
+@contextlib.contextmanager
+def watches(folder: Path) -> Iterator[Callable[..., Watch]]:
+    """Give what starts a watch with arguments; all are ended at the end. Skips the test where none can run."""
+    if os.geteuid() != 0:
+        pytest.skip("watching the kernel needs root")
+    if not Path("/sys/kernel/btf/vmlinux").exists():
+        pytest.skip("this kernel has no type information (BTF)")
+    assert sensor_program() is not None, "the sensor is not built: run 'make build'"
+    running: list[Watch] = []
+
+    def start(*arguments: str, docker_host: str = "", output: str = "json", **more: Any) -> Watch:
+        own = folder / str(len(running))
+        own.mkdir()
+        running.append(Watch(own, *arguments, docker_host=docker_host, output=output, **more))
+        return running[-1]
+
+    try:
+        yield start
+    finally:
+        for one in running:
+            one.end(signal.SIGINT)
 
 
 def seconds_late(alert: Alert) -> float:

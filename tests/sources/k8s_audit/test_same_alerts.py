@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import io
 import json
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hullwatch.detect.engine import Match
+    from hullwatch.rules.loader import RuleSet
     from hullwatch.sources.k8s_audit.pipeline import Taken
 
 Found = Counter[tuple[str, str, str]]
@@ -59,12 +61,16 @@ WRAPPED: dict[str, Callable[[], bytes]] = {
 }
 
 
+@functools.cache
+def pack() -> RuleSet:
+    return load(builtin_files("k8s_audit"), sources=frozenset({"k8s_audit"}))
+
+
 class Judged:
     """The alerts of the pack, by rule, event and stage."""
 
     def __init__(self) -> None:
-        sources = frozenset({"k8s_audit"})
-        self.judge = AuditJudge(load(builtin_files("k8s_audit"), sources=sources), Counters(), every=True)
+        self.judge = AuditJudge(pack(), Counters(), every=True)
         self.found: Found = Counter()
 
     def take(self, event: dict[str, Any]) -> None:

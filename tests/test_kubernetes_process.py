@@ -252,8 +252,7 @@ def test_rules_that_change_are_taken_with_a_signal_and_wrong_ones_are_not(folder
         assert run.stop() == 0
 
 
-@pytest.mark.alone
-@pytest.mark.timeout(120 + EVENTS // 1000)
+@pytest.mark.timeout(300 + EVENTS // 1000)
 def test_memory_stays_flat_over_many_events(folder: Path) -> None:
     """With all that is on where nothing is set: what is learnt, the trail, the cluster's state, alerts that are kept.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.prepare import BUILD
 from tools.repository import ROOT, tracked_files
 
 SENSOR = "hullwatch/bin/hullwatch-sensor"
@@ -21,12 +24,23 @@ PT_INTERP = 3  # elf(5): the segment with which a program asks for the dynamic l
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, of what `make build` has compiled already: the same commands in the same folder, a minute's worth."""
     folder = tmp_path_factory.mktemp("wheel")
-    programs = Path(sys.executable).parent  # not resolved: the environment's folder, where cmake and ninja are
-    options = ["--no-deps", "--no-build-isolation", "--config-settings", f"build-dir={folder / 'build'}"]
+    options = ["--no-deps", "--no-build-isolation", "--config-settings", f"build-dir={BUILD / 'native'}"]
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / ".prepare-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a make that runs beside this waits
+        run(sys.executable, "-m", "pip", "--quiet", "wheel", *options, "--wheel-dir", folder, ROOT)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def run(*command: str | Path, **environment: str) -> None:
+    """Run a program that finds cmake and ninja; it has to end well."""
+    programs = Path(sys.executable).parent  # not resolved: the environment's folder, where they are
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "--quiet", "wheel", *options, "--wheel-dir", folder, ROOT],
-        env={**os.environ, "PATH": os.pathsep.join((str(programs), os.environ["PATH"]))},
+        command,
+        env={**os.environ, "PATH": os.pathsep.join((str(programs), os.environ["PATH"])), **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -34,8 +48,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    (path,) = folder.glob("*.whl")
-    return path
+
+
+def test_a_build_that_begins_takes_clang_though_the_build_of_a_wheel_names_another_compiler(tmp_path: Path) -> None:
+    run("cmake", "-S", ROOT / "native", "-B", tmp_path, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", CC="/no/such/cc")
+    (compiler,) = re.findall(r"^CMAKE_C_COMPILER:\w+=(.*)$", (tmp_path / "CMakeCache.txt").read_text(), re.MULTILINE)
+    assert Path(compiler).name.startswith("clang")
 
 
 @pytest.mark.timeout(300)

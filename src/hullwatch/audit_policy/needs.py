@@ -102,8 +102,8 @@ class _Asked:
         self._compiler = NodeCompiler(self._graph, from_audit)
         self._roots = [(rule.name, self._graph.add(one.tree)) for rule in rules for one in rule.conditions]
         self._atoms = {root: sorted(self._graph.atoms(root)) for _, root in self._roots}
-        self._of_call = [_answers(check, stage=False) for check in self._graph.checks]
-        self._of_stage = [_answers(check, stage=True) for check in self._graph.checks]
+        self._uses = [field_uses(check) for check in self._graph.checks]
+        self._answered = [_answers(check, stage=False) or _answers(check, stage=True) for check in self._graph.checks]
         self._left: dict[tuple[object, ...], int] = {}
 
     def resources(self) -> set[str]:
@@ -119,11 +119,12 @@ class _Asked:
     def needs(self, call: Call) -> list[tuple[str, Need]]:
         """Return the rules that may match a call, with what they need of it."""
         stages = STAGES if call.subresource in _STREAMS or call.verb == "watch" else (STAGES[0], STAGES[2])
-        events = {stage: AuditEvent(_event(call, stage)) for stage in stages}
+        absent = [any(_is_absent(use, call) for use in uses) for uses in self._uses]
+        values = {stage: self._values(AuditEvent(_event(call, stage)), absent) for stage in stages}
         found: dict[str, Need] = {}
         for name, root in self._roots:
-            for stage, event in events.items():
-                left = self._without(root, event, call)
+            for stage, holding in values.items():
+                left = self._without(root, holding)
                 if left != FALSE:
                     level, fields = self._level(left, call)
                     known = found.get(name, Need(Level.NONE, frozenset(), frozenset()))
@@ -131,10 +132,9 @@ class _Asked:
                     found[name] = merged
         return list(found.items())
 
-    def _without(self, root: int, event: AuditEvent, call: Call) -> int:
-        """Return what is left of a condition for an event of which only the call and the stage are known."""
-        values = {atom: self._holds(atom, event, call) for atom in self._atoms[root]}
-        key = (root, *values.values())
+    def _without(self, root: int, values: Sequence[bool | None]) -> int:
+        """Return what is left of a condition for an event of which only this is known of each check."""
+        key = (root, *[values[atom] for atom in self._atoms[root]])
         left = self._left.get(key)
         if left is None:
 
@@ -145,11 +145,19 @@ class _Asked:
             left = self._left[key] = self._graph.replace(root, literal, {})
         return left
 
-    def _holds(self, atom: int, event: AuditEvent, call: Call) -> bool | None:
-        """Return what a check gives; None when that depends on more than the call and the stage."""
-        if not (self._of_call[atom] or self._of_stage[atom]):
-            uses = field_uses(self._graph.checks[atom])
-            return False if any(_is_absent(use, call) for use in uses) else None
+    def _values(self, event: AuditEvent, absent: Sequence[bool]) -> list[bool | None]:
+        """Return what each check gives; None when that depends on more than the call and the stage.
+
+        Args:
+            event: of which only these are known.
+            absent: of each check, whether it asks for a field that such calls do not have.
+        """
+        return [
+            self._holds(atom, event) if answered else (False if absent[atom] else None)
+            for atom, answered in enumerate(self._answered)
+        ]
+
+    def _holds(self, atom: int, event: AuditEvent) -> bool:
         return bool(self._compiler.function(self._graph.literal(atom, positive=True))(event))
 
     def _level(self, left: int, call: Call) -> tuple[Level, frozenset[str]]:

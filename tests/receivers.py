@@ -126,7 +126,11 @@ class WebReceiver:
             protocol_version = "HTTP/1.1"
 
             def _take(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # whoever sent it was killed: no server takes that
+                    self.close_connection = True
+                    return
                 try:
                     status, said = receiver.behave(body)
                 except ConnectionError:

@@ -14,13 +14,16 @@ Command = Callable[..., tuple[int, list[str], str]]
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run ``hullwatch`` with arguments; return the exit code, the lines of standard output, and standard error."""
+def command(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run ``hullwatch`` with arguments; return the exit code, the lines of standard output, and standard error.
+
+    Of the descriptors, for alerts go past Python's own standard output.
+    """
     main = typer.main.get_command(app).main
 
     def run(*arguments: str) -> tuple[int, list[str], str]:
         code = run_safely(lambda: main([*arguments], prog_name="hullwatch", standalone_mode=False))
-        said = capsys.readouterr()
+        said = capfd.readouterr()
         return code, said.out.splitlines(), said.err
 
     return run

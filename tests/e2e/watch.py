@@ -21,7 +21,7 @@ import pytest
 from hullwatch.config.paths import sensor_program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Sequence
 
 START_TIMEOUT = 60.0
 END_TIMEOUT = 60.0
@@ -162,7 +162,7 @@ class Watch:
 
 
 @contextlib.contextmanager
-def watches(folder: Path) -> Iterator[Callable[..., Watch]]:
+def watches(folder: Path) -> Generator[Callable[..., Watch]]:
     """Give what starts a watch with arguments; all are ended at the end. Skips the test where none can run."""
     if os.geteuid() != 0:
         pytest.skip("watching the kernel needs root")

@@ -160,8 +160,10 @@ def test_its_end_others_that_come_and_its_removal_are_noticed(files: Files, foll
 
 
 def test_one_that_is_asked_for_before_the_file_was_looked_at_again_is_known(files: Files) -> None:
+    files.write({A: (config(A, "web"), RUNNING)})
     following = Following(files)  # it looks twice a second
-    files.write({B: (config(B, "new"), {"state": 2})})
+    following.next(lambda one: one.full_id == A)
+    files.write({A: (config(A, "web"), RUNNING), B: (config(B, "new"), {"state": 2})})
     following.source.request(B)
     assert following.next(lambda one: one.full_id == B).name == "new"
     following.source.stop()

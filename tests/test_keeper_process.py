@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 from hullwatch import keeper_process
+from hullwatch.alerts.issue import Decision
 from hullwatch.config.settings import Settings, StoreSettings
 from hullwatch.counters import Counters
 from hullwatch.errors import CannotError
@@ -30,8 +31,9 @@ from hullwatch.store import link as link_module
 from hullwatch.store.frames import FRAMES, MAXIMUM_MESSAGE, make_pair
 from hullwatch.store.keeper_status import KeeperStatus, read_keeper_status
 from hullwatch.store.link import DROPPED, UNFINISHED, KeeperLink
-from hullwatch.store.opening import open_to_read
+from hullwatch.store.opening import open_to_keep, open_to_read
 from hullwatch.store.reading import AlertReader, Wanted
+from hullwatch.store.remembering import write_decision
 from tests.store.standin import StandIn
 from tests.store.stored import alert
 
@@ -329,6 +331,24 @@ def test_a_damaged_store_is_told(tmp_path: Path) -> None:
         events: list[tuple[str, str, str]] = []
         run.wait_until(lambda: bool(events.extend(run.link.take_events()) or events))
         assert events[0][:2] == ("Store damaged", "Critical")
+
+
+def test_of_a_mute_that_is_not_used_people_are_told_once(run: Run, tmp_path: Path) -> None:
+    run.send(0, 1)
+    run.wait_until(lambda: run.counters.alerts_kept == 1)
+    database, _ = open_to_keep("", tmp_path)
+    with database.transaction():
+        made = Decision(at=1, who="root", verb="mute", condition="wrong", until=2**62, why="noise")
+        number = write_decision(database, made).id
+    database.close()
+    run.send(1, 1)
+    events: list[tuple[str, str, str]] = []
+    run.wait_until(lambda: bool(events.extend(run.link.take_events()) or events))
+    run.send(2, 1)
+    run.wait_until(lambda: run.counters.alerts_kept == 3)
+    run.link.close()
+    events += run.link.take_events()
+    assert events == [("Mute not used", "Warning", f"Mute {number} is not used: it is wrong.")]
 
 
 def test_without_a_keeper_the_engine_waits_for_nothing_and_keeps_the_severe() -> None:

@@ -91,6 +91,7 @@ class Keeper:
         self._events: list[tuple[str, str, str]] = []
         self._counts: dict[str, int] = {}
         self._problem = ""
+        self._refused: set[str] = set()  # why mutes are not used, as it was told
         self._last: dict[tuple[socket.socket, str], int] = {}  # the last frame of each run that is taken
         self._batch: list[Packed] = []
         self._next_tick = 0.0
@@ -231,10 +232,19 @@ class Keeper:
         try:
             if self._keeping.tick(now):
                 self._next_tick = now  # there is more to do, with what comes in between
+            self._tell_refused(self._keeping)
             self._escalate(self._keeping)
             self._name_late(self._keeping)
         except StoreError as error:
             self._problem = str(error)
+
+    def _tell_refused(self, keeping: Keeping) -> None:
+        """Tell of each mute that is not used, once: whoever made it takes it for one that is."""
+        refused = set(keeping.refused_mutes())
+        new, self._refused = refused - self._refused, refused
+        if new:
+            self._events += [("Mute not used", "Warning", sentence) for sentence in sorted(new)]
+            self._tell_all()
 
     def _name_late(self, keeping: Keeping) -> None:
         """Name who is behind exec sessions whose alerts are kept already."""

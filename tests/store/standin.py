@@ -24,6 +24,7 @@ class StandIn:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._mutes: dict[str, int] = {}
+        self.refused: list[str] = []
         self._issues: dict[str, Issue] = {}
         self._incidents = {one.container: one for one in memory.open_incidents(0)}
 
@@ -33,6 +34,8 @@ class StandIn:
     def decide(self, decision: Decision) -> None:
         if decision.verb == "mute":
             self._mutes[decision.target] = decision.id
+            if decision.condition == "wrong":
+                self.refused.append(f"Mute {decision.id} is not used: it is wrong.")
         if decision.verb == "unmute":
             self._mutes.pop(decision.target, None)
         for one in (*self._issues.values(), *self._incidents.values()):

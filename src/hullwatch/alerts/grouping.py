@@ -61,6 +61,11 @@ class Grouper:
         self.mutes = Mutes()
         self._begun = False
 
+    @property
+    def refused(self) -> Sequence[str]:
+        """Why some mutes are not used, as sentences."""
+        return self.mutes.refused
+
     def place_all(self, alerts: Iterable[Alert]) -> list[Placement]:
         """Place several alerts, in their order."""
         return [self.place(alert) for alert in alerts]
@@ -128,7 +133,7 @@ class Grouper:
         return Placement(alert=alert.id, issue=copy(known.issue), incident=incident, muted=before.muted, why=before.why)
 
     def use_mutes(self, mutes: Sequence[Mute]) -> None:
-        """Mute these from now on, and nothing else; ``mutes.refused`` says which of them cannot be used."""
+        """Mute these from now on, and nothing else; ``refused`` says which of them cannot be used."""
         self.mutes.use(mutes)
 
     def decide(self, decision: Decision) -> None:

@@ -35,6 +35,11 @@ _INSERT = "INSERT INTO alerts (id, time, placement, body) VALUES (?, ?, ?, ?)"
 class Grouping(Protocol):
     """Decides what belongs together; see ``alerts/grouping.py``."""
 
+    @property
+    def refused(self) -> Sequence[str]:
+        """Why some mutes are not used, as sentences."""
+        ...
+
     def place(self, alert: Alert) -> Placement:
         """Return where an alert belongs."""
         ...
@@ -149,6 +154,10 @@ class Keeping:
     def open_incidents(self) -> list[Incident]:
         """Return the incidents that are not closed, with what people have decided; the last seen first."""
         return StoredMemory(self._database).open_incidents(0)
+
+    def refused_mutes(self) -> Sequence[str]:
+        """Return why some mutes are not used, as sentences."""
+        return self._grouping.refused if self._grouping is not None else ()
 
     def open_number(self) -> int:
         """Return how many incidents are not closed."""

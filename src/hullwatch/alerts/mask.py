@@ -28,7 +28,7 @@ LONGEST_TEXT = 1 << 16  # characters; what is behind is cut, for it could not be
 CUT = "...(cut)"
 MOST_PATTERNS = 256
 LONGEST_PATTERN = 4096  # characters
-_REMEMBERED = 4096  # texts; the same command lines come again and again
+_REMEMBERED = 1024  # texts; the same command lines come again and again
 _REMEMBERED_TOGETHER = 1024  # alerts whose texts, all together, have no secret
 _LONGEST_REMEMBERED = 4096  # characters
 # Bytes for RE2 and a pattern: the first of these that it fits into. What is left of them fills up with what texts bring

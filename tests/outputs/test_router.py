@@ -415,7 +415,8 @@ def test_ending_does_not_wait_for_a_receiver_that_stalls(start: Start, web: WebR
     blocked.set()
 
 
-def test_what_is_left_at_the_end_is_delivered(start: Start, web: WebReceiver) -> None:
+def test_what_is_left_at_the_end_is_delivered(start: Start, web: WebReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullwatch.outputs.router.LAST_PATIENCE", 60.0)  # a busy machine needs more than a moment
     router = start(hook=http(web))
     tell(router, range(200))
     router.close()

@@ -150,7 +150,8 @@ def test_callers_that_are_made_up_without_end_fill_no_table_and_what_goes_for_th
 ) -> None:
     shrink(monkeypatch, *OF_EVENTS, *OF_NAMES)
     with opened(tmp_path) as intake:
-        inventory, correlator = intake.judge._trail.inventory, intake.judge._correlator  # type: ignore[union-attr]
+        assert intake.judge._trail is not None
+        inventory, correlator = intake.judge._trail.inventory, intake.judge._correlator
         inventory._most, correlator._rule_size, correlator._total_size = LIMIT, LIMIT * 1000, LIMIT * 2000
 
         def feed(begin: int, number: int) -> int:

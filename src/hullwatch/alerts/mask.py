@@ -35,6 +35,7 @@ _LONGEST_REMEMBERED = 4096  # characters
 # about, for good, so the union of all patterns has not more than it needs to be quick.
 _MEMORIES = (1 << 20, 4 << 20, 16 << 20, 64 << 20)
 _UNION_MEMORIES = _MEMORIES[1:]
+_LINES_MEMORIES = (4 << 20, 8 << 20)  # of a look at the lines of all alerts, without which one at each text does
 _ALONE = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")  # what in a pattern tells the end of a text from the end of a line
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
@@ -101,7 +102,7 @@ class Masker:
 
     def _look_at_lines(self, texts: list[str]) -> Callable[[bytes], object] | None:
         """Return what finds a match of any pattern in the lines of a text; None where that cannot be told."""
-        compile_pattern, linear = _engine(_UNION_MEMORIES)
+        compile_pattern, linear = _engine(_LINES_MEMORIES)
         if not linear or any(map(_ALONE.search, texts)):
             return None
         try:

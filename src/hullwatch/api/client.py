@@ -186,3 +186,22 @@ def decoded(data: bytes, kind: Any) -> Any:
             f"The running Hullwatch answered what this one does not understand ({error}): is it of another version? "
             "Start it again."
         ) from error
+
+
+def decoded_lines(lines: Iterable[bytes], kind: Any, what: str) -> Iterator[Any]:
+    """Yield the lines of an answer, each of a type.
+
+    Args:
+        lines: of JSON.
+        kind: the type.
+        what: each of them is, such as "an alert".
+
+    Raises:
+        CannotError: when one is none.
+    """
+    decoder = msgspec.json.Decoder(kind)
+    for line in lines:
+        try:
+            yield decoder.decode(line)
+        except msgspec.MsgspecError as error:
+            raise CannotError(f"The running Hullwatch told of {what} what is none: {error}.") from error

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from hullwatch.alerts.incident import Incident
 from hullwatch.alerts.issue import Decision, Issue
-from hullwatch.api.client import decoded
+from hullwatch.api.client import decoded, decoded_lines
 from hullwatch.api.desk import OPEN, IncidentReport, IssueReport, StoreInfo, Trial, WholeAlert
 from hullwatch.api.upkeep import PATIENCE, Smaller, Soundness
-from hullwatch.errors import CannotError, UsageError
+from hullwatch.errors import UsageError
 from hullwatch.store.reading import FOREVER
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from hullwatch.store.reading import Found, Wanted
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
-_WHOLE = msgspec.json.Decoder(WholeAlert)
 
 
 class RemoteDesk:
@@ -35,11 +32,9 @@ class RemoteDesk:
 
     def alerts(self, wanted: Wanted, limit: int) -> Iterator[Found]:
         """Yield alerts, the newest first."""
-        for line in self.client.lines("/v1/alerts", {**_asked(wanted), **_limit(limit), "form": "whole"}):
-            try:
-                yield _WHOLE.decode(line).found
-            except msgspec.MsgspecError as error:
-                raise CannotError(f"The running Hullwatch told of an alert what is none: {error}.") from error
+        lines = self.client.lines("/v1/alerts", {**_asked(wanted), **_limit(limit), "form": "whole"})
+        for one in decoded_lines(lines, WholeAlert, "an alert"):
+            yield one.found
 
     def count(self, wanted: Wanted) -> int:
         """Return how many alerts there are."""

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hullwatch.api.baseline_desk import Decided
-from hullwatch.api.client import decoded
+from hullwatch.api.client import decoded, decoded_lines
 from hullwatch.baseline.known import Learnt, LearntHours, LearntValue
-from hullwatch.errors import CannotError
 from hullwatch.store.baseline_file import Decision
 from hullwatch.store.packing import clean
 from hullwatch.store.reading import FOREVER
@@ -36,28 +35,23 @@ class RemoteBaseline:
 
     def values(self, kind: str, limit: int) -> Iterator[LearntValue]:
         """Yield values of a kind, the newest first."""
-        yield from self._told("values", {"kind": kind, **_limit(limit)}, LearntValue)
+        yield from self._told("values", {"kind": kind, **_limit(limit)}, LearntValue, "a value")
 
     def hours(self, limit: int) -> Iterator[LearntHours]:
         """Yield the hours of people."""
-        yield from self._told("hours", _limit(limit), LearntHours)
+        yield from self._told("hours", _limit(limit), LearntHours, "hours")
 
     def decisions(self, limit: int) -> Iterator[Decision]:
         """Yield what people have decided, the last one first."""
-        yield from self._told("decisions", _limit(limit), Decision)
+        yield from self._told("decisions", _limit(limit), Decision, "a decision")
 
     def decide(self, wish: BaselineWish) -> list[Decided]:
         """Decide; return that as it is kept."""
         asked = clean(msgspec.to_builtins(wish))  # an argument need not be UTF-8
         return decoded(self._client.post(f"{_PATH}/decisions", asked), list[Decided])
 
-    def _told(self, what: str, asked: Mapping[str, object], kind: Any) -> Iterator[Any]:
-        decoder = msgspec.json.Decoder(kind)
-        for line in self._client.lines(f"{_PATH}/{what}", asked):
-            try:
-                yield decoder.decode(line)
-            except msgspec.MsgspecError as error:
-                raise CannotError(f"The running Hullwatch told of {what} what are none: {error}.") from error
+    def _told(self, path: str, asked: Mapping[str, object], kind: Any, what: str) -> Iterator[Any]:
+        yield from decoded_lines(self._client.lines(f"{_PATH}/{path}", asked), kind, what)
 
 
 def _limit(limit: int) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from hullwatch.api.client import decoded
+from hullwatch.api.client import decoded, decoded_lines
 from hullwatch.enrich.kubernetes.exec_request import ExecRequest
 from hullwatch.enrich.kubernetes.plain import table
 from hullwatch.errors import CannotError
@@ -77,9 +77,4 @@ class RemoteCluster:
 
     def _told(self, path: str, asked: Mapping[str, object], kind: Any, what: str) -> Iterator[Any]:
         """Yield the lines of an answer, each of a type."""
-        decoder = msgspec.json.Decoder(kind)
-        for line in self._client.lines(f"/v1/kubernetes/{path}", asked):
-            try:
-                yield decoder.decode(line)
-            except msgspec.MsgspecError as error:
-                raise CannotError(f"The running Hullwatch told of {what} what is none: {error}.") from error
+        yield from decoded_lines(self._client.lines(f"/v1/kubernetes/{path}", asked), kind, what)
